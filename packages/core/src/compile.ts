@@ -1,0 +1,22 @@
+import { backend, type KernelBackend, type TensorContainer } from '@tensorflow/tfjs-core';
+
+/** A backend that can turn a function of tensors into one call of its engine. */
+export interface CompilingBackend extends KernelBackend {
+  compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
+    run: (...args: Arguments) => Result,
+  ): (...args: Arguments) => Result;
+}
+
+/**
+ * Asks the current backend to compile a function of tensors; the function itself where the backend cannot.
+ *
+ * Inside, nothing may be read back and nothing random or changing may be made in JavaScript: what changes enters as an argument.
+ * Variables that the function assigns are assigned after the call too.
+ * @param run Tensors (or arrays and records of them) in, tensors out; the caller owns what comes out.
+ */
+export function compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
+  run: (...args: Arguments) => Result,
+): (...args: Arguments) => Result {
+  const current = backend() as Partial<CompilingBackend>;
+  return typeof current.compile === 'function' ? current.compile(run) : run;
+}

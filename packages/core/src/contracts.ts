@@ -1,0 +1,175 @@
+/**
+ * The nouns of @kd. Every package speaks in these types, and a piece of your own is one function or one object of them.
+ */
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+
+/** Which view (augmentation) of every row some pixels are: the pixels of a row depend on its row number and on this, and on nothing else. */
+export interface ViewKey {
+  /** The transforms in order, as text: `crop(pad=4,fill=reflect)+flip()`; `plain` where there is none. */
+  readonly spec: string;
+  /** The number all draws of this view come from, an unsigned 32-bit integer; 0 where there is nothing to draw. */
+  readonly seed: number;
+}
+
+/** Some rows of an image set, ready for a step. It belongs to its source and lives until the next one is asked for. */
+export interface Batch {
+  /** float32 [batch, height, width, channels], 0–1, not normalised: each network prepares its own input. */
+  readonly images: Tensor4D;
+  /** int32 [batch], 0 ≤ label < classes. */
+  readonly labels: Tensor1D;
+  /** Row numbers in the whole image set (not in a split of it): the key of a recorded teacher. */
+  readonly indices: Int32Array;
+  readonly view: ViewKey;
+}
+
+/** What a set of labelled pictures says of itself. */
+export interface DataDescription {
+  /** For people: `CIFAR-10 train`. */
+  readonly name: string;
+  readonly classNames: readonly string[];
+  /** [height, width, channels]. */
+  readonly imageShape: readonly [number, number, number];
+  /** sha256, in hexadecimal, of pixels and labels: two sets are the same set exactly when these are equal. */
+  identity(): Promise<string>;
+}
+
+/** Deals out a data set in batches. `batches()` of @kd/data makes one; any object of this shape will do. */
+export interface BatchSource {
+  readonly data: DataDescription;
+  /** Pictures in one pass. */
+  readonly rows: number;
+  readonly batchSize: number;
+  /** Batches that `epoch` deals, after `dropLast`. */
+  readonly batchesPerEpoch: number;
+  /** Different views that epochs go through before they repeat: epoch e shows view e mod viewCount. `Infinity`: never. */
+  readonly viewCount: number;
+  /** The view with this number, 0 ≤ number < viewCount. */
+  view(number: number): ViewKey;
+  /** One epoch in its own seeded order; `from` is the first batch wanted, for resuming. */
+  epoch(epoch: number, from?: number): AsyncIterable<Batch>;
+  /** Every row once, in order, under one view: for evaluating and for recording a teacher. */
+  pass(viewNumber?: number): AsyncIterable<Batch>;
+}
+
+/** What a network says of some pictures. */
+export interface Outputs {
+  /** [batch, classes], before softmax. */
+  readonly logits: Tensor2D;
+  /** Inner activations by the name of their tap; maps are [batch, height, width, channels]. */
+  readonly features: Readonly<Record<string, Tensor>>;
+}
+
+/** Owns variables that a checkpoint must keep: name → variable. Whether one trains is the variable's own `trainable`. */
+export interface Stateful {
+  readonly weights: Readonly<Record<string, Variable>>;
+}
+
+/** Where a network can be tapped. */
+export interface Tap {
+  readonly channels: number;
+  /** Input pixels per feature pixel along one side; of the image after the network's own resizing. */
+  readonly stride: number;
+}
+
+/** What one layer tells of itself while a forward pass is observed. */
+export interface LayerReport {
+  readonly name: string;
+  readonly kind: string;
+  /** Without the batch. */
+  readonly outputShape: readonly number[];
+  readonly parameters: number;
+  /** Multiply-adds for one picture, of convolutions and matrix products. */
+  readonly multiplyAdds: number;
+}
+
+/** How a forward pass runs: an argument of every call, never state. */
+export interface Mode {
+  /** true: batch statistics, running averages move. false: running averages are used and nothing changes. */
+  readonly training: boolean;
+  /** Told of every layer in order; for `summary`. */
+  readonly observe?: (layer: LayerReport) => void;
+}
+
+/** A network. `weights`, `forward` and `dispose` make one; the rest is for reports. */
+export interface Network extends Stateful {
+  readonly name?: string;
+  /** How it prepares its input (size, interpolation, mean, deviation), as text: part of a recorded teacher's identity. */
+  readonly preparation?: string;
+  readonly taps?: Readonly<Record<string, Tap>>;
+  forward(images: Tensor4D, mode: Mode): Outputs;
+  /** Frees the variables. */
+  dispose(): void;
+}
+
+/** Who a teacher is; a recording keeps it, and replaying under another is refused. */
+export interface TeacherIdentity {
+  readonly name: string;
+  /** sha256, in hexadecimal, of its weights by name. */
+  readonly weights: string;
+  readonly preparation: string;
+}
+
+/** A function of a batch: live, an ensemble or replayed from a recording, nobody can tell. The caller owns the tensors. */
+export interface Teacher {
+  (batch: Batch): Outputs;
+  readonly identity?: () => Promise<TeacherIdentity>;
+}
+
+/** A plain function of training progress, 0 at the first step and 1 at the end. */
+export type Schedule = (progress: number) => number;
+
+/** All that a loss may look at in one training step. */
+export interface Step {
+  /** int32 [batch]. */
+  readonly labels: Tensor1D;
+  readonly student: Outputs;
+  readonly teacher?: Outputs;
+  /** The values of the term's own `numbers` at this step. */
+  readonly numbers: Readonly<Record<string, Scalar>>;
+}
+
+/** One part of an objective: a step in, one number out (mean over the batch). */
+export interface LossTerm extends Partial<Stateful> {
+  (step: Step): Scalar;
+  /** What changes from step to step enters as a number: name → schedule. The trainer evaluates it and hands the value in as `step.numbers[name]`. */
+  readonly numbers?: Readonly<Record<string, Schedule>>;
+  /** True where the term reads `step.teacher`: a training without a teacher then stops at the door. */
+  readonly needsTeacher?: boolean;
+}
+
+/** The whole of what is minimised, with its parts by name. */
+export interface Objective<Name extends string = string> extends Stateful {
+  (step: Step): { readonly total: Scalar; readonly terms: Readonly<Record<Name, Scalar>> };
+  readonly numbers: Readonly<Record<string, Schedule>>;
+  readonly needsTeacher: boolean;
+}
+
+/** Moves weights along gradients. Its slots (momenta …) are weights too, named after what they belong to: a checkpoint keeps them. */
+export interface Optimizer extends Stateful {
+  /** @param gradients By the names of the weights it was made for. @param learningRate Scalar. */
+  apply(gradients: Readonly<Record<string, Tensor>>, learningRate: Scalar): void;
+  dispose(): void;
+}
+
+/** `sgd({ momentum: 0.9 })` is one of these: it makes the slots for some weights. */
+export type OptimizerFactory = (weights: Readonly<Record<string, Variable>>) => Optimizer;
+
+/** A place for named files: a folder on disk, memory in a test, a browser's storage. */
+export interface Store {
+  /** For messages: where it is. */
+  readonly place: string;
+  /** undefined where there is no such file. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** Whole or not at all. */
+  write(name: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** Shown while long work runs. */
+export interface Progress {
+  /** @param done Of `total`. @param note For the end of the line: `loss 1.23`. */
+  update(done: number, note?: string): void;
+  end(note?: string): void;
+}
+
+/** Opens a progress line. @param unit What is counted: `images`, `B` for bytes. */
+export type OpenProgress = (label: string, total: number, unit: string) => Progress;

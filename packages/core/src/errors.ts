@@ -1,0 +1,21 @@
+/**
+ * The error grammar: `function: expected …, got …; remedy.`
+ */
+
+/** A wrong value at the door. @returns RangeError to throw: `softTargets: expected temperature > 0, got 0; 4 is usual.` */
+export function unexpected(where: string, expected: string, got: unknown, remedy?: string): RangeError {
+  return new RangeError(`${where}: expected ${expected}, got ${show(got)}${remedy === undefined ? '' : `; ${remedy}`}.`);
+}
+
+/** Throws `unexpected(…)` unless `ok`. */
+export function ensure(ok: boolean, where: string, expected: string, got: unknown, remedy?: string): asserts ok {
+  if (!ok) throw unexpected(where, expected, got, remedy);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `[${value.join(', ')}]`;
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
+  return String(value);
+}
