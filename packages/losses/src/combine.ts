@@ -1,0 +1,50 @@
+import { ensure, expectShape, type LossTerm, type Objective, type Schedule, type Step } from '@kd/core';
+import type { Scalar, Variable } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { numberOf } from './numbers.ts';
+
+/**
+ * Several terms, added up: what a training minimises.
+ *
+ * `terms` are the values as they enter the total, weights included: they add up to it.
+ * A term's weights and numbers get its name in front, `soft.temperature`, and each term sees only its own numbers.
+ * @param terms Name → term; at least one, no dot in a name.
+ * @throws RangeError on no terms and on names that are empty, hold a dot or are `total`.
+ */
+export function combine<Name extends string>(terms: Readonly<Record<Name, LossTerm>>): Objective<Name> {
+  const parts = Object.entries<LossTerm>(terms).map(([name, term]) => part(name, term));
+  ensure(parts.length > 0, 'combine', 'at least one term', 'none', 'combine({ hard: crossEntropy() }) is one');
+
+  const objective = (step: Step): { total: Scalar; terms: Record<Name, Scalar> } =>
+    tf.tidy(() => {
+      const values = parts.map(({ name, run }) => [name, run(step)] as const);
+      const total = tf.addN(values.map(([, value]) => value));
+      return { total, terms: Object.fromEntries(values) as Record<Name, Scalar> };
+    });
+  return Object.assign(objective, {
+    weights: Object.assign({}, ...parts.map(({ weights }) => weights)) as Record<string, Variable>,
+    numbers: Object.assign({}, ...parts.map(({ numbers }) => numbers)) as Record<string, Schedule>,
+    needsTeacher: parts.some(({ needsTeacher }) => needsTeacher),
+  });
+}
+
+function part(name: string, term: LossTerm) {
+  ensure(name !== '' && name !== 'total' && !name.includes('.'), 'combine', 'names without a dot, not empty and not total', `'${name}'`);
+  const own = Object.keys(term.numbers ?? {});
+  return {
+    name,
+    run: (step: Step): Scalar => {
+      const numbers = Object.fromEntries(own.map((number) => [number, numberOf('combine', step, `${name}.${number}`)]));
+      const value = term({ ...step, numbers });
+      expectShape('combine', `the value of ${name}, one number,`, value, []);
+      return value;
+    },
+    weights: prefixed(name, term.weights ?? {}),
+    numbers: prefixed(name, term.numbers ?? {}),
+    needsTeacher: term.needsTeacher === true,
+  };
+}
+
+function prefixed<Value>(name: string, entries: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(entries).map(([key, value]) => [`${name}.${key}`, value]));
+}

@@ -1,0 +1,39 @@
+import type { LossTerm, Schedule } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectTemperature, teacherOf } from './checks.ts';
+import { divergence } from './klDivergence.ts';
+import { numberOf, scheduled } from './numbers.ts';
+
+/**
+ * The student's softened prediction against the teacher's: knowledge distillation as Hinton et al. define it.
+ *
+ * T² · KL(softmax(teacher / T) ‖ softmax(student / T)), summed over classes. T² keeps gradients of the same size at every temperature.
+ * @param studentLogits [batch, classes], before softmax.
+ * @param teacherLogits [batch, classes], before softmax. Not differentiated.
+ * @param options.temperature T > 0: a number, or a scalar where it changes from step to step.
+ * @returns [batch], nats, ≥ 0 (up to rounding).
+ * @throws RangeError on shapes that differ and on a temperature ≤ 0.
+ * Source: Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network" (2015), section 2.
+ */
+export function softTargetsPerExample(
+  studentLogits: tf.Tensor2D,
+  teacherLogits: tf.Tensor2D,
+  { temperature }: { readonly temperature: number | tf.Scalar },
+): tf.Tensor1D {
+  return tf.tidy(() => tf.mul(divergence('softTargets', studentLogits, teacherLogits, temperature), squared(temperature)));
+}
+
+/** Soft targets, mean over the batch. @param options.temperature T > 0, a number (4 if left out) or a schedule of it. */
+export function softTargets({ temperature = 4 }: { readonly temperature?: number | Schedule } = {}): LossTerm {
+  if (typeof temperature === 'number') expectTemperature('softTargets', temperature);
+  const term: LossTerm = (step) =>
+    tf.tidy(() => {
+      const now = typeof temperature === 'number' ? temperature : numberOf('softTargets', step, 'temperature');
+      return tf.mean(softTargetsPerExample(step.student.logits, teacherOf('softTargets', step).logits, { temperature: now })) as tf.Scalar;
+    });
+  return Object.assign(term, { numbers: scheduled('temperature', temperature), needsTeacher: true });
+}
+
+function squared(temperature: number | tf.Scalar): number | tf.Scalar {
+  return typeof temperature === 'number' ? temperature ** 2 : tf.square(temperature);
+}
