@@ -23,5 +23,18 @@ export type {
   ViewKey,
 } from './contracts.ts';
 export { ensure, unexpected } from './errors.ts';
+export { identityOf, sha256 } from './identity.ts';
+export { memoryStore } from './memoryStore.ts';
+export { normalizeBatch } from './normalizeBatch.ts';
 export { deriveSeed, draw, drawFour, normal, permutation, streamOf, uniform } from './random.ts';
+export { decodeSafetensors } from './safetensors/decode.ts';
+export type { DecodedSafetensors, SafetensorsArray, SafetensorsDtype, SafetensorsTensor } from './safetensors/dtypes.ts';
+export { encodeSafetensors } from './safetensors/encode.ts';
+export { asSchedule, constant } from './schedules/constant.ts';
+export { cosineRestarts } from './schedules/cosineRestarts.ts';
+export { cosine, exponential, linear, polynomial } from './schedules/decay.ts';
+export { type OneCycleOptions, oneCycle } from './schedules/oneCycle.ts';
+export { multiStep, step } from './schedules/steps.ts';
+export { triangular } from './schedules/triangular.ts';
+export { warmUp } from './schedules/warmUp.ts';
 export { expectSameShape, expectShape } from './shapes.ts';

@@ -1,0 +1,5 @@
+export { cacheFolder } from './cacheFolder.ts';
+export { folderStore } from './folderStore.ts';
+export { interruptSignal } from './interruptSignal.ts';
+export { openProgress } from './openProgress.ts';
+export { writeWhole } from './writeWhole.ts';

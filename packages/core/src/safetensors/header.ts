@@ -1,0 +1,53 @@
+import { ensure, unexpected } from '../errors.ts';
+import { headerLimit } from './dtypes.ts';
+
+/** The JSON at the head of a safetensors file, and where the data begins after it. */
+export function readHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; dataStart: number } {
+  ensure(bytes.length >= 8, where, 'a safetensors file: 8 bytes of header length first', `${bytes.length} bytes`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  ensure(length <= BigInt(headerLimit), where, `a header of at most ${headerLimit} bytes`, length, 'is it a safetensors file?');
+  const dataStart = 8 + Number(length);
+  ensure(dataStart <= bytes.length, where, `a header of ${length} bytes, as the file says`, `${bytes.length - 8}`, 'the file is cut short');
+  const text = textOf(bytes.subarray(8, dataStart), where);
+  ensure(text.startsWith('{'), where, 'a header that starts with {', JSON.stringify(text.slice(0, 16)), 'is it a safetensors file?');
+  const header = parse(text, where);
+  const twice = firstRepeatedKey(text);
+  ensure(twice === undefined, where, 'every name of the header once', `${twice} twice`);
+  return { header, dataStart };
+}
+
+function textOf(bytes: Uint8Array, where: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw Object.assign(unexpected(where, 'a header in UTF-8', 'other bytes', 'is it a safetensors file?'), { cause });
+  }
+}
+
+function parse(text: string, where: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw Object.assign(unexpected(where, 'a header in JSON', (cause as Error).message), { cause });
+  }
+}
+
+/** JSON.parse keeps the last of equal keys and says nothing. @param json Valid JSON. */
+function firstRepeatedKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (character === '{' || character === '[') open.push(new Set());
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === '"') {
+      const start = at;
+      for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++;
+      if (!/^\s*:/.test(json.slice(at + 1, at + 65))) continue;
+      const key = JSON.parse(json.slice(start, at + 1)) as string;
+      const keys = open.at(-1) as Set<string>;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return undefined;
+}
