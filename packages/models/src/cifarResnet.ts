@@ -1,0 +1,88 @@
+import { ensure, type Network } from '@kd/core';
+import { batchNorm } from './layers/batchNorm.ts';
+import { residual, sequence } from './layers/compose.ts';
+import { convBnRelu } from './layers/convBnRelu.ts';
+import { convolution } from './layers/convolution.ts';
+import { dense } from './layers/dense.ts';
+import type { LayerPlan } from './layers/layer.ts';
+import { relu } from './layers/pointwise.ts';
+import { globalAveragePool } from './layers/pooling.ts';
+import { subsample } from './layers/subsample.ts';
+import { networkOf } from './network.ts';
+import { type ClassifierOptions, checkClasses, widened } from './options.ts';
+
+/** depth = 6 · blocks a stage + 2. */
+const blocksPerStage = { 8: 1, 14: 2, 20: 3, 32: 5, 44: 7, 56: 9, 110: 18 } as const;
+
+export type CifarResnetDepth = keyof typeof blocksPerStage;
+
+/** How a block that halves the map reaches its sum: without parameters (option A of the paper) or by a 1×1 convolution with batch norm (option B). */
+export type Shortcut = 'identity' | 'projection';
+
+export interface CifarResnetOptions extends ClassifierOptions {
+  readonly depth: CifarResnetDepth;
+  /** Multiplies the channels 16, 32, 64; 1. */
+  readonly width?: number;
+  /** `identity`, as published: ResNet-20 then has 269,722 parameters. */
+  readonly shortcut?: Shortcut;
+}
+
+/**
+ * The ResNet made for CIFAR: a 3×3 stem, three stages of basic blocks at 16, 32 and 64 channels, global mean, one dense layer.
+ *
+ * Taps, each after the last ReLU of its stage: `stage1` [16w, stride 1], `stage2` [32w, 2], `stage3` [64w, 4], `pooled` [64w].
+ * Source: He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2.
+ */
+export function cifarResnet({ depth, classes, seed, width = 1, shortcut = 'identity', normalise }: CifarResnetOptions): Network {
+  checkClasses('cifarResnet', classes);
+  ensure(Object.hasOwn(blocksPerStage, depth), 'cifarResnet', `depth among ${Object.keys(blocksPerStage).join(', ')}`, depth);
+  const blocks = blocksPerStage[depth];
+  const [w1, w2, w3] = widened('cifarResnet', [16, 32, 64], width) as [number, number, number];
+  return networkOf({
+    name: `ResNet-${depth}${width === 1 ? '' : ` w${width}`}${shortcut === 'identity' ? '' : ' projection'}`,
+    layers: {
+      stem: convBnRelu(3, w1),
+      stage1: stage(blocks, w1, w1, 1, shortcut),
+      stage2: stage(blocks, w1, w2, 2, shortcut),
+      stage3: stage(blocks, w2, w3, 2, shortcut),
+      pooled: globalAveragePool(),
+      fc: dense({ from: w3, to: classes }),
+    },
+    taps: ['stage1', 'stage2', 'stage3', 'pooled'],
+    seed,
+    ...(normalise && { normalise }),
+  });
+}
+
+function stage(blocks: number, from: number, to: number, stride: 1 | 2, shortcut: Shortcut): LayerPlan {
+  const names = Array.from({ length: blocks }, (_, at) => `block${at}`);
+  return sequence(
+    Object.fromEntries(names.map((name, at) => [name, at === 0 ? basicBlock(from, to, stride, shortcut) : basicBlock(to, to, 1, shortcut)])),
+  );
+}
+
+function basicBlock(from: number, to: number, stride: 1 | 2, shortcut: Shortcut): LayerPlan {
+  return residual({
+    body: {
+      conv1: convolution({ from, to, stride }),
+      bn1: batchNorm({ channels: to }),
+      relu1: relu(),
+      conv2: convolution({ from: to, to }),
+      bn2: batchNorm({ channels: to }),
+    },
+    ...((stride > 1 || from !== to) && { shortcut: shortcutBetween(from, to, stride, shortcut) }),
+    after: relu(),
+  });
+}
+
+function shortcutBetween(from: number, to: number, stride: 1 | 2, shortcut: Shortcut): LayerPlan {
+  switch (shortcut) {
+    case 'identity':
+      return subsample({ from, to, stride });
+    case 'projection':
+      return sequence({ conv: convolution({ from, to, size: 1, stride }), bn: batchNorm({ channels: to }) });
+    default:
+      shortcut satisfies never;
+      ensure(false, 'cifarResnet', 'shortcut identity or projection', shortcut);
+  }
+}

@@ -1,0 +1,16 @@
+export { type CifarResnetDepth, type CifarResnetOptions, cifarResnet, type Shortcut } from './cifarResnet.ts';
+export { type BatchNormOptions, batchNorm } from './layers/batchNorm.ts';
+export { type LayerPlans, type ResidualOptions, residual, sequence } from './layers/compose.ts';
+export { convBnRelu } from './layers/convBnRelu.ts';
+export { type ConvolutionOptions, convolution } from './layers/convolution.ts';
+export { type DenseOptions, dense } from './layers/dense.ts';
+export { type Fans, heNormal, type Initial, uniformFanIn } from './layers/initial.ts';
+export { type Layer, type LayerPlan, pointwise } from './layers/layer.ts';
+export { relu, times } from './layers/pointwise.ts';
+export { globalAveragePool, globalMaxPool, maxPool } from './layers/pooling.ts';
+export { type NetworkOptions, networkOf } from './network.ts';
+export { type ChannelStatistics, cifar10Statistics, imagenetStatistics } from './normalise.ts';
+export type { ClassifierOptions } from './options.ts';
+export { type Resnet9Options, resnet9 } from './resnet9.ts';
+export { seedCnn } from './seedCnn.ts';
+export { type StudentCnnOptions, studentCnn } from './studentCnn.ts';

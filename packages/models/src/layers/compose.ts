@@ -1,0 +1,57 @@
+import { ensure } from '@kd/core';
+import { add, tidy } from '@tensorflow/tfjs-core';
+import { applyInOrder, type Layer, type LayerPlan } from './layer.ts';
+
+/** Layers by name, in the order in which they are written. */
+export type LayerPlans = Readonly<Record<string, LayerPlan>>;
+
+/** Layers one after another, as one layer; their names follow its own after a dot. */
+export function sequence(plans: LayerPlans): LayerPlan {
+  return (name, seed) => {
+    const layers = makeLayers(plans, `${name}.`, seed);
+    return { name, ...extentOf(layers), weights: weightsOf(layers), apply: (x, mode) => applyInOrder(layers, x, mode) };
+  };
+}
+
+export interface ResidualOptions {
+  readonly body: LayerPlans;
+  /** The other way round the body; x itself where there is none. */
+  readonly shortcut?: LayerPlan;
+  /** Of the sum: `relu()`. */
+  readonly after?: LayerPlan;
+}
+
+/** after(body(x) + shortcut(x)). */
+export function residual({ body, shortcut, after }: ResidualOptions): LayerPlan {
+  return (name, seed) => {
+    const main = makeLayers(body, `${name}.`, seed);
+    const side = makeLayers(shortcut === undefined ? {} : { shortcut }, `${name}.`, seed);
+    const last = makeLayers(after === undefined ? {} : { after }, `${name}.`, seed);
+    return {
+      name,
+      ...extentOf(main),
+      weights: weightsOf([...main, ...side, ...last]),
+      apply(x, mode) {
+        return tidy(() => applyInOrder(last, add(applyInOrder(main, x, mode), applyInOrder(side, x, mode)), mode));
+      },
+    };
+  };
+}
+
+/** Names the planned layers and makes their variables. */
+export function makeLayers(plans: LayerPlans, prefix: string, seed: number): Layer[] {
+  const numeric = Object.keys(plans).find((name) => /^\d+$/.test(name));
+  ensure(numeric === undefined, 'layers', 'names with a letter', numeric, 'JavaScript moves number keys to the front');
+  return Object.entries(plans).map(([name, plan]) => plan(`${prefix}${name}`, seed));
+}
+
+/** All variables of some layers by their full names. */
+export function weightsOf(layers: readonly Layer[]): Layer['weights'] {
+  return Object.assign({}, ...layers.map((layer) => layer.weights));
+}
+
+/** Channels out (absent: as many as in) and stride of layers in a row. */
+export function extentOf(layers: readonly Layer[]): Pick<Layer, 'channels' | 'stride'> {
+  const channels = layers.reduce<number | undefined>((before, layer) => layer.channels ?? before, undefined);
+  return { stride: layers.reduce((product, layer) => product * layer.stride, 1), ...(channels !== undefined && { channels }) };
+}

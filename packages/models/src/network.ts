@@ -1,0 +1,58 @@
+import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
+import { type Tensor, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { extentOf, type LayerPlans, makeLayers, weightsOf } from './layers/compose.ts';
+import { applyLayer, expectMaps, type Layer } from './layers/layer.ts';
+import { type ChannelStatistics, checkStatistics, cifar10Statistics, describeNormalisation, normaliseChannels } from './normalise.ts';
+
+export interface NetworkOptions {
+  readonly name: string;
+  /** The layers in order; what comes out of the last are the logits. */
+  readonly layers: LayerPlans;
+  /** The first values of the weights are drawn from it and their names. */
+  readonly seed: number;
+  /** Names of layers whose outputs become `features`. */
+  readonly taps?: readonly string[];
+  /** What the images are normalised by; `cifar10Statistics`. */
+  readonly normalise?: ChannelStatistics;
+}
+
+/** The network made of these layers. It owns their variables; `dispose` frees them. */
+export function networkOf({ name, layers: plans, seed, taps: tapNames = [], normalise = cifar10Statistics }: NetworkOptions): Network {
+  ensure(Number.isSafeInteger(seed) && seed >= 0, name, 'seed as a whole number ≥ 0', seed);
+  checkStatistics(name, normalise);
+  const unknown = tapNames.find((tap) => !Object.hasOwn(plans, tap));
+  ensure(unknown === undefined, name, `taps among the layers ${Object.keys(plans).join(', ')}`, unknown);
+  const layers = makeLayers(plans, '', seed);
+  ensure(layers.length > 0, name, 'one layer or more', 'none');
+  const tapped = new Set(tapNames);
+  const weights = weightsOf(layers);
+  const channels = normalise.mean.length;
+  return {
+    name,
+    weights,
+    preparation: describeNormalisation(normalise),
+    taps: Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)])),
+    forward(images, mode): Outputs {
+      expectMaps(name, images, channels);
+      return tidy(() => {
+        const features: Record<string, Tensor> = {};
+        let activations: Tensor = normaliseChannels(images, normalise);
+        for (const layer of layers) {
+          activations = applyLayer(layer, activations, mode);
+          if (tapped.has(layer.name)) features[layer.name] = activations;
+        }
+        if (activations.rank !== 2) throw unexpected(name, 'logits [batch, classes] from the last layer', `[${activations.shape.join(', ')}]`);
+        return { logits: activations as Tensor2D, features };
+      });
+    },
+    dispose() {
+      for (const weight of Object.values(weights)) weight.dispose();
+    },
+  };
+}
+
+function tapAt(layers: readonly Layer[], tap: string, imageChannels: number): Tap {
+  const upToTap = layers.slice(0, layers.findIndex((layer) => layer.name === tap) + 1);
+  const { channels = imageChannels, stride } = extentOf(upToTap);
+  return { channels, stride };
+}

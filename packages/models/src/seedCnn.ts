@@ -1,0 +1,37 @@
+import type { Network } from '@kd/core';
+import { sequence } from './layers/compose.ts';
+import { convolution } from './layers/convolution.ts';
+import { dense } from './layers/dense.ts';
+import { uniformFanIn } from './layers/initial.ts';
+import { relu } from './layers/pointwise.ts';
+import { globalAveragePool, maxPool } from './layers/pooling.ts';
+import { networkOf } from './network.ts';
+import { imagenetStatistics } from './normalise.ts';
+import { type ClassifierOptions, checkClasses } from './options.ts';
+
+/**
+ * The student of the tutorial, layer by layer as printed: nothing between `fc1` and `fc2`, its dropout rate unused, no batch norm. 264,618
+ * parameters at 10 classes. It starts as PyTorch starts it, and normalises by ImageNet's statistics as the tutorial does.
+ *
+ * Taps: `stage1` [64, stride 2] and `stage2` [128, stride 4] after ReLU and max pool, `pooled` [128].
+ * Source: Het Shah, "Knowledge distillation for convolution neural networks using PyTorch".
+ */
+export function seedCnn({ classes, seed, normalise = imagenetStatistics }: ClassifierOptions): Network {
+  checkClasses('seedCnn', classes);
+  const conv = (from: number, to: number) => convolution({ from, to, bias: true, initial: uniformFanIn });
+  const stage = (from: number, to: number) =>
+    sequence({ conv1: conv(from, to), relu1: relu(), conv2: conv(to, to), relu2: relu(), pool: maxPool({ size: 2 }) });
+  return networkOf({
+    name: 'seedCnn',
+    layers: {
+      stage1: stage(3, 64),
+      stage2: stage(64, 128),
+      pooled: globalAveragePool(),
+      fc1: dense({ from: 128, to: 32 }),
+      fc2: dense({ from: 32, to: classes }),
+    },
+    taps: ['stage1', 'stage2', 'pooled'],
+    seed,
+    normalise,
+  });
+}
