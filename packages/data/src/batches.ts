@@ -1,0 +1,117 @@
+import { type Batch, type BatchSource, deriveSeed, ensure, permutation, type ViewKey } from '@kd/core';
+import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { ahead } from './ahead.ts';
+import type { ImageSet } from './imageSet.ts';
+import { painter } from './views/painter.ts';
+import { specOf, type ViewTransform } from './views/viewTransform.ts';
+
+export interface BatchOptions {
+  /** Pictures in a batch, ≥ 1. */
+  readonly batchSize: number;
+  /** Orders and views are drawn from it. */
+  readonly seed?: number;
+  /** Applied in order to every picture; none: the pictures as they are. */
+  readonly views?: readonly ViewTransform[];
+  /** Epochs repeat their views after so many, which makes a teacher's recording finite; `Infinity`: never. One where there are no views. */
+  readonly viewCount?: number;
+  /** Leaves out the last batch of an epoch where it is smaller than the others; `pass` always deals every row. */
+  readonly dropLast?: boolean;
+}
+
+/** Pixels on their way to becoming tensors. */
+interface Prepared {
+  readonly images: Float32Array;
+  readonly labels: Int32Array;
+  readonly indices: Int32Array;
+}
+
+/**
+ * Deals out an image set in batches: float32 pictures 0–1, seeded order, views drawn from (view seed, row) alone.
+ *
+ * A batch's tensors are this source's: it disposes them when the next batch is asked for, or the loop is left.
+ * The pixels of the next batch are prepared in a timer while the consumer waits for something (a step that computes off the JavaScript thread, a
+ * file); if it asks without having waited they are prepared then. All happens on the thread of JavaScript: a step that blocks it is not overlapped.
+ * @throws RangeError on options out of range, also where a view does not fit the pictures.
+ */
+export function batches(set: ImageSet, options: BatchOptions): BatchSource {
+  const { batchSize, seed = 0, views = [], dropLast = false } = options;
+  const viewCount = views.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
+  const rows = set.rows.length;
+  ensure(Number.isInteger(batchSize) && batchSize >= 1, 'batches', 'batchSize to be a whole number ≥ 1', batchSize);
+  ensure(isUnsigned(seed), 'batches', 'seed to be a whole number from 0 to 2⁵³ − 1', seed);
+  ensure(
+    viewCount === Number.POSITIVE_INFINITY || (Number.isInteger(viewCount) && viewCount >= 1),
+    'batches',
+    'viewCount a whole number ≥ 1 or Infinity',
+    viewCount,
+  );
+  ensure(!dropLast || rows >= batchSize, 'batches', `batchSize ≤ ${rows}, the pictures of '${set.name}', with dropLast`, batchSize);
+
+  const [height, width, channels] = set.imageShape;
+  const size = height * width * channels;
+  const paint = painter(views, set.imageShape);
+  paint(set.pixels, set.rows[0] as number, 0, new Float32Array(size), 0);
+
+  function view(number: number): ViewKey {
+    ensure(isUnsigned(number) && number < viewCount, 'batches', `a view number from 0 to ${viewCount - 1}`, number);
+    return { spec: specOf(views), seed: views.length === 0 ? 0 : deriveSeed(seed, 'view', number) };
+  }
+
+  function prepare(indices: Int32Array, viewSeed: number): Prepared {
+    const images = new Float32Array(indices.length * size);
+    const labels = new Int32Array(indices.length);
+    for (let at = 0; at < indices.length; at++) {
+      const row = indices[at] as number;
+      labels[at] = set.labels[row] as number;
+      paint(set.pixels, row, viewSeed, images, at * size);
+    }
+    return { images, labels, indices };
+  }
+
+  async function* deal(order: Int32Array, key: ViewKey, from: number, end: number): AsyncGenerator<Batch, void, undefined> {
+    const next = (number: number) => ahead(() => prepare(order.slice(number * batchSize, (number + 1) * batchSize), key.seed));
+    let coming = next(from);
+    try {
+      for (let number = from; number < end; number++) {
+        const { images, labels, indices } = coming.get();
+        if (number + 1 < end) coming = next(number + 1);
+        const batch = {
+          images: tensor4d(images, [indices.length, height, width, channels]),
+          labels: tensor1d(labels, 'int32'),
+          indices,
+          view: key,
+        };
+        try {
+          yield batch;
+        } finally {
+          batch.images.dispose();
+          batch.labels.dispose();
+        }
+      }
+    } finally {
+      coming.cancel();
+    }
+  }
+
+  const wholeBatches = Math.ceil(rows / batchSize);
+  const batchesPerEpoch = dropLast ? Math.floor(rows / batchSize) : wholeBatches;
+  return {
+    data: set,
+    rows,
+    batchSize,
+    batchesPerEpoch,
+    viewCount,
+    view,
+    epoch(epoch, from = 0) {
+      ensure(isUnsigned(epoch), 'batches', 'an epoch number ≥ 0', epoch);
+      ensure(isUnsigned(from) && from <= batchesPerEpoch, 'batches', `a first batch from 0 to ${batchesPerEpoch}`, from);
+      const order = permutation(deriveSeed(seed, 'order', epoch), 0, rows).map((at) => set.rows[at] as number);
+      return deal(order, view(epoch % viewCount), from, batchesPerEpoch);
+    },
+    pass: (viewNumber = 0) => deal(set.rows, view(viewNumber), 0, wholeBatches),
+  };
+}
+
+function isUnsigned(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
