@@ -27,7 +27,9 @@ export function crossEntropyPerExample(logits: tf.Tensor2D, labels: tf.Tensor1D,
   const classes = logits.shape[1];
   const { onLabel, elsewhere } = targetsOf(options, classes);
   return tf.tidy(() => {
-    const targets = tf.oneHot(labels, classes, onLabel, elsewhere, 'float32');
+    // Cast from int32: the wasm engine's OneHot writes integers, even where float32 is asked for.
+    const isLabel = tf.cast(tf.oneHot(labels, classes), 'float32');
+    const targets = elsewhere === 0 ? isLabel : tf.add(tf.mul(isLabel, onLabel - elsewhere), elsewhere);
     return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
   });
 }
