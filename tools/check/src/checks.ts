@@ -1,0 +1,52 @@
+import { type Outcome, runTool } from './process.ts';
+
+/** Style and the direction of imports. */
+export function lint(): Promise<Outcome> {
+  return runTool('@biomejs/biome', ['check', '--error-on-warnings', '.']);
+}
+
+/** Types of everything, tests and examples too. */
+export function types(): Promise<Outcome> {
+  return runTool('typescript', ['-p', 'tsconfig.check.json']);
+}
+
+/** The binding that @kd/engine takes from upstream, copied at build time. */
+export function vendor(): Promise<Outcome> {
+  return runTool('turbo', ['run', 'vendor', '--output-logs=errors-only']);
+}
+
+/** dist/ of every package. */
+export function build(): Promise<Outcome> {
+  return runTool('turbo', ['run', 'build', '--output-logs=errors-only']);
+}
+
+/** No unused file, export or dependency. */
+export function unused(): Promise<Outcome> {
+  return runTool('knip', ['--no-progress']);
+}
+
+/** Browser bundles: they exist (so no `fs` in them) and stay within .size-limit.json. */
+export function sizes(): Promise<Outcome> {
+  return runTool('size-limit', []);
+}
+
+/** The API pages, without a warning. */
+export function apiPages(): Promise<Outcome> {
+  return runTool('typedoc', ['--treatWarningsAsErrors', '--logLevel', 'Warn']);
+}
+
+/** Every package that changed has a changeset, and the configuration is valid. */
+export function changesets(): Promise<Outcome> {
+  return runTool('@changesets/cli', ['status']);
+}
+
+/** What npm would publish: entry points exist, and types agree with the code in every way of resolving that we support. */
+export async function published(tarballs: readonly string[]): Promise<Outcome> {
+  const outcomes: Outcome[] = [];
+  for (const tarball of tarballs) {
+    outcomes.push(await runTool('publint', ['run', tarball, '--strict']));
+    outcomes.push(await runTool('@arethetypeswrong/cli', [tarball, '--profile', 'esm-only', '--quiet']));
+  }
+  const failed = outcomes.filter((outcome) => !outcome.ok);
+  return { ok: failed.length === 0, output: failed.map((outcome) => outcome.output).join('\n') };
+}

@@ -1,0 +1,14 @@
+import type { Outcome } from './process.ts';
+
+/**
+ * Makes the engines that the tests run on present: the TensorFlow library is found, or fetched with pip as `kd-engine install` does.
+ * Without it the tests still run, on the engines that are here; where `KD_REQUIRE_ENGINES` names `tensorflow` they fail.
+ */
+export async function prepareEngines(): Promise<Outcome> {
+  const [{ ensureTensorflow }, { openProgress }] = await Promise.all([import('@kd/engine'), import('@kd/core/node')]);
+  const found = await ensureTensorflow({ openProgress: openProgress(), log: (line) => console.log(`  ${line}`) });
+  if ('folder' in found) return { ok: true, output: '' };
+  const required = (process.env.KD_REQUIRE_ENGINES ?? '').split(',').includes('tensorflow');
+  console.log(`  no tensorflow engine: ${found.reason}${required ? '' : '; its tests are skipped.'}`);
+  return { ok: !required, output: found.reason };
+}

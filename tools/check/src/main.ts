@@ -1,0 +1,49 @@
+/**
+ * `npm test`: everything that must hold, in one command. Ends with `N passed, N failed, N skipped`, where every check counts as one.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { apiPages, build, changesets, lint, published, sizes, types, unused, vendor } from './checks.ts';
+import { prepareEngines } from './engines.ts';
+import { installAndRun } from './install.ts';
+import { packAll } from './packages.ts';
+import type { Outcome } from './process.ts';
+import { unitTests } from './unitTests.ts';
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const folder = await mkdtemp(join(tmpdir(), 'kd-check-'));
+try {
+  await check('vendored code of the engine', vendor);
+  await check('engines', prepareEngines);
+  await check('style and import directions', lint);
+  await check('types', types);
+  const tests = await unitTests(folder);
+  total.passed += tests.passed;
+  total.failed += tests.failed;
+  total.skipped += tests.skipped;
+  await check('nothing unused', unused);
+  await check('API pages', apiPages);
+  await check('changesets', changesets);
+  if (await check('build', build)) await checkPackages();
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+async function checkPackages(): Promise<void> {
+  const tarballs = await packAll(folder);
+  await check('browser bundles', sizes);
+  await check('packages as published', () => published(tarballs));
+  await check('packages in an empty project', () => installAndRun(tarballs));
+}
+
+async function check(name: string, run: () => Promise<Outcome>): Promise<boolean> {
+  const started = performance.now();
+  const { ok, output } = await run().catch((error: unknown): Outcome => ({ ok: false, output: String(error) }));
+  console.log(`${ok ? 'passed' : 'FAILED'}  ${name}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (!ok) console.log(output);
+  total[ok ? 'passed' : 'failed']++;
+  return ok;
+}

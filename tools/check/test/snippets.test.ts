@@ -1,0 +1,40 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { publishedPackages } from '../src/packages.ts';
+import { root, runNode } from '../src/process.ts';
+import { firstSnippet } from '../src/snippets.ts';
+
+/** Inside node_modules, where the packages are found by their names and git looks away. */
+const folder = join(root, 'node_modules', '.cache', 'kd-snippets');
+let workingFolder = '';
+
+beforeAll(async () => {
+  await mkdir(folder, { recursive: true });
+  workingFolder = await mkdtemp(join(tmpdir(), 'kd-snippets-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await rm(workingFolder, { recursive: true, force: true });
+});
+
+/** Runs a snippet as printed, against the sources, in an empty folder. */
+async function runSnippet(name: string, readme: string): Promise<{ ok: boolean; output: string }> {
+  const file = join(folder, `${name}.mts`);
+  await writeFile(file, await firstSnippet(readme));
+  const tsx = import.meta.resolve('tsx');
+  return runNode(['--conditions=@kd/source', '--import', tsx, file], { folder: workingFolder, environment: { VITEST: undefined } });
+}
+
+describe('the first snippet runs as printed:', () => {
+  test.each(publishedPackages())('README of $name', async ({ short, folder }) => {
+    const { ok, output } = await runSnippet(short, join(folder, 'README.md'));
+    expect(ok, output).toBe(true);
+  });
+
+  test('README of the repository', async () => {
+    const { ok, output } = await runSnippet('root', join(root, 'README.md'));
+    expect(ok, output).toBe(true);
+  }, 180_000);
+});
