@@ -67,7 +67,7 @@ export interface Stateful {
 /** Where a network can be tapped. */
 export interface Tap {
   readonly channels: number;
-  /** Input pixels per feature pixel along one side; of the image after the network's own resizing. */
+  /** Input pixels per feature pixel along one side; of the image after the network's own resizing. 0 for vectors [batch, channels]. */
   readonly stride: number;
 }
 

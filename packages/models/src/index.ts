@@ -1,4 +1,6 @@
 export { type CifarResnetDepth, type CifarResnetOptions, cifarResnet, type Shortcut } from './cifarResnet.ts';
+export { countOperations, type Operations } from './countOperations.ts';
+export { type FromLayersOptions, fromLayers } from './fromLayers.ts';
 export { type BatchNormOptions, batchNorm } from './layers/batchNorm.ts';
 export { type LayerPlans, type ResidualOptions, residual, sequence } from './layers/compose.ts';
 export { convBnRelu } from './layers/convBnRelu.ts';
@@ -14,3 +16,4 @@ export type { ClassifierOptions } from './options.ts';
 export { type Resnet9Options, resnet9 } from './resnet9.ts';
 export { seedCnn } from './seedCnn.ts';
 export { type StudentCnnOptions, studentCnn } from './studentCnn.ts';
+export { summary } from './summary.ts';
