@@ -51,7 +51,8 @@ export function permutation(seed: number, stream: number, count: number): Int32A
   return order;
 }
 
-function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: Uint32Array): void {
+/** The block function itself: four counter words and two key words in, four words out. For this package's tests. */
+export function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: Uint32Array): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(0xd2511f53, c0);
     const low0 = Math.imul(0xd2511f53, c0);

@@ -26,7 +26,6 @@ export function folderStore(folder: string): Store {
 
 function inside(place: string, name: string): string {
   const parts = name.split('/');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL in a name is what is looked for.
   const fits = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\:\0]/.test(part));
   ensure(fits, 'folderStore', 'a name inside the folder, such as runs/last.safetensors', JSON.stringify(name));
   return path.join(place, ...parts);

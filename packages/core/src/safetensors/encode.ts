@@ -17,7 +17,7 @@ export function encodeSafetensors(
     return wide.data.BYTES_PER_ELEMENT - narrow.data.BYTES_PER_ELEMENT || (left < right ? -1 : 1);
   });
   const header = emptyRecord<unknown>();
-  if (Object.keys(metadata).length > 0) header['__metadata__'] = checkedMetadata(metadata);
+  if (Object.keys(metadata).length > 0) header.__metadata__ = checkedMetadata(metadata);
   let end = 0;
   for (const name of names) {
     const { dtype, shape, data } = checkedTensor(name, tensors[name] as SafetensorsTensor);

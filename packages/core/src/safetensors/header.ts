@@ -5,11 +5,11 @@ import { headerLimit } from './dtypes.ts';
 export function readHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; dataStart: number } {
   ensure(bytes.length >= 8, where, 'a safetensors file: 8 bytes of header length first', `${bytes.length} bytes`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  ensure(length <= BigInt(headerLimit), where, `a header of at most ${headerLimit} bytes`, length, 'is it a safetensors file?');
+  ensure(length <= BigInt(headerLimit), where, `a header of at most ${headerLimit} bytes`, length, 'this may not be a safetensors file');
   const dataStart = 8 + Number(length);
   ensure(dataStart <= bytes.length, where, `a header of ${length} bytes, as the file says`, `${bytes.length - 8}`, 'the file is cut short');
   const text = textOf(bytes.subarray(8, dataStart), where);
-  ensure(text.startsWith('{'), where, 'a header that starts with {', JSON.stringify(text.slice(0, 16)), 'is it a safetensors file?');
+  ensure(text.startsWith('{'), where, 'a header that starts with {', JSON.stringify(text.slice(0, 16)), 'this may not be a safetensors file');
   const header = parse(text, where);
   const twice = firstRepeatedKey(text);
   ensure(twice === undefined, where, 'every name of the header once', `${twice} twice`);
@@ -20,7 +20,7 @@ function textOf(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw Object.assign(unexpected(where, 'a header in UTF-8', 'other bytes', 'is it a safetensors file?'), { cause });
+    throw Object.assign(unexpected(where, 'a header in UTF-8', 'other bytes', 'this may not be a safetensors file'), { cause });
   }
 }
 
@@ -42,7 +42,7 @@ function firstRepeatedKey(json: string): string | undefined {
     else if (character === '"') {
       const start = at;
       for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++;
-      if (!/^\s*:/.test(json.slice(at + 1, at + 65))) continue;
+      if (!isKeyBefore(json, at + 1)) continue;
       const key = JSON.parse(json.slice(start, at + 1)) as string;
       const keys = open.at(-1) as Set<string>;
       if (keys.has(key)) return key;
@@ -50,4 +50,10 @@ function firstRepeatedKey(json: string): string | undefined {
     }
   }
   return undefined;
+}
+
+function isKeyBefore(json: string, at: number): boolean {
+  let next = at;
+  while (' \t\r\n'.includes(json.charAt(next)) && next < json.length) next++;
+  return json[next] === ':';
 }
