@@ -38,6 +38,7 @@ function markdownTable({ actors }: Summary): string {
 function replaceBetween(whole: string, name: string, content: string): string {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [from, to] = [whole.indexOf(start), whole.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`readme:update: expected ${start} … ${end} in README.md, got neither; put them where the table belongs.`);
+  if (from < 0 || to < from)
+    throw new Error(`readme:update: expected ${start} … ${end} in README.md, got neither; put them where the table belongs.`);
   return `${whole.slice(0, from + start.length)}\n${content}\n${whole.slice(to)}`;
 }
