@@ -1,0 +1,70 @@
+import { type BatchSource, compile, ensure, type Network, unexpected } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { breathe } from './breathe.ts';
+import { type Evaluation, Tally } from './evaluation.ts';
+
+/**
+ * How good a network is on all pictures of a source (its view 0), with running averages and without gradients; nothing of it changes.
+ * @throws RangeError on an empty source, on labels beyond the network's classes and on logits that are not finite.
+ */
+export function evaluate(network: Network, source: BatchSource): Promise<Evaluation> {
+  return evaluator(network)(source);
+}
+
+/** `evaluate` for many times: what the engine compiles is kept. */
+export function evaluator(network: Network): (source: BatchSource) => Promise<Evaluation> {
+  const judge = compile((images: tf.Tensor4D, labels: tf.Tensor1D) => judgements(network.forward(images, { training: false }).logits, labels));
+  return async (source) => {
+    const classes = source.data.classNames.length;
+    const tally = new Tally(classes);
+    const started = performance.now();
+    let images = 0;
+    for await (const batch of source.pass()) {
+      const judged = tf.tidy(() => judge(batch.images, batch.labels));
+      const numbers = await judged.data();
+      judged.dispose();
+      addAll(tally, numbers, source, batch.indices);
+      images += batch.indices.length;
+      await breathe();
+    }
+    ensure(images > 0, 'evaluate', `pictures in ${source.data.name}`, 'none');
+    return tally.evaluation((performance.now() - started) / 1000);
+  };
+}
+
+const FIELDS = 6;
+
+/** @returns [6, batch]: truth, prediction, confidence, cross entropy, rank of the truth, classes; one small tensor to read. */
+function judgements(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const classes = logits.shape[1];
+    const truth = tf.cast(tf.oneHot(labels, classes), 'float32');
+    const logProbabilities = tf.logSoftmax(logits);
+    const own = tf.sum(tf.mul(truth, logits), 1, true);
+    const lower = tf.less(tf.range(0, classes, 1, 'float32'), tf.expandDims(tf.cast(labels, 'float32'), 1));
+    const before = tf.logicalOr(tf.greater(logits, own), tf.logicalAnd(tf.equal(logits, own), lower));
+    return tf.stack([
+      tf.cast(labels, 'float32'),
+      tf.cast(tf.argMax(logits, 1), 'float32'),
+      tf.exp(tf.max(logProbabilities, 1)),
+      tf.neg(tf.sum(tf.mul(truth, logProbabilities), 1)),
+      tf.sum(tf.cast(before, 'float32'), 1),
+      tf.fill([logits.shape[0]], classes),
+    ]) as tf.Tensor2D;
+  });
+}
+
+function addAll(tally: Tally, numbers: ArrayLike<number>, source: BatchSource, indices: Int32Array): void {
+  const count = numbers.length / FIELDS;
+  const classes = tally.confusion.length;
+  for (let at = 0; at < count; at++) {
+    const field = (index: number): number => numbers[index * count + at] as number;
+    const [truth, outputs, loss] = [field(0), field(5), field(3)];
+    if (outputs !== classes) throw unexpected('evaluate', `a logit for each of the ${classes} classes of ${source.data.name}`, outputs);
+    if (truth < 0 || truth >= classes)
+      throw unexpected('evaluate', `labels from 0 to ${classes - 1}`, `${truth} in row ${indices[at]} of ${source.data.name}`);
+    if (!Number.isFinite(loss))
+      throw unexpected('evaluate', 'finite logits', `a loss of ${loss} in row ${indices[at]} of ${source.data.name}`, 'the network has diverged');
+    tally.add({ truth, predicted: field(1), confidence: field(2), loss, rank: field(4) });
+  }
+}

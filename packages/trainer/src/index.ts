@@ -1,0 +1,14 @@
+export { encodeWeights, loadWeights } from './checkpoints/weights.ts';
+export { evaluate } from './evaluate.ts';
+export type { Evaluation, Scores } from './evaluation.ts';
+export { type AdamOptions, adam, adamW } from './optimizers/adam.ts';
+export { type AverageOptions, averageWeights, type WeightAverage } from './optimizers/averageWeights.ts';
+export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
+export type { DecayFilter, DecayOptions } from './optimizers/decay.ts';
+export { type RmsPropOptions, rmsProp } from './optimizers/rmsProp.ts';
+export { type SgdOptions, sgd } from './optimizers/sgd.ts';
+export { ensemble } from './teachers/ensemble.ts';
+export { frozen } from './teachers/frozen.ts';
+export { Interrupted } from './training/interrupted.ts';
+export { train } from './training/train.ts';
+export type { EpochReport, Position, StepReport, TrainOptions } from './training/types.ts';

@@ -1,0 +1,110 @@
+import { type Batch, ensure } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { breathe } from '../breathe.ts';
+import { Interrupted } from './interrupted.ts';
+import { type Run, save } from './run.ts';
+import { type Feed, rehearse, sumNames, trainingStep } from './step.ts';
+import { RunningSums, type SumsRead } from './sums.ts';
+
+/** Between looks at the loss, and between turns of the event loop, in milliseconds. */
+const LOOK = 500;
+const BREATH = 30;
+
+/** The steps of the epoch under way that are still to do. @throws Interrupted when the signal stops it, after saving. */
+export async function runSteps(run: Run): Promise<SumsRead> {
+  const { batches, onStep } = run.options;
+  const { epoch } = run.position;
+  const steps = batches.batchesPerEpoch;
+  const look = lossReader(run);
+  let breathed = performance.now();
+  let since = breathed;
+  await stopIfAsked(run);
+  if (run.position.step < steps) {
+    for await (const batch of batches.epoch(epoch, run.position.step)) {
+      const learningRate = oneStep(run, batch);
+      const now = performance.now();
+      run.seconds += (now - since) / 1000;
+      since = now;
+      const loss = await look(now);
+      const { images, seconds, position } = run;
+      const report = { epoch: epoch + 1, step: position.step, steps, images, imagesPerSecond: images / seconds, learningRate };
+      onStep?.(loss === undefined ? report : { ...report, loss });
+      if (now - breathed > BREATH) {
+        await breathe();
+        breathed = performance.now();
+      }
+      await stopIfAsked(run);
+    }
+  }
+  ensure(run.position.step === steps, 'train', `${steps} batches in epoch ${epoch + 1} of ${batches.data.name}`, run.position.step);
+  const read = await sumsOf(run).read(run.images, epoch + 1);
+  run.seconds += (performance.now() - since) / 1000;
+  return read;
+}
+
+/** @returns The learning rate of the step. */
+function oneStep(run: Run, batch: Batch): number {
+  const { batches, epochs, objective, teacher } = run.options;
+  const { epoch, step } = run.position;
+  const progress = (epoch * batches.batchesPerEpoch + step) / (epochs * batches.batchesPerEpoch);
+  const learningRate = run.learningRate(progress);
+  ensure(Number.isFinite(learningRate) && learningRate >= 0, 'train', 'a learning rate ≥ 0', `${learningRate} at progress ${progress}`);
+  const numbers = Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)] as const);
+  tf.tidy(() => {
+    const outputs = teacher?.(batch);
+    const feed: Feed = {
+      images: batch.images,
+      labels: batch.labels,
+      ...(outputs === undefined ? {} : { teacher: outputs }),
+      numbers: Object.fromEntries(numbers.map(([name, value]) => [name, tf.scalar(value)])),
+      learningRate: tf.scalar(learningRate),
+      step: tf.scalar(step + 1),
+    };
+    run.step ??= makeStep(run, rehearse(run.options, feed, batches.data.classNames.length));
+    run.step(feed);
+  });
+  if (epoch === 0 && step === 0) run.firstRows = Array.from(batch.indices.slice(0, 16));
+  run.position = { epoch, step: step + 1 };
+  run.images += batch.indices.length;
+  return learningRate;
+}
+
+/** Makes the step for terms of these names, and its sums unless the checkpoint had them. */
+function makeStep(run: Run, terms: readonly string[]): (feed: Feed) => tf.Scalar {
+  const { student, objective, clipNorm } = run.options;
+  const names = sumNames(terms, clipNorm);
+  run.sums ??= new RunningSums(names);
+  const saved = run.sums.names.join(', ');
+  ensure(saved === names.join(', '), 'train', `the terms ${saved}, as in the checkpoint`, names.join(', '));
+  const { optimizer, trainable, average, sums } = run;
+  return trainingStep({ student, objective, optimizer, trainable, average, sums, clipNorm });
+}
+
+/** Mean total over the steps since the look before, about twice a second. */
+function lossReader(run: Run): (now: number) => Promise<number | undefined> {
+  let looked = 0;
+  let before = { images: 0, total: 0 };
+  let loss: number | undefined;
+  return async (now) => {
+    if (now - looked < LOOK) return loss;
+    looked = now;
+    const { images, means } = await sumsOf(run).read(run.images, run.position.epoch + 1);
+    const total = (means.total as number) * images;
+    loss = (total - before.total) / (images - before.images);
+    before = { images, total };
+    return loss;
+  };
+}
+
+async function stopIfAsked(run: Run): Promise<void> {
+  const { signal, store } = run.options;
+  if (signal?.aborted !== true) return;
+  if (run.images > 0) await sumsOf(run).read(run.images, run.position.epoch + 1);
+  await save(run);
+  throw new Interrupted(run.position, store?.place);
+}
+
+function sumsOf(run: Run): RunningSums {
+  ensure(run.sums !== undefined, 'train', 'a step before its sums are read', 'none');
+  return run.sums;
+}

@@ -1,0 +1,58 @@
+import { asSchedule, ensure, type Schedule } from '@kd/core';
+import type { Settings } from '../checkpoints/checkpoint.ts';
+import type { TrainOptions } from './types.ts';
+
+/** Throws at the door on options that make no sense. */
+export function expectSensible(options: TrainOptions): void {
+  const { objective, teacher, epochs, clipNorm, patience, batches, validation, resume, store } = options;
+  ensure(Number.isInteger(epochs) && epochs >= 1, 'train', 'epochs to be a whole number ≥ 1', epochs);
+  ensure(clipNorm === undefined || clipNorm > 0, 'train', 'clipNorm > 0', clipNorm, '1 is usual');
+  ensure(patience === undefined || (Number.isInteger(patience) && patience >= 1), 'train', 'patience to be a whole number ≥ 1', patience);
+  const remedy = 'pass teacher: frozen(network), or an objective without its terms';
+  ensure(!objective.needsTeacher || teacher !== undefined, 'train', 'a teacher, which the objective needs', 'nothing', remedy);
+  ensure(batches.batchesPerEpoch >= 1, 'train', `at least one batch of ${batches.data.name}`, batches.batchesPerEpoch, 'use a smaller batchSize');
+  const [classes, others] = [batches.data.classNames.length, validation?.data.classNames.length];
+  ensure(others === undefined || others === classes, 'train', `validation with ${classes} classes, as in training`, others);
+  ensure(resume !== true || store !== undefined, 'train', 'a store to resume from', 'nothing', 'pass store: folderStore(directory)');
+}
+
+/** Everything of the options that a resumed training must share with the one it goes on with. Schedules are known by nine of their values. */
+export async function settingsOf(options: TrainOptions): Promise<Settings> {
+  const {
+    student,
+    objective,
+    batches,
+    teacher,
+    learningRate,
+    epochs,
+    clipNorm,
+    averageDecay,
+    validation,
+    bestBy = 'accuracy',
+    config = {},
+  } = options;
+  const view = batches.view(0);
+  return {
+    epochs,
+    batchSize: batches.batchSize,
+    batchesPerEpoch: batches.batchesPerEpoch,
+    rows: batches.rows,
+    data: await batches.data.identity(),
+    viewCount: String(batches.viewCount),
+    'view.spec': view.spec,
+    'view.seed': view.seed,
+    validation: validation === undefined ? null : [await validation.data.identity(), validation.rows],
+    student: [student.name ?? 'network', student.preparation ?? ''],
+    teacher: teacher === undefined ? null : ((await teacher.identity?.()) ?? 'unnamed'),
+    learningRate: samples(asSchedule(learningRate)),
+    ...Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [`objective.${name}`, samples(schedule)])),
+    clipNorm: clipNorm ?? null,
+    averageDecay: averageDecay ?? null,
+    bestBy,
+    ...Object.fromEntries(Object.entries(config).map(([name, value]) => [`config.${name}`, value])),
+  };
+}
+
+function samples(schedule: Schedule): number[] {
+  return Array.from({ length: 9 }, (_, at) => schedule(at / 8));
+}

@@ -1,0 +1,85 @@
+import { type Batch, type BatchSource, deriveSeed, permutation, sha256, uniform } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+export interface TinyOptions {
+  readonly rows?: number;
+  readonly classes?: number;
+  readonly batchSize?: number;
+  readonly viewCount?: number;
+  readonly seed?: number;
+  /** Of the pictures themselves. */
+  readonly dataSeed?: number;
+  /** Number of the first row in the whole set. */
+  readonly firstRow?: number;
+  readonly labels?: readonly number[];
+  readonly spec?: string;
+}
+
+const SHAPE = [4, 4, 2] as const;
+export const INPUTS = 32;
+
+/** Pictures of noise with a bright patch where the class is; views shift brightness by an amount drawn from (seed, row). */
+export function tinySource(options: TinyOptions = {}): BatchSource {
+  const {
+    rows = 20,
+    classes = 3,
+    batchSize = 6,
+    viewCount = 1,
+    seed = 0,
+    dataSeed = 0,
+    firstRow = 0,
+    spec = viewCount === 1 ? 'plain' : 'shift()',
+  } = options;
+  const labels = Int32Array.from({ length: rows }, (_, row) => options.labels?.[row] ?? row % classes);
+  const pixel = (row: number, at: number) => 0.5 * uniform(dataSeed, row, at) + (at % (classes + 1) === labels[row] ? 0.4 : 0);
+  const viewOf = (number: number) => ({ spec, seed: spec === 'plain' ? 0 : deriveSeed(seed, 'view', number % viewCount) });
+
+  const make = (at: Int32Array, number: number): Batch => {
+    const view = viewOf(number);
+    const shift = (row: number) => (view.seed === 0 ? 0 : 0.2 * uniform(view.seed, 1, row));
+    const pixels = Float32Array.from({ length: at.length * INPUTS }, (_, index) => {
+      const row = at[Math.floor(index / INPUTS)] as number;
+      return pixel(row, index % INPUTS) + shift(row);
+    });
+    const images = tf.tensor4d(pixels, [at.length, ...SHAPE]);
+    return {
+      images,
+      labels: tf.tensor1d(
+        at.map((row) => labels[row] as number),
+        'int32',
+      ),
+      indices: at.map((row) => row + firstRow),
+      view,
+    };
+  };
+  async function* deal(order: Int32Array, number: number, from: number): AsyncGenerator<Batch> {
+    for (let start = from * batchSize; start < rows; start += batchSize) {
+      const batch = make(order.slice(start, start + batchSize), number);
+      try {
+        yield batch;
+      } finally {
+        tf.dispose([batch.images, batch.labels]);
+      }
+    }
+  }
+  return {
+    data: {
+      name: 'tiny',
+      classNames: Array.from({ length: classes }, (_, at) => `class ${at}`),
+      imageShape: SHAPE,
+      identity: () => sha256(new TextEncoder().encode(`${rows} ${dataSeed} ${labels}`)),
+    },
+    rows,
+    batchSize,
+    batchesPerEpoch: Math.ceil(rows / batchSize),
+    viewCount,
+    view: viewOf,
+    epoch: (epoch, from = 0) => deal(permutation(deriveSeed(seed, 'order', epoch), 0, rows), epoch, from),
+    pass: (number = 0) =>
+      deal(
+        Int32Array.from({ length: rows }, (_, row) => row),
+        number,
+        0,
+      ),
+  };
+}

@@ -1,0 +1,214 @@
+import { cosine, type Network } from '@kd/core';
+import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { adam, evaluate, frozen, type StepReport, sgd, train } from '../src/index.ts';
+import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
+import { hard, taught } from './helpers/objectives.ts';
+import { messageOf, reportsOf } from './helpers/run.ts';
+import { INPUTS, tinySource } from './helpers/source.ts';
+import '@tensorflow/tfjs-backend-cpu';
+
+onEveryEngine(() => {
+  test('a student learns under a teacher, and nothing is left behind', async () => {
+    const [teacher, student, objective] = [tinyCnn(2, 3, 1), tinyCnn(2, 3, 2), taught(() => 0.5)];
+    const batches = tinySource();
+    const teacherBefore = numbersOf(teacher.weights);
+    await expectNoNewTensors(async () => {
+      const options = { student, objective, teacher: frozen(teacher), batches, optimizer: adam(), learningRate: cosine({ from: 0.05 }), epochs: 8 };
+      const reports = await reportsOf({ ...options, clipNorm: 1, averageDecay: 0.5, validation: batches });
+      const [first, last] = [reports[0], reports[7]];
+      expect(reports.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(Object.keys(first?.terms ?? {})).toEqual(['hard', 'soft', 'total']);
+      for (const { terms } of reports) closeTo([(terms.hard as number) + (terms.soft as number)], [terms.total as number], 1e-5);
+      expect(last?.terms.total).toBeLessThan(0.8 * (first?.terms.total as number));
+      expect(last?.validation?.top1).toBeGreaterThan(0.6);
+      expect(first?.gradientNorm).toBeGreaterThan(0);
+    });
+    expect(numbersOf(teacher.weights)).toStrictEqual(teacherBefore);
+    expect(numbersOf(objective.weights)['soft.scale']).not.toEqual([1]);
+    objective.dispose();
+    teacher.dispose();
+    student.dispose();
+  });
+
+  test('one step of plain descent moves weights by the gradient', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const batches = tinySource({ rows: 5, batchSize: 5 });
+    const before = numbersOf(student.weights);
+    const gradient = await gradientOf(student);
+    const [report] = await reportsOf({ student, objective: hard(), batches, optimizer: sgd(), learningRate: 0.5, epochs: 1 });
+    for (const [name, values] of Object.entries(numbersOf(student.weights))) {
+      const expected = (before[name] as number[]).map((value, at) => value - 0.5 * (gradient.grads[name]?.[at] as number));
+      closeTo(values, expected, 1e-5);
+    }
+    closeTo([report?.terms.hard as number], [gradient.loss], 1e-5);
+    student.dispose();
+  });
+});
+
+/** By variableGrads on the whole of a 5-row source. */
+async function gradientOf(student: Network): Promise<{ loss: number; grads: Record<string, number[]> }> {
+  for await (const { images, labels } of tinySource({ rows: 5, batchSize: 5 }).pass()) {
+    return tf.tidy(() => {
+      const { value, grads } = tf.variableGrads(() => hard()({ labels, student: student.forward(images, { training: true }), numbers: {} }).total);
+      const named = Object.entries(student.weights).map(([name, { name: key }]) => [name, Array.from((grads[key] as tf.Tensor).dataSync())] as const);
+      return { loss: value.dataSync()[0] as number, grads: Object.fromEntries(named) };
+    });
+  }
+  throw new Error('no batch');
+}
+
+describe('train', () => {
+  beforeAll(async () => {
+    await tf.setBackend('cpu');
+  });
+  const options = (student: Network) => ({
+    student,
+    objective: hard(),
+    batches: tinySource(),
+    optimizer: sgd({ momentum: 0.9 }),
+    learningRate: 0.1,
+    epochs: 2,
+  });
+
+  test('moves exactly the weights of student and objective that train, however many variables there are', async () => {
+    const [student, bystander] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2)];
+    const bias = student.weights.bias as tf.Variable;
+    bias.trainable = false;
+    const [others, own] = [numbersOf(bystander.weights), numbersOf(student.weights)];
+    await reportsOf(options(student));
+    expect(numbersOf(bystander.weights)).toStrictEqual(others);
+    expect(numbersOf(student.weights).bias).toStrictEqual(own.bias);
+    expect(numbersOf(student.weights).kernel).not.toEqual(own.kernel);
+    student.dispose();
+    bystander.dispose();
+  });
+
+  test('makes one optimizer for the whole run', async () => {
+    const student = linear(INPUTS, 3, 1);
+    let made = 0;
+    const optimizer = (weights: Network['weights']) => {
+      made += 1;
+      return sgd({ momentum: 0.9 })(weights);
+    };
+    await reportsOf({ ...options(student), optimizer, epochs: 3 });
+    expect(made).toBe(1);
+    student.dispose();
+  });
+
+  test('keeps as many tensors after a hundred steps as after two', async () => {
+    const student = tinyCnn(2, 3, 1);
+    const seen: number[] = [];
+    const onStep = () => seen.push(tf.memory().numTensors);
+    await reportsOf({ ...options(student), optimizer: adam(), averageDecay: 0.9, clipNorm: 1, epochs: 25, onStep });
+    expect(seen).toHaveLength(100);
+    expect(new Set(seen.slice(1)).size).toBe(1);
+    student.dispose();
+  });
+
+  test('gives the learning rate and the numbers of k / n at step k of n', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const asked: number[] = [];
+    const steps: StepReport[] = [];
+    const weight = (progress: number) => {
+      asked.push(progress);
+      return 1;
+    };
+    const objective = taught(weight);
+    const onStep = (step: StepReport) => steps.push(step);
+    const learningRate = (progress: number) => 1 - progress;
+    await reportsOf({ ...options(student), objective, teacher: frozen(student), learningRate, onStep });
+    expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((step) => step / 8));
+    expect(steps.map((step) => step.learningRate)).toEqual(asked.map((progress) => 1 - progress));
+    expect(steps.map(({ epoch, step, images }) => [epoch, step, images]).slice(2, 6)).toEqual([
+      [1, 3, 18],
+      [1, 4, 20],
+      [2, 1, 6],
+      [2, 2, 12],
+    ]);
+    expect(steps[0]?.loss).toBeGreaterThan(0);
+    objective.dispose();
+    student.dispose();
+  });
+
+  test('holds the averaged weights whenever the caller has control', async () => {
+    const [student, twin] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 1)];
+    const validation = tinySource();
+    for await (const { validation: scores } of train({ ...options(student), averageDecay: 0.8, validation })) {
+      expect((await evaluate(student, validation)).loss).toBe(scores?.loss);
+    }
+    await reportsOf(options(twin));
+    expect(numbersOf(student.weights).kernel).not.toEqual(numbersOf(twin.weights).kernel);
+    student.dispose();
+    twin.dispose();
+  });
+
+  test('averaging does not change the training', async () => {
+    const [student, twin] = [tinyCnn(2, 3, 1), tinyCnn(2, 3, 1)];
+    const with_ = await reportsOf({ ...options(student), averageDecay: { decay: 0.9, warmUp: true } });
+    const without = await reportsOf(options(twin));
+    expect(with_.map(({ terms }) => terms)).toStrictEqual(without.map(({ terms }) => terms));
+    student.dispose();
+    twin.dispose();
+  });
+
+  test('a small clip norm makes small steps', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const before = numbersOf(student.weights);
+    const batches = tinySource({ rows: 5, batchSize: 5 });
+    const [report] = await reportsOf({ ...options(student), batches, optimizer: sgd(), learningRate: 1, clipNorm: 1e-3, epochs: 1 });
+    const moved = Object.entries(numbersOf(student.weights)).flatMap(([name, values]) =>
+      values.map((value, at) => value - (before[name]?.[at] as number)),
+    );
+    closeTo([Math.hypot(...moved)], [1e-3], 1e-2);
+    expect(report?.gradientNorm).toBeGreaterThan(1e-2);
+    student.dispose();
+  });
+
+  test('stops after `patience` epochs that are not better', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const reports = await reportsOf({ ...options(student), learningRate: 0, epochs: 10, patience: 3, validation: tinySource() });
+    expect(reports.map(({ isBest }) => isBest)).toEqual([true, false, false, false]);
+    student.dispose();
+  });
+
+  test('refuses at the door what makes no sense', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const refused = (more: object) => messageOf(reportsOf({ ...options(student), ...more }));
+    expect(await refused({ epochs: 0 })).toBe('train: expected epochs to be a whole number ≥ 1, got 0.');
+    expect(await refused({ clipNorm: 0 })).toBe('train: expected clipNorm > 0, got 0; 1 is usual.');
+    expect(await refused({ resume: true })).toBe('train: expected a store to resume from, got nothing; pass store: folderStore(directory).');
+    expect(await refused({ learningRate: Number.NaN })).toContain('got NaN');
+    const objective = taught(() => 1);
+    expect(await refused({ objective })).toBe(
+      'train: expected a teacher, which the objective needs, got nothing; pass teacher: frozen(network), or an objective without its terms.',
+    );
+    expect(await refused({ batches: tinySource({ classes: 4 }) })).toBe(
+      'train: expected a student with a logit for each of the 4 classes, got logits of shape [6, 3].',
+    );
+    objective.dispose();
+    student.dispose();
+  });
+
+  test('names the term that breaks, its epoch and step', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const objective = taught((progress) => (progress >= 5 / 8 ? Number.NaN : 1));
+    const message = await messageOf(reportsOf({ ...options(student), objective, teacher: frozen(student) }));
+    expect(message).toBe(
+      'train: expected every loss term to stay finite, got soft = NaN at epoch 2, step 2; lower the learning rate or clip gradients (clipNorm: 1).',
+    );
+    objective.dispose();
+    student.dispose();
+  });
+
+  test('weights that break in the last update are an error too', async () => {
+    const student = linear(INPUTS, 3, 1);
+    const batches = tinySource({ rows: 5, batchSize: 5 });
+    const message = await messageOf(reportsOf({ ...options(student), batches, learningRate: 3e38, optimizer: sgd({ weightDecay: 1e3 }), epochs: 1 }));
+    expect(message).toMatch(
+      /^train: expected every weight to stay finite, got -?(Infinity|NaN) in student\.kernel at epoch 1; lower the learning rate or clip/,
+    );
+    student.dispose();
+  });
+});
