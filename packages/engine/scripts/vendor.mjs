@@ -1,0 +1,106 @@
+/**
+ * Bundles two parts of TensorFlow.js that cannot be imported as they are into `vendor/`; why, stands in docs/decisions/engine.md.
+ * - `node-kernels.js`: the JavaScript half of @tensorflow/tfjs-node-gpu, without its addon and its installer (which downloads libtensorflow 2.9).
+ * - `gradients.js`: the gradients of @tensorflow/tfjs-core, for Node.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const out = join(dirname(fileURLToPath(import.meta.url)), '..', 'vendor');
+const nodeGpu = await packageOf('@tensorflow/tfjs-node-gpu');
+const core = await packageOf('@tensorflow/tfjs-core');
+
+const licence =
+  ' * @license Copyright 2018-2024 Google LLC. Licensed under the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0\n */';
+const nodeKernelsBanner = `/**
+ * The kernels and the backend class of @tensorflow/tfjs-node-gpu ${nodeGpu.version}, bundled by scripts/vendor.mjs of @kd/engine.
+ * Changed: imports go to @tensorflow/tfjs-core, four kernels use no chained methods, TensorBoard's protobuf messages are left out.
+${licence}`;
+const gradientsBanner = `/**
+ * The gradients of @tensorflow/tfjs-core ${core.version}, bundled by scripts/vendor.mjs of @kd/engine: importing it registers them.
+${licence}`;
+
+/** Modules replaced by a few lines of ours: one copy of tfjs-core is shared with the user; `util` lost these two functions in Node 23. */
+const replacements = {
+  '@tensorflow/tfjs': `export * from '@tensorflow/tfjs-core';`,
+  '@tensorflow/tfjs-core': `export * from '@tensorflow/tfjs-core';`,
+  './proto/api_pb': 'export {};',
+  os: `export { endianness } from 'node:os';`,
+  util: 'export const isNullOrUndefined = (value) => value === null || value === undefined;\nexport const isArray = Array.isArray;',
+};
+
+/** Chained methods exist only where the whole of @tensorflow/tfjs is loaded; Exp also disposed of an int32 input that is the caller's. */
+const edits = {
+  'Prelu.js': [
+    ['alpha.mul(x.sub((0, tfjs_1.abs)(x))).mul(0.5)', '(0, tfjs_1.mul)((0, tfjs_1.mul)(alpha, (0, tfjs_1.sub)(x, (0, tfjs_1.abs)(x))), 0.5)'],
+    ['pos.add(neg)', '(0, tfjs_1.add)(pos, neg)'],
+  ],
+  'Exp.js': [
+    ['x.toFloat()', "(0, tfjs_1.cast)(x, 'float32')"],
+    ['            x.dispose();\n', ''],
+  ],
+  'ArgMax.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
+  'ArgMin.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
+};
+
+const nodeKernels = {
+  name: 'node-kernels',
+  setup(context) {
+    context.onResolve({ filter: /.*/ }, ({ path, namespace }) => {
+      if (namespace === 'replaced') return { path, external: true };
+      return path in replacements ? { path, namespace: 'replaced' } : undefined;
+    });
+    context.onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({ contents: replacements[path], loader: 'js' }));
+    context.onLoad({ filter: /kernels[\\/](Prelu|Exp|ArgMax|ArgMin)\.js$/ }, async ({ path }) => {
+      let contents = await readFile(path, 'utf8');
+      for (const [from, to] of edits[path.split(/[\\/]/).at(-1)]) {
+        if (!contents.includes(from)) throw new Error(`vendor: expected "${from}" in ${path}, got another version; look at the edits again.`);
+        contents = contents.replace(from, to);
+      }
+      return { contents, loader: 'js' };
+    });
+  },
+};
+
+await bundle('node-kernels.js', nodeKernelsBanner, [nodeKernels], {
+  contents: `import './register_all_kernels.js';\nexport { NodeJSKernelBackend } from './nodejs_kernel_backend.js';`,
+  resolveDir: join(nodeGpu.folder, 'dist'),
+});
+
+// Node cannot import tfjs-core's own register_all_gradients.js: an ES module in a package that says it is CommonJS. What it uses of tfjs-core is bundled with
+// it (as in tfjs-layers' file for Node): engine, registries and environment are global objects, so that there is still one of each.
+await bundle('gradients.js', gradientsBanner, [], {
+  contents: `import './register_all_gradients.js';`,
+  resolveDir: join(core.folder, 'dist'),
+});
+
+/** Where a package lies, and its version. */
+async function packageOf(name) {
+  const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  return { folder: dirname(file), version: JSON.parse(await readFile(file, 'utf8')).version };
+}
+
+/** One ES module, written whole. */
+async function bundle(name, banner, plugins, stdin) {
+  const { outputFiles } = await build({
+    stdin,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    legalComments: 'none',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    banner: { js: banner },
+    plugins,
+    external: ['node-fetch'],
+    write: false,
+    logLevel: 'warning',
+  });
+  await mkdir(out, { recursive: true });
+  await writeFile(join(out, `${name}.part`), outputFiles[0].contents);
+  await rename(join(out, `${name}.part`), join(out, name));
+}

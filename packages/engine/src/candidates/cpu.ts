@@ -1,0 +1,13 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Candidate } from '../contracts.ts';
+
+/** Plain JavaScript: slow, exact, everywhere. */
+export const cpu: Candidate = {
+  name: 'cpu',
+  async open() {
+    const { version_cpu: version } = await import('@tensorflow/tfjs-backend-cpu');
+    // In Node its first use advises another package; we have just chosen.
+    if (tf.findBackend('cpu') !== null) Reflect.set(tf.findBackend('cpu'), 'firstUse', false);
+    return { version, device: 'CPU', threads: 1, notes: ['JavaScript'] };
+  },
+};

@@ -1,0 +1,20 @@
+import type { Candidate } from '../contracts.ts';
+import { registerComposedKernels } from '../kernels/register.ts';
+
+/** WebAssembly with SIMD, and with the training kernels that it lacks. @param wasmFolder Where its .wasm files lie, ending in a slash; a bundler's own where it is left out. */
+export function wasm(wasmFolder?: () => string): Candidate {
+  const opening = new Map<'wasm', Promise<string>>();
+  const load = async (): Promise<string> => {
+    const backend = await import('@tensorflow/tfjs-backend-wasm');
+    if (wasmFolder !== undefined) backend.setWasmPaths(wasmFolder());
+    registerComposedKernels('wasm', ['Conv2DBackpropInput']);
+    return backend.version_wasm;
+  };
+  return {
+    name: 'wasm',
+    async open() {
+      const version = await (opening.get('wasm') ?? opening.set('wasm', load()).get('wasm'));
+      return { version: version as string, device: 'CPU', threads: 1, notes: ['WebAssembly'] };
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { cpu } from '../candidates/cpu.ts';
+import { wasm } from '../candidates/wasm.ts';
+import type { Platform } from '../start.ts';
+import { tensorflow } from './tensorflow/candidate.ts';
+
+/** What can be started in Node. */
+export const node: Platform = {
+  candidates: [tensorflow, wasm(wasmFolder), cpu],
+  named: () => process.env.KD_ENGINE || undefined,
+  async registerGradients() {
+    // @tensorflow/tfjs-layers brings them too; some code may have replaced one since.
+    if (tf.getGradient('Sum') !== undefined) return;
+    await import(new URL('../../vendor/gradients.js', import.meta.url).href);
+  },
+};
+
+function wasmFolder(): string {
+  return dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep;
+}

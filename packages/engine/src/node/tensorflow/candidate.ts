@@ -1,0 +1,29 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Candidate, Opened } from '../../contracts.ts';
+import { findTensorflow } from './find.ts';
+import { loadNodeKernels } from './kernels.ts';
+import { openTensorflow } from './open.ts';
+
+const opened = new Map<'tensorflow', Opened>();
+
+/** libtensorflow through its C API. It is opened once in a process. */
+export const tensorflow: Candidate = {
+  name: 'tensorflow',
+  async open() {
+    const known = opened.get('tensorflow');
+    if (known !== undefined) return known;
+    const found = findTensorflow();
+    if ('reason' in found) return { reason: `${found.reason}; \`npx kd-engine install\` brings it` };
+    const { NodeJSKernelBackend } = await loadNodeKernels();
+    const { binding, preparation } = openTensorflow(found.folder);
+    tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@kd/engine'), 3);
+    const result: Opened = {
+      version: binding.TF_Version,
+      device: binding.isUsingGpuDevice() ? 'GPU:0' : 'CPU',
+      threads: preparation.threads,
+      notes: preparation.oneDnn ? ['oneDNN'] : ['without oneDNN'],
+    };
+    opened.set('tensorflow', result);
+    return result;
+  },
+};

@@ -1,0 +1,31 @@
+import type { KernelBackend, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Attribute } from './attributes.ts';
+import type { Binding } from './binding.ts';
+
+/** What we use of the backend class in `vendor/node-kernels.js`. */
+export interface NodeBackend extends KernelBackend {
+  readonly binding: Binding;
+  executeSingleOutput(name: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[]): Tensor;
+  executeMultipleOutputs(name: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[], outputs: number): Tensor[];
+}
+
+interface NodeKernels {
+  readonly NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend;
+}
+
+/** Loads upstream's kernels, which registers them for the backend `tensorflow`, and its backend class. */
+export async function loadNodeKernels(): Promise<NodeKernels> {
+  // From src/node/tensorflow and from dist/node/tensorflow alike.
+  const file = new URL('../../../vendor/node-kernels.js', import.meta.url);
+  try {
+    return (await import(/* @vite-ignore */ file.href)) as NodeKernels;
+  } catch (cause) {
+    throw new Error(`startEngine: expected ${file.pathname}, got ${messageOf(cause)}; in the repository run \`npm run vendor -w @kd/engine\`.`, {
+      cause,
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

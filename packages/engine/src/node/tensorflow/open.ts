@@ -1,0 +1,21 @@
+import { Binding } from './binding.ts';
+import { declareLibc, declareTensorflow } from './c.ts';
+import { openContext } from './context.ts';
+import { type Preparation, prepareProcess } from './environment.ts';
+import { loadTensorflow } from './load.ts';
+import { Memory } from './memory.ts';
+
+/** libtensorflow, loaded. */
+export interface OpenTensorflow {
+  readonly binding: Binding;
+  readonly preparation: Preparation;
+  readonly folder: string;
+}
+
+/** Loads libtensorflow and opens its devices. @param folder It holds `libtensorflow_cc`. */
+export function openTensorflow(folder: string): OpenTensorflow {
+  const preparation = prepareProcess();
+  const api = declareTensorflow(loadTensorflow(folder));
+  const context = openContext(api, preparation.threads);
+  return { binding: new Binding({ api, context, memory: new Memory(declareLibc()) }), preparation, folder };
+}
