@@ -13,11 +13,14 @@ export function folderStore(folder: string): Store {
   return {
     place,
     read: async (name) => {
+      const file = inside(place, name);
       try {
-        return new Uint8Array(await readFile(inside(place, name)));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
+        const bytes = await readFile(file);
+        return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+      } catch (cause) {
+        const { code, message } = cause as NodeJS.ErrnoException;
+        if (code === 'ENOENT') return undefined;
+        throw new Error(`folderStore: expected to read ${file}, got ${message}.`, { cause });
       }
     },
     write: async (name, bytes) => writeWhole(inside(place, name), bytes),
@@ -27,6 +30,6 @@ export function folderStore(folder: string): Store {
 function inside(place: string, name: string): string {
   const parts = name.split('/');
   const fits = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\:\0]/.test(part));
-  ensure(fits, 'folderStore', 'a name inside the folder, such as runs/last.safetensors', JSON.stringify(name));
+  ensure(fits, 'folderStore', 'a name inside the folder, such as teacher/view-0.safetensors', JSON.stringify(name));
   return path.join(place, ...parts);
 }
