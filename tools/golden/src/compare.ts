@@ -1,0 +1,61 @@
+import type { GoldenFile } from './file.ts';
+
+/** How far a float32 computation may be from the float64 reference, relative to the reference's norm. */
+export interface Tolerance {
+  readonly value: number;
+  readonly gradient: number;
+}
+
+/** A reference's own float32 error times this is allowed where that is more. */
+const float32Multiple = 10;
+/** Below it, a number counts as zero. */
+const nothing = 1e-6;
+
+/** What `conventions.tolerance` says in words: `value 1e-5 relative, gradient 1e-4 of its norm`. */
+export function toleranceOf(file: GoldenFile): Tolerance {
+  const text = String(file.conventions?.tolerance ?? '');
+  return { value: number(/value (\S+) relative/.exec(text), 1e-5), gradient: number(/gradient (\S+) of its norm/.exec(text), 1e-4) };
+}
+
+/** The tolerance of an entry that states the reference's own error in float32. */
+export function widened(tolerance: Tolerance, float32Error: { readonly value?: number; readonly gradient?: number } = {}): Tolerance {
+  return {
+    value: Math.max(tolerance.value, float32Multiple * (float32Error.value ?? 0)),
+    gradient: Math.max(tolerance.gradient, float32Multiple * (float32Error.gradient ?? 0)),
+  };
+}
+
+/**
+ * Nothing where ‖got − expected‖ ≤ relative · ‖expected‖, and both are finite; else what is wrong, naming the worst element.
+ * `got` may go on after the end of `expected`, which often holds the first numbers only.
+ */
+export function difference(what: string, got: ArrayLike<number>, expected: ArrayLike<number>, relative: number): string[] {
+  if (got.length < expected.length) return [`${what}: expected ${expected.length} numbers, got ${got.length}`];
+  const unfit = Array.from(got).findIndex((value) => !Number.isFinite(value));
+  if (unfit >= 0) return [`${what}${place(unfit, got.length)}: expected a finite number, got ${got[unfit]}`];
+  let [norm, error, worst, worstAt] = [0, 0, -1, 0];
+  for (let at = 0; at < expected.length; at++) {
+    const wanted = expected[at] as number;
+    const off = Math.abs((got[at] as number) - wanted);
+    norm = Math.hypot(norm, wanted);
+    error = Math.hypot(error, off);
+    if (off > worst) [worst, worstAt] = [off, at];
+  }
+  if (error <= Math.max(relative * norm, nothing)) return [];
+  const share = norm === 0 ? `${error.toExponential(1)}` : `${(error / norm).toExponential(1)} of the norm`;
+  const numbers = `expected ${show(expected[worstAt] as number)}, got ${show(got[worstAt] as number)}`;
+  return [`${what}${place(worstAt, expected.length)}: ${numbers} (off by ${share}, allowed ${relative.toExponential(1)})`];
+}
+
+function place(at: number, of: number): string {
+  return of === 1 ? '' : `[${at}]`;
+}
+
+function show(value: number): string {
+  return String(Number(value.toPrecision(9)));
+}
+
+function number(found: RegExpExecArray | null, fallback: number): number {
+  const value = Number(found?.[1] ?? Number.NaN);
+  return value > 0 ? value : fallback;
+}

@@ -1,0 +1,82 @@
+import { unexpected } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { GoldenFile, GoldenInput, Json, LossEntry } from './file.ts';
+import { valuesOf } from './formula.ts';
+
+/** The inputs of an entry as functions of the tensors with a name, so that a gradient can be taken to those. */
+export interface EntryInputs {
+  /** Every named or inline tensor that the entry uses. The caller owns them. */
+  readonly sources: Readonly<Record<string, tf.Tensor>>;
+  /** One tensor for a role (student, teacher …). @param from Sources, or what stands for them. */
+  tensor(role: string, from: Readonly<Record<string, tf.Tensor>>): tf.Tensor;
+  tensors(role: string, from: Readonly<Record<string, tf.Tensor>>): tf.Tensor[];
+  readonly roles: readonly string[];
+}
+
+type Make = (from: Readonly<Record<string, tf.Tensor>>) => tf.Tensor;
+
+/** @throws RangeError on an input that is neither a name, nor values, nor an expression that is known. */
+export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): EntryInputs {
+  const sources: Record<string, tf.Tensor> = {};
+  const made: Record<string, Make[]> = {};
+  for (const [role, source] of Object.entries(entry.inputs)) {
+    const several = Array.isArray(source) && source.every((one) => typeof one === 'string') ? (source as string[]) : [source];
+    made[role] = several.map((one) => makerOf(file, role, one, sources));
+  }
+  const of = (role: string): Make[] => {
+    const makers = made[role];
+    if (makers === undefined) throw unexpected('golden', `an input ${role}`, Object.keys(made).join(', '));
+    return makers;
+  };
+  return {
+    sources,
+    tensor: (role, from) => (of(role)[0] as Make)(from),
+    tensors: (role, from) => of(role).map((make) => make(from)),
+    roles: Object.keys(made),
+  };
+}
+
+function makerOf(file: GoldenFile, role: string, source: Json | undefined, sources: Record<string, tf.Tensor>): Make {
+  if (typeof source !== 'string') {
+    sources[role] = inline(role, source);
+    return (from) => from[role] as tf.Tensor;
+  }
+  if (file.inputs?.[source] !== undefined) {
+    const input = file.inputs[source];
+    sources[source] ??= tf.tidy(() => named(source, input));
+    return (from) => from[source] as tf.Tensor;
+  }
+  const row = /^(?:row|sample) (\d+) of (\S+)$/.exec(source);
+  if (row) return after(makerOf(file, role, row[2], sources), (x) => rowsFrom(x, Number(row[1])));
+  const first = /^first of (\S+)$/.exec(source);
+  if (first) return after(makerOf(file, role, first[1], sources), (x) => rowsFrom(x, 0));
+  const every = /^every row = row (\d+) of (\S+)$/.exec(source);
+  if (every) return after(makerOf(file, role, every[2], sources), (x) => tf.concat(new Array(x.shape[0]).fill(rowsFrom(x, Number(every[1])))));
+  const zeros = /^zeros in the shape of (\S+)$/.exec(source);
+  if (zeros) return after(makerOf(file, role, zeros[1], sources), (x) => tf.zerosLike(x));
+  throw unexpected('golden', `${role} as values, one of ${Object.keys(file.inputs ?? {}).join(', ')}, or a row of one`, source);
+}
+
+function after(make: Make, then: (x: tf.Tensor) => tf.Tensor): Make {
+  return (from) => then(make(from));
+}
+
+function rowsFrom(x: tf.Tensor, row: number): tf.Tensor {
+  return tf.slice(x, [row, ...new Array(x.rank - 1).fill(0)], [1, ...x.shape.slice(1)]);
+}
+
+function inline(role: string, values: Json | undefined): tf.Tensor {
+  if (!Array.isArray(values)) throw unexpected('golden', `${role} as values or a name`, values);
+  return tf.tensor(values as tf.TensorLike, undefined, role === 'labels' ? 'int32' : 'float32');
+}
+
+/** Labels int32; maps [batch, height, width, channels]. */
+function named(name: string, { kind, shape, values, valuesNHWC, ...rest }: GoldenInput & { readonly formula?: string }): tf.Tensor {
+  const dtype = kind === 'labels' ? 'int32' : 'float32';
+  if (values !== undefined) return tf.tensor(values as tf.TensorLike, shape as number[], dtype);
+  const [batch, channels, height, width] = shape as [number, number, number, number];
+  if (valuesNHWC !== undefined) return tf.tensor([...valuesNHWC], [batch, height, width, channels], dtype);
+  if (rest.formula === undefined) throw unexpected('golden', `values of ${name}`, undefined);
+  const flat = tf.tensor(valuesOf(rest.formula, shape), shape as number[], dtype);
+  return shape.length === 4 ? tf.transpose(flat, [0, 2, 3, 1]) : flat;
+}

@@ -1,0 +1,30 @@
+import { difference } from '../compare.ts';
+import type { GoldenFile, JsonObject } from '../file.ts';
+import type { Recorder } from '../report.ts';
+import { ratesOf } from '../schedules.ts';
+import { numberOf, numbersOf, textOf } from '../values.ts';
+
+/** Both are float64. */
+const relative = 1e-9;
+
+/** `schedules`: the learning rate at every step. Where PyTorch goes on after the end of a cosine, it is compared up to the end. */
+export async function runSchedules(file: GoldenFile, recorder: Recorder): Promise<void> {
+  for (const entry of file.schedules ?? []) await runSchedule(entry, recorder);
+}
+
+async function runSchedule(entry: JsonObject, recorder: Recorder): Promise<void> {
+  const id = textOf(entry, 'id');
+  const expected = numbersOf(entry, 'learningRateAtStep');
+  const reference =
+    String(entry.reference ?? '')
+      .split('.')
+      .at(-1) ?? '';
+  const named = /Plateau/.test(reference) ? { missing: reference } : undefined;
+  const rates = named ?? ratesOf(textOf(entry, 'description'), numberOf(entry, 'baseLearningRate'), expected.length - 1);
+  if ('missing' in rates) return recorder.skip('schedules', rates.missing);
+  await recorder.check('schedules', id, () => {
+    const compared = expected.slice(0, (rates.last ?? expected.length) + 1);
+    const got = compared.map((_, at) => rates.schedule(at / rates.steps));
+    return difference('learning rate', got, compared, relative);
+  });
+}
