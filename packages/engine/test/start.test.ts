@@ -1,6 +1,6 @@
-import { startEngine } from '@kd/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import { startEngine } from '../src/index.ts';
 
 test('cpu and wasm start, the last one started is current, and both train', async () => {
   const quiet = { log: () => {} };

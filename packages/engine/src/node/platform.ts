@@ -3,12 +3,14 @@ import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { cpu } from '../candidates/cpu.ts';
 import { wasm } from '../candidates/wasm.ts';
+import { webgpu } from '../candidates/webgpu.ts';
 import type { Platform } from '../start.ts';
 import { tensorflow } from './tensorflow/candidate.ts';
+import { prepareWebgpu } from './webgpu.ts';
 
 /** What can be started in Node. */
 export const node: Platform = {
-  candidates: [tensorflow, wasm(wasmFolder), cpu],
+  candidates: [tensorflow, webgpu(prepareWebgpu), wasm(wasmFolder), cpu],
   named: () => process.env.KD_ENGINE || undefined,
   async registerGradients() {
     // @tensorflow/tfjs-layers brings them too; some code may have replaced one since.

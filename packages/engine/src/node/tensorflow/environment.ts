@@ -37,7 +37,8 @@ function keepMemory(): boolean {
   return set.every((result) => result === 1);
 }
 
-function isGlibc(): boolean {
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+/** Whether this Node runs on glibc, as the wheels' libraries must. */
+export function isGlibc(): boolean {
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
   return header.glibcVersionRuntime !== undefined;
 }
