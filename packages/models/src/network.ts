@@ -1,5 +1,5 @@
 import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
-import { type Tensor, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { engine, type Tensor, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import { extentOf, type LayerPlans, makeLayers, weightsOf } from './layers/compose.ts';
 import { applyLayer, expectMaps, type Layer } from './layers/layer.ts';
 import { type ChannelStatistics, checkStatistics, cifar10Statistics, describeNormalisation, normaliseChannels } from './normalise.ts';
@@ -18,6 +18,8 @@ export interface NetworkOptions {
 
 /** The network made of these layers. It owns their variables; `dispose` frees them. */
 export function networkOf({ name, layers: plans, seed, taps: tapNames = [], normalise = cifar10Statistics }: NetworkOptions): Network {
+  const engines = Object.keys(engine().registryFactory);
+  ensure(engines.length > 0, name, 'a started engine', 'none', 'await startEngine() of @kd/engine first');
   ensure(Number.isSafeInteger(seed) && seed >= 0, name, 'seed as a whole number ≥ 0', seed);
   checkStatistics(name, normalise);
   const unknown = tapNames.find((tap) => !Object.hasOwn(plans, tap));
