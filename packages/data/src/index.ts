@@ -1,4 +1,6 @@
 export { type BatchOptions, batches } from './batches.ts';
+export { cifar10ClassNames } from './cifar/cifar10.ts';
+export { type Cifar10, readCifar10 } from './cifar/readCifar10.ts';
 export { type ImageSet, type ImageSetParts, imageSet } from './imageSet.ts';
 export { split } from './split.ts';
 export { take } from './take.ts';

@@ -29,7 +29,7 @@ export function painter(views: readonly ViewTransform[], imageShape: readonly [n
     for (let number = 0; number < views.length; number++) {
       const view = views[number] as ViewTransform;
       drawFour(viewSeed, streams[number] as number, row, drawn);
-      for (let at = 0; at < 4; at++) draws[at] = drawn[at] as number;
+      for (let word = 0; word < 4; word++) draws[word] = drawn[word] as number;
       if ('move' in view) {
         const target = map === maps[0] ? maps[1] : maps[0];
         view.move(map, target, imageShape, draws);
