@@ -47,7 +47,7 @@ async function dealing(source: BatchSource): Promise<number> {
 async function training(taught: boolean): Promise<number> {
   const student = studentCnn({ classes: CLASSES, seed: 0 });
   const teacher = resnet9({ classes: CLASSES, seed: 0, width: 0.25 });
-  const objective = combine({ hard: crossEntropy(), ...(taught && { soft: weighted(0.9, softTargets()) }) });
+  const objective = taught ? combine({ hard: crossEntropy(), soft: weighted(0.9, softTargets()) }) : combine({ hard: crossEntropy() });
   const rates: number[] = [];
   const options = { student, objective, batches: drawn(PICTURES), optimizer: sgd({ momentum: 0.9 }), learningRate: 0.01, epochs: PASSES };
   for await (const { imagesPerSecond } of train({ ...options, ...(taught && { teacher: frozen(teacher) }) })) rates.push(imagesPerSecond);

@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiPages, build, changesets, lint, published, sizes, types, unused, vendor } from './checks.ts';
-import { prepareEngines } from './engines.ts';
 import { installAndRun } from './install.ts';
 import { packAll } from './packages.ts';
+import { prepareEngines, preparePictures } from './prepare.ts';
 import type { Outcome } from './process.ts';
 import { unitTests } from './unitTests.ts';
 
@@ -16,6 +16,7 @@ const folder = await mkdtemp(join(tmpdir(), 'kd-check-'));
 try {
   await check('vendored code of the engine', vendor);
   await check('engines', prepareEngines);
+  await check('pictures', preparePictures);
   await check('style and import directions', lint);
   await check('types', types);
   const tests = await unitTests(folder);
@@ -32,9 +33,13 @@ console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} 
 process.exitCode = total.failed > 0 ? 1 : 0;
 
 async function checkPackages(): Promise<void> {
-  const tarballs = await packAll(folder);
   await check('API pages', apiPages);
   await check('browser bundles', sizes);
+  const tarballs: string[] = [];
+  await check('packing', async () => {
+    tarballs.push(...(await packAll(folder)));
+    return { ok: true, output: '' };
+  });
   await check('packages as published', () => published(tarballs));
   await check('packages in an empty project', () => installAndRun(tarballs));
 }

@@ -12,3 +12,10 @@ export async function prepareEngines(): Promise<Outcome> {
   console.log(`  no tensorflow engine: ${found.reason}${required ? '' : '; its tests are skipped.'}`);
   return { ok: !required, output: found.reason };
 }
+
+/** Makes CIFAR-10 present, which the root README's snippet reads: from the cache, or downloaded into it. */
+export async function preparePictures(): Promise<Outcome> {
+  const [{ loadCifar10 }, { openProgress }] = await Promise.all([import('@kd/data/node'), import('@kd/core/node')]);
+  const { source } = await loadCifar10({ openProgress: openProgress(), log: (line) => console.log(`  ${line}`) });
+  return { ok: true, output: source };
+}
