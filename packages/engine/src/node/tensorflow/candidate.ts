@@ -3,6 +3,10 @@ import type { Candidate, Opened } from '../../contracts.ts';
 import { findTensorflow } from './find.ts';
 import { loadNodeKernels } from './kernels.ts';
 import { openTensorflow } from './open.ts';
+import { registerBatchNorm } from './quick/batchNorm.ts';
+import { quickenBias } from './quick/bias.ts';
+import { addExplicitPadding } from './quick/explicitPadding.ts';
+import { quickenRelu } from './quick/relu.ts';
 
 const opened = new Map<'tensorflow', Opened>();
 
@@ -17,6 +21,7 @@ export const tensorflow: Candidate = {
     const { NodeJSKernelBackend } = await loadNodeKernels();
     const { binding, preparation } = openTensorflow(found.folder);
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@kd/engine'), 3);
+    for (const register of [quickenRelu, quickenBias, registerBatchNorm, addExplicitPadding]) register();
     const result: Opened = {
       version: binding.TF_Version,
       device: binding.isUsingGpuDevice() ? 'GPU:0' : 'CPU',
