@@ -4,7 +4,6 @@ import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { adam, adamW, averageWeights, clipByGlobalNorm, rmsProp, sgd } from '../src/index.ts';
-import '@tensorflow/tfjs-backend-cpu';
 
 /** PyTorch's traces in float64: one vector of six weights, ten given gradients. */
 const golden = JSON.parse(readFileSync(new URL('./fixtures/optimizers.json', import.meta.url), 'utf8')) as Golden;

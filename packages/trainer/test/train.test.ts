@@ -1,13 +1,13 @@
 import { cosine, type Network } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { adam, evaluate, frozen, type StepReport, sgd, train } from '../src/index.ts';
+import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { hard, taught } from './helpers/objectives.ts';
 import { messageOf, reportsOf } from './helpers/run.ts';
 import { INPUTS, tinySource } from './helpers/source.ts';
-import '@tensorflow/tfjs-backend-cpu';
 
 onEveryEngine(() => {
   test('a student learns under a teacher, and nothing is left behind', async () => {
@@ -60,9 +60,7 @@ async function gradientOf(student: Network): Promise<{ loss: number; grads: Reco
 }
 
 describe('train', () => {
-  beforeAll(async () => {
-    await tf.setBackend('cpu');
-  });
+  onCpu();
   const options = (student: Network) => ({
     student,
     objective: hard(),

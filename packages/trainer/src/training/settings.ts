@@ -1,9 +1,11 @@
 import { asSchedule, ensure, type Schedule } from '@kd/core';
+import { getGradient } from '@tensorflow/tfjs-core';
 import type { Settings } from '../checkpoints/checkpoint.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Throws at the door on options that make no sense. */
 export function expectSensible(options: TrainOptions): void {
+  ensure(getGradient('Add') !== undefined, 'train', 'gradients', 'none', 'startEngine() of @kd/engine registers them');
   const { objective, teacher, epochs, clipNorm, patience, batches, validation, resume, store } = options;
   ensure(Number.isInteger(epochs) && epochs >= 1, 'train', 'epochs to be a whole number ≥ 1', epochs);
   ensure(clipNorm === undefined || clipNorm > 0, 'train', 'clipNorm > 0', clipNorm, '1 is usual');

@@ -1,0 +1,50 @@
+import type { Network, Store, Teacher } from '@kd/core';
+import { folderStore, openProgress as openTerminalProgress } from '@kd/core/node';
+import { frozen } from '../teachers/frozen.ts';
+import { identityOfTeacher, recordTeacher } from '../teachers/recordTeacher.ts';
+import { replayTeacher } from '../teachers/replayTeacher.ts';
+import { type FollowOptions, type FollowResult, follow, logToStderr, percent, withSignal } from './follow.ts';
+
+export interface DistillOptions extends FollowOptions {
+  readonly teacher: Network | Teacher;
+  readonly student: Network;
+  /**
+   * Whether the teacher looks at every view of every picture once, before the training, and is replayed from a file. By default it does where the
+   * source has a finite number of views and the teacher an identity. A recording holds logits only: a loss on features needs `record: false`.
+   */
+  readonly record?: boolean;
+  /** Where the recording is; `directory` by default. Several trainings can share one. */
+  readonly recordingDirectory?: string;
+}
+
+/**
+ * Teaches a student: records the teacher where that is worth it, then `train` with checkpoints in a folder, progress, early stopping and Ctrl-C,
+ * and the best weights put back at the end.
+ * The objective has no default, for the losses are a package of their own; hard 0.1 and soft 0.9 at temperature 4 is usual.
+ */
+export async function distill(options: DistillOptions): Promise<FollowResult> {
+  const { student, train, directory } = options;
+  return withSignal(options.signal, async (signal) => {
+    const live = typeof options.teacher === 'function' ? options.teacher : frozen(options.teacher);
+    const { record = Number.isFinite(train.viewCount) && live.identity !== undefined } = options;
+    let teacher = live;
+    try {
+      if (record) teacher = await recordedTeacher(live, options, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      (options.log ?? logToStderr)('Interrupted while the teacher was recorded; nothing of it is saved. Run again to begin anew.');
+      return { history: [], best: undefined, last: undefined, directory, interrupted: { epoch: 0, step: 0 } };
+    }
+    return follow({ ...options, student, batches: train, teacher, store: folderStore(directory), signal }, options);
+  });
+}
+
+async function recordedTeacher(teacher: Teacher, options: DistillOptions, signal: AbortSignal): Promise<Teacher> {
+  const { train: batches, epochs, directory, recordingDirectory = directory, openProgress = openTerminalProgress(), log = logToStderr } = options;
+  const views = Math.min(batches.viewCount, epochs);
+  const store: Store = folderStore(recordingDirectory);
+  const { accuracy } = await recordTeacher({ teacher, batches, store, views, openProgress, signal });
+  const mean = accuracy.reduce((sum, one) => sum + one, 0) / accuracy.length;
+  log(`The teacher is right about ${percent(mean)} of ${batches.data.name} (${accuracy.length} views recorded in ${store.place}).`);
+  return replayTeacher({ store, batches, views, teacher: await identityOfTeacher(teacher) });
+}

@@ -1,0 +1,106 @@
+import type { BatchSource, OpenProgress, Progress, Store } from '@kd/core';
+import { interruptSignal, openProgress as openTerminalProgress } from '@kd/core/node';
+import { BEST, readCheckpoint } from '../checkpoints/checkpoint.ts';
+import { loadWeights } from '../checkpoints/weights.ts';
+import { Interrupted } from '../training/interrupted.ts';
+import { train } from '../training/train.ts';
+import type { EpochReport, Position, StepReport, TrainOptions } from '../training/types.ts';
+
+/** What `fit` and `distill` have in common. */
+export interface FollowOptions extends Omit<TrainOptions, 'student' | 'batches' | 'teacher' | 'store'> {
+  readonly train: BatchSource;
+  /** Where the checkpoints go: a folder, made where there is none. Without `resume` an earlier training in it is replaced. */
+  readonly directory: string;
+  /** For the progress line: `student`. */
+  readonly label?: string;
+  /** A bar in a terminal and plain lines elsewhere by default. */
+  readonly openProgress?: OpenProgress;
+  /** For the few lines besides progress; to stderr by default. */
+  readonly log?: (line: string) => void;
+}
+
+export interface FollowResult {
+  /** A report for every epoch, those before a resume included. */
+  readonly history: readonly EpochReport[];
+  /** The epoch whose weights the network holds now; undefined where it was interrupted before the first was over. */
+  readonly best: EpochReport | undefined;
+  readonly last: EpochReport | undefined;
+  readonly directory: string;
+  /** Where Ctrl-C or the signal stopped it: then the network holds the weights of that moment. */
+  readonly interrupted: Position | undefined;
+}
+
+/** Ctrl-C as the signal, unless the caller has one of his own. */
+export async function withSignal<Result>(given: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  if (given !== undefined) return run(given);
+  const { signal, dispose } = interruptSignal();
+  try {
+    return await run(signal);
+  } finally {
+    dispose();
+  }
+}
+
+export function logToStderr(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Trains, draws progress, and puts the best weights back once, after the last epoch. */
+export async function follow(options: TrainOptions & { readonly store: Store }, extra: FollowOptions): Promise<FollowResult> {
+  const { store, student, resume = false } = options;
+  const { directory, log = logToStderr } = extra;
+  const earlier = resume ? await readCheckpoint(store) : undefined;
+  const history: EpochReport[] = [...(earlier?.state.history ?? [])];
+  const line = progressOfEpochs(options, extra);
+  let interrupted: Position | undefined;
+  try {
+    for await (const report of train({ ...options, onStep: line.onStep })) {
+      history.push(report);
+      line.onEpoch(report);
+    }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    interrupted = error.position;
+  } finally {
+    line.end();
+  }
+  if (interrupted === undefined) {
+    const bytes = await store.read(BEST);
+    if (bytes !== undefined) await loadWeights(student, bytes, `${BEST} in ${store.place}`);
+  } else {
+    log(`Interrupted at epoch ${interrupted.epoch + 1}, step ${interrupted.step}; saved in ${directory}. Run again with resume: true to go on.`);
+  }
+  return { history, best: history.filter(({ isBest }) => isBest).at(-1), last: history.at(-1), directory, interrupted };
+}
+
+/** A progress line for each epoch, with the time left of all. */
+function progressOfEpochs({ batches, epochs }: TrainOptions, { onStep, openProgress = openTerminalProgress(), label = 'train' }: FollowOptions) {
+  const images = Math.min(batches.rows, batches.batchesPerEpoch * batches.batchSize);
+  let open: Progress | undefined;
+  return {
+    onStep(step: StepReport) {
+      open ??= openProgress(`${label} ${step.epoch}/${epochs}`, images, 'images');
+      const left = ((epochs - step.epoch + 1) * images - step.images) / step.imagesPerSecond;
+      open.update(step.images, `${step.loss === undefined ? '' : `loss ${step.loss.toFixed(3)}, `}${durationOf(left)} left in all`);
+      onStep?.(step);
+    },
+    onEpoch({ terms, accuracy, validation, isBest }: EpochReport) {
+      const scores = validation === undefined ? `accuracy ${percent(accuracy)}` : `validation ${percent(validation.top1)}`;
+      open?.end(`loss ${(terms.total as number).toFixed(3)}, ${scores}${isBest ? ', best' : ''}`);
+      open = undefined;
+    },
+    end() {
+      open?.end();
+    },
+  };
+}
+
+export function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
+}
+
+function durationOf(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,107 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Progress } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { evaluate, type StepReport, sgd } from '../../src/index.ts';
+import { distill, fit } from '../../src/node/index.ts';
+import { onCpu } from '../helpers/cpu.ts';
+import { linear, numbersOf } from '../helpers/networks.ts';
+import { hard, taught } from '../helpers/objectives.ts';
+import { INPUTS, tinySource } from '../helpers/source.ts';
+
+onCpu();
+
+describe('the calls for most people', () => {
+  let directory = '';
+  let lines: string[] = [];
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'kd-trainer-'));
+    lines = [];
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const quiet = () => ({
+    directory,
+    log: (line: string) => void lines.push(line),
+    openProgress: (label: string, total: number): Progress => ({
+      update: () => {},
+      end: (note = '') => void lines.push(`${label} of ${total}: ${note}`),
+    }),
+  });
+  const usual = () => ({
+    train: tinySource(),
+    validation: tinySource({ dataSeed: 1 }),
+    optimizer: sgd({ momentum: 0.9 }),
+    learningRate: 0.1,
+    epochs: 3,
+  });
+
+  test('fit trains, reports, keeps last and best, and leaves the best weights in the network', async () => {
+    const network = linear(INPUTS, 3, 1);
+    // A rate that spoils the last epochs.
+    const learningRate = (progress: number) => (progress < 0.5 ? 0.1 : 100);
+    const { history, best, last, interrupted } = await fit({ ...usual(), ...quiet(), network, objective: hard(), learningRate, epochs: 4 });
+    expect(history.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    expect(last).toBe(history[3]);
+    expect(best?.epoch).toBeLessThan(4);
+    expect((await evaluate(network, usual().validation)).loss).toBe(best?.validation?.loss);
+    expect(interrupted).toBeUndefined();
+    expect(readdirSync(directory).sort()).toEqual(['best.safetensors', 'last.safetensors']);
+    expect(lines[0]).toMatch(/^train 1\/4 of 20: loss \d\.\d{3}, validation [\d.]+ %, best$/);
+    network.dispose();
+  });
+
+  test('distill records the teacher once, and finds the recording again', async () => {
+    const [teacher, student, objective] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2), taught(() => 1)];
+    const before = numbersOf(teacher.weights);
+    const options = { ...usual(), ...quiet(), teacher, student, objective, train: tinySource({ viewCount: 2 }) };
+    await distill(options);
+    expect(readdirSync(directory).sort()).toEqual(['best.safetensors', 'last.safetensors', 'teacher.safetensors']);
+    expect(lines[0]).toBe('record linear of 40: ');
+    expect(lines[1]).toMatch(/^The teacher is right about [\d.]+ % of tiny \(2 views recorded in .*\)\.$/);
+    lines = [];
+    await distill(options);
+    expect(lines.filter((line) => line.startsWith('record'))).toEqual([]);
+    expect(numbersOf(teacher.weights)).toStrictEqual(before);
+    tf.dispose([teacher.weights, student.weights, objective.weights]);
+  });
+
+  test('distill asks a live teacher where views never end', async () => {
+    const [teacher, student, objective] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2), taught(() => 1)];
+    await distill({ ...usual(), ...quiet(), teacher, student, objective, train: tinySource({ viewCount: Number.POSITIVE_INFINITY, seed: 1 }) });
+    expect(readdirSync(directory)).not.toContain('teacher.safetensors');
+    tf.dispose([teacher.weights, student.weights, objective.weights]);
+  });
+
+  test('Ctrl-C saves and says how to go on; going on ends as if it had never come', async () => {
+    const [whole, network] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 1)];
+    await fit({ ...usual(), ...quiet(), network: whole, objective: hard() });
+    rmSync(join(directory, 'last.safetensors'));
+    lines = [];
+    const onStep = ({ epoch, step }: StepReport) => {
+      if (epoch === 2 && step === 3) process.emit('SIGINT');
+    };
+    const stopped = await fit({ ...usual(), ...quiet(), network, objective: hard(), onStep });
+    expect(stopped.interrupted).toEqual({ epoch: 1, step: 3 });
+    expect(lines.at(-1)).toBe(`Interrupted at epoch 2, step 3; saved in ${directory}. Run again with resume: true to go on.`);
+    expect(process.listenerCount('SIGINT')).toBe(0);
+    network.dispose();
+    const again = linear(INPUTS, 3, 5);
+    const { history } = await fit({ ...usual(), ...quiet(), network: again, objective: hard(), resume: true });
+    expect(history.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+    expect(numbersOf(again.weights)).toStrictEqual(numbersOf(whole.weights));
+    whole.dispose();
+    again.dispose();
+  });
+
+  test('a signal while the teacher is recorded leaves nothing behind', async () => {
+    const [teacher, student, objective] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2), taught(() => 1)];
+    const { history, interrupted } = await distill({ ...usual(), ...quiet(), teacher, student, objective, signal: AbortSignal.abort() });
+    expect([history, interrupted]).toEqual([[], { epoch: 0, step: 0 }]);
+    expect(readdirSync(directory)).toEqual([]);
+    expect(lines.at(-1)).toBe('Interrupted while the teacher was recorded; nothing of it is saved. Run again to begin anew.');
+    tf.dispose([teacher.weights, student.weights, objective.weights]);
+  });
+});

@@ -1,0 +1,204 @@
+import {
+  type Batch,
+  type BatchSource,
+  decodeSafetensors,
+  encodeSafetensors,
+  memoryStore,
+  type Outputs,
+  type Store,
+  type Teacher,
+  type TeacherIdentity,
+} from '@kd/core';
+import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { ensemble, evaluate, frozen, recordTeacher, replayTeacher, sgd } from '../src/index.ts';
+import { onCpu } from './helpers/cpu.ts';
+import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
+import { taught } from './helpers/objectives.ts';
+import { messageOf, reportsOf } from './helpers/run.ts';
+import { INPUTS, tinySource } from './helpers/source.ts';
+
+const FILE = 'teacher.safetensors';
+
+/** All logits a teacher gives in some epochs. */
+async function heard(teacher: Teacher, source: BatchSource, epochs: number): Promise<number[][]> {
+  const all: number[][] = [];
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    for await (const batch of source.epoch(epoch)) all.push(valuesOf(teacher(batch)));
+  }
+  return all;
+}
+
+function valuesOf(outputs: Outputs): number[] {
+  const values = Array.from(outputs.logits.dataSync());
+  tf.dispose([outputs.logits, Object.values(outputs.features)]);
+  return values;
+}
+
+async function firstBatch(source: BatchSource, look: (batch: Batch) => void): Promise<void> {
+  for await (const batch of source.pass()) return look(batch);
+}
+
+const identityOf = (teacher: Teacher) => (teacher.identity as () => Promise<TeacherIdentity>)();
+
+onEveryEngine((engine) => {
+  test('a replayed teacher says what the live one says, in any order and under every view', async () => {
+    const network = tinyCnn(2, 3, 1);
+    const [live, store, batches] = [frozen(network), memoryStore(), tinySource({ viewCount: 3, firstRow: 50 })];
+    await expectNoNewTensors(async () => {
+      await recordTeacher({ teacher: live, batches, store });
+      const replayed = await replayTeacher({ store, batches, teacher: await identityOf(live) });
+      const [expected, got] = [await heard(live, batches, 5), await heard(replayed, batches, 5)];
+      // Batches of other rows are summed in another order on some engines.
+      for (const [at, values] of got.entries()) closeTo(values, expected[at] as number[], engine === 'cpu' ? 0 : 1e-5);
+    });
+    network.dispose();
+  });
+
+  test('an ensemble gives the mean of the logits', async () => {
+    const [one, two] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2)];
+    await firstBatch(tinySource(), (batch) => {
+      const [a, b] = [valuesOf(frozen(one)(batch)), valuesOf(frozen(two)(batch))];
+      closeTo(
+        valuesOf(ensemble([frozen(one), frozen(two)])(batch)),
+        a.map((value, at) => (value + (b[at] as number)) / 2),
+        1e-6,
+      );
+    });
+    tf.dispose([one.weights, two.weights]);
+  });
+});
+
+describe('a recording', () => {
+  onCpu();
+  const made = async () => {
+    const network = linear(INPUTS, 3, 1);
+    const [teacher, store, batches] = [frozen(network), memoryStore(), tinySource({ viewCount: 2 })];
+    const manifest = await recordTeacher({ teacher, batches, store });
+    return { network, teacher, store, batches, manifest, identity: await identityOf(teacher) };
+  };
+
+  test('is one file with logits by view and row, and a manifest', async () => {
+    const { network, store, batches, manifest, identity } = await made();
+    const { tensors, metadata } = decodeSafetensors((await store.read(FILE)) as Uint8Array, FILE);
+    expect(tensors.logits).toMatchObject({ dtype: 'F32', shape: [2, 20, 3] });
+    expect(tensors.rows).toMatchObject({ dtype: 'I32', shape: [20] });
+    expect(JSON.parse(metadata.manifest as string)).toEqual(manifest);
+    expect(manifest).toMatchObject({ teacher: identity, dataName: 'tiny', views: [batches.view(0), batches.view(1)], rows: 20, classes: 3 });
+    closeTo([manifest.accuracy[0] as number], [(await evaluate(network, batches)).top1], 0);
+    network.dispose();
+  });
+
+  test('that fits is not made again; one of another teacher is replaced', async () => {
+    const { network, store, batches, teacher, manifest } = await made();
+    let asked = 0;
+    const count: Teacher = (batch) => {
+      asked += 1;
+      return teacher(batch);
+    };
+    const counting = Object.assign(count, { identity: () => identityOf(teacher) });
+    expect(await recordTeacher({ teacher: counting, batches, store })).toEqual(manifest);
+    expect(asked).toBe(0);
+    const other = linear(INPUTS, 3, 2);
+    const again = await recordTeacher({ teacher: frozen(other), batches, store });
+    expect(again.teacher).toEqual(await identityOf(frozen(other)));
+    tf.dispose([network.weights, other.weights]);
+  });
+
+  test('of another teacher, preparation, data set or view is refused by name', async () => {
+    const { network, store, batches, identity } = await made();
+    const refused = (more: object) => messageOf(replayTeacher({ store, batches, teacher: identity, ...more }));
+    const start = 'teacher.safetensors in memory: expected a recording of';
+    const end = 'record the teacher again.';
+    expect(await refused({ teacher: { ...identity, weights: 'abc' } })).toBe(
+      `${start} a teacher with the weights abc, got ${identity.weights}; ${end}`,
+    );
+    expect(await refused({ teacher: { ...identity, preparation: 'resize 8' } })).toBe(
+      `${start} a teacher with the preparation resize 8, got none; ${end}`,
+    );
+    expect(await refused({ batches: tinySource({ viewCount: 2, dataSeed: 1 }) })).toMatch(
+      /recording of the data set tiny \(\w{64}\), got tiny \(\w{64}\); record/,
+    );
+    const [mine, theirs] = [tinySource({ viewCount: 2, seed: 9 }), batches].map((source) => source.view(0).seed);
+    expect(await refused({ batches: tinySource({ viewCount: 2, seed: 9 }) })).toBe(`${start} view 0 from the seed ${mine}, got ${theirs}; ${end}`);
+    expect(await refused({ batches: tinySource({ viewCount: 2, spec: 'crop()' }) })).toBe(`${start} view 0 as crop(), got shift(); ${end}`);
+    expect(await refused({ batches: tinySource({ viewCount: 3 }) })).toBe(
+      `teacher.safetensors in memory: expected a recording of 3 views, got 2; ${end}`,
+    );
+    expect(await refused({ file: 'other.safetensors' })).toBe(
+      'replayTeacher: expected other.safetensors in memory, got no such file; record the teacher first: recordTeacher.',
+    );
+    network.dispose();
+  });
+
+  test('whose rows got mixed up shows by its accuracy', async () => {
+    const { network, store, batches, identity } = await made();
+    await rewrite(store, (rows) => rows.reverse());
+    expect(await messageOf(replayTeacher({ store, batches, teacher: identity }))).toMatch(
+      /^teacher\.safetensors in memory: expected accuracy [\d.]+ in view \d, got [\d.]+; rows and logits do not belong together; record the teacher again\.$/,
+    );
+    network.dispose();
+  });
+
+  test('does not know rows and views that were not recorded', async () => {
+    const { network, store, batches, identity } = await made();
+    const teacher = await replayTeacher({ store, batches, teacher: identity });
+    await firstBatch(tinySource({ viewCount: 2, firstRow: 100 }), (batch) =>
+      expect(() => teacher(batch)).toThrow('expected a row among 20 recorded, got 100; record the teacher on these pictures too.'),
+    );
+    await firstBatch(tinySource(), (batch) =>
+      expect(() => teacher(batch)).toThrow('expected a view among 2 recorded, got plain from seed 0; record it too.'),
+    );
+    network.dispose();
+  });
+
+  test('needs a finite number of views and a teacher with an identity', async () => {
+    const network = linear(INPUTS, 3, 1);
+    const source = tinySource({ viewCount: Number.POSITIVE_INFINITY });
+    expect(await messageOf(recordTeacher({ teacher: frozen(network), batches: source, store: memoryStore() }))).toBe(
+      'recordTeacher: expected a source with a finite number of views, got Infinity; pass viewCount to batches, such as viewCount: 8.',
+    );
+    expect(await messageOf(recordTeacher({ teacher: (batch) => frozen(network)(batch), batches: tinySource(), store: memoryStore() }))).toBe(
+      'recordTeacher: expected a teacher with an identity, got none; frozen(network) has one.',
+    );
+    network.dispose();
+  });
+
+  test('teaches as the live teacher does', async () => {
+    const { network, teacher, store, batches, identity } = await made();
+    const replayed = await replayTeacher({ store, batches, teacher: identity });
+    const run = async (by: Teacher) => {
+      const [student, objective] = [tinyCnn(2, 3, 2), taught(() => 1)];
+      await reportsOf({ student, objective, teacher: by, batches, optimizer: sgd({ momentum: 0.9 }), learningRate: 0.1, epochs: 3 });
+      const weights = numbersOf(student.weights);
+      tf.dispose([student.weights, objective.weights]);
+      return weights;
+    };
+    expect(await run(replayed)).toStrictEqual(await run(teacher));
+    network.dispose();
+  });
+
+  test('is looked up in a few µs a row', async () => {
+    const network = linear(INPUTS, 3, 1);
+    const [store, batches] = [memoryStore(), tinySource({ rows: 1000, batchSize: 1000 })];
+    await recordTeacher({ teacher: frozen(network), batches, store });
+    const teacher = await replayTeacher({ store, batches, teacher: await identityOf(frozen(network)) });
+    await firstBatch(batches, (batch) => {
+      const started = performance.now();
+      for (let time = 0; time < 50; time++) tf.dispose(teacher(batch).logits);
+      expect((performance.now() - started) / 50).toBeLessThan(5);
+    });
+    network.dispose();
+  });
+});
+
+/** Changes the rows of a recording and seals it again, as a program with a mistake in it would. */
+async function rewrite(store: Store, change: (rows: Int32Array) => void): Promise<void> {
+  const { sha256 } = await import('@kd/core');
+  const { tensors, metadata } = decodeSafetensors((await store.read(FILE)) as Uint8Array, FILE);
+  change(tensors.rows?.data as Int32Array);
+  const { digest: _, ...rest } = metadata;
+  const digest = await sha256(encodeSafetensors(tensors, rest));
+  await store.write(FILE, encodeSafetensors(tensors, { ...rest, digest }));
+}
