@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { klDivergencePerExample } from '../src/index.ts';
@@ -14,6 +14,19 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const withScalar = klDivergencePerExample(logits('S'), logits('T'), { temperature: tf.scalar(perExample.temperature) });
       closeTo(withScalar.dataSync(), perExample.kl, 1e-5);
+    }));
+  test('it stays precise where the student is near its teacher', () =>
+    tf.tidy(() => {
+      const [student, teacher] = [logits('S'), tf.add(logits('S'), tf.mul(logits('T'), 0.1)) as tf.Tensor2D];
+      const expected = rowsOf(student).map((row, at) => divergenceInFloat64(row, rowsOf(teacher)[at] as number[], 16));
+      closeTo(klDivergencePerExample(student, teacher, { temperature: 16 }).dataSync(), expected, 1e-5);
+    }));
+  test('the gradient to a temperature that is a tensor is that of finite differences', () =>
+    tf.tidy(() => {
+      const loss = (temperature: tf.Tensor) =>
+        tf.sum(klDivergencePerExample(logits('S'), logits('T'), { temperature: temperature as tf.Scalar })) as tf.Scalar;
+      const at = tf.scalar(2);
+      closeTo(tf.grad(loss)(at).dataSync(), numericalGradient(loss, at), 1e-3);
     }));
   test('no gradient reaches the teacher', () =>
     tf.tidy(() => {
@@ -36,3 +49,16 @@ onEveryEngine(() => {
       );
     }));
 });
+
+function rowsOf(logits: tf.Tensor2D): number[][] {
+  return logits.arraySync();
+}
+
+function divergenceInFloat64(student: readonly number[], teacher: readonly number[], temperature: number): number {
+  const [p, q] = [teacher, student].map((logits) => {
+    const weights = logits.map((logit) => Math.exp(logit / temperature));
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    return weights.map((weight) => weight / sum);
+  }) as [number[], number[]];
+  return p.reduce((sum, probability, at) => sum + probability * Math.log(probability / (q[at] as number)), 0);
+}
