@@ -64,7 +64,8 @@ function plainLines(stream: ProgressStream, running: Running): Progress {
 }
 
 function drawnBar(stream: ProgressStream, running: Running): Progress {
-  const draw = (): string => progressLine(running.state, barLength).slice(0, Math.max((stream.columns ?? 80) - 1, 20));
+  // Terminals without a size say 0 columns.
+  const draw = (): string => progressLine(running.state, barLength).slice(0, Math.max((stream.columns || 80) - 1, 20));
   // Ctrl-C is not this line's affair, and lines are cut here: the terminal's own settings stay as they are.
   const bar = new SingleBar({ stream, format: draw, gracefulExit: false, linewrap: true, hideCursor: false, fps: 10 });
   bar.start(running.state.total, 0);

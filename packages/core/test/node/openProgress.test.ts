@@ -6,11 +6,12 @@ import { openProgress } from '../../src/node/index.ts';
 class Kept extends Writable {
   text = '';
   readonly isTTY: boolean;
-  readonly columns = 70;
+  readonly columns: number;
 
-  constructor(isTTY: boolean) {
+  constructor(isTTY: boolean, columns = 70) {
     super();
     this.isTTY = isTTY;
+    this.columns = columns;
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -82,4 +83,10 @@ test('in a terminal: one line drawn again, not longer than the terminal, and no 
   expect(drawn.every((line) => line.length < 70)).toBe(true);
   expect(stream.text.endsWith('\n')).toBe(true);
   expect(stream.text).not.toContain('\x1b[?');
+});
+
+test('a terminal that does not know its width has 80 columns', () => {
+  const stream = new Kept(true, 0);
+  openProgress(stream)('a label of about thirty letters', 10, 'images').end('a note of about thirty letters too');
+  expect(stream.text).toContain('a label of about thirty letters  ░░░░░░░░░░░░░░░░░░░░░░░░  0 %  in 0 s  a note');
 });
