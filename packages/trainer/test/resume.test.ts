@@ -203,16 +203,15 @@ describe('a checkpoint', () => {
 describe('best and last', () => {
   test('best holds the weights of the best epoch, last those of the last; neither is loaded while training', async () => {
     const store = memoryStore();
-    const [student, other, validation] = [linear(INPUTS, 3, 2), linear(INPUTS, 3, 3), tinySource({ dataSeed: 1 })];
-    // Good first epochs, then a rate that spoils it.
-    const learningRate = (progress: number) => (progress < 0.5 ? 0.05 : 50);
+    const [student, other, validation] = [linear(INPUTS, 3, 2), linear(INPUTS, 3, 3), tinySource({ wrongBy: 1 })];
     const options = {
       student,
       objective: hard(),
       batches: tinySource(),
       optimizer: sgd(),
-      learningRate,
+      learningRate: 0.2,
       epochs: 6,
+      bestBy: 'loss' as const,
       store,
       validation,
     };

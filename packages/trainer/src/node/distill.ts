@@ -45,6 +45,6 @@ async function recordedTeacher(teacher: Teacher, options: DistillOptions, signal
   const store: Store = folderStore(recordingDirectory);
   const { accuracy } = await recordTeacher({ teacher, batches, store, views, openProgress, signal });
   const mean = accuracy.reduce((sum, one) => sum + one, 0) / accuracy.length;
-  log(`The teacher is right about ${percent(mean)} of ${batches.data.name} (${accuracy.length} views recorded in ${store.place}).`);
+  log(`The teacher is right about ${percent(mean)} of ${batches.data.name} (views recorded in ${store.place}: ${accuracy.length}).`);
   return replayTeacher({ store, batches, views, teacher: await identityOfTeacher(teacher) });
 }

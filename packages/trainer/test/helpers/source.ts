@@ -13,6 +13,8 @@ export interface TinyOptions {
   readonly firstRow?: number;
   readonly labels?: readonly number[];
   readonly spec?: string;
+  /** Every label is given as this many classes further than its picture shows. */
+  readonly wrongBy?: number;
 }
 
 const SHAPE = [4, 4, 2] as const;
@@ -28,9 +30,11 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     seed = 0,
     dataSeed = 0,
     firstRow = 0,
+    wrongBy = 0,
     spec = viewCount === 1 ? 'plain' : 'shift()',
   } = options;
   const labels = Int32Array.from({ length: rows }, (_, row) => options.labels?.[row] ?? row % classes);
+  const told = wrongBy === 0 ? labels : labels.map((label) => (label + wrongBy) % classes);
   const pixel = (row: number, at: number) => 0.5 * uniform(dataSeed, row, at) + (at % (classes + 1) === labels[row] ? 0.4 : 0);
   const viewOf = (number: number) => ({ spec, seed: spec === 'plain' ? 0 : deriveSeed(seed, 'view', number % viewCount) });
 
@@ -45,7 +49,7 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     return {
       images,
       labels: tf.tensor1d(
-        at.map((row) => labels[row] as number),
+        at.map((row) => told[row] as number),
         'int32',
       ),
       indices: at.map((row) => row + firstRow),
