@@ -1,10 +1,9 @@
 import { normalizeBatch } from '@kd/core';
-import { closeTo } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import { pseudoRandom } from './numbers.ts';
+import { closeTo, pseudoRandom } from './numbers.ts';
 
 /** Runs on `tensorflow` and on `cpu`, where TF.js's own kernels and gradients are used. */
 async function onBoth(run: () => tf.Tensor[]): Promise<[Float32Array[], Float32Array[]]> {

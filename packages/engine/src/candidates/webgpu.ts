@@ -10,7 +10,7 @@ export function webgpu(prepare: () => Promise<string | undefined>): Candidate {
       const missing = await prepare();
       if (missing !== undefined) return { reason: missing };
       if (tf.findBackendFactory('webgpu') === null) return { reason: '@tensorflow/tfjs-backend-webgpu has registered no backend here' };
-      registerComposedKernels('webgpu', []);
+      registerComposedKernels('webgpu');
       return { version: tf.version_core, device: 'GPU', threads: 1, notes: ['WebGPU'] };
     },
   };
