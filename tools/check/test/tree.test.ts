@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { publishedPackages } from '../src/packages.ts';
 import { root } from '../src/process.ts';
@@ -38,4 +38,10 @@ test('links in Markdown lead somewhere', () => {
     return links.filter((link) => !existsSync(join(root, name, '..', link))).map((link) => `${name}: ${link}`);
   });
   expect(broken).toEqual([]);
+});
+
+test('docs/decisions/README.md lists every decision', () => {
+  const page = readFileSync(join(root, 'docs/decisions/README.md'), 'utf8');
+  const unlisted = files('docs/decisions/*.md').filter((name) => !name.endsWith('README.md') && !page.includes(`(${basename(name)})`));
+  expect(unlisted).toEqual([]);
 });
