@@ -1,7 +1,7 @@
 import { cosine, type Network } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { adam, evaluate, frozen, type StepReport, sgd, train } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
@@ -102,6 +102,31 @@ describe('train', () => {
     await reportsOf({ ...options(student), optimizer: adam(), averageDecay: 0.9, clipNorm: 1, epochs: 25, onStep });
     expect(seen).toHaveLength(100);
     expect(new Set(seen.slice(1)).size).toBe(1);
+    student.dispose();
+  });
+
+  test('reads nothing back in a step, and the sums now and then', async () => {
+    const student = tinyCnn(2, 3, 1);
+    const [synchronous, asynchronous] = [vi.spyOn(tf.Tensor.prototype, 'dataSync'), vi.spyOn(tf.Tensor.prototype, 'data')];
+    let before = 0;
+    let steps = 0;
+    const onStep = () => {
+      // Two reads (sums, first broken steps) at the first step; later ones by the clock.
+      steps += asynchronous.mock.calls.length === before ? 1 : 0;
+      before = asynchronous.mock.calls.length;
+    };
+    await reportsOf({
+      ...options(student),
+      optimizer: adam(),
+      averageDecay: 0.9,
+      clipNorm: 1,
+      epochs: 1,
+      batches: tinySource({ batchSize: 1 }),
+      onStep,
+    });
+    expect(synchronous).not.toHaveBeenCalled();
+    expect(steps).toBeGreaterThan(10);
+    vi.restoreAllMocks();
     student.dispose();
   });
 
