@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-/** A process that loads libtensorflow takes about half a gigabyte and uses every core itself: more than four at once gain nothing. */
-export default defineConfig({ test: { projects: ['packages/*', 'tools/*', 'examples/*'], maxWorkers: Math.min(4, availableParallelism()) } });
+export default defineConfig({
+  test: {
+    projects: ['packages/*', 'tools/*', 'examples/*'],
+    // A process that loads libtensorflow takes about half a gigabyte and computes on every core: more than four at once gain nothing.
+    maxWorkers: Math.min(4, availableParallelism()),
+    slowTestThreshold: 2_000,
+    onConsoleLog: (text) => !text.includes('Hi, looks like you are running TensorFlow.js in Node.js'),
+  },
+});
