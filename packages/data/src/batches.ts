@@ -1,6 +1,7 @@
 import { type Batch, type BatchSource, deriveSeed, ensure, permutation, type ViewKey } from '@kd/core';
 import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { ahead } from './ahead.ts';
+import { expectSeed } from './expectSeed.ts';
 import type { ImageSet } from './imageSet.ts';
 import { painter } from './views/painter.ts';
 import { specOf, type ViewTransform } from './views/viewTransform.ts';
@@ -38,7 +39,7 @@ export function batches(set: ImageSet, options: BatchOptions): BatchSource {
   const viewCount = views.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
   const rows = set.rows.length;
   ensure(Number.isInteger(batchSize) && batchSize >= 1, 'batches', 'batchSize to be a whole number ≥ 1', batchSize);
-  ensure(isUnsigned(seed), 'batches', 'seed to be a whole number from 0 to 2⁵³ − 1', seed);
+  expectSeed('batches', seed);
   ensure(
     viewCount === Number.POSITIVE_INFINITY || (Number.isInteger(viewCount) && viewCount >= 1),
     'batches',

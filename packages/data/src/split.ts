@@ -1,4 +1,5 @@
 import { ensure } from '@kd/core';
+import { expectSeed } from './expectSeed.ts';
 import type { ImageSet } from './imageSet.ts';
 import { stratify } from './stratify.ts';
 
@@ -13,6 +14,7 @@ export function split(set: ImageSet, { held, seed }: { readonly held: number; re
   const whole = set.rows.length;
   const expected = `held to be a whole number from 1 to ${whole - 1} ('${set.name}' has ${whole} pictures)`;
   ensure(Number.isInteger(held) && held >= 1 && held < whole, 'split', expected, held);
+  expectSeed('split', seed);
   const drawn = stratify(set, held, seed, 'split');
   return [
     { ...set, name: `${set.name} (${whole - held} kept)`, rows: set.rows.filter((row) => drawn[row] === 0) },

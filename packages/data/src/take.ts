@@ -1,4 +1,5 @@
 import { ensure } from '@kd/core';
+import { expectSeed } from './expectSeed.ts';
 import type { ImageSet } from './imageSet.ts';
 import { stratify } from './stratify.ts';
 
@@ -11,6 +12,7 @@ export function take(set: ImageSet, count: number, { seed }: { readonly seed: nu
   const whole = set.rows.length;
   const expected = `a whole number of pictures from 1 to ${whole} ('${set.name}' has no more)`;
   ensure(Number.isInteger(count) && count >= 1 && count <= whole, 'take', expected, count);
+  expectSeed('take', seed);
   const drawn = stratify(set, count, seed, 'take');
   return { ...set, name: `${set.name} (${count} taken)`, rows: set.rows.filter((row) => drawn[row] === 1) };
 }

@@ -97,7 +97,7 @@ describe('readCifar10', () => {
     [
       'fewer labels than pictures',
       () => tarGz({ ...npmFiles(), 'package/train_lables.json': Buffer.from('[1]') }),
-      "imageSet 'CIFAR-10 train': expected 3072 pixels (1 labels × 32 × 32 × 3), got 30720; each picture needs one label.",
+      'a.tar.gz: expected a label for each picture of CIFAR-10 train, got 1 for 10.',
     ],
   ];
   test.each(refusals)('refuses %s', async (_, archive, message) => {

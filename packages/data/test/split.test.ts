@@ -59,6 +59,13 @@ describe('split', () => {
   });
 });
 
+test.each([-1, 0.5, Number.NaN, undefined as unknown as number])('split and take refuse seed %s', (seed) => {
+  const set = countingSet({ pictures: 7 });
+  const got = seed === undefined ? 'nothing' : seed;
+  expect(() => split(set, { held: 1, seed })).toThrow(new RangeError(`split: expected seed to be a whole number from 0 to 2⁵³ − 1, got ${got}.`));
+  expect(() => take(set, 1, { seed })).toThrow(new RangeError(`take: expected seed to be a whole number from 0 to 2⁵³ − 1, got ${got}.`));
+});
+
 describe('take', () => {
   test('draws a stratified part, exact in number', () => {
     const taken = take(countingSet({ pictures: 100 }), 50, { seed: 4 });

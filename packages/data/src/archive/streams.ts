@@ -75,6 +75,6 @@ export function atMost(limit: number, where: string): TransformStream<Uint8Array
 /** Unpacks gzip or zlib (`deflate`) data with the platform's own decoder. */
 export function unpacked(stream: ReadableStream<Uint8Array>, format: 'gzip' | 'deflate'): ReadableStream<Uint8Array> {
   // The types of the two sides differ between the DOM's and Node's declarations, though the objects are the same.
-  const decoder = new DecompressionStream(format) as unknown as ReadableWritablePair<Uint8Array, Uint8Array>;
+  const decoder = new DecompressionStream(format) as unknown as { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> };
   return stream.pipeThrough(decoder);
 }

@@ -3,7 +3,7 @@ import { streamOf } from '../archive/streams.ts';
 import { tarFiles } from '../archive/tarFiles.ts';
 import { type ImageSet, imageSet } from '../imageSet.ts';
 import { cifar10ClassNames, cifar10Layouts } from './cifar10.ts';
-import type { Part } from './layout.ts';
+import { type Part, pictureSize } from './layout.ts';
 
 /** Both sets of CIFAR-10. */
 export interface Cifar10 {
@@ -40,6 +40,12 @@ export async function readCifar10(archive: Uint8Array | ReadableStream<Uint8Arra
     const pixels = concatenated(found.map((part) => part.pixels));
     const labels = concatenated(found.map((part) => part.labels));
     for (const file of files) parts.delete(file);
+    ensure(
+      pixels.length === labels.length * pictureSize,
+      where,
+      `a label for each picture of ${name}`,
+      `${labels.length} for ${pixels.length / pictureSize}`,
+    );
     return imageSet({ name, pixels, labels, imageShape: [32, 32, 3], classNames: cifar10ClassNames });
   };
   return { train: join('CIFAR-10 train', layout.train), test: join('CIFAR-10 test', layout.test) };

@@ -72,6 +72,9 @@ async function decoded(source: AsyncIterable<Uint8Array>, size: number, shown: s
   }
   try {
     return await readCifar10(Readable.toWeb(Readable.from(watched())) as ReadableStream<Uint8Array>, shown);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
     progress?.end();
   }

@@ -28,15 +28,16 @@ class FinalError extends Error {}
  * @throws RangeError that names the address.
  */
 export async function download(url: URL, options: DownloadOptions): Promise<string> {
-  const part = await claimPart(options.folder, options.name, options.resume);
+  const part = await claimPart(options.folder, options.name, options.resume).catch((cause: Error) => {
+    throw diskError(options.folder, cause);
+  });
   try {
     await fetchInto(part, url, options);
     return part;
   } catch (error) {
     if (isDiskError(error)) {
       await rm(part, { force: true });
-      const { message } = error as Error;
-      throw Object.assign(unexpected('download', `to write ${part}`, message, 'make room there or choose another cache folder'), { cause: error });
+      throw diskError(part, error as Error);
     }
     if (options.resume) await leavePart(part, options.name);
     else await rm(part, { force: true });
@@ -148,9 +149,14 @@ function refusal(url: URL, cause: Error): RangeError {
   });
 }
 
-function isDiskError(error: unknown): boolean {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return (syscall === 'write' || syscall === 'open' || syscall === 'ftruncate') && code !== undefined;
+function diskError(place: string, cause: Error): RangeError {
+  return Object.assign(unexpected('download', `to write ${place}`, cause.message, 'make room there or choose another cache folder'), { cause });
+}
+
+/** Of the file we write, not of the network. */
+export function isDiskError(error: unknown): boolean {
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  return (syscall === 'write' || syscall === 'mkdir' || syscall === 'open' || syscall === 'ftruncate') && code !== undefined;
 }
 
 /** Which protocols `download` knows. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { type OpenProgress, unexpected } from '@kd/core';
 import { checksumOfFile } from './checksum.ts';
-import { download } from './download.ts';
+import { download, isDiskError } from './download.ts';
 
 export interface NpmOptions {
   readonly folder: string;
@@ -26,6 +26,7 @@ export async function npmTarball(wanted: string, sha512: string, options: NpmOpt
   const name = `${wanted.replace(/[^A-Za-z0-9.-]/g, '-')}.tgz`;
   const file = await downloadTarball().catch((error: Error) => {
     signal?.throwIfAborted();
+    if (isDiskError(error.cause)) throw error;
     log(`npm pack fetches ${wanted}, since the direct way failed: ${error.message}`);
     return packed(wanted, name, options);
   });

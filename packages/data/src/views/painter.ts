@@ -43,9 +43,13 @@ export function painter(views: readonly ViewTransform[], imageShape: readonly [n
         map = still;
       }
     }
-    if (map === still) for (let value = 0; value < size; value++) out[at + value] = fractions[picture[start + value] as number] as number;
+    if (map === still) copyFractions(picture, start, size, out, at);
     else gatherFractions(picture, start, map, channels, out, at);
   };
+}
+
+function copyFractions(picture: Uint8Array, start: number, size: number, out: Float32Array, at: number): void {
+  for (let value = 0; value < size; value++) out[at + value] = fractions[picture[start + value] as number] as number;
 }
 
 function gatherFractions(picture: Uint8Array, start: number, map: Int32Array, channels: number, out: Float32Array, at: number): void {

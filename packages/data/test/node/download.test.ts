@@ -105,6 +105,15 @@ describe('download', () => {
     expect(readdirSync(same.folder)).toEqual([]);
   });
 
+  test('names the folder where it cannot be written', async () => {
+    server = await serve((request, response) => send(request, response, content));
+    const taken = path.join(emptyFolder(), 'a file');
+    writeFileSync(taken, '');
+    const message = `download: expected to write ${taken}, got EEXIST: file already exists, mkdir '${taken}'; make room there or choose another cache folder.`;
+    await expect(download(server.url, { ...options(), folder: taken })).rejects.toHaveProperty('message', message);
+    expect(server.ranges).toEqual([]);
+  });
+
   test('a server that claims too much is stopped', async () => {
     server = await serve((_, response) => {
       response.writeHead(200, { 'content-length': 2 ** 31 });

@@ -81,8 +81,16 @@ describe('loadCifar10', () => {
     );
   });
 
-  test('stops when told to', async () => {
+  test('stops when told to, also while it decodes', async () => {
     const { file } = await archiveFile();
+    const stop = new AbortController();
+    const openProgress = () => {
+      stop.abort(new Error('stopped'));
+      return { update: () => {}, end: () => {} };
+    };
+    await expect(loadCifar10({ from: file, md5: false, cache: emptyFolder(), signal: stop.signal, openProgress, ...quiet })).rejects.toThrow(
+      'stopped',
+    );
     await expect(loadCifar10({ from: file, md5: false, signal: AbortSignal.abort(new Error('enough')), ...quiet })).rejects.toThrow('enough');
   });
 });
