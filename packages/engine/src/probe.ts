@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** x [1, 4, 4, 1], filter [3, 3, 1, 2]: small integers, so that every engine has the same numbers to the last bit. */
-const pixels = Array.from({ length: 16 }, (_, at) => ((at * 7) % 5) - 2);
-const weights = Array.from({ length: 18 }, (_, at) => ((at * 5) % 7) - 3);
+export const pixels = Array.from({ length: 16 }, (_, at) => ((at * 7) % 5) - 2);
+export const filterWeights = Array.from({ length: 18 }, (_, at) => ((at * 5) % 7) - 3);
 
-/** Worked out by hand-checked JavaScript (test/probe.test.ts): Σ conv(x, filter)², its gradients, and the loss after filter −= gradient / 1024. */
+/** Worked out in plain loops too (test/probe.test.ts): Σ conv(x, filter)², its gradients, and the loss after filter −= gradient / 1024. */
 export const expected = {
   loss: 1314,
   pixelGradient: [-66, 136, 140, -102, -6, -168, -146, 94, -122, 204, -196, 142, 248, -182, 64, -68],
@@ -15,7 +15,7 @@ export const expected = {
 /** Trains one small convolution for one step on the current backend. @returns What was wrong, or undefined where all numbers are right. */
 export async function probeTraining(): Promise<string | undefined> {
   const before = tf.memory().numTensors;
-  const filter = tf.tidy(() => tf.variable(tf.tensor4d(weights, [3, 3, 1, 2])));
+  const filter = tf.tidy(() => tf.variable(tf.tensor4d(filterWeights, [3, 3, 1, 2])));
   const x = tf.tensor4d(pixels, [1, 4, 4, 1]);
   try {
     const lossOf = (x: tf.Tensor4D, filter: tf.Tensor4D): tf.Scalar => tf.sum(tf.square(tf.conv2d(x, filter, 1, 'same')));

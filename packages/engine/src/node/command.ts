@@ -1,19 +1,15 @@
 #!/usr/bin/env node
-import { parseArgs } from 'node:util';
 import { openProgress } from '@kd/core/node';
+import { parseCommandLine, usage } from './commandLine.ts';
 import { doctorLines } from './doctor.ts';
 import { inspectEngines } from './inspect.ts';
 import { ensureTensorflow } from './install/install.ts';
 
-const usage = `kd-engine doctor     says which engines TensorFlow.js can train on here, and why not on the others
-kd-engine install    fetches libtensorflow with pip into the cache (KD_CACHE), once
-`;
-
 /** @returns The exit status: 0 done, 1 not possible here, 2 wrongly called. */
 async function main(args: readonly string[]): Promise<number> {
-  const called = parse(args);
+  const called = parseCommandLine(args);
   if ('wrong' in called) {
-    process.stderr.write(`kd-engine: ${called.wrong}\n`);
+    process.stderr.write(`${called.wrong}\n`);
     return 2;
   }
   switch (called.command) {
@@ -26,20 +22,6 @@ async function main(args: readonly string[]): Promise<number> {
       return install();
     default:
       return called.command satisfies never;
-  }
-}
-
-type Called = { readonly command: 'help' | 'doctor' | 'install' } | { readonly wrong: string };
-
-function parse(args: readonly string[]): Called {
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options: { help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
-    const [command, ...rest] = positionals;
-    if (values.help) return { command: 'help' };
-    if ((command === 'doctor' || command === 'install') && rest.length === 0) return { command };
-    return { wrong: `expected doctor or install, got ${positionals.join(' ') || 'nothing'}; kd-engine --help says more.` };
-  } catch (error) {
-    return { wrong: `expected doctor or install, got ${args.join(' ')} (${(error as Error).message.split('.')[0]}); kd-engine --help says more.` };
   }
 }
 
