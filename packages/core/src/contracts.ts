@@ -152,7 +152,11 @@ export interface Optimizer extends Stateful {
 }
 
 /** `sgd({ momentum: 0.9 })` is one of these: it makes the slots for some weights. */
-export type OptimizerFactory = (weights: Readonly<Record<string, Variable>>) => Optimizer;
+export interface OptimizerFactory {
+  (weights: Readonly<Record<string, Variable>>): Optimizer;
+  /** Its kind and options, kept in a checkpoint: a resume with others is refused. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+}
 
 /** A place for named files: a folder on disk, memory in a test, a browser's storage. */
 export interface Store {

@@ -2,6 +2,7 @@ import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, expm1, maximum, mul, neg, sqrt, square, sub, type Tensor } from '@tensorflow/tfjs-core';
 import { type DecayOptions, decayRates, withDecay } from './decay.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
+import { withSettings } from './withSettings.ts';
 
 export interface AdamOptions extends DecayOptions {
   /** 0 ≤ β₁ < 1. */
@@ -40,7 +41,7 @@ function adaptiveMoments(where: string, options: AdamOptions, decoupled: boolean
   ensure(beta1 >= 0 && beta1 < 1, where, '0 ≤ beta1 < 1', beta1, '0.9 is usual');
   ensure(beta2 >= 0 && beta2 < 1, where, '0 ≤ beta2 < 1', beta2, '0.999 is usual');
   ensure(epsilon > 0 && Number.isFinite(epsilon), where, 'epsilon > 0', epsilon, '1e-8 is usual');
-  return (weights) => {
+  return withSettings(where, { beta1, beta2, epsilon, amsgrad, weightDecay: options.weightDecay ?? 0 }, (weights) => {
     const rates = decayRates(where, weights, options);
     const step = zeroCounter();
     const largest = amsgrad ? zeroSlots('largest', weights) : {};
@@ -61,7 +62,7 @@ function adaptiveMoments(where: string, options: AdamOptions, decoupled: boolean
       },
       () => step.assign(add(step, 1)),
     );
-  };
+  });
 }
 
 /** slot ← β slot + (1 − β) value. */

@@ -2,6 +2,7 @@ import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, mul, sqrt, square, sub } from '@tensorflow/tfjs-core';
 import { type DecayOptions, decayRates, withDecay } from './decay.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroSlots } from './slots.ts';
+import { withSettings } from './withSettings.ts';
 
 export interface RmsPropOptions extends DecayOptions {
   /** α of the running mean of squares, 0 ≤ α < 1. */
@@ -28,7 +29,7 @@ export function rmsProp(options: RmsPropOptions = {}): OptimizerFactory {
   ensure(alpha >= 0 && alpha < 1, 'rmsProp', '0 ≤ alpha < 1', alpha, '0.99 is usual');
   ensure(epsilon > 0 && Number.isFinite(epsilon), 'rmsProp', 'epsilon > 0', epsilon, '1e-8 is usual');
   ensure(momentum >= 0 && momentum < 1, 'rmsProp', '0 ≤ momentum < 1', momentum, '0 is usual');
-  return (weights) => {
+  return withSettings('rmsProp', { alpha, epsilon, momentum, centered, weightDecay: options.weightDecay ?? 0 }, (weights) => {
     const rates = decayRates('rmsProp', weights, options);
     const slots: Slots = {
       ...zeroSlots('square', weights),
@@ -55,5 +56,5 @@ export function rmsProp(options: RmsPropOptions = {}): OptimizerFactory {
       }
       weight.assign(sub(weight, mul(direction, learningRate)));
     });
-  };
+  });
 }

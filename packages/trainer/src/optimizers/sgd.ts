@@ -2,6 +2,7 @@ import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, where as choose, greater, mul, scalar, sub, type Tensor } from '@tensorflow/tfjs-core';
 import { type DecayOptions, decayRates, withDecay } from './decay.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
+import { withSettings } from './withSettings.ts';
 
 export interface SgdOptions extends DecayOptions {
   /** μ, 0 ≤ μ < 1. */
@@ -30,7 +31,7 @@ export function sgd(options: SgdOptions = {}): OptimizerFactory {
     'momentum > 0 and no dampening with nesterov',
     `momentum ${momentum} and dampening ${dampening}`,
   );
-  return (weights) => {
+  return withSettings('sgd', { momentum, nesterov, dampening, weightDecay: options.weightDecay ?? 0 }, (weights) => {
     const rates = decayRates('sgd', weights, options);
     const dampened = momentum > 0 && dampening > 0;
     const slots: Slots = { ...(momentum > 0 ? zeroSlots('momentum', weights) : {}), ...(dampened ? { step: zeroCounter() } : {}) };
@@ -54,5 +55,5 @@ export function sgd(options: SgdOptions = {}): OptimizerFactory {
       },
       dampened ? count : undefined,
     );
-  };
+  });
 }
