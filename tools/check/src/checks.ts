@@ -43,11 +43,12 @@ export async function changesets(): Promise<Outcome> {
 
 /** What npm would publish: entry points exist, and types agree with the code in every way of resolving that we support. */
 export async function published(tarballs: readonly string[]): Promise<Outcome> {
-  const outcomes: Outcome[] = [];
-  for (const tarball of tarballs) {
-    outcomes.push(await runTool('publint', ['run', tarball, '--strict']));
-    outcomes.push(await runTool('@arethetypeswrong/cli', [tarball, '--profile', 'esm-only', '--quiet']));
-  }
+  const outcomes = await Promise.all(
+    tarballs.flatMap((tarball) => [
+      runTool('publint', ['run', tarball, '--strict']),
+      runTool('@arethetypeswrong/cli', [tarball, '--profile', 'esm-only', '--quiet']),
+    ]),
+  );
   const failed = outcomes.filter((outcome) => !outcome.ok);
   return { ok: failed.length === 0, output: failed.map((outcome) => outcome.output).join('\n') };
 }

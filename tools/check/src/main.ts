@@ -17,14 +17,16 @@ try {
   await check('vendored code of the engine', vendor);
   await check('engines', prepareEngines);
   await check('pictures', preparePictures);
-  await check('style and import directions', lint);
-  await check('types', types);
+  await Promise.all([
+    check('style and import directions', lint),
+    check('types', types),
+    check('nothing unused', unused),
+    check('changesets', changesets),
+  ]);
   const tests = await unitTests(folder);
   total.passed += tests.passed;
   total.failed += tests.failed;
   total.skipped += tests.skipped;
-  await check('nothing unused', unused);
-  await check('changesets', changesets);
   if (await check('build', build)) await checkPackages();
 } finally {
   await rm(folder, { recursive: true, force: true });
@@ -33,14 +35,12 @@ console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} 
 process.exitCode = total.failed > 0 ? 1 : 0;
 
 async function checkPackages(): Promise<void> {
-  await check('API pages', apiPages);
-  await check('browser bundles', sizes);
   const tarballs: string[] = [];
   await check('packing', async () => {
     tarballs.push(...(await packAll(folder)));
     return { ok: true, output: '' };
   });
-  await check('packages as published', () => published(tarballs));
+  await Promise.all([check('packages as published', () => published(tarballs)), check('browser bundles', sizes), check('API pages', apiPages)]);
   await check('packages in an empty project', () => installAndRun(tarballs));
 }
 

@@ -27,14 +27,10 @@ async function runSnippet(name: string, readme: string): Promise<{ ok: boolean; 
   return runNode(['--conditions=@kd/source', '--import', tsx, file], { folder: workingFolder, environment: { VITEST: undefined } });
 }
 
+/** The repository's own is run from installed packages: src/install.ts. */
 describe('the first snippet runs as printed:', () => {
   test.each(publishedPackages())('README of $name', async ({ short, folder }) => {
     const { ok, output } = await runSnippet(short, join(folder, 'README.md'));
     expect(ok, output).toBe(true);
   });
-
-  test('README of the repository', async () => {
-    const { ok, output } = await runSnippet('root', join(root, 'README.md'));
-    expect(ok, output).toBe(true);
-  }, 180_000);
 });
