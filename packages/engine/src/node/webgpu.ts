@@ -4,7 +4,7 @@
 
 /** Makes WebGPU's globals and loads TensorFlow.js's backend for it. @returns Why that cannot be, or undefined. */
 export async function prepareWebgpu(): Promise<string | undefined> {
-  if (globalThis.navigator?.gpu === undefined) {
+  if (navigatorOf().gpu === undefined) {
     const missing = await makeGlobals();
     if (missing !== undefined) return missing;
   }
@@ -15,8 +15,14 @@ async function makeGlobals(): Promise<string | undefined> {
   const dawn = (await load('webgpu')) as { create(options: string[]): unknown; globals: object } | undefined;
   if (dawn === undefined) return notInstalled('webgpu');
   Object.assign(globalThis, dawn.globals);
-  Object.defineProperty(globalThis, 'navigator', { value: { ...globalThis.navigator, gpu: dawn.create([]) }, configurable: true });
+  Object.defineProperty(navigatorOf(), 'gpu', { value: dawn.create([]), configurable: true });
   return undefined;
+}
+
+/** Node has a `navigator` from version 21 on. */
+function navigatorOf(): { readonly gpu?: unknown } {
+  if (!('navigator' in globalThis)) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  return Reflect.get(globalThis, 'navigator') as { readonly gpu?: unknown };
 }
 
 function notInstalled(name: string): string {
