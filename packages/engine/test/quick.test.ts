@@ -77,6 +77,21 @@ describe.skipIf('reason' in findTensorflow())('the quick kernels and gradients o
   });
 
   test.each([
+    [2, 2, 'valid', [2, 6, 8, 3]],
+    [3, 3, 'same', [2, 6, 9, 3]],
+    [2, 2, 'same', [2, 5, 8, 3]],
+    [3, 2, 'valid', [2, 7, 7, 3]],
+    [2, 1, 'valid', [2, 5, 5, 3]],
+    [1, 1, 'valid', [2, 3, 3, 3]],
+  ] as const)('max pool by %d every %d, %s, of maps of %j: also where several values are the largest', async (size, strides, padding, shape) => {
+    await expectSame(() => {
+      const rounded = tf.round(maps(1, [...shape]));
+      const run = (x: tf.Tensor): tf.Scalar => tf.sum(tf.square(tf.add(tf.maxPool(x as tf.Tensor4D, size, strides, padding), 5)));
+      return [tf.grad(run)(rounded), tf.grad(run)(maps(2, [...shape]))];
+    }, 1e-6);
+  });
+
+  test.each([
     1,
     [
       [0, 0],

@@ -6,6 +6,7 @@ import { openTensorflow } from './open.ts';
 import { registerBatchNorm } from './quick/batchNorm.ts';
 import { quickenBias } from './quick/bias.ts';
 import { addExplicitPadding } from './quick/explicitPadding.ts';
+import { quickenMaxPoolGradient } from './quick/maxPool.ts';
 import { quickenRelu } from './quick/relu.ts';
 
 const opened = new Map<'tensorflow', Opened>();
@@ -21,7 +22,7 @@ export const tensorflow: Candidate = {
     const { NodeJSKernelBackend } = await loadNodeKernels();
     const { binding, preparation } = openTensorflow(found.folder);
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@kd/engine'), 3);
-    for (const register of [quickenRelu, quickenBias, registerBatchNorm, addExplicitPadding]) register();
+    for (const register of [quickenRelu, quickenBias, quickenMaxPoolGradient, registerBatchNorm, addExplicitPadding]) register();
     const result: Opened = {
       version: binding.TF_Version,
       device: binding.isUsingGpuDevice() ? 'GPU:0' : 'CPU',
