@@ -15,6 +15,8 @@ export interface FollowOptions extends Omit<TrainOptions, 'student' | 'batches' 
   readonly label?: string;
   /** A bar in a terminal and plain lines elsewhere by default. */
   readonly openProgress?: OpenProgress;
+  /** Told after each epoch, when it is saved; training goes on when it is done. @param history All epochs, those before a resume included. */
+  readonly onEpoch?: (history: readonly EpochReport[]) => void | Promise<void>;
   /** For the few lines besides progress; to stderr by default. */
   readonly log?: (line: string) => void;
 }
@@ -57,6 +59,7 @@ export async function follow(options: TrainOptions & { readonly store: Store }, 
     for await (const report of train({ ...options, onStep: line.onStep })) {
       history.push(report);
       line.onEpoch(report);
+      await extra.onEpoch?.(history);
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;

@@ -1,0 +1,109 @@
+import { type ArchitectureName, architecture } from './architectures.ts';
+import { type MethodName, methods } from './methods.ts';
+
+/** Which pictures: some of CIFAR-10's 50,000, stratified by class. */
+export interface DataChoice {
+  /** Taken from the training set, `held` of them kept out of training. */
+  readonly pictures: number;
+  readonly held: number;
+  /** Taken from the test set. */
+  readonly tested: number;
+}
+
+/** A network and how long it trains. */
+export interface TrainingChoice {
+  readonly architecture: ArchitectureName;
+  readonly epochs: number;
+  readonly peakRate?: number;
+  readonly clipNorm?: number;
+}
+
+export interface Distillation {
+  readonly method: MethodName;
+  /** > 0. */
+  readonly temperature: number;
+  /** Weight of the cross entropy with the labels, ≥ 0. */
+  readonly hard: number;
+  /** Weight of the teacher's part, ≥ 0. */
+  readonly soft: number;
+}
+
+export interface Views {
+  /** Pixels of reflected border before a random crop. */
+  readonly pad: number;
+  readonly flip: boolean;
+  /** Different views that epochs go through before they repeat; the teacher is recorded on each. */
+  readonly count: number;
+}
+
+/** SGD with Nesterov momentum under a triangular learning rate. */
+export interface OptimizerChoice {
+  readonly batchSize: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Share of the steps in which the rate rises to its peak. */
+  readonly rise: number;
+}
+
+/** An experiment as data. */
+export interface Preset {
+  readonly about: string;
+  /** Whether the run fails where the distilled student is not better. */
+  readonly claim: boolean;
+  readonly data: DataChoice;
+  readonly teacher: TrainingChoice;
+  readonly student: TrainingChoice;
+  readonly distillation: Distillation;
+  readonly views: Views;
+  readonly optimizer: OptimizerChoice;
+  readonly seeds: readonly number[];
+}
+
+/** All that decides a run's numbers, apart from the engine: a preset after the flags. */
+export interface RunConfig extends Omit<Preset, 'about'> {
+  readonly preset: string;
+  readonly teacher: ResolvedTraining;
+  readonly student: ResolvedTraining;
+}
+
+/** With the architecture's own rate and clipping filled in. */
+export interface ResolvedTraining extends TrainingChoice {
+  readonly peakRate: number;
+}
+
+/** What the command line may change. */
+export interface Changes {
+  readonly teacher?: ArchitectureName;
+  readonly student?: ArchitectureName;
+  readonly method?: MethodName;
+  readonly temperature?: number;
+  /** Of the students. */
+  readonly epochs?: number;
+  readonly seeds?: readonly number[];
+}
+
+/** A preset with the changes of the command line in it. */
+export function configure(name: string, preset: Preset, changes: Changes): RunConfig {
+  const { about: _, ...plain } = preset;
+  return {
+    ...plain,
+    preset: name,
+    teacher: resolve(preset.teacher, changes.teacher, undefined),
+    student: resolve(preset.student, changes.student, changes.epochs),
+    distillation: teach(preset.distillation, changes),
+    seeds: changes.seeds ?? preset.seeds,
+  };
+}
+
+/** Rates belong to an architecture: naming another one drops the preset's. */
+function resolve(choice: TrainingChoice, name: ArchitectureName | undefined, epochs: number | undefined): ResolvedTraining {
+  const kept = name === undefined || name === choice.architecture ? choice : { architecture: name, epochs: choice.epochs };
+  const { peakRate, clipNorm } = architecture(kept.architecture);
+  return { peakRate, ...(clipNorm !== undefined && { clipNorm }), ...kept, ...(epochs !== undefined && { epochs }) };
+}
+
+/** A temperature belongs to a method: naming another one drops the preset's. */
+function teach(choice: Distillation, { method = choice.method, temperature }: Changes): Distillation {
+  const usual = method === choice.method ? choice.temperature : methods[method].temperature;
+  return { ...choice, method, temperature: temperature ?? usual };
+}

@@ -1,0 +1,32 @@
+import { type ImageSet, split, take } from '@kd/data';
+import type { DataChoice } from './config.ts';
+import type { DataRecord, SetRecord } from './record/runRecord.ts';
+
+/** The pictures of a run. */
+export interface Pictures {
+  readonly train: ImageSet;
+  /** Kept out of training; they choose the best epoch. */
+  readonly held: ImageSet;
+  /** Looked at once, at the end. */
+  readonly test: ImageSet;
+  readonly source: string;
+}
+
+/** Which pictures belong to a run never depends on its seeds: runs stay comparable. */
+const seed = 0;
+
+/** Takes a run's pictures from the whole sets. */
+export function choosePictures(whole: { readonly train: ImageSet; readonly test: ImageSet; readonly source: string }, choice: DataChoice): Pictures {
+  const [train, held] = split(taken(whole.train, choice.pictures), { held: choice.held, seed });
+  return { train, held, test: taken(whole.test, choice.tested), source: whole.source };
+}
+
+/** For `run.json`. */
+export async function describePictures({ train, held, test, source }: Pictures): Promise<DataRecord> {
+  const describe = async (set: ImageSet): Promise<SetRecord> => ({ name: set.name, pictures: set.rows.length, identity: await set.identity() });
+  return { source, train: await describe(train), held: await describe(held), test: await describe(test), classNames: train.classNames };
+}
+
+function taken(set: ImageSet, count: number): ImageSet {
+  return count === set.rows.length ? set : take(set, count, { seed });
+}

@@ -1,0 +1,86 @@
+import type { OpenProgress } from '@kd/core';
+import { duration } from './format.ts';
+import type { Pictures } from './pictures.ts';
+import { openLedger } from './record/ledger.ts';
+import type { RunRecord } from './record/runRecord.ts';
+import type { Context } from './stages/context.ts';
+import { recordStage } from './stages/record.ts';
+import { reportStage } from './stages/report.ts';
+import { testStage } from './stages/test.ts';
+import { trainStage } from './stages/train.ts';
+
+export interface PipelineOptions {
+  /** Of the run: everything it leaves is in it. */
+  readonly directory: string;
+  /** A new run's, or an interrupted one's: then what is finished in it is not done again. */
+  readonly record: RunRecord;
+  readonly pictures: Pictures;
+  readonly openProgress: OpenProgress;
+  /** Told what is being done, a line at a time. */
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Stage {
+  readonly title: string;
+  readonly run: (context: Context) => Promise<unknown>;
+}
+
+/**
+ * The experiment: teacher, student alone, teacher recorded, student distilled, the test set once for each, the report.
+ * @returns The finished record. @throws What stopped it, after `run.json` says so; where the signal did, its reason.
+ */
+export async function runPipeline({ directory, record, pictures, openProgress, log, signal }: PipelineOptions): Promise<RunRecord> {
+  const { error: _, ...clean } = record;
+  const ledger = openLedger(directory, clean);
+  const context: Context = { directory, ledger, pictures, openProgress, log: (line) => log(`      ${line}`), signal };
+  await ledger.update({ status: 'running' });
+  try {
+    const stages = stagesOf(record);
+    for (const [at, { title, run }] of stages.entries()) {
+      signal.throwIfAborted();
+      log(`[${at + 1}/${stages.length}] ${title}`);
+      const started = performance.now();
+      await run(context);
+      log(`      done in ${duration((performance.now() - started) / 1000)}`);
+    }
+  } catch (error) {
+    const { message } = error as Error;
+    await ledger.update(signal.aborted ? { status: 'interrupted' } : { status: 'failed', error: message }).catch(() => {});
+    throw error;
+  }
+  return ledger.record;
+}
+
+function stagesOf({ config }: RunRecord): Stage[] {
+  const { seeds, teacher, student, distillation } = config;
+  const [first] = seeds as readonly [number];
+  const of = (seed: number) => (seeds.length === 1 ? '' : `, seed ${seed}`);
+  const students = seeds.flatMap((seed): Stage[] => [
+    { title: `student alone: ${student.architecture}, ${student.epochs} epochs${of(seed)}`, run: (context) => trainStage(context, 'alone', seed) },
+    { title: `recording the teacher's logits${of(seed)}`, run: (context) => recordStage(context, seed) },
+    {
+      title: `student distilled: ${distillation.method}, temperature ${distillation.temperature}${of(seed)}`,
+      run: (context) => trainStage(context, 'distilled', seed),
+    },
+  ]);
+  return [
+    { title: `teacher: ${teacher.architecture}, ${teacher.epochs} epochs`, run: (context) => trainStage(context, 'teacher', first) },
+    ...students,
+    {
+      title: 'test set, once for each',
+      run: async (context) => {
+        await testStage(context, 'teacher', first);
+        for (const seed of seeds) for (const actor of ['alone', 'distilled'] as const) await testStage(context, actor, seed);
+      },
+    },
+    {
+      title: 'report',
+      run: async (context) => {
+        const { ledger } = context;
+        await ledger.update({ status: 'finished', finished: ledger.record.finished ?? new Date().toISOString() });
+        await reportStage(context);
+      },
+    },
+  ];
+}

@@ -1,0 +1,56 @@
+import type { Preset } from './config.ts';
+
+/** What the presets have in common; measured in `docs/decisions/presets.md`. */
+const optimizer = { batchSize: 128, momentum: 0.9, weightDecay: 5e-4, rise: 0.25 } as const;
+const softTargets = { method: 'soft-targets', temperature: 4, hard: 0.1, soft: 0.9 } as const;
+const views = { pad: 4, flip: true } as const;
+
+/** The experiments by name: plain data, made to be edited. Rates and clipping come from `architectures.ts` where a preset does not say otherwise. */
+export const presets = {
+  smoke: {
+    about: 'does everything once, on a handful of pictures; claims nothing (≤ 1 minute)',
+    claim: false,
+    data: { pictures: 1_500, held: 200, tested: 1_000 },
+    teacher: { architecture: 'resnet9-w0.25', epochs: 4 },
+    student: { architecture: 'student-cnn', epochs: 6 },
+    distillation: softTargets,
+    views: { ...views, count: 2 },
+    optimizer,
+    seeds: [0],
+  },
+  quick: {
+    about: '10,000 pictures, a small ResNet-9 teaches three convolutions (about 4 minutes on 2 cores)',
+    claim: true,
+    data: { pictures: 11_000, held: 1_000, tested: 10_000 },
+    teacher: { architecture: 'resnet9-w0.25', epochs: 10 },
+    student: { architecture: 'student-cnn', epochs: 15 },
+    distillation: softTargets,
+    views: { ...views, count: 5 },
+    optimizer,
+    seeds: [0],
+  },
+  'quick-wasm': {
+    about: 'what quick becomes where there is no TensorFlow: fewer pictures and epochs (≤ 10 minutes)',
+    claim: false,
+    data: { pictures: 4_500, held: 500, tested: 2_000 },
+    teacher: { architecture: 'resnet9-w0.125', epochs: 8 },
+    student: { architecture: 'student-cnn', epochs: 12 },
+    distillation: softTargets,
+    views: { ...views, count: 3 },
+    optimizer,
+    seeds: [0],
+  },
+  standard: {
+    about: "all 50,000 pictures, a full ResNet-9 (93 % and more) teaches the tutorial's student at 32×32 (hours; resumable)",
+    claim: true,
+    data: { pictures: 50_000, held: 5_000, tested: 10_000 },
+    teacher: { architecture: 'resnet9', epochs: 30 },
+    student: { architecture: 'seed-cnn', epochs: 40 },
+    distillation: softTargets,
+    views: { ...views, count: 8 },
+    optimizer,
+    seeds: [0],
+  },
+} as const satisfies Record<string, Preset>;
+
+export type PresetName = keyof typeof presets;

@@ -1,0 +1,44 @@
+import type { TeacherIdentity } from '@kd/core';
+import { frozen, type Recording, recordTeacher } from '@kd/trainer';
+import { percent } from '../format.ts';
+import { type Context, storeOf, trained, trainingBatches } from './context.ts';
+
+/** Name and folder of a recording. */
+export function recordingStage(seed: number): string {
+  return `recording-${seed}`;
+}
+
+/** The teacher looks once at every view that the student of this seed will see. */
+export async function recordStage(context: Context, seed: number): Promise<void> {
+  const { ledger, log } = context;
+  const name = recordingStage(seed);
+  const started = performance.now();
+  const { recording } = await recordTeachersViews(context, seed);
+  const seconds = ledger.record.recordings[name]?.seconds ?? (performance.now() - started) / 1000;
+  await ledger.recording(name, { seed, views: recording.views.length, seconds });
+  const accuracy = recording.accuracy.reduce((sum, one) => sum + one, 0) / recording.accuracy.length;
+  log(`views: ${recording.views.length}; the teacher is right about ${percent(accuracy)} of the training pictures`);
+}
+
+/** The recording that is there already, or a new one. */
+export async function recordTeachersViews(
+  context: Context,
+  seed: number,
+): Promise<{ readonly recording: Recording; readonly identity: TeacherIdentity }> {
+  const { ledger, openProgress, signal } = context;
+  const { seeds, student, views } = ledger.record.config;
+  const network = await trained(context, 'teacher', seeds[0] as number);
+  try {
+    const recording = await recordTeacher({
+      teacher: frozen(network),
+      batches: trainingBatches(context, seed, views.count),
+      store: storeOf(context, recordingStage(seed)),
+      views: Math.min(views.count, student.epochs),
+      openProgress,
+      signal,
+    });
+    return { recording, identity: recording.teacher };
+  } finally {
+    network.dispose();
+  }
+}

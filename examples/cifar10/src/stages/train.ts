@@ -1,0 +1,78 @@
+import type { Objective, Teacher } from '@kd/core';
+import { triangular } from '@kd/core';
+import { combine, crossEntropy } from '@kd/losses';
+import { type EpochReport, replayTeacher, sgd } from '@kd/trainer';
+import { type DistillOptions, distill, type FollowOptions, fit } from '@kd/trainer/node';
+import type { RunConfig } from '../config.ts';
+import { duration, percent } from '../format.ts';
+import { methods } from '../methods.ts';
+import { type Actor, stageName } from '../record/runRecord.ts';
+import { type Context, choiceOf, plainBatches, storeOf, trainingBatches, untrained } from './context.ts';
+import { recordingStage, recordTeachersViews } from './record.ts';
+
+/** Trains one of the three, or goes on where it was interrupted; nothing where it is trained already. */
+export async function trainStage(context: Context, actor: Actor, seed: number): Promise<void> {
+  const { ledger, log, signal } = context;
+  const name = stageName(actor, seed);
+  const before = ledger.record.trainings[name];
+  const keep = (epochs: readonly EpochReport[], finished: boolean) =>
+    ledger.training(name, { actor, seed, finished, seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0), epochs });
+  if (before?.finished !== true) {
+    const network = untrained(context, actor, seed);
+    try {
+      const options = { ...settings(context, actor, seed), onEpoch: (history: readonly EpochReport[]) => keep(history, false) };
+      const { history, interrupted } =
+        actor === 'distilled'
+          ? await distill({ ...options, ...(await lesson(context, seed)), student: network })
+          : await fit({ ...options, objective: combine({ labels: crossEntropy() }), network });
+      await keep(history, interrupted === undefined);
+    } finally {
+      network.dispose();
+    }
+    signal.throwIfAborted();
+  }
+  const { epochs = [], seconds = 0 } = ledger.record.trainings[name] ?? {};
+  const best = epochs.filter(({ isBest }) => isBest).at(-1);
+  log(`held-out accuracy ${percent(best?.validation?.top1 ?? 0)} in epoch ${best?.epoch} of ${epochs.length}; trained for ${duration(seconds)}`);
+}
+
+function settings(context: Context, actor: Actor, seed: number): Omit<FollowOptions, 'objective'> {
+  const { ledger, openProgress, signal } = context;
+  const { config } = ledger.record;
+  const { epochs, peakRate, clipNorm } = choiceOf(config, actor);
+  const { momentum, weightDecay, rise } = config.optimizer;
+  return {
+    train: trainingBatches(context, seed, actor === 'teacher' ? Number.POSITIVE_INFINITY : config.views.count),
+    validation: plainBatches(context, 'held'),
+    optimizer: sgd({ momentum, nesterov: true, weightDecay }),
+    learningRate: triangular({ peak: peakRate, rise }),
+    epochs,
+    clipNorm,
+    directory: storeOf(context, stageName(actor, seed)).place,
+    resume: true,
+    signal,
+    label: actor,
+    openProgress,
+    log: () => {},
+  };
+}
+
+/** What the distilled student learns, and from whom: the recorded teacher. */
+async function lesson(context: Context, seed: number): Promise<Pick<DistillOptions, 'objective' | 'teacher' | 'record'>> {
+  return { objective: objectiveOf(context.ledger.record.config), teacher: await recordedTeacher(context, seed), record: false };
+}
+
+function objectiveOf({ distillation }: RunConfig): Objective {
+  return methods[distillation.method].objective(distillation);
+}
+
+async function recordedTeacher(context: Context, seed: number): Promise<Teacher> {
+  const { identity } = await recordTeachersViews(context, seed);
+  const { views, student } = context.ledger.record.config;
+  return replayTeacher({
+    store: storeOf(context, recordingStage(seed)),
+    batches: trainingBatches(context, seed, views.count),
+    teacher: identity,
+    views: Math.min(views.count, student.epochs),
+  });
+}
