@@ -24,11 +24,12 @@ export async function probeTraining(): Promise<string | undefined> {
     tf.tidy(() => filter.assign(tf.sub(filter, tf.mul(filterGradient, 1 / 1024)) as tf.Tensor4D));
     const after = tf.tidy(() => lossOf(x, filter as tf.Tensor4D));
     const found = { loss: value, pixelGradient, filterGradient, lossAfterStep: after };
-    for (const [name, tensor] of Object.entries(found)) {
-      const wrong = difference(name, await tensor.data(), [expected[name as keyof typeof expected]].flat());
+    const numbers = await Promise.all(Object.entries(found).map(async ([name, tensor]) => [name, await tensor.data()] as const));
+    tf.dispose(found);
+    for (const [name, got] of numbers) {
+      const wrong = difference(name, got, [expected[name as keyof typeof expected]].flat());
       if (wrong !== undefined) return wrong;
     }
-    tf.dispose(found);
   } finally {
     tf.dispose([x, filter]);
   }
