@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, rmdir } from 'node:fs/promises';
+import { access, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, unexpected } from '@kd/core';
+import { makeFolder } from '@kd/core/node';
 import { readRecord } from './ledger.ts';
 import type { RunRecord } from './runRecord.ts';
 
@@ -22,7 +23,7 @@ export async function newFolder(wanted: string | undefined, preset: string, star
   const name = `${started.toISOString().slice(0, 16).replace('T', '-').replace(':', 'h')}-${preset}`;
   const directory = path.resolve(wanted ?? (await free(path.join(root, name))));
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     await access(directory, constants.W_OK);
   } catch (error) {
     throw unexpected('--out', 'a folder that can be written to', `${directory}: ${(error as Error).message}`, 'choose another one');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from './makeFolder.ts';
 import { removeAtExit } from './removeAtExit.ts';
 
 /**
@@ -9,7 +10,7 @@ import { removeAtExit } from './removeAtExit.ts';
  */
 export async function writeWhole(file: string, content: Uint8Array | string): Promise<void> {
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolder(path.dirname(file));
     await writeBeside(await realpath(file).catch(() => file), content);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type OpenProgress, unexpected } from '@kd/core';
+import { makeFolder } from '@kd/core/node';
 import { checksumOfFile } from './checksum.ts';
 import { download, isDiskError } from './download.ts';
 
@@ -50,7 +51,7 @@ export async function npmTarball(wanted: string, sha512: string, options: NpmOpt
 
 async function packed(wanted: string, name: string, { folder, signal }: NpmOptions): Promise<string> {
   const own = path.join(folder, `npm-pack-${randomUUID()}`);
-  await mkdir(own, { recursive: true });
+  await makeFolder(own);
   try {
     await npm(['pack', wanted, '--pack-destination', own, '--silent'], signal);
     const [tarball] = await readdir(own);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { readdir, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { makeFolder } from '@kd/core/node';
 
 /**
  * A download in progress is a file of its owner's alone: `<name>.<host>.<process>.<id>.part`. Two processes that fetch the same thing do not meet.
@@ -11,7 +12,7 @@ const owned = new Set<string>();
 
 /** @param resume Whether a part left by somebody else may be gone on with. @returns The path of a file that is this caller's alone; it exists. */
 export async function claimPart(folder: string, name: string, resume: boolean): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const host = hostname().replace(/[^A-Za-z0-9-]/g, '-');
   const mine = path.join(folder, `${name}.${host}.${process.pid}.${randomUUID().slice(0, 8)}.part`);
   owned.add(mine);

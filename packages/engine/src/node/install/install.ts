@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { readdir, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { OpenProgress } from '@kd/core';
+import { makeFolder } from '@kd/core/node';
 import { isGlibc } from '../tensorflow/environment.ts';
 import { findTensorflow, installFolder } from '../tensorflow/find.ts';
 import { libraryVersion, missingFrom } from '../tensorflow/library.ts';
@@ -41,7 +42,7 @@ export async function installTensorflow({
   const part = join(dirname(folder), `.part-${process.pid}`);
   try {
     await removeStaleParts(dirname(folder));
-    await mkdir(join(part, 'libraries'), { recursive: true });
+    await makeFolder(join(part, 'libraries'));
     await expectRoom(part);
     log?.(`${wheel.name} ${libraryVersion} from pip, into ${folder}`);
     const file = await downloadWheel(pip, `${wheel.name}==${libraryVersion}`, await made(join(part, 'wheel')), openProgress);
@@ -84,6 +85,6 @@ async function expectRoom(folder: string): Promise<void> {
 }
 
 async function made(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   return folder;
 }
