@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { download } from '../../src/node/download.ts';
 import { emptyFolders } from '../support/folder.ts';
 import { send, serve, type TestServer } from '../support/server.ts';
@@ -58,9 +58,11 @@ describe('download', () => {
     server = await serve((request, response, number) => {
       if (number > 0) return send(request, response, content);
       response.writeHead(200, { 'content-length': content.length });
-      response.write(content.subarray(0, 50_000), () => setTimeout(() => stop.abort(new Error('stopped')), 50));
+      response.write(content.subarray(0, 50_000));
     });
     const same = options();
+    const arrived = () => expect(statSync(path.join(same.folder, 'cifar.tar.gz.part')).size).toBe(50_000);
+    void vi.waitFor(arrived, { timeout: 10_000 }).then(() => stop.abort(new Error('stopped')));
     await expect(download(server.url, { ...same, signal: stop.signal })).rejects.toThrow('stopped');
     expect(readdirSync(same.folder)).toEqual(['cifar.tar.gz.part']);
     const file = await download(server.url, same);
