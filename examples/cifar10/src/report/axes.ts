@@ -36,11 +36,7 @@ export function chart(x: Axis, y: Axis, marks: (place: Place) => string, right =
 
 /** Round numbers that span some values. @param wanted About how many. */
 export function ticks(from: number, to: number, wanted: number): number[] {
-  const rough = Math.max((to - from) / wanted, Number.EPSILON);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) as number;
-  const first = Math.ceil(from / step - 1e-9);
-  return Array.from({ length: Math.max(0, Math.floor(to / step + 1e-9) - first + 1) }, (_, at) => Number(((first + at) * step).toPrecision(12)));
+  return multiples(from, to, roundStep(from, to, wanted));
 }
 
 /** An axis through these values with some air, its ends on ticks. @param bounds The axis never leaves them. */
@@ -48,11 +44,23 @@ export function axisOf(title: string, values: readonly number[], format: (value:
   const least = Math.min(...values);
   const most = Math.max(...values);
   const air = Math.max((most - least) * 0.05, Math.abs(most) * 0.005, 1e-6);
-  const inner = ticks(least - air, most + air, 5);
-  const step = inner.length > 1 ? (inner[1] as number) - (inner[0] as number) : 2 * air;
+  const step = roundStep(least - air, most + air, 5);
   const from = Math.max(bounds[0], Math.floor((least - air) / step) * step);
   const to = Math.min(bounds[1], Math.ceil((most + air) / step) * step);
-  return { title, from, to, ticks: ticks(from, to, Math.round((to - from) / step)), format };
+  return { title, from, to, ticks: multiples(from, to, step), format };
+}
+
+/** 1, 2 or 5 times a power of ten. */
+function roundStep(from: number, to: number, wanted: number): number {
+  const rough = Math.max((to - from) / wanted, Number.EPSILON);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5].map((factor) => factor * power).find((step) => step >= rough) ?? 10 * power;
+}
+
+function multiples(from: number, to: number, step: number): number[] {
+  const first = Math.ceil(from / step - 1e-9);
+  const count = Math.floor(to / step + 1e-9) - first + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 
 /** Two digits after the point are enough for a screen. */

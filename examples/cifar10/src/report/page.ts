@@ -23,7 +23,11 @@ export function reportPage(record: RunRecord, answers: Answers): string {
     `<header><p class="where">kd · preset ${escaped(record.config.preset)} · ${escaped(record.started.slice(0, 10))}</p><h1>${escaped(sentence)}</h1></header>`,
     holds === false ? '<p class="notice">The claim of this preset is missed.</p>' : '',
     tiles(summary),
-    section('Result', 'Measured once, after the last epoch, on test pictures that chose nothing.', results(summary)),
+    section(
+      'Result',
+      'Measured once, with the weights of the epoch that was best on held-out pictures; the test pictures chose nothing.',
+      results(summary),
+    ),
     `<div class="wide">${section(
       'Learning curves',
       'After every epoch, on held-out pictures. Alone and distilled start from the same weights and see the same pictures in the same order.',

@@ -1,4 +1,4 @@
-import { grouped } from '../format.ts';
+import { grouped, percent } from '../format.ts';
 import { type Answers, type Case, type Group, groupsOf } from './answers.ts';
 import { escaped } from './html.ts';
 import { pngUri } from './png.ts';
@@ -23,7 +23,8 @@ function card(item: Case, { picture, imageShape, classNames }: Answers): string 
   const [height, width] = imageShape;
   const image = `<img alt="${escaped(truth)}" src="${pngUri(picture(item.at), width, height)}">`;
   const order = Array.from(item.soft.keys()).sort((left, right) => (item.soft[right] as number) - (item.soft[left] as number));
-  const bars = order.slice(0, barsEach).map((label) => bar(classNames[label] as string, item.soft[label] as number, label === item.truth));
+  const most = item.soft[order[0] as number] as number;
+  const bars = order.slice(0, barsEach).map((label) => bar(classNames[label] as string, item.soft[label] as number, most, label === item.truth));
   const answer = (actor: 'alone' | 'distilled') => {
     const right = item[actor] === item.truth;
     return `<span class="${actor}"><i></i>${actor} <b class="${right ? 'right' : 'wrong'}">${escaped(classNames[item[actor]] as string)} ${right ? '✓' : '✗'}</b></span>`;
@@ -31,7 +32,8 @@ function card(item: Case, { picture, imageShape, classNames }: Answers): string 
   return `<div class="card">${image}<div><strong>${escaped(truth)}</strong><div class="soft">${bars.join('')}</div>${answer('alone')}${answer('distilled')}</div></div>`;
 }
 
-function bar(name: string, share: number, isTruth: boolean): string {
-  const width = (100 * share).toFixed(1);
-  return `<div${isTruth ? ' class="truth"' : ''} title="${escaped(name)} ${width} %"><em>${escaped(name)}</em><span><u style="width:${width}%"></u></span></div>`;
+/** @param most The largest share of the picture: its bar is as long as there is room. */
+function bar(name: string, share: number, most: number, isTruth: boolean): string {
+  const length = ((100 * share) / most).toFixed(1);
+  return `<div${isTruth ? ' class="truth"' : ''}><em>${escaped(name)}</em><span><u style="width:${length}%"></u></span><small>${percent(share, 0)}</small></div>`;
 }

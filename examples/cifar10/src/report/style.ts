@@ -47,7 +47,7 @@ svg .ideal{stroke:var(--soft);stroke-dasharray:4 4}
 .card>div{flex:1;min-width:0}.card strong{font-size:14px}
 .soft{margin:3px 0 6px}.soft div{display:flex;align-items:center;gap:7px;line-height:1.45}
 .soft em{font-style:normal;width:6.4em;color:var(--soft);font-size:12px;white-space:nowrap}
-.soft span{flex:1;height:7px}.soft u{display:block;height:7px;min-width:2px;border-radius:3px;background:var(--teacher);opacity:.42}
+.soft small{width:3em;text-align:right;color:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}.soft span{flex:1;height:7px}.soft u{display:block;height:7px;min-width:2px;border-radius:3px;background:var(--teacher);opacity:.42}
 .soft .truth em{color:var(--ink);font-weight:600}.soft .truth u{opacity:1}
 .card>div>span{display:flex;align-items:center;gap:6px;color:var(--soft)}
 .card i{width:8px;height:8px;border-radius:50%;flex:none;background:var(--alone)}.card .distilled i{background:var(--distilled)}
