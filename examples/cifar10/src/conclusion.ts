@@ -1,4 +1,4 @@
-import { percent, percentSpread } from './format.ts';
+import { grouped, percent, percentSpread } from './format.ts';
 import type { RunRecord } from './record/runRecord.ts';
 import type { ActorSummary, Spread, Summary } from './record/summary.ts';
 
@@ -12,7 +12,7 @@ export interface Conclusion {
 /** The distilled student against the same student alone, on the test set. */
 export function conclude(record: RunRecord, { actors, gain }: Summary): Conclusion {
   const [teacher, alone, distilled] = actors as readonly [ActorSummary, ActorSummary, ActorSummary];
-  const accuracies = `${percentSpread(distilled.accuracy)} against ${percentSpread(alone.accuracy)} on ${record.data.test.pictures} test pictures`;
+  const accuracies = `${percentSpread(distilled.accuracy)} against ${percentSpread(alone.accuracy)} on ${grouped(record.data.test.pictures)} test pictures`;
   const { seeds } = record.config;
   const basis = seeds.length === 1 ? `one seed: ${seeds[0]}` : `mean ± sd of ${seeds.length} seeds`;
   const weak =

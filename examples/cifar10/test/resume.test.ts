@@ -57,16 +57,13 @@ describe('a run on the cpu engine', () => {
     expect(alone?.epochs.map(({ images }) => images)).toEqual(distilled?.epochs.map(({ images }) => images));
   });
 
-  test.each(['teacher 1/2', 'distilled 1/2'])(
-    'killed after %s and resumed, it is the same to the last bit',
-    async (moment) => {
-      const directory = path.join(root, moment.replaceAll('/', ' of '));
-      await killedAfter(moment, directory);
-      expect((await readRecord(directory))?.status).toBe('running');
-      await tinyRun(directory, () => {});
-      await expectEqualRuns(directory);
-    },
-  );
+  test.each(['teacher 1/2', 'distilled 1/2'])('killed after %s and resumed, it is the same to the last bit', async (moment) => {
+    const directory = path.join(root, moment.replaceAll('/', ' of '));
+    await killedAfter(moment, directory);
+    expect((await readRecord(directory))?.status).toBe('running');
+    await tinyRun(directory, () => {});
+    await expectEqualRuns(directory);
+  });
 
   test('stopped by a signal and resumed, it is the same to the last bit', async () => {
     const directory = path.join(root, 'stopped');

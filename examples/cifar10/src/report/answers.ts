@@ -1,5 +1,5 @@
 import type { Actor } from '../record/runRecord.ts';
-import { argmax, entropy, softmax } from './probabilities.ts';
+import { argmax, secondOf, softmax } from './probabilities.ts';
 
 /** The tested pictures and what each network says of them, for the first seed. */
 export interface Answers {
@@ -58,9 +58,9 @@ export function groupsOf({ labels, logits }: Answers, temperature: number): Grou
     group('Right only when distilled', cases.filter(isOnly('distilled')), gain),
     group('Right only when alone', cases.filter(isOnly('alone')), (item) => -gain(item)),
     group(
-      'Right, but the teacher sees what else it resembles',
+      'The teacher is right, and says what else it resembles',
       cases.filter(({ teacher, truth }) => teacher === truth),
-      ({ soft }) => entropy(soft),
+      ({ soft }) => secondOf(soft),
     ),
     group(
       'The teacher itself is wrong',

@@ -30,7 +30,7 @@ function experiment({ config, data }: RunRecord): string {
 function environment({ environment: { engine, machine, versions }, trainings, recordings, started, seconds }: RunRecord): string {
   const stages = [
     ...Object.entries(trainings).map(([name, stage]) => [name, stage.seconds] as const),
-    ...Object.entries(recordings).map(([name, stage]) => [`recording for ${name}`, stage.seconds] as const),
+    ...Object.entries(recordings).map(([name, stage]) => [name, stage.seconds] as const),
   ];
   return facts([
     ['started', started],

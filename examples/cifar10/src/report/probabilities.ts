@@ -13,7 +13,7 @@ export function argmax(values: ArrayLike<number>): number {
   return best;
 }
 
-/** Nats; log classes is no idea at all. */
-export function entropy(probabilities: Float64Array): number {
-  return -probabilities.reduce((sum, share) => sum + (share > 0 ? share * Math.log(share) : 0), 0);
+/** The second largest. */
+export function secondOf(values: Float64Array): number {
+  return Float64Array.from(values).sort().at(-2) ?? 0;
 }

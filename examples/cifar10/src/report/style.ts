@@ -28,7 +28,7 @@ tr:last-child>td,tr:last-child>th{border-bottom:0}
 .results tbody th{font-weight:600;font-size:15px;white-space:nowrap}
 .results .teacher,.results .alone,.results .distilled{font-weight:600}
 .facts{font-size:13.5px}.facts th{width:11.5em}.facts td{overflow-wrap:anywhere}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:0 40px}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:0 40px;align-items:start}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:20px 28px}
 .wide .figures{grid-template-columns:repeat(auto-fit,minmax(420px,1fr))}
 figure{margin:0}figcaption{font-size:13.5px;font-weight:600;margin-bottom:6px}
