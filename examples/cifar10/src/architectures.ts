@@ -13,8 +13,8 @@ export interface Architecture {
 
 /** What `--teacher` and `--student` may name. One line adds one. */
 export const architectures = {
-  'student-cnn': { make: studentCnn, peakRate: 0.1 },
-  'student-cnn-wide': { make: (options) => studentCnn({ ...options, widths: [32, 64, 128] }), peakRate: 0.1 },
+  'student-cnn': { make: studentCnn, peakRate: 0.8 },
+  'student-cnn-wide': { make: (options) => studentCnn({ ...options, widths: [32, 64, 128] }), peakRate: 0.4 },
   'seed-cnn': { make: seedCnn, peakRate: 0.02, clipNorm: 1 },
   resnet8: { make: (options) => cifarResnet({ ...options, depth: 8 }), peakRate: 0.1 },
   resnet20: { make: (options) => cifarResnet({ ...options, depth: 20 }), peakRate: 0.1 },

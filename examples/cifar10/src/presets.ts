@@ -22,7 +22,7 @@ export const presets = {
     about: '10,000 pictures, a small ResNet-9 teaches three convolutions (about 4 minutes on 2 cores)',
     claim: true,
     data: { pictures: 11_000, held: 1_000, tested: 10_000 },
-    teacher: { architecture: 'resnet9-w0.25', epochs: 10 },
+    teacher: { architecture: 'resnet9-w0.25', epochs: 8 },
     student: { architecture: 'student-cnn', epochs: 15 },
     distillation: softTargets,
     views: { ...views, count: 5 },
