@@ -48,20 +48,21 @@ function draw(title: string, curves: readonly Curve[], format: (value: number) =
   const x = { title: 'epoch', from: 1, to: Math.max(2, epochs), ticks: wholes.includes(1) ? wholes : [1, ...wholes], format: String };
   const all = curves.flatMap(({ values }) => values);
   const y = axisOf(title, all, format, bounds);
-  return chart(x, y, (place) => curves.map((curve) => line(curve, place)).join('') + labels(curves, place), 108);
+  return chart(x, y, (place) => curves.map((curve) => line(curve, place, isFirst(curve, curves))).join('') + labels(curves, place), 108);
 }
 
-function line({ actor, values }: Curve, place: Place): string {
+/** Curves of further seeds step back. */
+function line({ actor, values }: Curve, place: Place, first: boolean): string {
   const points = values.map((value, at) => place(at + 1, value));
   const path = points.map(([x, y], at) => `${at === 0 ? 'M' : 'L'}${round(x)} ${round(y)}`).join('');
   const dot = ([x, y]: readonly [number, number], at: number) =>
     `<circle cx="${round(x)}" cy="${round(y)}" r="2.4"><title>${actorTitles[actor]}, epoch ${at + 1}: ${(values[at] as number).toFixed(4)}</title></circle>`;
-  return `<g class="${actor}"><path class="curve" d="${path}"/>${points.map(dot).join('')}</g>`;
+  return `<g class="${actor}${first ? '' : ' further'}"><path class="curve" d="${path}"/>${points.map(dot).join('')}</g>`;
 }
 
 /** One label an actor at the end of its first curve, pushed apart where they would touch. */
 function labels(curves: readonly Curve[], place: Place): string {
-  const firsts = curves.filter(({ actor }, at) => curves.findIndex((other) => other.actor === actor) === at);
+  const firsts = curves.filter((curve) => isFirst(curve, curves));
   const ends = firsts.map(({ actor, values }) => ({ actor, at: place(values.length, values.at(-1) as number) }));
   const sorted = [...ends].sort((left, right) => left.at[1] - right.at[1]);
   const heights: number[] = [];
@@ -69,4 +70,8 @@ function labels(curves: readonly Curve[], place: Place): string {
   const text = ({ actor, at }: (typeof ends)[number], order: number) =>
     `<text class="label ${actor}" x="${round(at[0]) + 7}" y="${round(heights[order] as number) + 4}">${actorTitles[actor]}</text>`;
   return sorted.map(text).join('');
+}
+
+function isFirst(curve: Curve, curves: readonly Curve[]): boolean {
+  return curves.find(({ actor }) => actor === curve.actor) === curve;
 }

@@ -36,7 +36,7 @@ svg{display:block;width:100%;height:auto;font-family:inherit;overflow:visible}
 svg .tick{fill:var(--soft);font-size:11px}svg .axis{fill:var(--soft);font-size:11.5px}
 svg .grid{stroke:var(--line)}
 svg .curve{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}
-svg circle{fill:currentColor}svg .point{stroke:var(--card);stroke-width:2}
+svg .further{opacity:.38}svg circle{fill:currentColor}svg .point{stroke:var(--card);stroke-width:2}
 svg .label{fill:currentColor;font-size:12px;font-weight:600}
 svg .cell{fill:currentColor}svg rect.cell:hover{stroke:var(--ink)}
 svg .count{fill:var(--ink);font-size:10px;pointer-events:none}svg .onCell{fill:var(--card);font-size:10px;font-weight:600;pointer-events:none}
