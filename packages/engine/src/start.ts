@@ -40,7 +40,8 @@ export async function startOn(platform: Platform, { engine, prefer = usualOrder,
     log(startedLine(candidate.name, opened, refused));
     return { name: candidate.name, version, device, threads, refused };
   }
-  throw new Error(`startEngine: expected ${order.join(' or ')} to start, got ${refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`);
+  const reasons = refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+  throw new Error(`startEngine: expected ${order.join(' or ')} to start, got ${reasons}; name another engine.`);
 }
 
 /** Opens a candidate, makes it current and lets it train a step. Where it fails, the engine that was current still is. */

@@ -57,7 +57,7 @@ describe('what was refused is said, and the engine before stays current', () => 
 
   test('in the error, where none starts', async () => {
     await expect(startOn({ ...noGradients, candidates: [absent, broken] }, quiet)).rejects.toThrow(
-      'startEngine: expected tensorflow or webgpu or wasm to start, got tensorflow: it is not here; webgpu: no adapter; wasm: it does not run on this platform',
+      'startEngine: expected tensorflow or webgpu or wasm to start, got tensorflow: it is not here; webgpu: no adapter; wasm: it does not run on this platform; name another engine.',
     );
     expect(tf.getBackend()).toBe('cpu');
   });

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { openProgress } from '@kd/core/node';
 import { parseCommandLine, usage } from './commandLine.ts';
 import { doctorLines } from './doctor.ts';
