@@ -17,6 +17,12 @@ test('cpu and wasm start, and the last one started is current', async () => {
   expect(tf.getBackend()).toBe('cpu');
 });
 
+test.skipIf(!hasTensorflow)('tensorflow asks for oneDNN before the library loads, and says so', async () => {
+  const lines: string[] = [];
+  await startEngine({ engine: 'tensorflow', log: (line) => lines.push(line) });
+  expect(lines.join()).toMatch(/^engine: tensorflow \S+ \(.*oneDNN\)$/);
+});
+
 test('starting leaves no tensor behind', async () => {
   const before = tf.memory().numTensors;
   await startEngine({ engine: 'wasm', ...quiet });
