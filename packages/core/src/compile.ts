@@ -1,10 +1,17 @@
 import { backend, type KernelBackend, type TensorContainer } from '@tensorflow/tfjs-core';
 
+/** A function of tensors that its engine may run as one call. */
+export interface Compiled<Arguments extends readonly TensorContainer[], Result extends TensorContainer> {
+  (...args: Arguments): Result;
+  /** The same, without holding up the event loop where the engine can. Await it before the next call, and let its arguments live until then. */
+  later(...args: Arguments): Promise<Result>;
+}
+
 /** A backend that can turn a function of tensors into one call of its engine. */
 export interface CompilingBackend extends KernelBackend {
   compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
     run: (...args: Arguments) => Result,
-  ): (...args: Arguments) => Result;
+  ): Compiled<Arguments, Result>;
 }
 
 /**
@@ -16,7 +23,8 @@ export interface CompilingBackend extends KernelBackend {
  */
 export function compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
   run: (...args: Arguments) => Result,
-): (...args: Arguments) => Result {
+): Compiled<Arguments, Result> {
   const current = backend() as Partial<CompilingBackend>;
-  return typeof current.compile === 'function' ? current.compile(run) : run;
+  if (typeof current.compile === 'function') return current.compile(run);
+  return Object.assign((...args: Arguments) => run(...args), { later: async (...args: Arguments) => run(...args) });
 }

@@ -1,4 +1,4 @@
-export { type CompilingBackend, compile } from './compile.ts';
+export { type Compiled, type CompilingBackend, compile } from './compile.ts';
 export type {
   Batch,
   BatchSource,

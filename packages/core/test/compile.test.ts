@@ -1,16 +1,16 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test } from 'vitest';
-import { type CompilingBackend, compile } from '../src/index.ts';
+import { type Compiled, type CompilingBackend, compile } from '../src/index.ts';
 
 class RecordingBackend extends tf.KernelBackend implements CompilingBackend {
   readonly compiled: unknown[] = [];
 
   compile<Arguments extends readonly tf.TensorContainer[], Result extends tf.TensorContainer>(
     run: (...args: Arguments) => Result,
-  ): (...args: Arguments) => Result {
+  ): Compiled<Arguments, Result> {
     this.compiled.push(run);
-    return (...args) => run(...args);
+    return Object.assign((...args: Arguments) => run(...args), { later: async (...args: Arguments) => run(...args) });
   }
 
   override dispose(): void {}
@@ -20,10 +20,11 @@ afterEach(async () => {
   await tf.setBackend('cpu');
 });
 
-test('the function itself where the backend cannot compile', async () => {
+test('the function as it is where the backend cannot compile', async () => {
   await tf.setBackend('cpu');
-  const run = (x: tf.Tensor): tf.Tensor => tf.square(x);
-  expect(compile(run)).toBe(run);
+  const compiled = compile((left: string, right: number): string => left.repeat(right));
+  expect(compiled('ab', 2)).toBe('abab');
+  expect(await compiled.later('ab', 2)).toBe('abab');
 });
 
 test('what the backend makes of it where it can', async () => {

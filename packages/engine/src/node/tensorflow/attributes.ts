@@ -1,5 +1,5 @@
 import { unexpected } from '@kd/core';
-import type { Pointer, TensorflowApi } from './c.ts';
+import type { Pointer, TensorflowApi } from './c/api.ts';
 import { attributeType } from './constants.ts';
 import type { Memory } from './memory.ts';
 

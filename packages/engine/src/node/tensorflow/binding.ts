@@ -1,5 +1,5 @@
 import { type Attribute, type AttributeSetters, eagerSetters, setAttribute } from './attributes.ts';
-import type { Pointer, TensorflowApi } from './c.ts';
+import type { Pointer, TensorflowApi } from './c/api.ts';
 import { attributeType, dataType } from './constants.ts';
 import { type Context, expectOk } from './context.ts';
 import type { Memory } from './memory.ts';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Candidate, Opened } from '../../contracts.ts';
+import { makeBackend } from './backend.ts';
 import { findTensorflow } from './find.ts';
 import { loadNodeKernels } from './kernels.ts';
 import { openTensorflow } from './open.ts';
@@ -19,9 +20,9 @@ export const tensorflow: Candidate = {
     if (known !== undefined) return known;
     const found = findTensorflow();
     if ('reason' in found) return { reason: `${found.reason}; \`npx kd-engine install\` brings it` };
-    const { NodeJSKernelBackend } = await loadNodeKernels();
+    const kernels = await loadNodeKernels();
     const { binding, preparation } = openTensorflow(found.folder);
-    tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@kd/engine'), 3);
+    tf.registerBackend('tensorflow', () => makeBackend(kernels, binding), 3);
     for (const register of [quickenRelu, quickenBias, quickenMaxPoolGradient, registerBatchNorm, addExplicitPadding]) register();
     const result: Opened = {
       version: binding.TF_Version,

@@ -1,4 +1,4 @@
-import type { Pointer, TensorflowApi } from './c.ts';
+import type { Pointer, TensorflowApi } from './c/api.ts';
 
 /** An eager context of TensorFlow: the devices, and where ops run. It lives as long as the process. */
 export interface Context {

@@ -9,7 +9,7 @@ export interface NodeBackend extends KernelBackend {
   executeMultipleOutputs(name: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[], outputs: number): Tensor[];
 }
 
-interface NodeKernels {
+export interface NodeKernels {
   readonly NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend;
 }
 

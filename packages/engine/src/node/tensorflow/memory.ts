@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import type { Libc, Pointer } from './c.ts';
+import type { Libc, Pointer } from './c/api.ts';
 
 /** Slots of 8 bytes in the scratch block: enough for any attribute list or shape. */
 const slots = 4096;

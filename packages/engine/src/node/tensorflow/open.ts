@@ -1,5 +1,5 @@
 import { Binding } from './binding.ts';
-import { declareLibc, declareTensorflow } from './c.ts';
+import { declareLibc, declareTensorflow } from './c/api.ts';
 import { openContext } from './context.ts';
 import { type Preparation, prepareProcess } from './environment.ts';
 import { loadTensorflow } from './load.ts';

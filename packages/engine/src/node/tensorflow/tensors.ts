@@ -1,4 +1,4 @@
-import type { Pointer, TensorflowApi } from './c.ts';
+import type { Pointer, TensorflowApi } from './c/api.ts';
 import { dataType, elementBytes, stringBytes } from './constants.ts';
 import { type Context, expectOk } from './context.ts';
 import type { Memory } from './memory.ts';

@@ -1,0 +1,65 @@
+/**
+ * The functions of the TensorFlow C API and of libc that the binding calls, typed.
+ */
+import koffi, { type LibraryHandle, type TypeObject } from 'koffi';
+import { type ClusterApi, clusterSignatures } from './cluster.ts';
+import { type EagerApi, eagerSignatures } from './eager.ts';
+import { type GraphApi, graphSignatures } from './graph.ts';
+import { type TensorsApi, tensorsSignatures } from './tensors.ts';
+import type { Pointer } from './types.ts';
+
+export type { GraphOutput, Pointer } from './types.ts';
+
+type Type = string | TypeObject;
+
+export interface Libc {
+  malloc(bytes: number): Pointer;
+  free(block: Pointer): void;
+  copyIn(to: Pointer, from: ArrayBufferView, bytes: number): Pointer;
+  copyOut(to: ArrayBufferView, from: Pointer, bytes: number): Pointer;
+}
+
+export interface TensorflowApi extends TensorsApi, EagerApi, GraphApi, ClusterApi {}
+
+const output = koffi.struct({ operation: 'size_t', index: 'int' });
+
+const cTypes: Readonly<Record<string, Type>> = {
+  p: 'size_t',
+  i: 'int',
+  l: 'int64',
+  f: 'float',
+  b: 'uint8',
+  s: 'str',
+  d: 'const void *',
+  o: output,
+  v: 'void',
+};
+
+/** Looks every function up. @throws Error where the library lacks one: it is not libtensorflow, or too old. */
+export function declareTensorflow(library: LibraryHandle): TensorflowApi {
+  const signatures: Readonly<Record<string, string>> = { ...tensorsSignatures, ...eagerSignatures, ...graphSignatures, ...clusterSignatures };
+  const entries = Object.entries(signatures).map(([name, signature]) => {
+    const [result, ...args] = [...signature].map((letter) => cTypes[letter] as Type);
+    return [name, library.func(name, result as Type, args)];
+  });
+  return Object.fromEntries(entries) as TensorflowApi;
+}
+
+/** Calls a function of the C API on a thread of libuv's pool. What it is given must live until then. */
+export function callLater<Arguments extends readonly unknown[], Result>(call: (...args: Arguments) => Result, ...args: Arguments): Promise<Result> {
+  const { async: later } = call as unknown as { async(...args: [...Arguments, (error: Error | null, result: Result) => void]): void };
+  return new Promise((resolve, reject) =>
+    later(...args, (error, result) => (error === null || error === undefined ? resolve(result) : reject(error))),
+  );
+}
+
+/** malloc, free and memcpy of the process itself. */
+export function declareLibc(): Libc {
+  const process = koffi.load(null);
+  return {
+    malloc: process.func('malloc', 'size_t', ['size_t']) as Libc['malloc'],
+    free: process.func('free', 'void', ['size_t']) as Libc['free'],
+    copyIn: process.func('memcpy', 'size_t', ['size_t', 'const void *', 'size_t']) as Libc['copyIn'],
+    copyOut: process.func('memcpy', 'size_t', ['void *', 'size_t', 'size_t']) as Libc['copyOut'],
+  };
+}
