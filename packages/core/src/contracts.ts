@@ -86,18 +86,36 @@ export interface LayerReport {
 export interface Mode {
   /** true: batch statistics, running averages move. false: running averages are used and nothing changes. */
   readonly training: boolean;
+  /**
+   * int32 [2]: what this pass draws at random, it draws from here, by `randomUniform(shape, foldIn(mode.seed, name))` of @kd/core. Another one at every step of a
+   * training, the same at the same step of a resumed one. Who trains gives it; a layer that draws in training and finds none stops with an error.
+   */
+  readonly seed?: Tensor1D;
   /** Told of every layer in order; for `summary`. */
   readonly observe?: (layer: LayerReport) => void;
 }
 
-/** A network. `weights`, `forward` and `dispose` make one; the rest is for reports. */
+/** A network for inference alone, its batch norm folded into its convolutions. It belongs to the network it was made of and is freed with it. */
+export interface FoldedNetwork {
+  /** What the network's own forward gives with `training: false`, features too, within rounding. Only tensors: it may be compiled. */
+  forward(images: Tensor4D): Outputs;
+  /**
+   * Folds anew where a weight of the network has moved since; costs next to nothing where none has. Call it before `forward`, outside of what is compiled: the folded
+   * weights are variables, which it assigns, so that nothing is compiled again.
+   */
+  refresh(): void;
+}
+
+/** A network. `weights`, `forward` and `dispose` make one; the rest is for reports and for speed. */
 export interface Network extends Stateful {
   readonly name?: string;
   /** How it prepares its input (size, interpolation, mean, deviation), as text: part of a recorded teacher's identity. */
   readonly preparation?: string;
   readonly taps?: Readonly<Record<string, Tap>>;
   forward(images: Tensor4D, mode: Mode): Outputs;
-  /** Frees the variables. */
+  /** A quicker form for inference, where there is one: made (and fresh) at the first call, the same one at every later call. */
+  folded?(): FoldedNetwork;
+  /** Frees the variables, those of `folded()` too. */
   dispose(): void;
 }
 

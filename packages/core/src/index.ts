@@ -3,6 +3,7 @@ export type {
   Batch,
   BatchSource,
   DataDescription,
+  FoldedNetwork,
   LayerReport,
   LossTerm,
   Mode,
@@ -27,6 +28,7 @@ export { identityOf, sha256 } from './identity.ts';
 export { memoryStore } from './memoryStore.ts';
 export { normalizeBatch } from './normalizeBatch.ts';
 export { deriveSeed, draw, drawFour, normal, permutation, streamOf, uniform } from './random.ts';
+export { foldIn, randomUniform } from './randomUniform.ts';
 export { decodeSafetensors } from './safetensors/decode.ts';
 export type { DecodedSafetensors, SafetensorsArray, SafetensorsDtype, SafetensorsTensor } from './safetensors/dtypes.ts';
 export { encodeSafetensors } from './safetensors/encode.ts';

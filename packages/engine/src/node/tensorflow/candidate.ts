@@ -9,6 +9,7 @@ import { quickenBias } from './quick/bias.ts';
 import { addExplicitPadding } from './quick/explicitPadding.ts';
 import { quickenMaxPoolGradient } from './quick/maxPool.ts';
 import { quickenRelu } from './quick/relu.ts';
+import { registerRandomUniform } from './randomUniform.ts';
 
 const opened = new Map<'tensorflow', Opened>();
 
@@ -23,7 +24,8 @@ export const tensorflow: Candidate = {
     const kernels = await loadNodeKernels();
     const { binding, preparation } = openTensorflow(found.folder);
     tf.registerBackend('tensorflow', () => makeBackend(kernels, binding), 3);
-    for (const register of [quickenRelu, quickenBias, quickenMaxPoolGradient, registerBatchNorm, addExplicitPadding]) register();
+    for (const register of [quickenRelu, quickenBias, quickenMaxPoolGradient, registerBatchNorm, addExplicitPadding, registerRandomUniform])
+      register();
     const result: Opened = {
       version: binding.TF_Version,
       device: binding.isUsingGpuDevice() ? 'GPU:0' : 'CPU',
