@@ -130,6 +130,8 @@ export interface TeacherIdentity {
 /** A function of a batch: live, an ensemble or replayed from a recording, nobody can tell. The caller owns the tensors. */
 export interface Teacher {
   (batch: Batch): Outputs;
+  /** The same without holding up the event loop, for teachers that can. The batch lives until then. */
+  readonly later?: (batch: Batch) => Promise<Outputs>;
   readonly identity?: () => Promise<TeacherIdentity>;
 }
 

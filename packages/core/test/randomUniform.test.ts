@@ -22,7 +22,7 @@ onEveryEngine(() => {
   });
 
   test('and so they are where there are many, which an engine draws in pieces', () => {
-    const values = valuesOf(tf.tidy(() => randomUniform([1009, 1013], seedOf(123456789, -987654321))));
+    const values = valuesOf(tf.tidy(() => randomUniform([307, 311], seedOf(123456789, -987654321))));
     expect(values.reduce((hash, value) => (Math.imul(hash, 31) + value * 2 ** 23) | 0, 0)).toBe(1973983842);
   });
 

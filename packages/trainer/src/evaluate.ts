@@ -2,28 +2,43 @@ import { type BatchSource, compile, ensure, type Network, unexpected } from '@kd
 import * as tf from '@tensorflow/tfjs-core';
 import { breathe } from './breathe.ts';
 import { type Evaluation, Tally } from './evaluation.ts';
+import { inferenceOf } from './inference.ts';
+
+export interface EvaluateOptions {
+  /** Told of each batch in order. @param logits [batch, classes], row-major, before softmax. @param indices Row numbers of the batch in the whole image set. */
+  readonly onLogits?: (logits: Float32Array, indices: Int32Array) => void;
+}
 
 /**
  * How good a network is on all pictures of a source (its view 0), with running averages and without gradients; nothing of it changes.
  * @throws RangeError on an empty source, on labels beyond the network's classes and on logits that are not finite.
  */
-export function evaluate(network: Network, source: BatchSource): Promise<Evaluation> {
-  return evaluator(network)(source);
+export function evaluate(network: Network, source: BatchSource, options: EvaluateOptions = {}): Promise<Evaluation> {
+  return evaluator(network)(source, options);
 }
 
-/** `evaluate` for many times: what the engine compiles is kept. */
-export function evaluator(network: Network): (source: BatchSource) => Promise<Evaluation> {
-  const judge = compile((images: tf.Tensor4D, labels: tf.Tensor1D) => judgements(network.forward(images, { training: false }).logits, labels));
-  return async (source) => {
-    const classes = source.data.classNames.length;
-    const tally = new Tally(classes);
+/** `evaluate` for many times: what the engine compiles is kept, and batch norm is folded once a pass. */
+export function evaluator(network: Network): (source: BatchSource, options?: EvaluateOptions) => Promise<Evaluation> {
+  const { forward, refresh } = inferenceOf(network);
+  const judge = compile((images: tf.Tensor4D, labels: tf.Tensor1D) =>
+    tf.tidy(() => {
+      const { logits } = forward(images);
+      return { logits, judgements: judgements(logits, labels) };
+    }),
+  );
+  return async (source, { onLogits } = {}) => {
+    const tally = new Tally(source.data.classNames.length);
     const started = performance.now();
     let images = 0;
+    refresh();
     for await (const batch of source.pass()) {
-      const judged = tf.tidy(() => judge(batch.images, batch.labels));
-      const numbers = await judged.data();
-      judged.dispose();
-      addAll(tally, numbers, source, batch.indices);
+      const judged = await judge.later(batch.images, batch.labels);
+      try {
+        addAll(tally, await judged.judgements.data(), source, batch.indices);
+        onLogits?.((await judged.logits.data()) as Float32Array, batch.indices);
+      } finally {
+        tf.dispose(judged);
+      }
       images += batch.indices.length;
       await breathe();
     }

@@ -1,5 +1,5 @@
 export { encodeWeights, loadWeights } from './checkpoints/weights.ts';
-export { evaluate } from './evaluate.ts';
+export { type EvaluateOptions, evaluate } from './evaluate.ts';
 export type { Evaluation, Scores } from './evaluation.ts';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.ts';
 export { type AverageOptions, averageWeights, type WeightAverage } from './optimizers/averageWeights.ts';

@@ -1,5 +1,6 @@
-import { ensure, sha256, type Teacher, type TeacherIdentity, unexpected } from '@kd/core';
+import { type Batch, ensure, type Outputs, sha256, type Teacher, type TeacherIdentity, unexpected } from '@kd/core';
 import { addN, div, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { ask, disposeOutputs } from './ask.ts';
 
 /**
  * Several teachers as one: the mean of their logits. Features are left out, for those of different networks do not add up.
@@ -10,14 +11,23 @@ import { addN, div, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
  */
 export function ensemble(teachers: readonly Teacher[]): Teacher {
   ensure(teachers.length > 0, 'ensemble', 'at least one teacher', 'none');
-  const teacher: Teacher = (batch) =>
-    tidy(() => {
-      const logits = teachers.map((teach) => teach(batch).logits);
-      const classes = logits.map(({ shape }) => shape[1]);
-      ensure(new Set(classes).size === 1, 'ensemble', 'teachers of as many classes', classes);
-      return { logits: div(addN(logits), teachers.length) as Tensor2D, features: {} };
-    });
-  return Object.assign(teacher, { identity: () => identityOfAll(teachers) });
+  const teacher = (batch: Batch) => tidy(() => meanOf(teachers.map((teach) => teach(batch))));
+  const later = async (batch: Batch) => {
+    const all: Outputs[] = [];
+    try {
+      for (const teach of teachers) all.push(await ask(teach, batch));
+      return meanOf(all);
+    } finally {
+      for (const outputs of all) disposeOutputs(outputs);
+    }
+  };
+  return Object.assign(teacher, { later, identity: () => identityOfAll(teachers) });
+}
+
+function meanOf(all: readonly Outputs[]): { logits: Tensor2D; features: Record<string, never> } {
+  const classes = all.map(({ logits }) => logits.shape[1]);
+  ensure(new Set(classes).size === 1, 'ensemble', 'teachers of as many classes', classes);
+  return { logits: tidy(() => div<Tensor2D>(addN(all.map(({ logits }) => logits)), all.length)), features: {} };
 }
 
 async function identityOfAll(teachers: readonly Teacher[]): Promise<TeacherIdentity> {

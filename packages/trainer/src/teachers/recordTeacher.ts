@@ -1,7 +1,7 @@
 import { type Batch, type BatchSource, ensure, type OpenProgress, type Store, type Teacher, type TeacherIdentity, unexpected } from '@kd/core';
-import { dispose, tidy } from '@tensorflow/tfjs-core';
 import { breathe } from '../breathe.ts';
 import { seal, unseal } from '../checkpoints/sealed.ts';
+import { ask, disposeOutputs } from './ask.ts';
 import {
   accuracyOf,
   expectRecordingOf,
@@ -98,11 +98,11 @@ async function notice({ indices, labels: tensor }: Batch, rows: Int32Array, labe
 }
 
 async function logitsOf(teacher: Teacher, batch: Batch, classes: number): Promise<Float32Array> {
-  const { logits } = tidy(() => ({ logits: teacher(batch).logits }));
-  const values = (await logits.data()) as Float32Array;
-  const [count, outputs] = logits.shape;
-  dispose(logits);
-  ensure(count === batch.indices.length && outputs === classes, 'recordTeacher', `a teacher of ${classes} classes`, outputs);
+  const outputs = await ask(teacher, batch);
+  const [count, answers] = outputs.logits.shape;
+  const values = (await outputs.logits.data()) as Float32Array;
+  disposeOutputs(outputs);
+  ensure(count === batch.indices.length && answers === classes, 'recordTeacher', `a teacher of ${classes} classes`, answers);
   const wrong = values.findIndex((value) => !Number.isFinite(value));
   ensure(
     wrong < 0,

@@ -1,9 +1,9 @@
 import { type Batch, ensure } from '@kd/core';
-import * as tf from '@tensorflow/tfjs-core';
 import { breathe } from '../breathe.ts';
+import { freeFeed, makeFeed } from './feed.ts';
 import { Interrupted } from './interrupted.ts';
 import { type Run, save } from './run.ts';
-import { type Feed, rehearse, sumNames, trainingStep } from './step.ts';
+import { rehearse, sumNames, trainingStep } from './step.ts';
 import { RunningSums, type SumsRead } from './sums.ts';
 
 /** Between looks at the loss, and between turns of the event loop, in milliseconds. */
@@ -21,7 +21,7 @@ export async function runSteps(run: Run): Promise<SumsRead> {
   await stopIfAsked(run);
   if (run.position.step < steps) {
     for await (const batch of batches.epoch(epoch, run.position.step)) {
-      const learningRate = oneStep(run, batch);
+      const learningRate = await oneStep(run, batch);
       const now = performance.now();
       run.seconds += (now - since) / 1000;
       since = now;
@@ -43,34 +43,30 @@ export async function runSteps(run: Run): Promise<SumsRead> {
 }
 
 /** @returns The learning rate of the step. */
-function oneStep(run: Run, batch: Batch): number {
-  const { batches, epochs, objective, teacher } = run.options;
+async function oneStep(run: Run, batch: Batch): Promise<number> {
+  const { batches, epochs, objective, teacher, seed = 0 } = run.options;
   const { epoch, step } = run.position;
-  const progress = (epoch * batches.batchesPerEpoch + step) / (epochs * batches.batchesPerEpoch);
+  const stepsBefore = epoch * batches.batchesPerEpoch + step;
+  const progress = stepsBefore / (epochs * batches.batchesPerEpoch);
   const learningRate = run.learningRate(progress);
   ensure(Number.isFinite(learningRate) && learningRate >= 0, 'train', 'a learning rate ≥ 0', `${learningRate} at progress ${progress}`);
-  const numbers = Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)] as const);
-  tf.tidy(() => {
-    const outputs = teacher?.(batch);
-    const feed: Feed = {
-      images: batch.images,
-      labels: batch.labels,
-      ...(outputs === undefined ? {} : { teacher: outputs }),
-      numbers: Object.fromEntries(numbers.map(([name, value]) => [name, tf.scalar(value)])),
-      learningRate: tf.scalar(learningRate),
-      step: tf.scalar(step + 1),
-    };
+  const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)]));
+  const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore });
+  try {
     run.step ??= makeStep(run, rehearse(run.options, feed, batches.data.classNames.length));
-    run.step(feed);
-  });
-  if (epoch === 0 && step === 0) run.firstRows = Array.from(batch.indices.slice(0, 16));
+    const total = await run.step(feed);
+    total.dispose();
+  } finally {
+    freeFeed(feed);
+  }
+  if (stepsBefore === 0) run.firstRows = Array.from(batch.indices.slice(0, 16));
   run.position = { epoch, step: step + 1 };
   run.images += batch.indices.length;
   return learningRate;
 }
 
 /** Makes the step for terms of these names, and its sums unless the checkpoint had them. */
-function makeStep(run: Run, terms: readonly string[]): (feed: Feed) => tf.Scalar {
+function makeStep(run: Run, terms: readonly string[]): NonNullable<Run['step']> {
   const { student, objective, clipNorm } = run.options;
   const names = sumNames(terms, clipNorm);
   run.sums ??= new RunningSums(names);

@@ -27,7 +27,7 @@ export interface Run {
   /** Made at the first step, when the terms' names are known, or from the checkpoint. */
   sums: RunningSums | undefined;
   /** Made at the first step. */
-  step: ((feed: Feed) => Scalar) | undefined;
+  step: ((feed: Feed) => Promise<Scalar>) | undefined;
 }
 
 /** Makes optimizer and averages, or takes them up from the store's checkpoint. */

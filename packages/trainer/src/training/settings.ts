@@ -6,10 +6,11 @@ import type { TrainOptions } from './types.ts';
 /** Throws at the door on options that make no sense. */
 export function expectSensible(options: TrainOptions): void {
   ensure(getGradient('Add') !== undefined, 'train', 'gradients', 'none', 'startEngine() of @kd/engine registers them');
-  const { objective, teacher, epochs, clipNorm, patience, batches, validation, resume, store } = options;
+  const { objective, teacher, epochs, clipNorm, patience, batches, validation, resume, store, seed = 0 } = options;
   ensure(Number.isInteger(epochs) && epochs >= 1, 'train', 'epochs to be a whole number ≥ 1', epochs);
   ensure(clipNorm === undefined || clipNorm > 0, 'train', 'clipNorm > 0', clipNorm, '1 is usual');
   ensure(patience === undefined || (Number.isInteger(patience) && patience >= 1), 'train', 'patience to be a whole number ≥ 1', patience);
+  ensure(Number.isSafeInteger(seed) && seed >= 0, 'train', 'seed to be a whole number ≥ 0', seed);
   const remedy = 'pass teacher: frozen(network), or an objective without its terms';
   ensure(!objective.needsTeacher || teacher !== undefined, 'train', 'a teacher, which the objective needs', 'nothing', remedy);
   ensure(batches.batchesPerEpoch >= 1, 'train', `at least one batch of ${batches.data.name}`, batches.batchesPerEpoch, 'use a smaller batchSize');
@@ -32,6 +33,7 @@ export async function settingsOf(options: TrainOptions): Promise<Settings> {
     averageDecay,
     validation,
     bestBy = 'accuracy',
+    seed = 0,
     config = {},
   } = options;
   const view = batches.view(0);
@@ -53,6 +55,7 @@ export async function settingsOf(options: TrainOptions): Promise<Settings> {
     clipNorm: clipNorm ?? null,
     averageDecay: averageDecay ?? null,
     bestBy,
+    seed,
     ...Object.fromEntries(Object.entries(config).map(([name, value]) => [`config.${name}`, value])),
   };
 }

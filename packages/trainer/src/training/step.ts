@@ -14,6 +14,8 @@ export interface Feed {
   readonly learningRate: tf.Scalar;
   /** Number of the step in its epoch, from 1. */
   readonly step: tf.Scalar;
+  /** `Mode.seed`. */
+  readonly seed: tf.Tensor1D;
 }
 
 export interface StepParts {
@@ -37,9 +39,9 @@ export function sumNames(terms: readonly string[], clipNorm: number | undefined)
 /**
  * One training step as one function of tensors: forward, objective, gradients of exactly the trainable weights, clipping, optimizer, averages, sums.
  * Everything it changes is an assignment to a variable; it reads nothing back.
- * @returns Runs a step; the caller owns the total that comes out.
+ * @returns Runs a step without holding up the event loop, where the engine can; the caller owns the total that comes out.
  */
-export function trainingStep(parts: StepParts): (feed: Feed) => tf.Scalar {
+export function trainingStep(parts: StepParts): (feed: Feed) => Promise<tf.Scalar> {
   const { optimizer, sums, clipNorm, average } = parts;
   const run = compile((feed: Feed & Record<string, tf.TensorContainer>) =>
     tf.tidy(() => {
@@ -52,14 +54,14 @@ export function trainingStep(parts: StepParts): (feed: Feed) => tf.Scalar {
       return total;
     }),
   );
-  return (feed) => run(feed as Feed & Record<string, tf.TensorContainer>);
+  return (feed) => run.later(feed as Feed & Record<string, tf.TensorContainer>);
 }
 
 /** @returns values: [terms in order of the sums, total, accuracy]; all live in the caller's tidy. */
 function differentiate({ student, objective, trainable, sums }: StepParts, feed: Feed) {
   const kept: tf.Tensor1D[] = [];
   const { value, grads } = tf.variableGrads(() => {
-    const outputs = student.forward(feed.images, { training: true });
+    const outputs = student.forward(feed.images, { training: true, seed: feed.seed });
     const { total, terms } = objective(stepOf(feed, outputs));
     const named = sums.names.slice(0, sums.names.indexOf('total')).map((name) => terms[name] as tf.Scalar);
     kept.push(tf.keep(tf.stack([...named, total, accuracy(outputs.logits, feed.labels)]) as tf.Tensor1D));

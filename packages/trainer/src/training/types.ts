@@ -26,6 +26,8 @@ export interface TrainOptions {
   readonly bestBy?: 'accuracy' | 'loss' | undefined;
   /** Stop after this many epochs in a row without a better one. */
   readonly patience?: number | undefined;
+  /** What a step draws at random (dropout) comes from this and the number of the step, so that a resumed training draws the same: a whole number ≥ 0; 0. */
+  readonly seed?: number | undefined;
   /** Where `last.safetensors` (all state, each epoch and when interrupted) and `best.safetensors` (weights) go. */
   readonly store?: Store | undefined;
   /** Go on from the store's `last.safetensors`; from the beginning where there is none. */

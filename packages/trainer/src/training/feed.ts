@@ -1,0 +1,40 @@
+import { type Batch, draw, streamOf, type Teacher } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { ask, disposeOutputs } from '../teachers/ask.ts';
+import type { Feed } from './step.ts';
+
+/** What a feed is made of besides the batch. */
+export interface StepNumbers {
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  readonly step: number;
+  /** Of the training. */
+  readonly seed: number;
+  /** Steps before this one in the whole training. */
+  readonly stepsBefore: number;
+}
+
+/** Asks the teacher and makes the tensors of a step; `freeFeed` frees them. The batch stays its source's. */
+export async function makeFeed(batch: Batch, teacher: Teacher | undefined, values: StepNumbers): Promise<Feed> {
+  const heard = teacher === undefined ? {} : { teacher: await ask(teacher, batch) };
+  return {
+    images: batch.images,
+    labels: batch.labels,
+    ...heard,
+    numbers: Object.fromEntries(Object.entries(values.numbers).map(([name, value]) => [name, tf.scalar(value)])),
+    learningRate: tf.scalar(values.learningRate),
+    step: tf.scalar(values.step),
+    seed: tf.tensor1d(wordsOf(values), 'int32'),
+  };
+}
+
+export function freeFeed({ teacher, numbers, learningRate, step, seed }: Feed): void {
+  if (teacher !== undefined) disposeOutputs(teacher);
+  tf.dispose([...Object.values(numbers), learningRate, step, seed]);
+}
+
+/** A function of the training's seed and the step's number alone: a resumed training draws what the whole one would have drawn. */
+function wordsOf({ seed, stepsBefore }: StepNumbers): Int32Array {
+  const stream = streamOf('step');
+  return Int32Array.of(draw(seed, stream, 2 * stepsBefore), draw(seed, stream, 2 * stepsBefore + 1));
+}
