@@ -19,6 +19,8 @@ export interface AttributeSetters {
   bool(name: Pointer, value: number): void;
   type(name: Pointer, value: number): void;
   shape(name: Pointer, sides: Pointer, rank: number): void;
+  /** @param bytes The name of a function that the context knows. */
+  func(name: Pointer, bytes: Pointer, length: number): void;
   stringList(name: Pointer, bytes: Pointer, lengths: Pointer, count: number): void;
   intList(name: Pointer, values: Pointer, count: number): void;
   floatList(name: Pointer, values: Pointer, count: number): void;
@@ -35,6 +37,7 @@ export function eagerSetters(api: TensorflowApi, status: Pointer, current: { op:
     bool: (name, value) => api.TFE_OpSetAttrBool(current.op, name, value),
     type: (name, value) => api.TFE_OpSetAttrType(current.op, name, value),
     shape: (name, sides, rank) => api.TFE_OpSetAttrShape(current.op, name, sides, rank, status),
+    func: (name, bytes, length) => api.TFE_OpSetAttrFunctionName(current.op, name, bytes, length),
     stringList: (name, bytes, lengths, count) => api.TFE_OpSetAttrStringList(current.op, name, bytes, lengths, count),
     intList: (name, values, count) => api.TFE_OpSetAttrIntList(current.op, name, values, count),
     floatList: (name, values, count) => api.TFE_OpSetAttrFloatList(current.op, name, values, count),
@@ -52,14 +55,14 @@ export function setAttribute(to: AttributeSetters, memory: Memory, { name, type,
 }
 
 function setSingle(to: AttributeSetters, memory: Memory, name: Pointer, type: number, value: unknown): void {
-  if (type === attributeType.string) {
+  if (type === attributeType.string || type === attributeType.func) {
     const text = memory.string(value as string);
-    to.string(name, text.at, text.length);
+    to[type === attributeType.func ? 'func' : 'string'](name, text.at, text.length);
   } else if (type === attributeType.int) to.int(name, value as number);
   else if (type === attributeType.float) to.float(name, value as number);
   else if (type === attributeType.bool) to.bool(name, value ? 1 : 0);
   else if (type === attributeType.type) to.type(name, value as number);
-  else throw unexpected('tensorflow', 'an attribute of type 0 to 5', type);
+  else throw unexpected('tensorflow', 'an attribute of type 0 to 5 or 8', type);
 }
 
 function setList(to: AttributeSetters, memory: Memory, name: Pointer, type: number, values: readonly unknown[]): void {

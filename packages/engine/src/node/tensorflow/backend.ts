@@ -1,8 +1,51 @@
+import type { Compiled, CompilingBackend } from '@kd/core';
+import type { BackendValues, DataId, DataType, TensorContainer, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Binding } from './binding.ts';
+import { compileFunction } from './compile/compile.ts';
+import { Compiler } from './compile/compiler.ts';
 import type { NodeBackend, NodeKernels } from './kernels.ts';
+import type { TensorValues } from './tensors.ts';
+import { idsWhileTracing } from './trace/inputIds.ts';
+import type { Trace } from './trace/trace.ts';
 
 /** Makes the backend that TensorFlow.js computes on: upstream's, with what it lacks. */
 export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Binding): NodeBackend {
-  class TensorflowBackend extends NodeJSKernelBackend {}
+  class TensorflowBackend extends NodeJSKernelBackend implements CompilingBackend {
+    readonly #compiler = new Compiler(this);
+
+    compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
+      run: (...args: Arguments) => Result,
+    ): Compiled<Arguments, Result> {
+      return compileFunction(this.#compiler, run);
+    }
+
+    override write(values: TensorValues, shape: number[], dtype: DataType): DataId {
+      const dataId = super.write(values, shape, dtype);
+      binding.trace?.wrote(dataId);
+      return dataId;
+    }
+
+    override getInputTensorIds(tensors: readonly TensorInfo[]): number[] {
+      return binding.trace === undefined ? super.getInputTensorIds(tensors) : idsWhileTracing(this, binding.trace, tensors);
+    }
+
+    override readSync(dataId: DataId): BackendValues {
+      if (binding.trace !== undefined && !binding.trace.isConstant(dataId)) throw binding.trace.refuseRead();
+      return super.readSync(dataId);
+    }
+
+    override async read(dataId: DataId): Promise<BackendValues> {
+      if (binding.trace !== undefined && !binding.trace.isConstant(dataId)) return neverRead(binding.trace);
+      const data = this.tensorMap.get(dataId);
+      if (data === undefined || data.values !== null) return this.readSync(dataId);
+      return binding.tensors.readLater(data.id) as Promise<BackendValues>;
+    }
+  }
   return new TensorflowBackend(binding, '@kd/engine');
+}
+
+/** The trace fails when the function returns; a rejected promise that nobody awaits would end the process instead. */
+function neverRead(trace: Trace): Promise<never> {
+  trace.refuseRead();
+  return new Promise(() => {});
 }

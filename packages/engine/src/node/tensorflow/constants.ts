@@ -4,7 +4,7 @@
 export const dataType = { float32: 1, int32: 3, uint8: 4, string: 7, complex64: 8, int64: 9, bool: 10, resource: 20 } as const;
 
 /** TF_AttrType. */
-export const attributeType = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 } as const;
+export const attributeType = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5, func: 8 } as const;
 
 /** Bytes of one element, of the types that have a fixed size. */
 export const elementBytes: Readonly<Record<number, number>> = {
@@ -18,3 +18,8 @@ export const elementBytes: Readonly<Record<number, number>> = {
 
 /** sizeof(TF_TString): an element of a string tensor. */
 export const stringBytes = 24;
+
+/** The name of a TF_DataType, for people. */
+export function nameOf(type: number): string {
+  return Object.entries(dataType).find(([, number]) => number === type)?.[0] ?? `type ${type}`;
+}
