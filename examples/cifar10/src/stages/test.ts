@@ -1,7 +1,6 @@
-import { type BatchSource, decodeSafetensors, encodeSafetensors, type Network, unexpected } from '@kd/core';
+import { decodeSafetensors, encodeSafetensors, unexpected } from '@kd/core';
 import { countOperations } from '@kd/models';
 import { evaluate } from '@kd/trainer';
-import { tidy } from '@tensorflow/tfjs-core';
 import { percent } from '../format.ts';
 import { type Actor, stageName } from '../record/runRecord.ts';
 import { type Context, plainBatches, storeOf, trained } from './context.ts';
@@ -15,9 +14,15 @@ export async function testStage(context: Context, actor: Actor, seed: number): P
   if (ledger.record.results[name] === undefined) {
     const network = await trained(context, actor, seed);
     try {
-      const source = plainBatches(context, 'test');
-      await storeOf(context, name).write(file, await logitsOf(network, source));
-      const test = await evaluate(network, source);
+      const classes = pictures.test.classNames.length;
+      const data = new Float32Array(pictures.test.rows.length * classes);
+      let filled = 0;
+      const onLogits = (logits: Float32Array) => {
+        data.set(logits, filled);
+        filled += logits.length;
+      };
+      const test = await evaluate(network, plainBatches(context, 'test'), { onLogits });
+      await storeOf(context, name).write(file, encodeSafetensors({ logits: { dtype: 'F32', shape: [pictures.test.rows.length, classes], data } }));
       const { parameters, bytes, flops } = countOperations(network, pictures.test.imageShape);
       await ledger.result(name, { actor, seed, parameters, bytes, flops, test });
     } finally {
@@ -36,17 +41,4 @@ export async function readLogits(context: Context, actor: Actor, seed: number): 
   const data = decodeSafetensors(bytes, where).tensors.logits?.data;
   if (!(data instanceof Float32Array)) throw unexpected(where, 'logits in F32', 'something else');
   return data;
-}
-
-async function logitsOf(network: Network, source: BatchSource): Promise<Uint8Array> {
-  const classes = source.data.classNames.length;
-  const data = new Float32Array(source.rows * classes);
-  let done = 0;
-  for await (const { images } of source.pass()) {
-    const logits = tidy(() => network.forward(images, { training: false }).logits);
-    data.set((await logits.data()) as Float32Array, done * classes);
-    done += logits.shape[0];
-    logits.dispose();
-  }
-  return encodeSafetensors({ logits: { dtype: 'F32', shape: [source.rows, classes], data } });
 }

@@ -48,6 +48,7 @@ function settings(context: Context, actor: Actor, seed: number): Omit<FollowOpti
     learningRate: triangular({ peak: peakRate, rise }),
     epochs,
     clipNorm,
+    seed,
     directory: storeOf(context, stageName(actor, seed)).place,
     resume: true,
     signal,
