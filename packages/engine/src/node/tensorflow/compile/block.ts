@@ -3,7 +3,6 @@ import type { Libc, Pointer } from '../c/api.ts';
 
 /** Some slots of 8 bytes in C memory, seen from JavaScript. */
 export class Block {
-  readonly int32: Int32Array;
   readonly #libc: Libc;
   readonly #at: Pointer;
   readonly #words: Uint32Array;
@@ -12,7 +11,6 @@ export class Block {
     this.#libc = libc;
     this.#at = libc.malloc(slots * 8);
     const seen = koffi.view(BigInt(this.#at), slots * 8);
-    this.int32 = new Int32Array(seen);
     this.#words = new Uint32Array(seen);
   }
 
@@ -24,6 +22,10 @@ export class Block {
   putPointer(slot: number, pointer: Pointer): void {
     this.#words[slot * 2] = pointer % 2 ** 32;
     this.#words[slot * 2 + 1] = Math.floor(pointer / 2 ** 32);
+  }
+
+  putInteger(slot: number, value: number): void {
+    this.#words[slot * 2] = value;
   }
 
   pointerAt(slot: number): Pointer {

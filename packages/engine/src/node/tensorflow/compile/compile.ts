@@ -30,7 +30,11 @@ export function compileFunction<Arguments extends readonly TensorContainer[], Re
     const { given, program } = find(args);
     return program.call(given.tensors) as Result;
   };
-  const later = async (...args: Arguments): Promise<Result> => call(...args);
+  const later = async (...args: Arguments): Promise<Result> => {
+    if (mustRunInline(compiler)) return run(...args);
+    const { given, program } = find(args);
+    return program.later(given.tensors) as Promise<Result>;
+  };
   const compiled = Object.assign(call, { later });
   compiler.releaseWithout(compiled, programs);
   return compiled;

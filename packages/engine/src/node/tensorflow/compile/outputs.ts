@@ -4,22 +4,29 @@ import type { Source } from '../trace/source.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Compiler } from './compiler.ts';
 
-/** Where a value is found after a call: among the outputs of the function, or it is something that went in. */
-export type Pick = { readonly output: number } | { readonly source: Source };
+/** Where a value is found after a call: among what the function computes, or among what is handed through as it came in. */
+export interface Pick {
+  readonly from: 'computed' | 'passed';
+  readonly index: number;
+}
 
-/** Shape and type of an output, known from the trace. */
-export interface OutputType {
+/** Shape and type of a value, known from the trace. */
+export interface ValueType {
   readonly shape: readonly number[];
   readonly dtype: number;
 }
 
-/** Collects the outputs that a function needs for some values, each once. */
+/** Collects what a function must compute for some values, each once. */
 export class Outputs {
+  /** Outputs of the graph, and their types. */
   readonly ports: GraphOutput[] = [];
-  readonly types: OutputType[] = [];
+  readonly computed: ValueType[] = [];
+  /** Inputs that are values as they are, and their types. */
+  readonly sources: Source[] = [];
+  readonly passed: ValueType[] = [];
   readonly #trace: Trace;
   readonly #compiler: Compiler;
-  readonly #known = new Map<string, number>();
+  readonly #known = new Map<string, Pick>();
 
   constructor(compiler: Compiler, trace: Trace) {
     this.#compiler = compiler;
@@ -28,21 +35,24 @@ export class Outputs {
 
   /** @param dataId Of the value. */
   pick(dataId: DataId): Pick {
-    const data = this.#compiler.backend.tensorMap.get(dataId);
-    return this.pickId(this.#trace.idOf(dataId, data));
+    return this.pickId(this.#trace.idOf(dataId, this.#compiler.data({ dataId })));
   }
 
   /** @param id Of the value in the trace. */
   pickId(id: number): Pick {
     const source = this.#trace.sourceOf(id);
-    if (source !== undefined) return { source };
-    const port = this.#trace.output(id);
-    const key = `${port.operation}:${port.index}`;
+    const port = source === undefined ? this.#trace.output(id) : undefined;
+    const key = port === undefined ? `${id}` : `${port.operation} ${port.index}`;
     const known = this.#known.get(key);
-    if (known !== undefined) return { output: known };
-    const output = this.ports.push(port) - 1;
-    this.types.push(this.#trace.typeOf(id));
-    this.#known.set(key, output);
-    return { output };
+    if (known !== undefined) return known;
+    const { shape, dtype } = this.#trace.typeOf(id);
+    const made: Pick =
+      source === undefined
+        ? { from: 'computed', index: this.computed.push({ shape, dtype }) - 1 }
+        : { from: 'passed', index: this.passed.push({ shape, dtype }) - 1 };
+    if (port !== undefined) this.ports.push(port);
+    if (source !== undefined) this.sources.push(source);
+    this.#known.set(key, made);
+    return made;
   }
 }

@@ -1,118 +1,143 @@
-import { clone, type Tensor, type TensorContainer, type Variable } from '@tensorflow/tfjs-core';
-import type { Pointer } from '../c/api.ts';
+import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
+import { callLater, type Pointer } from '../c/api.ts';
 import { expectOk } from '../context.ts';
-import type { Source } from '../trace/source.ts';
-import type { TracedInput } from '../trace/trace.ts';
 import { Block } from './block.ts';
 import type { Compiler } from './compiler.ts';
-import { rebuild, type Template } from './containers.ts';
-import type { OutputType, Pick } from './outputs.ts';
+import { Finish } from './finish.ts';
+import type { Plan } from './plan.ts';
 import { dataOf } from './sources.ts';
 
-/** A variable that a call assigns, and to what. */
-export interface Change {
-  readonly variable: Variable;
-  readonly value: Pick;
-}
+/** What TensorFlow's message about a failed call begins with. */
+const where = 'compile';
 
-/** What a trace has found out. */
-export interface Plan {
-  /** The function's name in the context; undefined where there is nothing to compute. */
-  readonly name: string | undefined;
-  readonly inputs: readonly TracedInput[];
-  readonly outputs: readonly OutputType[];
-  readonly results: readonly Pick[];
-  readonly template: Template;
-  readonly changes: readonly Change[];
-}
-
-/** A traced function, for one signature. */
+/** A traced function, for one signature: a call is one op. */
 export class Program {
   readonly #compiler: Compiler;
   readonly #plan: Plan;
+  readonly #finish: Finish;
   readonly #name: Pointer;
+  /** Inputs, how many outputs, outputs: of calls that are waited for. */
   readonly #block: Block;
+  #pending = 0;
+  #released = false;
 
   constructor(compiler: Compiler, plan: Plan) {
     const { libc } = compiler.runtime.memory;
     this.#compiler = compiler;
     this.#plan = plan;
-    this.#block = new Block(libc, plan.inputs.length + plan.outputs.length + 1);
+    this.#finish = new Finish(compiler, plan);
+    this.#block = this.#newBlock();
     const name = Buffer.from(`${plan.name ?? ''}\0`);
     this.#name = libc.malloc(name.length);
     libc.copyIn(this.#name, name, name.length);
   }
 
-  /** Runs the function. @param given Its arguments, flat. */
+  /** Runs the function. @param given Its arguments, flat. @throws Error with TensorFlow's message. */
   call(given: readonly Tensor[]): TensorContainer {
-    if (this.#plan.name === undefined) return this.#finish(given, []);
-    const { api, context } = this.#compiler.runtime;
-    const op = this.#prepare(given, this.#block);
+    const passed = this.#finish.hold(given);
     try {
-      api.TFE_Execute(op, this.#block.slot(1), this.#block.slot(0), context.status);
-    } finally {
-      api.TFE_DeleteOp(op);
+      return this.#finish.finish([...this.#execute(given), ...passed]);
+    } catch (error) {
+      this.#finish.drop(passed);
+      throw error;
     }
-    expectOk(api, context.status, 'compile');
-    return this.#finish(given, this.#handles(this.#block));
   }
 
-  /** Forgets the function. */
+  /** The same on another thread. Arguments may be disposed of meanwhile; variables that the call changes must not be assigned. */
+  async later(given: readonly Tensor[]): Promise<TensorContainer> {
+    const passed = this.#finish.hold(given);
+    const versions = this.#finish.versions();
+    let handles: readonly Pointer[] = passed;
+    this.#pending++;
+    try {
+      handles = [...(await this.#executeLater(given)), ...passed];
+      this.#finish.expectVersions(versions);
+    } catch (error) {
+      this.#finish.drop(handles);
+      throw error;
+    } finally {
+      this.#pending--;
+      if (this.#released && this.#pending === 0) this.#forget();
+    }
+    return this.#finish.finish(handles);
+  }
+
+  /** Forgets the function, when the calls under way have ended. */
   release(): void {
-    const { api, context, memory } = this.#compiler.runtime;
-    if (this.#plan.name !== undefined) api.TFE_ContextRemoveFunction(context.at, this.#name, context.status);
-    memory.libc.free(this.#name);
-    this.#block.free();
+    this.#released = true;
+    if (this.#pending === 0) this.#forget();
+  }
+
+  #execute(given: readonly Tensor[]): Pointer[] {
+    if (this.#plan.name === undefined) return [];
+    const { api, context } = this.#compiler.runtime;
+    const op = this.#prepare(given, this.#block);
+    api.TFE_Execute(op, this.#outputsAt(this.#block), this.#countAt(this.#block), context.status);
+    api.TFE_DeleteOp(op);
+    expectOk(api, context.status, where);
+    return this.#handles(this.#block);
+  }
+
+  /** With a block and a status of its own: those of others change meanwhile. The op holds its inputs. */
+  async #executeLater(given: readonly Tensor[]): Promise<Pointer[]> {
+    if (this.#plan.name === undefined) return [];
+    const { api } = this.#compiler.runtime;
+    const block = this.#newBlock();
+    const status = api.TF_NewStatus();
+    try {
+      const op = this.#prepare(given, block);
+      try {
+        await callLater(api.TFE_Execute, op, this.#outputsAt(block), this.#countAt(block), status);
+      } finally {
+        api.TFE_DeleteOp(op);
+      }
+      expectOk(api, status, where);
+      return this.#handles(block);
+    } finally {
+      api.TF_DeleteStatus(status);
+      block.free();
+    }
   }
 
   /** An op with its inputs, ready to be executed; the block is ready for its outputs. */
   #prepare(given: readonly Tensor[], block: Block): Pointer {
-    const { inputs, outputs } = this.#plan;
+    const { inputs, computed } = this.#plan;
     const { api, context } = this.#compiler.runtime;
     const { tensors } = this.#compiler.binding;
-    inputs.forEach(({ source }, at) => {
+    for (let at = 0; at < inputs.length; at++) {
+      const source = inputs[at] as Plan['inputs'][number];
       block.putPointer(at, tensors.handle(dataOf(this.#compiler, source, given).id));
-    });
+    }
     const op = api.TFE_NewOp(context.at, this.#name, context.status);
-    expectOk(api, context.status, 'compile');
+    expectOk(api, context.status, where);
     api.TFE_OpAddInputList(op, block.slot(0), inputs.length, context.status);
-    block.int32[0] = outputs.length;
+    expectOk(api, context.status, where);
+    block.putInteger(inputs.length, computed.length);
     return op;
   }
 
   #handles(block: Block): Pointer[] {
-    return this.#plan.outputs.map((_, at) => block.pointerAt(at + 1));
+    const first = this.#plan.inputs.length + 1;
+    return this.#plan.computed.map((_, at) => block.pointerAt(first + at));
   }
 
-  #finish(given: readonly Tensor[], handles: readonly Pointer[]): TensorContainer {
-    const { outputs, results, template, changes } = this.#plan;
-    const made = new Map<number, Tensor>();
-    const find = (pick: Pick): Tensor => {
-      if ('source' in pick) return this.#share(pick.source, given);
-      const known = made.get(pick.output);
-      if (known !== undefined) return clone(known);
-      const { shape, dtype } = outputs[pick.output] as OutputType;
-      const tensor = this.#compiler.tensor(this.#compiler.binding.tensors.keep(handles[pick.output] as Pointer, dtype), shape, dtype);
-      made.set(pick.output, tensor);
-      return tensor;
-    };
-    const values = results.map(find);
-    const assigned = changes.map(({ value }) => find(value));
-    changes.forEach(({ variable }, at) => {
-      variable.assign(assigned[at] as Tensor);
-      assigned[at]?.dispose();
-    });
-    return rebuild(template, values);
+  #newBlock(): Block {
+    const { inputs, computed } = this.#plan;
+    return new Block(this.#compiler.runtime.memory.libc, inputs.length + 1 + computed.length);
   }
 
-  #share(source: Source, given: readonly Tensor[]): Tensor {
-    if (source.kind === 'argument') return clone(given[source.index] as Tensor);
-    if (source.kind === 'variable') return clone<Tensor>(source.variable);
-    const { api, context } = this.#compiler.runtime;
-    const { binding } = this.#compiler;
-    const { id, shape, dtype } = dataOf(this.#compiler, source, given);
-    const shared = api.TFE_TensorHandleCopySharingTensor(binding.tensors.handle(id), context.status);
-    expectOk(api, context.status, 'compile');
-    return this.#compiler.tensor(binding.tensors.keep(shared, dtype), shape, dtype);
+  #countAt(block: Block): Pointer {
+    return block.slot(this.#plan.inputs.length);
+  }
+
+  #outputsAt(block: Block): Pointer {
+    return block.slot(this.#plan.inputs.length + 1);
+  }
+
+  #forget(): void {
+    const { api, context, memory } = this.#compiler.runtime;
+    if (this.#plan.name !== undefined) api.TFE_ContextRemoveFunction(context.at, this.#name, context.status);
+    memory.libc.free(this.#name);
+    this.#block.free();
   }
 }

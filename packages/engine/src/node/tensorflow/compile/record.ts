@@ -2,10 +2,10 @@ import { engine, type Tensor, type TensorContainer, type Variable } from '@tenso
 import { reach, toFunction } from '../trace/toFunction.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Compiler } from './compiler.ts';
-import { type Flat, flatten, rebuild } from './containers.ts';
+import { type Flat, flatten, rebuild, type Template } from './containers.ts';
 import { type Created, Guards } from './guards.ts';
-import { Outputs } from './outputs.ts';
-import { type Plan, Program } from './program.ts';
+import { Outputs, type Pick } from './outputs.ts';
+import { Program } from './program.ts';
 import { useXla } from './useXla.ts';
 import { ReplacedVariables } from './variables.ts';
 
@@ -79,8 +79,8 @@ function recordRun(compiler: Compiler, run: Run, given: Flat, trace: Trace, vari
   const flat = flatten('compile: result', result);
   const outputs = new Outputs(compiler, trace);
   const results = flat.tensors.map(({ dataId }) => outputs.pick(dataId));
-  const changes = variables.changed().map((variable) => ({ variable, value: outputs.pick(variable.dataId) }));
-  return { program: programOf(compiler, trace, outputs, { results, changes, template: flat.template }) };
+  const changed = variables.changed().map((variable) => [variable, outputs.pick(variable.dataId)] as const);
+  return { program: programOf(compiler, trace, outputs, results, flat.template, changed) };
 }
 
 /** A program that computes the first values of variables. @throws Error where they depend on arguments, which differ from call to call. */
@@ -92,16 +92,25 @@ function initializer(compiler: Compiler, trace: Trace, created: readonly Created
       throw new Error(`compile: expected new variables whose first values do not depend on arguments, got ${variable.name}; make it before.`);
     }
   }
-  return programOf(compiler, trace, outputs, { results, changes: [], template: results.map((_, at) => at) });
+  const template = results.map((_, at) => at);
+  return programOf(compiler, trace, outputs, results, template, []);
 }
 
-function programOf(compiler: Compiler, trace: Trace, outputs: Outputs, rest: Pick<Plan, 'results' | 'changes' | 'template'>): Program {
-  const { ports, types } = outputs;
-  if (ports.length === 0) return new Program(compiler, { ...rest, name: undefined, inputs: [], outputs: [] });
-  const name = compiler.nextName();
+function programOf(
+  compiler: Compiler,
+  trace: Trace,
+  { ports, computed, sources, passed }: Outputs,
+  results: readonly Pick[],
+  template: Template,
+  changed: readonly (readonly [Variable, Pick])[],
+): Program {
+  const numberOf = ({ from, index }: Pick): number => (from === 'computed' ? index : computed.length + index);
+  const changes = changed.map(([variable, pick]) => ({ variable, value: numberOf(pick) }));
   const reached = reach(trace, ports, true);
-  toFunction(compiler.runtime, trace, name, reached, ports, useXla(reached.nodes));
-  return new Program(compiler, { ...rest, name, inputs: reached.inputs, outputs: types });
+  const inputs = reached.inputs.map(({ source }) => source);
+  const name = ports.length === 0 ? undefined : compiler.nextName();
+  if (name !== undefined) toFunction(compiler.runtime, trace, name, reached, ports, useXla(reached.nodes));
+  return new Program(compiler, { name, inputs, computed, sources, passed, results: results.map(numberOf), template, changes });
 }
 
 /** After an error: variables that were made go, and what a gradient had saved. */
