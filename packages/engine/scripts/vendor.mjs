@@ -17,7 +17,7 @@ const licence =
   ' * @license Copyright 2018-2024 Google LLC. Licensed under the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0\n */';
 const nodeKernelsBanner = `/**
  * The kernels and the backend class of @tensorflow/tfjs-node-gpu ${nodeGpu.version}, bundled by scripts/vendor.mjs of @kd/engine.
- * Changed: imports go to @tensorflow/tfjs-core, four kernels use no chained methods, TensorBoard's protobuf messages are left out.
+ * Changed: imports go to @tensorflow/tfjs-core, some kernels are mended (the edits there), TensorBoard's protobuf messages are left out.
 ${licence}`;
 const gradientsBanner = `/**
  * The gradients of @tensorflow/tfjs-core ${core.version}, bundled by scripts/vendor.mjs of @kd/engine: importing it registers them.
@@ -32,19 +32,48 @@ const replacements = {
   util: 'export const isNullOrUndefined = (value) => value === null || value === undefined;\nexport const isArray = Array.isArray;',
 };
 
-/** Chained methods exist only where the whole of @tensorflow/tfjs is loaded; Exp also disposed of an int32 input that is the caller's. */
+/**
+ * Chained methods (`x.mul(y)`) exist only where the whole of @tensorflow/tfjs is loaded. The others are found by TensorFlow.js's own tests (conformance/):
+ * a tensor left behind or disposed of that is the caller's, types that TensorFlow's op refuses or (Round of int32) gets wrong, a list without its axis.
+ */
 const edits = {
   'Prelu.js': [
     ['alpha.mul(x.sub((0, tfjs_1.abs)(x))).mul(0.5)', '(0, tfjs_1.mul)((0, tfjs_1.mul)(alpha, (0, tfjs_1.sub)(x, (0, tfjs_1.abs)(x))), 0.5)'],
     ['pos.add(neg)', '(0, tfjs_1.add)(pos, neg)'],
   ],
   'Exp.js': [
-    ['x.toFloat()', "(0, tfjs_1.cast)(x, 'float32')"],
-    ['            x.dispose();\n', ''],
+    ['        var xTensor = x;\n', ''],
+    ["        if (x.dtype === 'int32') {\n            xTensor = x.toFloat();\n            x.dispose();\n        }\n", ''],
+    ['return backend.executeSingleInput(tfjs_1.Exp, xTensor);', asFloat('backend.executeSingleInput(tfjs_1.Exp, x)')],
+  ],
+  'LeakyRelu.js': [
+    ['return backend.executeSingleOutput(tfjs_1.LeakyRelu, opAttrs, [x]);', asFloat('backend.executeSingleOutput(tfjs_1.LeakyRelu, opAttrs, [x])')],
+    ["('T', x.dtype)", "('T', 'float32')"],
+  ],
+  'Round.js': [['executeSingleInput(tfjs_1.Round, x)', "executeSingleInput(x.dtype === 'int32' ? tfjs_1.Identity : tfjs_1.Round, x)"]],
+  'Step.js': [
+    ['(0, tfjs_1.isNaN)(x)', "(0, tfjs_1.isNaN)((0, tfjs_1.cast)(x, 'float32'))"],
+    ['(0, tfjs_1.ones)(x.shape)', '(0, tfjs_1.ones)(x.shape, dtype)'],
+  ],
+  'Diag.js': [
+    [
+      'return backend.executeSingleInput(tfjs_1.Diag, x);',
+      "return x.dtype === 'bool' ? (0, tfjs_1.tidy)(function () { return (0, tfjs_1.cast)(backend.executeSingleInput(tfjs_1.Diag, (0, tfjs_1.cast)(x, 'int32')), 'bool'); }) : backend.executeSingleInput(tfjs_1.Diag, x);",
+    ],
+  ],
+  'ScatterNd.js': [
+    ['[indices, updates, shapeTensor]', '[rows, updates, shapeTensor]'],
+    ['var shapeTensor =', 'var rows = indices.shape.length > 1 ? indices : (0, tfjs_1.reshape)(indices, [-1, 1]);\n        var shapeTensor ='],
+    ['shapeTensor.dispose();', 'shapeTensor.dispose();\n        if (rows !== indices)\n            rows.dispose();'],
   ],
   'ArgMax.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
   'ArgMin.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
 };
+
+/** A kernel's `return` for an op of floats, where x may be int32. */
+function asFloat(run) {
+  return `return (0, tfjs_1.tidy)(function () { x = (0, tfjs_1.cast)(x, 'float32'); return ${run}; });`;
+}
 
 const nodeKernels = {
   name: 'node-kernels',
@@ -54,7 +83,7 @@ const nodeKernels = {
       return path in replacements ? { path, namespace: 'replaced' } : undefined;
     });
     context.onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({ contents: replacements[path], loader: 'js' }));
-    context.onLoad({ filter: /kernels[\\/](Prelu|Exp|ArgMax|ArgMin)\.js$/ }, async ({ path }) => {
+    context.onLoad({ filter: new RegExp(`kernels[\\\\/](${Object.keys(edits).join('|')})$`) }, async ({ path }) => {
       let contents = await readFile(path, 'utf8');
       for (const [from, to] of edits[path.split(/[\\/]/).at(-1)]) {
         if (!contents.includes(from)) throw new Error(`vendor: expected "${from}" in ${path}, got another version; look at the edits again.`);

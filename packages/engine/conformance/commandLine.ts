@@ -1,0 +1,29 @@
+import { parseArgs } from 'node:util';
+import { unexpected } from '@kd/core';
+import { type EngineName, engineNames } from '../src/contracts.ts';
+
+export interface Options {
+  readonly engine: EngineName;
+  /** Only tests whose full name matches. */
+  readonly filter: RegExp;
+  /** Where the outcome of every test is written to. */
+  readonly json?: string;
+  /** Runs what is excluded and nothing else: what passes need not be excluded any more. */
+  readonly excluded: boolean;
+}
+
+/** Reads `--engine tensorflow|webgpu|wasm|cpu --filter <regular expression> --json <file> --excluded`. */
+export function parseCommandLine(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      engine: { type: 'string', default: 'tensorflow' },
+      filter: { type: 'string', default: '' },
+      json: { type: 'string' },
+      excluded: { type: 'boolean', default: false },
+    },
+  });
+  const engine = engineNames.find((name) => name === values.engine);
+  if (engine === undefined) throw unexpected('conformance', `--engine to be one of ${engineNames.join(', ')}`, values.engine);
+  return { engine, filter: new RegExp(values.filter), excluded: values.excluded, ...(values.json !== undefined && { json: values.json }) };
+}

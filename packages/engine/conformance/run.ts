@@ -1,0 +1,84 @@
+import type { EngineName } from '../src/index.ts';
+import type { Options } from './commandLine.ts';
+import { type Exclusion, exclusionOf } from './exclusions.ts';
+import { type Reported, startJasmine } from './jasmine.ts';
+import { loadSuite } from './suite.ts';
+
+/** One test. */
+export interface Outcome {
+  /** Without the environment: `diag bool`. */
+  readonly name: string;
+  /** As upstream names it: `diag test-tensorflow {} bool`. */
+  readonly fullName: string;
+  readonly status: 'passed' | 'failed' | 'excluded';
+  /** What failed, or why it is excluded. */
+  readonly message?: string;
+}
+
+const byAuthor = 'switched off in the suite itself';
+
+/** Runs TensorFlow.js core's tests on the engine that is current. @returns Of the tests that match the filter, in order. */
+export async function runSuite({ engine, filter, excluded }: Options, exclusions: readonly Exclusion[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const jasmine = startJasmine();
+  jasmine.configure({
+    random: false,
+    specFilter: (spec) => {
+      const fullName = spec.getFullName();
+      return filter.test(fullName) && (exclusionOf(exclusions, withoutEnvironment(fullName, engine)) !== undefined) === excluded;
+    },
+  });
+  const outside = (part: Reported): void => {
+    if (part.failedExpectations.length > 0) outcomes.push(failed(part, engine));
+  };
+  jasmine.addReporter({
+    specDone: (spec) => {
+      if (filter.test(spec.fullName as string)) outcomes.push(outcomeOf(spec, engine, exclusions));
+    },
+    suiteDone: outside,
+    jasmineDone: outside,
+  });
+  const suite = await loadSuite();
+  await quietly(async () => {
+    suite.setTestEnvs([{ name: environmentOf(engine), backendName: engine, flags: {}, isDataSync: engine !== 'webgpu' }]);
+    suite.loadTests();
+    await jasmine.execute();
+  });
+  return outcomes;
+}
+
+function outcomeOf(spec: Reported, engine: EngineName, exclusions: readonly Exclusion[]): Outcome {
+  const { status } = spec;
+  if (status === 'failed') return failed(spec, engine);
+  const names = namesOf(spec, engine);
+  if (status === 'passed') return { ...names, status };
+  const reason = status === 'pending' ? byAuthor : exclusionOf(exclusions, names.name)?.reason;
+  return { ...names, status: 'excluded', message: reason ?? 'not asked for' };
+}
+
+function failed(part: Reported, engine: EngineName): Outcome {
+  return { ...namesOf(part, engine), status: 'failed', message: part.failedExpectations.map(({ message }) => message).join('\n') };
+}
+
+function namesOf({ fullName = 'the whole run' }: Reported, engine: EngineName): { name: string; fullName: string } {
+  return { name: withoutEnvironment(fullName, engine), fullName };
+}
+
+function environmentOf(engine: EngineName): string {
+  return `test-${engine}`;
+}
+
+function withoutEnvironment(fullName: string, engine: EngineName): string {
+  return fullName.replace(` ${environmentOf(engine)} {}`, '');
+}
+
+/** The tests of profiling and of warnings print what they profile and warn of. */
+async function quietly(run: () => Promise<void>): Promise<void> {
+  const { log, warn } = console;
+  Object.assign(console, { log: () => {}, warn: () => {} });
+  try {
+    await run();
+  } finally {
+    Object.assign(console, { log, warn });
+  }
+}
