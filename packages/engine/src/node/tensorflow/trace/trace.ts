@@ -171,12 +171,15 @@ export class Trace {
   }
 
   #metadata(op: string, output: GraphOutput): TensorMetadata {
-    const shape = this.builder.shapeOf(output);
+    const shape = opaque.has(`${op}:${output.index}`) ? [0] : this.builder.shapeOf(output);
     if (shape === undefined || shape.some((side) => side < 0)) throw this.fail(shapeDependsOnValues(op, shape));
     const dtype = this.builder.typeOf(output);
     return { id: this.#add({ shape, dtype, output }), shape, dtype };
   }
 }
+
+/** Outputs that only go on to another op of the same graph, and whose shape is a matter of the device. */
+const opaque: ReadonlySet<string> = new Set(['FusedBatchNormV3:5']);
 
 function shapeDependsOnValues(op: string, shape: readonly number[] | undefined): Error {
   const got = shape === undefined ? 'of any rank' : `[${shape.map((side) => (side < 0 ? '?' : side)).join(', ')}]`;
