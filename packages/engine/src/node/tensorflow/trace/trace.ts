@@ -23,6 +23,8 @@ interface Symbolic {
   /** Of an input. */
   readonly source?: Source;
   readonly make?: () => Pointer;
+  /** Whether its shape is not the one that is told here. */
+  readonly opaque?: boolean;
   output?: GraphOutput;
 }
 
@@ -117,9 +119,11 @@ export class Trace {
     return this.#symbol(id).source;
   }
 
-  /** Shape and type of a tensor. */
+  /** Shape and type of a tensor. @throws Error where its shape is not known. */
   typeOf(id: number): { readonly shape: readonly number[]; readonly dtype: number } {
-    return this.#symbol(id);
+    const symbol = this.#symbol(id);
+    if (symbol.opaque === true) throw this.fail(shapeDependsOnValues('an op', undefined));
+    return symbol;
   }
 
   /** Frees the graph. */
@@ -171,10 +175,11 @@ export class Trace {
   }
 
   #metadata(op: string, output: GraphOutput): TensorMetadata {
-    const shape = opaque.has(`${op}:${output.index}`) ? [0] : this.builder.shapeOf(output);
-    if (shape === undefined || shape.some((side) => side < 0)) throw this.fail(shapeDependsOnValues(op, shape));
     const dtype = this.builder.typeOf(output);
-    return { id: this.#add({ shape, dtype, output }), shape, dtype };
+    const isOpaque = opaque.has(`${op}:${output.index}`);
+    const shape = isOpaque ? [0] : this.builder.shapeOf(output);
+    if (shape === undefined || shape.some((side) => side < 0)) throw this.fail(shapeDependsOnValues(op, shape));
+    return { id: this.#add({ shape, dtype, output, opaque: isOpaque }), shape, dtype };
   }
 }
 
