@@ -1,5 +1,5 @@
 import { type Compiled, ensure } from '@kd/core';
-import { engine, env, getBackend, type TensorContainer } from '@tensorflow/tfjs-core';
+import { engine, env, getBackend, type TensorContainer, Variable } from '@tensorflow/tfjs-core';
 import type { Compiler } from './compiler.ts';
 import { type Flat, flatten } from './containers.ts';
 import type { Program } from './program.ts';
@@ -52,7 +52,7 @@ function signatureOf(compiler: Compiler, { tensors, structure }: Flat): string {
   let signature = structure;
   for (const tensor of tensors) {
     ensure(!tensor.isDisposed, 'compile: argument', 'live tensors', `one of shape [${tensor.shape.join(', ')}] that was disposed of`);
-    signature += `;${compiler.data(tensor).dtype},${tensor.shape.join()}`;
+    signature += tensor instanceof Variable ? `;variable ${tensor.id}` : `;${compiler.data(tensor).dtype},${tensor.shape.join()}`;
   }
   return signature;
 }

@@ -62,11 +62,13 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function refused(where: string, value: unknown, path: string): RangeError {
-  const got =
-    value instanceof Promise ? 'a promise' : ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : `the ${typeof value} ${String(value)}`;
-  const remedy =
-    value instanceof Promise
-      ? 'a compiled function cannot wait'
-      : 'pass a tensor, such as tf.scalar(…): anything else would be fixed at the first call';
-  return unexpected(where, 'tensors, or arrays and records of them', path === '' ? got : `${got} in ${path}`, remedy);
+  const fixed = 'pass a tensor, such as tf.scalar(…): anything else would be fixed at the first call';
+  const remedy = value instanceof Promise ? 'a compiled function cannot wait' : fixed;
+  return unexpected(where, 'tensors, or arrays and records of them', `${named(value)}${path === '' ? '' : ` in ${path}`}`, remedy);
+}
+
+function named(value: unknown): string {
+  if (value instanceof Promise) return 'a promise';
+  if (value === null) return 'null';
+  return ArrayBuffer.isView(value) ? value.constructor.name : `the ${typeof value} ${String(value)}`;
 }

@@ -1,4 +1,4 @@
-import { engine, type Tensor, type TensorContainer, type Variable } from '@tensorflow/tfjs-core';
+import { dispose, engine, type Tensor, type TensorContainer, Variable } from '@tensorflow/tfjs-core';
 import { reach, toFunction } from '../trace/toFunction.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Compiler } from './compiler.ts';
@@ -26,11 +26,12 @@ export function record(compiler: Compiler, run: Run, given: Flat): Program {
     const second = recordOnce(compiler, run, given);
     if ('program' in second) return second.program;
     second.initialize.release();
+    dispose([...second.created]);
     throw new Error(
       `compile: expected a function that makes its variables the first time only, got ${namesOf(second.created)} the second time; make them before.`,
     );
   } catch (error) {
-    for (const variable of first.created) variable.dispose();
+    dispose([...first.created]);
     throw error;
   } finally {
     first.initialize.release();
@@ -66,6 +67,8 @@ function recordOnce(compiler: Compiler, run: Run, given: Flat): Recorded {
 
 function recordRun(compiler: Compiler, run: Run, given: Flat, trace: Trace, variables: ReplacedVariables, guards: Guards): Recorded {
   const symbols = given.tensors.map((tensor, index) => {
+    // It has a symbolic value already, and the function may assign it.
+    if (tensor instanceof Variable) return tensor;
     const { dtype } = compiler.data(tensor);
     return compiler.tensor(trace.input({ kind: 'argument', index }, tensor.shape, dtype), tensor.shape, dtype);
   });
@@ -115,8 +118,8 @@ function programOf(
 
 /** After an error: variables that were made go, and what a gradient had saved. */
 function abandon(variables: ReplacedVariables): void {
-  for (const variable of variables.created()) variable.dispose();
-  for (const { saved } of engine().state.activeTape ?? []) for (const tensor of saved as Tensor[]) tensor.dispose();
+  dispose(variables.created());
+  for (const { saved } of engine().state.activeTape ?? []) dispose(saved as Tensor[]);
   Object.assign(engine().state, { activeTape: null });
 }
 

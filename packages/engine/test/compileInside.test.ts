@@ -1,0 +1,97 @@
+import { compile } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { counted, onTensorflow, valuesOf } from './compiling.ts';
+import { closeTo, pseudoRandom } from './numbers.ts';
+
+describe.skipIf('reason' in findTensorflow())('inside a compiled function', () => {
+  onTensorflow();
+
+  describe('what functions do inside', () => {
+    test('tidy, keep, dispose, gradients and custom gradients', () => {
+      const weight = tf.variable(tf.tensor1d([1, 2, 3]));
+      const compiled = compile((x: tf.Tensor) => {
+        const kept: tf.Tensor[] = [];
+        const { value, grads } = tf.variableGrads(
+          () =>
+            tf.tidy(() => {
+              const product = tf.mul(weight, x);
+              kept.push(tf.keep(tf.square(product)));
+              product.dispose();
+              return tf.sum(kept[0] as tf.Tensor) as tf.Scalar;
+            }),
+          [weight],
+        );
+        const total = tf.sum(kept[0] as tf.Tensor);
+        tf.dispose(kept);
+        return [value, grads[weight.name] as tf.Tensor, total];
+      });
+      for (const x of [1, 2]) {
+        expect(compiled(tf.scalar(x)).map(valuesOf)).toEqual([[14 * x * x], [2 * x * x, 4 * x * x, 6 * x * x], [14 * x * x]]);
+      }
+    });
+
+    test('the function may dispose of its argument’s stand-in; the caller’s tensor lives', () => {
+      const x = tf.scalar(2);
+      const compiled = compile((x: tf.Tensor) => {
+        const square = tf.square(x);
+        x.dispose();
+        return square;
+      });
+      expect([compiled(x), compiled(x)].map(valuesOf)).toEqual([[4], [4]]);
+    });
+
+    test('under a gradient and inside another compiled function it runs as it is', () => {
+      const { compiled: square, runs } = counted((x: tf.Tensor) => tf.square(x));
+      expect(valuesOf(tf.grad((x) => square(x))(tf.scalar(3)))).toEqual([6]);
+      const { compiled: outer, runs: outerRuns } = counted((x: tf.Tensor) => tf.grad((x) => square(tf.add(square(x), 1)))(x));
+      expect([outer(tf.scalar(2)), outer(tf.scalar(3))].map(valuesOf)).toEqual([[40], [120]]);
+      expect([runs(), outerRuns()]).toEqual([3, 1]);
+    });
+
+    test('a large constant of one value is filled in, another one is kept', () => {
+      const compiled = compile((x: tf.Tensor) => {
+        const stripes = tf.tensor1d(Float32Array.from({ length: 20_000 }, (_, at) => at % 2));
+        return [tf.sum(tf.mul(tf.ones([200, 200]), x)), tf.sum(tf.mul(stripes, x)), tf.sum(tf.zeros([40_000], 'int32'))];
+      });
+      expect(compiled(tf.scalar(2)).map(valuesOf)).toEqual([[80_000], [20_000], [0]]);
+    });
+  });
+
+  describe('optimizers of TensorFlow.js, 50 steps', () => {
+    test.each([
+      ['sgd', () => tf.train.sgd(0.05)],
+      ['momentum', () => tf.train.momentum(0.05, 0.9, true)],
+      ['adam', () => tf.train.adam(0.05)],
+      ['adamax', () => tf.train.adamax(0.05)],
+      ['adagrad', () => tf.train.adagrad(0.05)],
+      ['adadelta', () => tf.train.adadelta(0.5)],
+      ['rmsprop', () => tf.train.rmsprop(0.01, 0.9, 0.9, 1e-7, true)],
+    ] as const)('%s’s minimize, as it is, gives what it gives without compile', (_, make) => {
+      const learn = (compiling: boolean): number[][] => {
+        const weight = tf.variable(tf.tensor2d(pseudoRandom(1, [5, 3]), [5, 3]));
+        const bias = tf.variable(tf.zeros([3]));
+        const optimizer = make();
+        const step = (x: tf.Tensor2D, y: tf.Tensor2D): tf.Scalar =>
+          optimizer.minimize(() => tf.losses.softmaxCrossEntropy(y, tf.add(tf.matMul(x, weight as tf.Tensor2D), bias)) as tf.Scalar, true, [
+            weight,
+            bias,
+          ]) as tf.Scalar;
+        const run = compiling ? compile(step) : step;
+        const losses = Array.from({ length: 50 }, (_, at) =>
+          valuesOf(run(tf.tensor2d(pseudoRandom(at, [8, 5]), [8, 5]), tf.oneHot(tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1], 'int32'), 3) as tf.Tensor2D)),
+        ).flat();
+        const weights = [weight, bias].map((variable) => Array.from(variable.dataSync()));
+        optimizer.dispose();
+        // Momentum's own dispose leaves a scalar behind.
+        tf.dispose(Object.values(optimizer).filter((value) => value instanceof tf.Tensor && !value.isDisposed));
+        tf.dispose([weight, bias]);
+        return [losses, ...weights];
+      };
+      const [eager, compiled] = [tf.tidy(() => learn(false)), tf.tidy(() => learn(true))];
+      for (const [at, values] of eager.entries()) closeTo(compiled[at] as number[], values, 1e-5);
+      expect((eager[0] as number[])[49]).toBeLessThan((eager[0] as number[])[0] as number);
+    });
+  });
+});
