@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    projects: ['packages/*', 'tools/*', 'examples/*'],
+    projects: ['packages/*', 'tools/*', 'examples/*', 'bench'],
     // A process that loads libtensorflow takes about half a gigabyte and computes on every core: more than four at once gain nothing.
     maxWorkers: Math.min(4, availableParallelism()),
     slowTestThreshold: 2_000,

@@ -4,11 +4,13 @@
 import { writeFile } from 'node:fs/promises';
 import { cachedTeacher } from './cachedTeacher.ts';
 import { compare } from './compare.ts';
+import { flat } from './flat.ts';
 import { loadBefore, provenance } from './machine.ts';
 import { readCommandLine } from './options.ts';
 import { parts } from './parts.ts';
 import { writeReadme } from './readme.ts';
 import type { BenchOptions, Section } from './section.ts';
+import { starting } from './starting.ts';
 import { comparedSteps, product } from './steps.ts';
 import { markdownTable, plainTable } from './table.ts';
 import { AS_INSTALLED } from './variants.ts';
@@ -18,6 +20,8 @@ type Part = (options: BenchOptions) => Promise<Section>;
 const all: Readonly<Record<string, Part>> = {
   ...Object.fromEntries([product, ...comparedSteps].map((step) => [step.step, (options: BenchOptions) => compare(step, options)])),
   cached: cachedTeacher,
+  start: starting,
+  flat,
   parts,
 };
 

@@ -14,6 +14,8 @@ export interface Row {
   readonly ceilingShare?: number;
   /** Resident at most, above what was resident with everything loaded. */
   readonly peakMiB?: number;
+  /** Resident at the end. */
+  readonly residentMiB?: number;
   /** Of the first step, with tracing or compiling. */
   readonly firstMs?: number;
   readonly gigaflops?: number;

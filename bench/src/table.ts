@@ -16,6 +16,7 @@ const columns: readonly Column[] = [
   { title: 'GFLOP/s', cell: ({ gigaflops }) => gigaflops?.toFixed(0) },
   { title: 'of the ceiling', cell: ({ ceilingShare }) => (ceilingShare === undefined ? undefined : `${(100 * ceilingShare).toFixed(0)} %`) },
   { title: 'peak memory, MiB', cell: ({ peakMiB }) => peakMiB?.toFixed(0) },
+  { title: 'resident, MiB', cell: ({ residentMiB }) => residentMiB?.toFixed(0) },
   { title: 'first step, ms', cell: ({ firstMs }) => firstMs?.toFixed(0) },
   { title: 'ours is so many times as fast', cell: ({ ratio, spread }) => ratioCell(ratio, spread) },
 ];

@@ -54,7 +54,7 @@ export function torchVariants(python: string, options: StepOptions, forms: Forms
       command: {
         program: python,
         args: [fileURLToPath(new URL('../torch/serve.py', import.meta.url)), JSON.stringify({ ...options, ...form })],
-        environment: isTuned ? { ...untuned, ...tuned } : untuned,
+        environment: { ...untuned, ...(isTuned && tuned), PYTHONDONTWRITEBYTECODE: '1' },
       },
     })),
   );
