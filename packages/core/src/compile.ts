@@ -1,4 +1,4 @@
-import { backend, type KernelBackend, type TensorContainer } from '@tensorflow/tfjs-core';
+import { backend, type DataId, type KernelBackend, type TensorContainer } from '@tensorflow/tfjs-core';
 
 /** A function of tensors that its engine may run as one call. */
 export interface Compiled<Arguments extends readonly TensorContainer[], Result extends TensorContainer> {
@@ -12,6 +12,8 @@ export interface CompilingBackend extends KernelBackend {
   compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
     run: (...args: Arguments) => Result,
   ): Compiled<Arguments, Result>;
+  /** Needed where a compiled function changes a variable's data in place: a number that differs afterwards. */
+  versionOf?(dataId: DataId): number;
 }
 
 /**

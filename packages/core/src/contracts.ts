@@ -100,8 +100,8 @@ export interface FoldedNetwork {
   /** What the network's own forward gives with `training: false`, features too, within rounding. Only tensors: it may be compiled. */
   forward(images: Tensor4D): Outputs;
   /**
-   * Folds anew where a weight of the network has moved since; costs next to nothing where none has. Call it before `forward`, outside of what is compiled: the folded
-   * weights are variables, which it assigns, so that nothing is compiled again.
+   * Folds anew where a weight of the network has moved since (`watchVariables` of @kd/core tells); costs next to nothing where none has. Call it
+   * before `forward`, outside of what is compiled: the folded weights are variables, which it assigns, so that nothing is compiled again.
    */
   refresh(): void;
 }

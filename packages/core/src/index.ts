@@ -40,3 +40,4 @@ export { multiStep, step } from './schedules/steps.ts';
 export { triangular } from './schedules/triangular.ts';
 export { warmUp } from './schedules/warmUp.ts';
 export { expectSameShape, expectShape } from './shapes.ts';
+export { watchVariables } from './watchVariables.ts';

@@ -23,7 +23,7 @@ onEveryEngine(() => {
 
   test('and so they are where there are many, which an engine draws in pieces', () => {
     const values = valuesOf(tf.tidy(() => randomUniform([307, 311], seedOf(123456789, -987654321))));
-    expect(values.reduce((hash, value) => (Math.imul(hash, 31) + value * 2 ** 23) | 0, 0)).toBe(1973983842);
+    expect(values.reduce((hash, value) => (Math.imul(hash, 31) + value * 2 ** 23) | 0, 0)).toBe(1619743330);
   });
 
   test('has the same beginning in every shape, and other numbers for every seed', () => {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { WeightAverage } from '../optimizers/averageWeights.ts';
 import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
 import type { RunningSums } from './sums.ts';
+import { dropTape } from './tape.ts';
 
 /** All that changes from step to step, as tensors: the arguments of the compiled step. */
 export interface Feed {
@@ -60,22 +61,27 @@ export function trainingStep(parts: StepParts): (feed: Feed) => Promise<tf.Scala
 /** @returns values: [terms in order of the sums, total, accuracy]; all live in the caller's tidy. */
 function differentiate({ student, objective, trainable, sums }: StepParts, feed: Feed) {
   const kept: tf.Tensor1D[] = [];
-  const { value, grads } = tf.variableGrads(() => {
-    const outputs = student.forward(feed.images, { training: true, seed: feed.seed });
-    const { total, terms } = objective(stepOf(feed, outputs));
-    const named = sums.names.slice(0, sums.names.indexOf('total')).map((name) => terms[name] as tf.Scalar);
-    kept.push(tf.keep(tf.stack([...named, total, accuracy(outputs.logits, feed.labels)]) as tf.Tensor1D));
-    return total;
-  }, Object.values(trainable));
-  // What the tape's own scope would free is kept there, and handed to the step's scope here.
-  const values = tf.concat1d(kept.map((tensor) => tf.clone(tensor)));
-  tf.dispose(kept);
-  const gradients: Record<string, tf.Tensor> = {};
-  for (const [name, variable] of Object.entries(trainable)) {
-    const gradient = grads[variable.name];
-    if (gradient !== undefined && gradient !== null) gradients[name] = gradient;
+  try {
+    const { value, grads } = tf.variableGrads(() => {
+      const outputs = student.forward(feed.images, { training: true, seed: feed.seed });
+      const { total, terms } = objective(stepOf(feed, outputs));
+      const named = sums.names.slice(0, sums.names.indexOf('total')).map((name) => terms[name] as tf.Scalar);
+      kept.push(tf.keep(tf.stack([...named, total, accuracy(outputs.logits, feed.labels)]) as tf.Tensor1D));
+      return total;
+    }, Object.values(trainable));
+    const gradients: Record<string, tf.Tensor> = {};
+    for (const [name, variable] of Object.entries(trainable)) {
+      const gradient = grads[variable.name];
+      if (gradient !== undefined && gradient !== null) gradients[name] = gradient;
+    }
+    // What the tape's own scope would free was kept there, and is handed to the step's scope here.
+    return { total: value, values: tf.concat1d(kept.map((tensor) => tf.clone(tensor))), gradients };
+  } catch (error) {
+    dropTape();
+    throw error;
+  } finally {
+    tf.dispose(kept);
   }
-  return { total: value, values, gradients };
 }
 
 /** The step as a loss sees it. */

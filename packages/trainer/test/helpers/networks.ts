@@ -1,4 +1,4 @@
-import { deriveSeed, type Network, normal } from '@kd/core';
+import { deriveSeed, foldIn, type Network, normal, randomUniform } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** A linear softmax classifier: kernel and bias. */
@@ -37,6 +37,48 @@ export function tinyCnn(channels: number, classes: number, seed: number): Networ
       }),
     dispose: () => tf.dispose([filter, dense, mean, variance]),
   };
+}
+
+/** `linear` in training behind dropout of half of its inputs. @param told Gets the seed of every training step. */
+export function dropping(inputs: number, classes: number, seed: number, told: (seed: number[]) => void = () => {}): Network {
+  const inner = linear(inputs, classes, seed);
+  return {
+    ...inner,
+    name: 'dropping',
+    forward: (images, mode) =>
+      tf.tidy(() => {
+        if (mode.training && mode.seed === undefined) throw new Error('dropping: no seed');
+        if (!mode.training || mode.seed === undefined) return { logits: inner.forward(images, mode).logits, features: {} };
+        told(Array.from(mode.seed.dataSync()));
+        const stays = tf.greaterEqual(randomUniform(images.shape, foldIn(mode.seed, 'dropping')), 0.5);
+        return { logits: inner.forward(tf.mul(images, tf.mul(tf.cast(stays, 'float32'), 2)), mode).logits, features: {} };
+      }),
+  };
+}
+
+/** `linear` with a form for inference that says how often it was asked and brought up to date; it gives the same logits and a feature `folded`. */
+export function folding(inputs: number, classes: number, seed: number) {
+  const inner = linear(inputs, classes, seed);
+  const counts = { folded: 0, refreshed: 0, own: 0 };
+  const network: Network = {
+    ...inner,
+    name: 'folding',
+    forward: (images, mode) => {
+      counts.own += 1;
+      return inner.forward(images, mode);
+    },
+    folded: () => ({
+      forward: (images) => {
+        counts.folded += 1;
+        const { logits } = inner.forward(images, { training: false });
+        return { logits, features: { folded: tf.clone(logits) } };
+      },
+      refresh: () => {
+        counts.refreshed += 1;
+      },
+    }),
+  };
+  return { network, counts };
 }
 
 /** All numbers of a network's weights, by name. */

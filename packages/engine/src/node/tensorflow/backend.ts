@@ -19,6 +19,10 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
       return compileFunction(this.#compiler, run);
     }
 
+    versionOf(dataId: DataId): number {
+      return this.tensorMap.has(dataId) ? this.tensorMap.get(dataId).id : -1;
+    }
+
     override write(values: TensorValues, shape: number[], dtype: DataType): DataId {
       const dataId = super.write(values, shape, dtype);
       binding.trace?.wrote(dataId);
