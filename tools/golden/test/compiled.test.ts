@@ -1,0 +1,136 @@
+/**
+ * Compiled and with `KD_COMPILE=off` a training is the same, to rounding: every network, loss and optimizer of the repository, fifty steps each.
+ * Only `tensorflow` compiles. Where it is required (`KD_REQUIRE_ENGINES`) golden.test.ts fails without it.
+ */
+import { foldIn, type Objective, type OptimizerFactory, randomUniform } from '@kd/core';
+import { startEngine } from '@kd/engine';
+import { combine, crossEntropy, klDivergencePerExample, softTargets, tutorialLoss, weighted } from '@kd/losses';
+import { cifarResnet, dense, fromLayers, globalAveragePool, type LayerPlan, networkOf, resnet, resnet9, seedCnn, studentCnn } from '@kd/models';
+import { closeTo } from '@kd/testing';
+import { adam, adamW, rmsProp, sgd } from '@kd/trainer';
+import * as tf from '@tensorflow/tfjs-core';
+import * as layers from '@tensorflow/tfjs-layers';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { CLASSES as classes, fiftySteps, numbersOf, type Parts } from './helpers/fiftySteps.ts';
+
+const refusal = await startEngine({ engine: 'tensorflow', log: () => {} }).then(
+  () => undefined,
+  (error: Error) => error.message,
+);
+
+/** Half of the numbers go, other ones at every step. */
+const dropHalf: LayerPlan = (name) => ({
+  name,
+  weights: {},
+  stride: 1,
+  apply: (x, { training, seed }) =>
+    tf.tidy(() => {
+      if (!training || seed === undefined) return tf.clone(x);
+      return tf.mul(x, tf.mul(2, tf.cast(tf.greaterEqual(randomUniform(x.shape, foldIn(seed, name)), 0.5), 'float32')));
+    }),
+});
+
+const networks = {
+  seedCnn: () => seedCnn({ classes, seed: 1 }),
+  studentCnn: () => studentCnn({ classes, seed: 1, widths: [4, 8] }),
+  'cifarResnet, identity': () => cifarResnet({ classes, seed: 1, depth: 8, width: 0.25 }),
+  'cifarResnet, projection': () => cifarResnet({ classes, seed: 1, depth: 8, width: 0.25, shortcut: 'projection' }),
+  resnet9: () => resnet9({ classes, seed: 1, width: 1 / 16 }),
+  'resnet, basic, stem of CIFAR': () => resnet({ classes, seed: 1, depth: { block: 'basic', blocks: [1, 1, 1, 1] }, stem: 'cifar', width: 1 / 16 }),
+  'resnet, bottleneck, stem of ImageNet': () =>
+    resnet({ classes, seed: 1, depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] }, stem: 'imagenet', width: 1 / 16 }),
+  fromLayers: () => {
+    const kernelInitializer = layers.initializers.heNormal({ seed: 1 });
+    const model = layers.sequential({
+      layers: [
+        layers.layers.conv2d({ name: 'conv', inputShape: [8, 8, 3], filters: 4, kernelSize: 3, useBias: false, padding: 'same', kernelInitializer }),
+        layers.layers.batchNormalization({ name: 'norm' }),
+        layers.layers.reLU({ name: 'relu' }),
+        layers.layers.maxPooling2d({ name: 'pool', poolSize: 2 }),
+        layers.layers.flatten({ name: 'flat' }),
+        layers.layers.dense({ name: 'logits', units: classes, kernelInitializer }),
+      ],
+    });
+    return fromLayers(model);
+  },
+  'with dropout': () =>
+    networkOf({
+      name: 'dropping',
+      seed: 1,
+      layers: { drop: dropHalf, pool: globalAveragePool(), drop2: dropHalf, fc: dense({ from: 3, to: classes }) },
+    }),
+};
+
+const taught = () => combine({ hard: weighted(0.1, crossEntropy()), soft: weighted(0.9, softTargets({ temperature: 4 })) });
+
+const objectives: Readonly<Record<string, () => Objective>> = {
+  crossEntropy: () => combine({ hard: crossEntropy() }),
+  'crossEntropy, smoothed over all classes': () => combine({ hard: crossEntropy({ smoothing: 0.1 }) }),
+  'crossEntropy, smoothed over the others': () => combine({ hard: crossEntropy({ smoothing: 0.1, spread: 'other classes' }) }),
+  softTargets: () => combine({ soft: softTargets() }),
+  'softTargets, temperature and weights by schedules': () =>
+    combine({
+      hard: weighted((progress) => progress, crossEntropy()),
+      soft: weighted((progress) => 1 - progress, softTargets({ temperature: (progress) => 4 - 3 * progress })),
+    }),
+  klDivergence: () =>
+    combine({
+      kl: Object.assign(
+        ({ student, teacher = student }: Parameters<Objective>[0]) =>
+          tf.mean(klDivergencePerExample(student.logits, teacher.logits, { temperature: 2 })) as tf.Scalar,
+        { needsTeacher: true },
+      ),
+    }),
+  tutorialLoss: () => combine({ loss: tutorialLoss({ temperature: 4, alpha: 0.7 }) }),
+};
+
+const optimizers: Readonly<Record<string, [OptimizerFactory, number]>> = {
+  sgd: [sgd({ weightDecay: 1e-3 }), 0.05],
+  'sgd, momentum and dampening': [sgd({ momentum: 0.9, dampening: 0.1 }), 0.02],
+  'sgd, Nesterov': [sgd({ momentum: 0.9, nesterov: true, weightDecay: 5e-4 }), 0.02],
+  adam: [adam(), 2e-3],
+  'adam, amsgrad': [adam({ amsgrad: true, weightDecay: 1e-3 }), 2e-3],
+  adamW: [adamW(), 2e-3],
+  rmsProp: [rmsProp({ alpha: 0.9 }), 2e-3],
+  'rmsProp, centered, momentum': [rmsProp({ alpha: 0.9, centered: true, momentum: 0.5 }), 1e-3],
+};
+
+/** Both ways; losses and norms of each epoch and all weights at the end must agree, and validations with what they were without folding. */
+async function expectSameBothWays(make: () => Parts, size = 8): Promise<void> {
+  delete process.env.KD_COMPILE;
+  const compiled = await fiftySteps(make, size);
+  process.env.KD_COMPILE = 'off';
+  const eager = await fiftySteps(make, size);
+  closeTo(numbersOf(compiled.reports), numbersOf(eager.reports), 1e-5);
+  for (const [name, values] of Object.entries(eager.weights)) {
+    try {
+      closeTo(compiled.weights[name] ?? [], values, 1e-5);
+    } catch (cause) {
+      throw new Error(`${name}: ${(cause as Error).message}`, { cause });
+    }
+  }
+  for (const { reports, unfolded } of [compiled, eager]) closeTo([reports.at(-1)?.validation?.loss ?? 0], [unfolded], 1e-5);
+  const [first, last] = [eager.reports[0]?.terms.total, eager.reports.at(-1)?.terms.total];
+  expect(last).not.toBe(first);
+}
+
+describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the same', () => {
+  beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
+  afterEach(() => {
+    delete process.env.KD_COMPILE;
+  });
+
+  test.each(Object.entries(networks))('of %s', async (name, student) => {
+    const size = name.includes('ImageNet') ? 32 : 8;
+    await expectSameBothWays(() => ({ student: student(), objective: taught(), optimizer: sgd({ momentum: 0.9 }) }), size);
+  });
+
+  test.each(Object.entries(objectives))('with %s', async (_, objective) => {
+    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: objective(), optimizer: sgd({ momentum: 0.9 }) }));
+  });
+
+  test.each(Object.entries(optimizers))('by %s', async (_, [optimizer, learningRate]) => {
+    const more = { clipNorm: 1, averageDecay: { decay: 0.9, warmUp: true } };
+    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: taught(), optimizer, learningRate, more }));
+  });
+});

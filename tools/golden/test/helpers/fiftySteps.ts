@@ -1,0 +1,94 @@
+import { type Batch, type BatchSource, cosine, type Network, type Objective, type OptimizerFactory, permutation, sha256, uniform } from '@kd/core';
+import { type EpochReport, evaluate, type TrainOptions, train } from '@kd/trainer';
+import * as tf from '@tensorflow/tfjs-core';
+
+export const CLASSES = 3;
+const ROWS = 36;
+const BATCH = 8;
+const EPOCHS = 10;
+
+/** Made anew for each run, so that nothing of one is in the other. */
+export interface Parts {
+  readonly student: Network;
+  readonly objective: Objective;
+  readonly optimizer: OptimizerFactory;
+  readonly learningRate?: number;
+  readonly more?: Partial<TrainOptions>;
+}
+
+export interface Trace {
+  readonly reports: readonly EpochReport[];
+  readonly weights: Readonly<Record<string, Float32Array>>;
+  /** The loss of the last validation again, by the network's own forward: batch norm is not folded. */
+  readonly unfolded: number;
+}
+
+/** Fifty steps: ten epochs of four batches of 8 and one of 4, with a validation after each. @param size Side of the pictures. */
+export async function fiftySteps(make: () => Parts, size: number): Promise<Trace> {
+  const { student, objective, optimizer, learningRate = 0.02, more } = make();
+  const batches = brightPatches(size);
+  const options = { student, objective, optimizer, batches, validation: batches, learningRate: cosine({ from: learningRate }), epochs: EPOCHS };
+  const reports: EpochReport[] = [];
+  for await (const report of train({ ...options, ...more, ...(objective.needsTeacher && { teacher }) })) reports.push(report);
+  const all = [...Object.entries(student.weights), ...Object.entries(objective.weights)];
+  const weights = Object.fromEntries(all.map(([name, weight]) => [name, Float32Array.from(weight.dataSync())]));
+  const { folded: _, ...plain } = student;
+  const { loss: unfolded } = await evaluate(plain, batches);
+  student.dispose();
+  tf.dispose(Object.values(objective.weights));
+  return { reports, weights, unfolded };
+}
+
+/** The losses, accuracies and norms of some epochs, in one row. */
+export function numbersOf(reports: readonly EpochReport[]): number[] {
+  return reports.flatMap(({ terms, gradientNorm = 0, validation }) => [...Object.values(terms), gradientNorm, validation?.loss ?? 0]);
+}
+
+/** Says of each picture what its row number says: logits of up to 2. */
+const teacher = ({ indices }: Batch) => {
+  const logits = Float32Array.from({ length: indices.length * CLASSES }, (_, at) => {
+    const row = indices[Math.floor(at / CLASSES)] as number;
+    return 4 * uniform(2, row, at % CLASSES) - 2 + (row % CLASSES === at % CLASSES ? 2 : 0);
+  });
+  return { logits: tf.tensor2d(logits, [indices.length, CLASSES]), features: {} };
+};
+
+/** Noise, brighter in the channel of the class. */
+function brightPatches(size: number): BatchSource {
+  const view = { spec: 'plain', seed: 0 };
+  const pixels = size * size * 3;
+  async function* deal(order: Int32Array): AsyncGenerator<Batch> {
+    for (let start = 0; start < ROWS; start += BATCH) {
+      const indices = order.slice(start, start + BATCH);
+      const values = Float32Array.from({ length: indices.length * pixels }, (_, at) => {
+        const row = indices[Math.floor(at / pixels)] as number;
+        return 0.6 * uniform(1, row, at % pixels) + (at % 3 === row % CLASSES ? 0.3 : 0);
+      });
+      const images = tf.tensor4d(values, [indices.length, size, size, 3]);
+      const labels = tf.tensor1d(
+        indices.map((row) => row % CLASSES),
+        'int32',
+      );
+      try {
+        yield { images, labels, indices, view };
+      } finally {
+        tf.dispose([images, labels]);
+      }
+    }
+  }
+  return {
+    data: {
+      name: 'bright patches',
+      classNames: ['red', 'green', 'blue'],
+      imageShape: [size, size, 3],
+      identity: () => sha256(new TextEncoder().encode(`bright patches ${size}`)),
+    },
+    rows: ROWS,
+    batchSize: BATCH,
+    batchesPerEpoch: Math.ceil(ROWS / BATCH),
+    viewCount: 1,
+    view: () => view,
+    epoch: (epoch) => deal(permutation(epoch, 0, ROWS)),
+    pass: () => deal(Int32Array.from({ length: ROWS }, (_, row) => row)),
+  };
+}
