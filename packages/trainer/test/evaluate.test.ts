@@ -55,6 +55,14 @@ describe('evaluate', () => {
     closeTo([calibrationError], [(2 / 4) * sure], 1e-5);
   });
 
+  test('tells the logits of each batch in order', async () => {
+    const told: [number[], number[]][] = [];
+    const onLogits = (values: Float32Array, indices: Int32Array) => told.push([Array.from(values), Array.from(indices)]);
+    await evaluate(scripted(logits), source(), { onLogits });
+    expect(told.map(([, indices]) => indices)).toEqual([[0, 1, 2], [3]]);
+    expect(told.flatMap(([values]) => values)).toEqual(logits.flat().map(Math.fround));
+  });
+
   test('a tie goes to the first class, as argMax', async () => {
     const flat = labels.map(() => [0, 0, 0, 0, 0, 0]);
     const { top1, top5, loss } = await evaluate(scripted(flat), source());
