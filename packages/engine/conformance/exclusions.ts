@@ -5,7 +5,7 @@ import type { EngineName } from '../src/index.ts';
 
 /** Tests that are not run on an engine. */
 export interface Exclusion {
-  /** How their names start, without the environment: `diag bool`. */
+  /** A test's name without the environment (`diag bool`), or how names start, with an asterisk (`fused conv2d basic in NCHW*`). */
   readonly tests: string;
   readonly reason: string;
 }
@@ -17,7 +17,7 @@ export async function readExclusions(engine: EngineName): Promise<readonly Exclu
 
 /** The exclusion that a test falls under. @param name Without the environment. */
 export function exclusionOf(exclusions: readonly Exclusion[], name: string): Exclusion | undefined {
-  return exclusions.find(({ tests }) => name.startsWith(tests));
+  return exclusions.find(({ tests }) => (tests.endsWith('*') ? name.startsWith(tests.slice(0, -1)) : name === tests));
 }
 
 /**

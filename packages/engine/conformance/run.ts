@@ -21,19 +21,18 @@ const byAuthor = 'switched off in the suite itself';
 export async function runSuite({ engine, filter, excluded }: Options, exclusions: readonly Exclusion[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const jasmine = startJasmine();
+  const isExcluded = (fullName: string): boolean => exclusionOf(exclusions, withoutEnvironment(fullName, engine)) !== undefined;
+  const isAskedFor = (fullName: string): boolean => filter.test(fullName) && (!excluded || isExcluded(fullName));
   jasmine.configure({
     random: false,
-    specFilter: (spec) => {
-      const fullName = spec.getFullName();
-      return filter.test(fullName) && (exclusionOf(exclusions, withoutEnvironment(fullName, engine)) !== undefined) === excluded;
-    },
+    specFilter: (spec) => isAskedFor(spec.getFullName()) && isExcluded(spec.getFullName()) === excluded,
   });
   const outside = (part: Reported): void => {
     if (part.failedExpectations.length > 0) outcomes.push(failed(part, engine));
   };
   jasmine.addReporter({
     specDone: (spec) => {
-      if (filter.test(spec.fullName as string)) outcomes.push(outcomeOf(spec, engine, exclusions));
+      if (isAskedFor(spec.fullName as string)) outcomes.push(outcomeOf(spec, engine, exclusions));
     },
     suiteDone: outside,
     jasmineDone: outside,
@@ -53,7 +52,7 @@ function outcomeOf(spec: Reported, engine: EngineName, exclusions: readonly Excl
   const names = namesOf(spec, engine);
   if (status === 'passed') return { ...names, status };
   const reason = status === 'pending' ? byAuthor : exclusionOf(exclusions, names.name)?.reason;
-  return { ...names, status: 'excluded', message: reason ?? 'not asked for' };
+  return { ...names, status: 'excluded', message: reason as string };
 }
 
 function failed(part: Reported, engine: EngineName): Outcome {

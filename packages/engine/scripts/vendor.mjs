@@ -32,6 +32,14 @@ const replacements = {
   util: 'export const isNullOrUndefined = (value) => value === null || value === undefined;\nexport const isArray = Array.isArray;',
 };
 
+/** Convolutions with channels first: a bias and PReLU's weights of one axis belong to the channels. */
+const alongChannels = `var alongChannels = function (x) { return x && x.shape.length === 1 ? (0, tfjs_1.reshape)(x, [-1, 1, 1]) : x; };
+            return (0, tfjs_1.tidy)(function () {
+                var sum = (0, tfjs_1.conv2d)(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode);
+                if (bias != null) sum = (0, tfjs_1.add)(sum, alongChannels(bias));
+                return backend.applyActivation(sum, activation, alongChannels(preluActivationWeights), leakyreluAlpha);
+            });`;
+
 /**
  * Chained methods (`x.mul(y)`) exist only where the whole of @tensorflow/tfjs is loaded. The others are found by TensorFlow.js's own tests (conformance/):
  * a tensor left behind or disposed of that is the caller's, types that TensorFlow's op refuses or (Round of int32) gets wrong, a list without its axis.
@@ -68,6 +76,22 @@ const edits = {
   ],
   'ArgMax.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
   'ArgMin.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
+  'FusedConv2D.js': [
+    [
+      'throw new Error("Node backend FusedConv2D does not support dataFormat:\'" +\n                "".concat(dataFormat, "\'. Please use \'NHWC\'."));',
+      alongChannels,
+    ],
+  ],
+  'GatherV2_grad.js': [
+    ['import { stack }', "import { slice } from '../ops/slice';\nimport { split } from '../ops/split';\nimport { stack }"],
+    ['x.split(batchSize, 0)', 'split(x, batchSize, 0)'],
+    ['indices.slice(i, 1), dy.slice(i, 1)', 'slice(indices, i, 1), slice(dy, i, 1)'],
+    ['stacked.reshape(x.shape)', 'reshape(stacked, x.shape)'],
+  ],
+  'Prod_grad.js': [
+    ['permutedX.reshape(newShape)', 'reshape(permutedX, newShape)'],
+    ['prodGrad.reshape(permutedX.shape)', 'reshape(prodGrad, permutedX.shape)'],
+  ],
 };
 
 /** A kernel's `return` for an op of floats, where x may be int32. */
@@ -83,7 +107,13 @@ const nodeKernels = {
       return path in replacements ? { path, namespace: 'replaced' } : undefined;
     });
     context.onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({ contents: replacements[path], loader: 'js' }));
-    context.onLoad({ filter: new RegExp(`kernels[\\\\/](${Object.keys(edits).join('|')})$`) }, async ({ path }) => {
+  },
+};
+
+const mended = {
+  name: 'mended',
+  setup(context) {
+    context.onLoad({ filter: new RegExp(`(kernels|gradients)[\\\\/](${Object.keys(edits).join('|')})$`) }, async ({ path }) => {
       let contents = await readFile(path, 'utf8');
       for (const [from, to] of edits[path.split(/[\\/]/).at(-1)]) {
         if (!contents.includes(from)) throw new Error(`vendor: expected "${from}" in ${path}, got another version; look at the edits again.`);
@@ -94,14 +124,14 @@ const nodeKernels = {
   },
 };
 
-await bundle('node-kernels.js', nodeKernelsBanner, [nodeKernels], {
+await bundle('node-kernels.js', nodeKernelsBanner, [nodeKernels, mended], {
   contents: `import './register_all_kernels.js';\nexport { NodeJSKernelBackend } from './nodejs_kernel_backend.js';`,
   resolveDir: join(nodeGpu.folder, 'dist'),
 });
 
 // Node cannot import tfjs-core's own register_all_gradients.js: an ES module in a package that says it is CommonJS. What it uses of tfjs-core is bundled with
 // it (as in tfjs-layers' file for Node): engine, registries and environment are global objects, so that there is still one of each.
-await bundle('gradients.js', gradientsBanner, [], {
+await bundle('gradients.js', gradientsBanner, [mended], {
   contents: `import './register_all_gradients.js';`,
   resolveDir: join(core.folder, 'dist'),
 });

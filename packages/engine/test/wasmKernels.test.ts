@@ -103,3 +103,39 @@ test('transposed matrix products and the gradient of gather on wasm equal those 
     closeTo(ours[at] as Float32Array, values, 1e-5);
   });
 });
+
+test('on wasm a clone shares the data and outlives what it was cloned from', async () => {
+  await tf.setBackend('wasm');
+  const before = tf.memory();
+  const original = tf.tensor1d([1, 2, 3]);
+  const clone = tf.clone(original);
+  expect(clone.dataId).toBe(original.dataId);
+  original.dispose();
+  expect([...clone.dataSync()]).toEqual([1, 2, 3]);
+  clone.dispose();
+  expect(tf.memory()).toMatchObject({ numTensors: before.numTensors, numDataBuffers: before.numDataBuffers });
+});
+
+test('einsum, products of integers, casts to bool and the gradient of a gather from one row on wasm equal those on cpu', async () => {
+  const run = (): number[][] =>
+    tf.tidy(() => {
+      const a = tf.tensor3d(pseudoRandom(1, [2, 3, 4]), [2, 3, 4]);
+      const b = tf.tensor2d(pseudoRandom(2, [4, 5]), [4, 5]);
+      const integers = tf.tensor2d([1, 2, 3, -4], [2, 2], 'int32');
+      const ofOneRow = tf.grad((x) => tf.sum(tf.square(tf.gather(x, tf.tensor1d([0, 0], 'int32')))))(tf.tensor2d([1, 2], [1, 2]));
+      const results = [
+        tf.einsum('bij,jk->kbi', a, b),
+        tf.einsum('bij->j', a),
+        tf.matMul(integers, integers, false, true),
+        tf.cast(integers, 'bool'),
+        ofOneRow,
+      ];
+      return results.map((tensor) => [...tensor.dataSync()]);
+    });
+  await tf.setBackend('wasm');
+  const ours = run();
+  await tf.setBackend('cpu');
+  run().forEach((values, at) => {
+    closeTo(ours[at] as number[], values, 1e-5);
+  });
+});

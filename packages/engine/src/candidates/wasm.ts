@@ -1,5 +1,6 @@
 import type { Candidate } from '../contracts.ts';
 import { registerComposedKernels } from '../kernels/register.ts';
+import { shareCopies } from '../kernels/sharedCopies.ts';
 import { transposeBeforeMatMul } from '../kernels/transposedMatMul.ts';
 
 /** WebAssembly with SIMD, and with the training kernels that it lacks. @param wasmFolder Where its .wasm files lie, ending in a slash; a bundler's own where it is left out. */
@@ -11,6 +12,7 @@ export function wasm(wasmFolder?: () => string): Candidate {
     // Upstream's input gradient is a plain loop: 12 to 20 times slower than a forward convolution.
     registerComposedKernels('wasm', ['Conv2DBackpropInput']);
     transposeBeforeMatMul('wasm');
+    shareCopies('wasm');
     return backend.version_wasm;
   };
   return {

@@ -36,5 +36,7 @@ function followedByZeros(rows: tf.Tensor2D, times: number): tf.Tensor2D {
 export function conv2dBackpropInput(inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap): tf.Tensor {
   const { dy, filter } = inputs as unknown as Record<'dy' | 'filter', tf.Tensor4D>;
   const { inputShape, ...rest } = attributes as unknown as ConvolutionAttributes & { inputShape: number[] };
-  return tf.tidy(() => inputGradient(dy, filter, geometryOf(inputShape, filter.shape, rest)));
+  const geometry = geometryOf(inputShape, filter.shape, rest);
+  // A transposed convolution may be asked for fewer outputs than its input has: what is beyond is not looked at.
+  return tf.tidy(() => inputGradient(padOrCrop(dy, [1, 2], [0, 0], geometry.output), filter, geometry));
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { depthwiseBackpropFilter, depthwiseBackpropInput } from './depthwise.ts';
+import { einsum } from './einsum.ts';
 import { conv2dBackpropFilter } from './filterGradient.ts';
 import { conv2dBackpropInput } from './inputGradient.ts';
 import { unsortedSegmentSum } from './segmentSum.ts';
@@ -12,6 +13,7 @@ const composed: Readonly<Record<string, Composed>> = {
   Conv2DBackpropInput: conv2dBackpropInput,
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,
+  Einsum: einsum,
   UnsortedSegmentSum: unsortedSegmentSum,
 };
 

@@ -6,7 +6,8 @@ export function unsortedSegmentSum(inputs: tf.NamedTensorInfoMap, attributes: tf
   const segments = attributes.numSegments as number;
   return tf.tidy(() => {
     const [rows, ...rest] = x.shape as [number, ...number[]];
-    const membership = tf.transpose(tf.cast(tf.oneHot(segmentIds, segments), 'float32'));
+    // Not tf.oneHot, which refuses a single segment.
+    const membership = tf.cast(tf.equal(tf.reshape(tf.range(0, segments, 1, 'int32'), [segments, 1]), tf.reshape(segmentIds, [1, rows])), 'float32');
     const sums = tf.matMul(membership, tf.reshape(tf.cast(x, 'float32'), [rows, -1]));
     return tf.cast(tf.reshape(sums, [segments, ...rest]), x.dtype);
   });
