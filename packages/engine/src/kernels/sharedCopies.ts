@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { replaceKernel } from './replace.ts';
 
 /** What a backend that counts references to its data has besides. */
 interface Counting {
@@ -17,13 +18,6 @@ export function shareCopies(backendName: string): void {
     if (call.attrs?.dtype === 'bool' && !isText(call)) return tf.tidy(() => tf.notEqual(x, tf.scalar(0, x.dtype)));
     return stock(call);
   });
-}
-
-function replaceKernel(kernelName: string, backendName: string, make: (stock: tf.KernelFunc) => tf.KernelFunc): void {
-  const stock = tf.getKernel(kernelName, backendName);
-  if (stock === undefined) return;
-  tf.unregisterKernel(kernelName, backendName);
-  tf.registerKernel({ ...stock, kernelFunc: make(stock.kernelFunc) });
 }
 
 function isText({ inputs }: Parameters<tf.KernelFunc>[0]): boolean {

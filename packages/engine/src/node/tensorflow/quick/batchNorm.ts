@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { registerBatchNormGradient } from '../../../kernels/batchNormGradient.ts';
 import type { Attribute } from '../attributes.ts';
 import { attributeType, dataType } from '../constants.ts';
 import { channelsLast, floatType, replaceKernel } from './replace.ts';
@@ -30,20 +31,7 @@ export function registerBatchNorm(): void {
     tf.dispose(outputs.slice(3));
     return outputs.slice(0, 3);
   });
-  tf.registerGradient({
-    kernelName: 'KdBatchNorm',
-    inputsToSave: ['x', 'scale'],
-    outputsToSave: [false, false, false, true, true, true],
-    gradFunc: gradient,
-  });
-}
-
-function gradient(dys: tf.Tensor | tf.Tensor[], saved: tf.Tensor[], attrs: tf.NamedAttrMap): Record<string, () => tf.Tensor> {
-  const [dy] = dys as [tf.Tensor];
-  const [x, scale, mean, variance, more] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-  const computed = tf.engine().runKernel('KdBatchNormGrad', { dy, x, scale, mean, variance, more }, attrs) as tf.Tensor[];
-  const [xGradient, scaleGradient, offsetGradient] = computed as [tf.Tensor, tf.Tensor, tf.Tensor];
-  return { x: () => xGradient, scale: () => scaleGradient, offset: () => offsetGradient };
+  registerBatchNormGradient();
 }
 
 function attributes(epsilon: number): Attribute[] {

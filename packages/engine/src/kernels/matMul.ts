@@ -1,0 +1,36 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { replaceKernel } from './replace.ts';
+
+/** Multiply-adds of one product of a batch from which on a call of its own pays. */
+const LARGE = 2 ** 15;
+
+/**
+ * `wasm` multiplies single matrices by XNNPACK, but transposed ones and batches of them by a plain loop: here they are transposed first, and large ones of a
+ * batch go one by one. Integers, which it refuses, go as float32: exact below 2²⁴.
+ */
+export function quickenMatMul(backendName: string): void {
+  replaceKernel('BatchMatMul', backendName, (stock) => (call) => {
+    const { transposeA, transposeB, ...rest } = call.attrs as { transposeA: boolean; transposeB: boolean };
+    const { a, b } = call.inputs as Record<'a' | 'b', tf.Tensor>;
+    if (a.dtype === 'int32' && b.dtype === 'int32') {
+      return tf.tidy(() => tf.cast(tf.matMul(tf.cast(a, 'float32'), tf.cast(b, 'float32'), transposeA, transposeB), 'int32'));
+    }
+    if (transposeA || transposeB) return tf.tidy(() => tf.matMul(transposeA ? turn(a) : a, transposeB ? turn(b) : b));
+    const batch = a.shape.slice(0, -2);
+    const [rows, inner] = a.shape.slice(-2) as [number, number];
+    const columns = b.shape.at(-1) as number;
+    const same = a.rank === b.rank && batch.every((side, axis) => side === b.shape[axis]);
+    if (tf.util.sizeFromShape(batch) === 1 || !same || rows * inner * columns < LARGE)
+      return stock({ ...call, attrs: { transposeA, transposeB, ...rest } });
+    return tf.tidy(() => {
+      const rights = tf.unstack(tf.reshape(b, [-1, inner, columns])) as tf.Tensor2D[];
+      const products = (tf.unstack(tf.reshape(a, [-1, rows, inner])) as tf.Tensor2D[]).map((left, at) => tf.matMul(left, rights[at] as tf.Tensor2D));
+      return tf.reshape(tf.concat(products), [...batch, rows, columns]);
+    });
+  });
+}
+
+function turn(matrices: tf.Tensor): tf.Tensor {
+  const axes = matrices.shape.map((_, axis) => axis);
+  return tf.transpose(matrices, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+}
