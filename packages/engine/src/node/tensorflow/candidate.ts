@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Candidate, Opened } from '../../contracts.ts';
+import { addMissingOps } from './added/ops.ts';
+import { addPaddedPools } from './added/paddedPools.ts';
 import { makeBackend } from './backend.ts';
 import { findTensorflow } from './find.ts';
 import { loadNodeKernels } from './kernels.ts';
@@ -10,6 +12,7 @@ import { addExplicitPadding } from './quick/explicitPadding.ts';
 import { quickenMaxPoolGradient } from './quick/maxPool.ts';
 import { quickenRelu } from './quick/relu.ts';
 import { registerRandomUniform } from './randomUniform.ts';
+import { addTracedGather } from './trace/gather.ts';
 
 const opened = new Map<'tensorflow', Opened>();
 
@@ -24,7 +27,17 @@ export const tensorflow: Candidate = {
     const kernels = await loadNodeKernels();
     const { binding, preparation } = openTensorflow(found.folder);
     tf.registerBackend('tensorflow', () => makeBackend(kernels, binding), 3);
-    for (const register of [quickenRelu, quickenBias, quickenMaxPoolGradient, registerBatchNorm, addExplicitPadding, registerRandomUniform])
+    for (const register of [
+      quickenRelu,
+      quickenBias,
+      quickenMaxPoolGradient,
+      registerBatchNorm,
+      addExplicitPadding,
+      addPaddedPools,
+      addMissingOps,
+      registerRandomUniform,
+      addTracedGather,
+    ])
       register();
     const result: Opened = {
       version: binding.TF_Version,
