@@ -1,6 +1,6 @@
 import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { counted, onTensorflow, valuesOf } from './compiling.ts';
 import { closeTo, pseudoRandom } from './numbers.ts';
@@ -93,5 +93,35 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
       for (const [at, values] of eager.entries()) closeTo(compiled[at] as number[], values, 1e-5);
       expect((eager[0] as number[])[49]).toBeLessThan((eager[0] as number[])[0] as number);
     });
+  });
+
+  test('an optimizer whose rate is an argument and whose steps are counted in a variable: 50 steps as without compile, traced once', () => {
+    const learn = (compiling: boolean): { losses: number[]; traces: number } => {
+      const weight = tf.variable(tf.tensor2d(pseudoRandom(1, [5, 3]), [5, 3]));
+      const [first, second] = [tf.variable(tf.zeros([5, 3])), tf.variable(tf.zeros([5, 3]))];
+      const count = tf.variable(tf.scalar(0));
+      vi.stubEnv('KD_COMPILE', compiling ? 'on' : 'off');
+      const { compiled, runs } = counted(({ x, rate }: { x: tf.Tensor; rate: tf.Tensor }) =>
+        tf.tidy(() => {
+          const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(tf.sub(tf.matMul(x, weight), 1))) as tf.Scalar, [weight]);
+          const gradient = grads[weight.name] as tf.Tensor;
+          count.assign(tf.add(count, 1) as tf.Scalar);
+          first.assign(tf.add(tf.mul(first, 0.9), tf.mul(gradient, 0.1)));
+          second.assign(tf.add(tf.mul(second, 0.999), tf.mul(tf.square(gradient), 0.001)));
+          const unbiased = (slot: tf.Tensor, beta: number): tf.Tensor => tf.div(slot, tf.sub(1, tf.pow(beta, count)));
+          const step = tf.div(unbiased(first, 0.9), tf.add(tf.sqrt(unbiased(second, 0.999)), 1e-8));
+          weight.assign(tf.sub(weight, tf.mul(step, rate)) as tf.Tensor2D);
+          return value;
+        }),
+      );
+      vi.unstubAllEnvs();
+      const losses = Array.from({ length: 50 }, (_, at) =>
+        valuesOf(compiled({ x: tf.tensor2d(pseudoRandom(at, [8, 5]), [8, 5]), rate: tf.scalar(0.1 / (1 + at)) })),
+      ).flat();
+      return { losses: [...losses, ...weight.dataSync()], traces: runs() };
+    };
+    const [eager, compiled] = [learn(false), learn(true)];
+    closeTo(compiled.losses, eager.losses, 1e-5);
+    expect([eager.traces, compiled.traces]).toEqual([50, 1]);
   });
 });

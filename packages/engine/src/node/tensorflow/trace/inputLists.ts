@@ -22,7 +22,12 @@ export function groupInputs<Input>(
   const count = lengths.filter((length) => length === undefined).length;
   ensure(untold.size <= 1, op, 'attributes that tell the lengths of its lists', `none for ${[...untold].join(' and ')}`);
   const each = count === 0 ? 0 : (inputs.length - told) / count;
-  ensure(Number.isInteger(each) && told + each * count === inputs.length, op, `${told} inputs${count === 0 ? '' : ' or more'}`, inputs.length);
+  ensure(
+    Number.isInteger(each) && each >= 0 && told + each * count === inputs.length,
+    op,
+    `${told} inputs${count === 0 ? '' : ' or more'}`,
+    inputs.length,
+  );
   let from = 0;
   return definition.inputs.map(({ list }, at) => {
     const to = from + (lengths[at] ?? each);
