@@ -1,4 +1,4 @@
-import type { Candidate } from '../contracts.ts';
+import type { Candidate, Opened } from '../contracts.ts';
 import { registerBatchNorm } from '../kernels/batchNorm.ts';
 import { quickenMatMul } from '../kernels/matMul.ts';
 import { quickenPoolGradients } from '../kernels/poolGradients.ts';
@@ -6,12 +6,17 @@ import { reduceByPooling } from '../kernels/reduce.ts';
 import { registerComposedKernels } from '../kernels/register.ts';
 import { shareCopies } from '../kernels/sharedCopies.ts';
 
-/** WebAssembly with SIMD, and with the training kernels that it lacks. @param wasmFolder Where its .wasm files lie, ending in a slash; a bundler's own where it is left out. */
-export function wasm(wasmFolder?: () => string): Candidate {
-  const opening = new Map<'wasm', Promise<string>>();
-  const load = async (): Promise<string> => {
-    const backend = await import('@tensorflow/tfjs-backend-wasm');
-    if (wasmFolder !== undefined) backend.setWasmPaths(wasmFolder());
+type Upstream = typeof import('@tensorflow/tfjs-backend-wasm');
+
+/**
+ * WebAssembly with SIMD, and with the training kernels that it lacks.
+ * @param prepare Gets it ready where it does not find its own files. @returns How many threads an operation may use.
+ */
+export function wasm(prepare: (upstream: Upstream) => Promise<number> = async () => 1): Candidate {
+  const opening = new Map<'wasm', Promise<Opened>>();
+  const load = async (): Promise<Opened> => {
+    const upstream = await import('@tensorflow/tfjs-backend-wasm');
+    const threads = await prepare(upstream);
     // Upstream's input gradient is a plain loop: 12 to 20 times slower than a forward convolution.
     registerComposedKernels('wasm', ['Conv2DBackpropInput']);
     quickenMatMul('wasm');
@@ -19,13 +24,14 @@ export function wasm(wasmFolder?: () => string): Candidate {
     reduceByPooling('wasm');
     registerBatchNorm('wasm');
     quickenPoolGradients('wasm');
-    return backend.version_wasm;
+    return { version: upstream.version_wasm, device: 'CPU', threads, notes: ['WebAssembly'] };
   };
   return {
     name: 'wasm',
     async open() {
-      const version = await (opening.get('wasm') ?? opening.set('wasm', load()).get('wasm'));
-      return { version: version as string, device: 'CPU', threads: 1, notes: ['WebAssembly'] };
+      const opened = opening.get('wasm') ?? load();
+      opening.set('wasm', opened);
+      return opened;
     },
   };
 }

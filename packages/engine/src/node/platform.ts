@@ -1,16 +1,15 @@
-import { createRequire } from 'node:module';
-import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { cpu } from '../candidates/cpu.ts';
 import { wasm } from '../candidates/wasm.ts';
 import { webgpu } from '../candidates/webgpu.ts';
 import type { Platform } from '../start.ts';
 import { tensorflow } from './tensorflow/candidate.ts';
+import { registerThreadedWasm } from './wasm/threads.ts';
 import { prepareWebgpu } from './webgpu.ts';
 
 /** What can be started in Node. */
 export const node: Platform = {
-  candidates: [tensorflow, webgpu(prepareWebgpu), wasm(wasmFolder), cpu],
+  candidates: [tensorflow, webgpu(prepareWebgpu), wasm(registerThreadedWasm), cpu],
   named: () => process.env.KD_ENGINE || undefined,
   async registerGradients() {
     // @tensorflow/tfjs-layers brings them too; some code may have replaced one since.
@@ -18,7 +17,3 @@ export const node: Platform = {
     await import(new URL('../../vendor/gradients.js', import.meta.url).href);
   },
 };
-
-function wasmFolder(): string {
-  return dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep;
-}
