@@ -5,8 +5,8 @@ import { type Context, expectOk } from './context.ts';
 import type { Memory } from './memory.ts';
 import { type TensorMetadata, Tensors, type TensorValues } from './tensors.ts';
 import type { Workshop } from './trace/graphBuilder.ts';
-import { SymbolicIds } from './trace/noValue.ts';
 import { OpDefinitions } from './trace/opDefinitions.ts';
+import { SymbolicIds } from './trace/symbolic.ts';
 import { Trace } from './trace/trace.ts';
 
 /** What stays the same for a process: the library, its context, and memory to talk through. */

@@ -1,6 +1,6 @@
 import { engine, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { callerLine } from '../trace/caller.ts';
-import { isSymbolic, traceHasEnded } from '../trace/noValue.ts';
+import { isSymbolic, traceHasEnded } from '../trace/symbolic.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Compiler } from './compiler.ts';
 

@@ -7,8 +7,8 @@ import type { TensorMetadata, TensorValues } from '../tensors.ts';
 import { callerLine } from './caller.ts';
 import { constantKey, isOfOneValue, type Numbers } from './constants.ts';
 import { GraphBuilder, type GraphNode, type Workshop } from './graphBuilder.ts';
-import { isSymbolic, readWhileTracing, type SymbolicIds, traceHasEnded } from './noValue.ts';
 import type { Source } from './source.ts';
+import { isSymbolic, readWhileTracing, type SymbolicIds, traceHasEnded } from './symbolic.ts';
 
 /** An input of the function that is used. */
 export interface TracedInput {

@@ -17,12 +17,6 @@ export function isSymbolic(id: number): boolean {
   return id <= firstSymbolicId;
 }
 
-/** What to throw where an id has no value. */
-export function noValue(id: number): Error {
-  if (isSymbolic(id)) return traceHasEnded();
-  return new Error(`tensorflow: expected a live tensor, got id ${id}, which was deleted or never made.`);
-}
-
 /** What to throw where a value is read while tracing. */
 export function readWhileTracing(): Error {
   return new Error(
