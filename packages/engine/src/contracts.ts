@@ -33,6 +33,8 @@ export interface Opened {
   readonly threads: number;
   /** For people, in a few words each: `oneDNN`, the library's folder. */
   readonly notes: readonly string[];
+  /** Why nobody would want it who did not ask for it by name, where that is so. */
+  readonly onlyIfNamed?: string;
 }
 
 /** One way to compute: it knows how to register itself with TensorFlow.js, or why it cannot. */

@@ -31,7 +31,7 @@ export async function startOn(platform: Platform, { engine, prefer = usualOrder,
   await platform.registerGradients();
   const refused: Refusal[] = [];
   for (const candidate of candidatesOf(platform, order as EngineName[])) {
-    const opened = await tryOut(candidate);
+    const opened = await tryOut(candidate, order.length === 1);
     if ('reason' in opened) {
       refused.push({ name: candidate.name, reason: opened.reason });
       continue;
@@ -44,12 +44,16 @@ export async function startOn(platform: Platform, { engine, prefer = usualOrder,
   throw new Error(`startEngine: expected ${order.join(' or ')} to start, got ${reasons}; name another engine.`);
 }
 
-/** Opens a candidate, makes it current and lets it train a step. Where it fails, the engine that was current still is. */
-export async function tryOut(candidate: Candidate): Promise<Opened | { readonly reason: string }> {
+/**
+ * Opens a candidate, makes it current and lets it train a step. Where it fails, the engine that was current still is.
+ * @param named Whether it is the only one that is wanted.
+ */
+export async function tryOut(candidate: Candidate, named = true): Promise<Opened | { readonly reason: string }> {
   const current = currentBackend();
   try {
     const opened = await candidate.open();
     if ('reason' in opened) return opened;
+    if (opened.onlyIfNamed !== undefined && !named) return { reason: opened.onlyIfNamed };
     const reason = (await tf.setBackend(candidate.name)) ? await probeTraining() : 'TensorFlow.js could not set it up';
     if (reason === undefined) return opened;
     await restore(current);

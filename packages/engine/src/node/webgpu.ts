@@ -1,6 +1,15 @@
 /**
  * WebGPU in Node: the packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`, both optional.
  */
+import * as tf from '@tensorflow/tfjs-core';
+import koffi from 'koffi';
+
+/** What we use of TensorFlow.js's backend. */
+interface WebgpuBackend extends tf.KernelBackend {
+  readonly device: { destroy(): void };
+  /** `values`: the numbers, where they are on the CPU. */
+  readonly tensorMap: { get(dataId: object): { readonly values?: tf.BackendValues | null; readonly dtype: tf.DataType } };
+}
 
 /** Makes WebGPU's globals and loads TensorFlow.js's backend for it. @returns Why that cannot be, or undefined. */
 export async function prepareWebgpu(): Promise<string | undefined> {
@@ -8,12 +17,18 @@ export async function prepareWebgpu(): Promise<string | undefined> {
     const missing = await makeGlobals();
     if (missing !== undefined) return missing;
   }
-  return (await load('@tensorflow/tfjs-backend-webgpu')) === undefined ? notInstalled('@tensorflow/tfjs-backend-webgpu') : undefined;
+  if (tf.findBackendFactory('webgpu') !== null) return undefined;
+  if ((await load('@tensorflow/tfjs-backend-webgpu')) === undefined) return notInstalled('@tensorflow/tfjs-backend-webgpu');
+  mendBackend();
+  return undefined;
 }
 
 async function makeGlobals(): Promise<string | undefined> {
   const dawn = (await load('webgpu')) as { create(options: string[]): unknown; globals: object } | undefined;
   if (dawn === undefined) return notInstalled('webgpu');
+  if (process.platform === 'linux' && !loads('libvulkan.so.1')) {
+    return 'libvulkan.so.1 does not load: install it (libvulkan1) and the Vulkan driver of a GPU';
+  }
   Object.assign(globalThis, dawn.globals);
   Object.defineProperty(navigatorOf(), 'gpu', { value: dawn.create([]), configurable: true });
   return undefined;
@@ -23,6 +38,35 @@ async function makeGlobals(): Promise<string | undefined> {
 function navigatorOf(): { readonly gpu?: unknown } {
   if (!('navigator' in globalThis)) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
   return Reflect.get(globalThis, 'navigator') as { readonly gpu?: unknown };
+}
+
+/** Makes the backend fit for Node once it is set up: Dawn crashes a process that ends during a read, and upstream reads at once through a canvas. */
+function mendBackend(): void {
+  const make = tf.findBackendFactory('webgpu');
+  if (make === null) return;
+  tf.removeBackend('webgpu');
+  tf.registerBackend('webgpu', async () => {
+    const backend = (await make()) as WebgpuBackend;
+    process.once('exit', () => backend.device.destroy());
+    const readSync = backend.readSync.bind(backend);
+    backend.readSync = (dataId) => {
+      const { values, dtype } = backend.tensorMap.get(dataId);
+      if (!values && dtype !== 'string')
+        throw new Error('webgpu: expected data() or array(), got dataSync() or arraySync(); a GPU is read with await.');
+      return readSync(dataId);
+    };
+    return backend;
+  });
+}
+
+/** Dawn would say on stderr that it does not. */
+function loads(library: string): boolean {
+  try {
+    koffi.load(library);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function notInstalled(name: string): string {
