@@ -9,10 +9,18 @@ export { type DenseOptions, dense } from './layers/dense.ts';
 export { type Fans, heNormal, type Initial, uniformFanIn } from './layers/initial.ts';
 export { type Layer, type LayerPlan, pointwise } from './layers/layer.ts';
 export { relu, times } from './layers/pointwise.ts';
-export { globalAveragePool, globalMaxPool, maxPool } from './layers/pooling.ts';
+export { globalAveragePool, globalMaxPool, type MaxPoolOptions, maxPool } from './layers/pooling.ts';
 export { type NetworkOptions, networkOf } from './network.ts';
 export { type ChannelStatistics, cifar10Statistics, imagenetStatistics } from './normalise.ts';
 export type { ClassifierOptions } from './options.ts';
+export {
+  type ResnetArchitecture,
+  type ResnetBlock,
+  type ResnetDepth,
+  type ResnetOptions,
+  type ResnetStem,
+  resnet,
+} from './resnet.ts';
 export { type Resnet9Options, resnet9 } from './resnet9.ts';
 export { seedCnn } from './seedCnn.ts';
 export { type StudentCnnOptions, studentCnn } from './studentCnn.ts';

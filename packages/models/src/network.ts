@@ -1,5 +1,6 @@
 import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
-import { engine, type Tensor, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { engine, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { foldNetwork, type OwnedFoldedNetwork } from './folding/foldedNetwork.ts';
 import { extentOf, type LayerPlans, makeLayers, weightsOf } from './layers/compose.ts';
 import { applyLayer, expectMaps, type Layer } from './layers/layer.ts';
 import { type ChannelStatistics, checkStatistics, cifar10Statistics, describeNormalisation, normaliseChannels } from './normalise.ts';
@@ -29,16 +30,17 @@ export function networkOf({ name, layers: plans, seed, taps: tapNames = [], norm
   const tapped = new Set(tapNames);
   const weights = weightsOf(layers);
   const channels = normalise.mean.length;
+  const prepare = (images: Tensor4D): Tensor4D => normaliseChannels(expectMaps(name, images, channels), normalise);
+  let folded: OwnedFoldedNetwork | undefined;
   return {
     name,
     weights,
     preparation: describeNormalisation(normalise),
     taps: Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)])),
     forward(images, mode): Outputs {
-      expectMaps(name, images, channels);
       return tidy(() => {
         const features: Record<string, Tensor> = {};
-        let activations: Tensor = normaliseChannels(images, normalise);
+        let activations: Tensor = prepare(images);
         for (const layer of layers) {
           activations = applyLayer(layer, activations, mode);
           if (tapped.has(layer.name)) features[layer.name] = activations;
@@ -47,7 +49,12 @@ export function networkOf({ name, layers: plans, seed, taps: tapNames = [], norm
         return { logits: activations as Tensor2D, features };
       });
     },
+    folded() {
+      folded ??= foldNetwork(layers, prepare, tapped);
+      return folded;
+    },
     dispose() {
+      folded?.dispose();
       for (const weight of Object.values(weights)) weight.dispose();
     },
   };

@@ -2,20 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Network } from '@kd/core';
 import { closeTo, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { expect, test } from 'vitest';
-import {
-  batchNorm,
-  convolution,
-  dense,
-  globalAveragePool,
-  type LayerPlan,
-  networkOf,
-  pointwise,
-  relu,
-  residual,
-  seedCnn,
-  sequence,
-} from '../src/index.ts';
+import { test } from 'vitest';
+import { resnet, seedCnn } from '../src/index.ts';
 import { goldenImages, hashed, toHwio } from './formula.ts';
 
 interface Golden {
@@ -28,84 +16,30 @@ const asTheyAre = { mean: [0, 0, 0], deviation: [1, 1, 1] };
 onEveryEngine(() => {
   test("seedCnn is the tutorial's student: PyTorch's logits for the same weights", () => {
     const network = seedCnn({ classes: 10, seed: 0, normalise: asTheyAre });
-    const convolutions = ['stage1.conv1', 'stage1.conv2', 'stage2.conv1', 'stage2.conv2'];
-    fillByFormula(
-      network,
-      [...convolutions, 'fc1', 'fc2'].flatMap((layer) => [`${layer}.kernel`, `${layer}.bias`]),
-      13,
-    );
+    fillByFormula(network, 13, 'none');
     expectGolden(network, golden('seedStudent'));
   });
 
-  test("a torchvision ResNet built of our blocks gives torchvision's logits", () => {
-    const network = tinyResnet();
-    const normalised = (convolution: string, norm: string) => [
-      `${convolution}.kernel`,
-      ...['scale', 'offset', 'mean', 'variance'].map((part) => `${norm}.${part}`),
-      null,
-    ];
-    const block = (name: string, projected: boolean) => [
-      ...normalised(`${name}.conv1`, `${name}.bn1`),
-      ...normalised(`${name}.conv2`, `${name}.bn2`),
-      ...(projected ? normalised(`${name}.shortcut.conv`, `${name}.shortcut.bn`) : []),
-    ];
-    fillByFormula(network, [...normalised('conv1', 'bn1'), ...[1, 2, 3, 4].flatMap((at) => block(`layer${at}`, at > 1)), 'fc.kernel', 'fc.bias'], 11);
-    expectGolden(network, golden('tinyResnet'));
+  test.each([
+    { fixture: 'tinyResnet', block: 'basic', blocks: [1, 1, 1, 1], seed: 11, lastNorm: 'bn2' },
+    { fixture: 'tinyBottleneck', block: 'bottleneck', blocks: [1, 2, 1, 1], seed: 12, lastNorm: 'bn3' },
+  ] as const)("resnet of $block blocks gives torchvision's logits for the same weights", ({ fixture, block, blocks, seed, lastNorm }) => {
+    const network = resnet({ depth: { block, blocks }, stem: 'imagenet', width: 1 / 8, classes: 10, seed: 0, normalise: asTheyAre });
+    fillByFormula(network, seed, lastNorm);
+    expectGolden(network, golden(fixture));
   });
 });
 
-/** ResNet(BasicBlock, [1, 1, 1, 1]) with 8, 16, 32, 64 planes. */
-function tinyResnet(): Network {
-  const block = (from: number, to: number): LayerPlan => {
-    const stride = from === to ? 1 : 2;
-    return residual({
-      body: {
-        conv1: convolution({ from, to, stride }),
-        bn1: batchNorm({ channels: to }),
-        relu: relu(),
-        conv2: convolution({ from: to, to }),
-        bn2: batchNorm({ channels: to }),
-      },
-      ...(stride === 2 && { shortcut: sequence({ conv: convolution({ from, to, size: 1, stride }), bn: batchNorm({ channels: to }) }) }),
-      after: relu(),
-    });
-  };
-  const surround: [number, number][] = [
-    [0, 0],
-    [1, 1],
-    [1, 1],
-    [0, 0],
-  ];
-  return networkOf({
-    name: 'tiny',
-    seed: 0,
-    normalise: asTheyAre,
-    layers: {
-      conv1: convolution({ from: 3, to: 8, size: 7, stride: 2 }),
-      bn1: batchNorm({ channels: 8 }),
-      relu: relu(),
-      pool: pointwise((x) => tf.maxPool(tf.pad(x as tf.Tensor4D, surround), 3, 2, 'valid')),
-      layer1: block(8, 8),
-      layer2: block(8, 16),
-      layer3: block(16, 32),
-      layer4: block(32, 64),
-      pooled: globalAveragePool(),
-      fc: dense({ from: 64, to: 10 }),
-    },
-    taps: ['pooled'],
-  });
-}
-
-/** @param names In the order of PyTorch's state_dict(); null for num_batches_tracked. */
-function fillByFormula(network: Network, names: readonly (string | null)[], seed: number): void {
-  expect(names.filter((name) => name !== null).sort()).toEqual(Object.keys(network.weights).sort());
+/** Weights lie in the order of PyTorch's state_dict(), where a counter stands behind every variance. @param lastNorm Of a residual branch. */
+function fillByFormula(network: Network, seed: number, lastNorm: string): void {
+  const names = Object.keys(network.weights).flatMap((name) => (name.endsWith('.variance') ? [name, null] : [name]));
   names.forEach((name, k) => {
     if (name === null) return;
     const variable = network.weights[name] as tf.Variable;
     const u = (n: number) => hashed(n, k, seed);
     const centred = (n: number) => 2 * u(n) - 1;
     const { shape } = variable;
-    const last = /\.bn2\.scale$/.test(name);
+    const last = name.endsWith(`.${lastNorm}.scale`);
     const vectorRules: Record<string, (n: number) => number> = {
       scale: (n) => (last ? 0.25 + 0.25 * u(n) : 0.75 + 0.5 * u(n)),
       variance: (n) => 0.5 + u(n),

@@ -46,6 +46,7 @@ export function batchNorm({ channels, epsilon = 1e-5, momentum = 0.9 }: BatchNor
       name,
       stride: 1,
       weights: { [`${name}.scale`]: scale, [`${name}.offset`]: offset, [`${name}.mean`]: mean, [`${name}.variance`]: variance },
+      parts: [{ does: 'normalise', scale, offset, mean, variance, epsilon }],
       apply(x, { training, observe }: Mode) {
         const maps = expectMaps(name, x, channels);
         observe?.({ name, kind: 'batch norm', outputShape: x.shape.slice(1), parameters: 2 * channels, multiplyAdds: 0 });

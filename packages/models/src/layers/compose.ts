@@ -1,6 +1,7 @@
 import { ensure } from '@kd/core';
 import { add, tidy } from '@tensorflow/tfjs-core';
 import { applyInOrder, type Layer, type LayerPlan } from './layer.ts';
+import { partsOf } from './parts.ts';
 
 /** Layers by name, in the order in which they are written. */
 export type LayerPlans = Readonly<Record<string, LayerPlan>>;
@@ -9,7 +10,13 @@ export type LayerPlans = Readonly<Record<string, LayerPlan>>;
 export function sequence(plans: LayerPlans): LayerPlan {
   return (name, seed) => {
     const layers = makeLayers(plans, `${name}.`, seed);
-    return { name, ...extentOf(layers), weights: weightsOf(layers), apply: (x, mode) => applyInOrder(layers, x, mode) };
+    return {
+      name,
+      ...extentOf(layers),
+      weights: weightsOf(layers),
+      parts: partsOf(layers),
+      apply: (x, mode) => applyInOrder(layers, x, mode),
+    };
   };
 }
 
@@ -31,6 +38,7 @@ export function residual({ body, shortcut, after }: ResidualOptions): LayerPlan 
       name,
       ...extentOf(main),
       weights: weightsOf([...main, ...side, ...last]),
+      parts: [{ does: 'sum', body: partsOf(main), shortcut: partsOf(side) }, ...partsOf(last)],
       apply(x, mode) {
         return tidy(() => applyInOrder(last, add(applyInOrder(main, x, mode), applyInOrder(side, x, mode)), mode));
       },

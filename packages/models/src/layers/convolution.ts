@@ -1,5 +1,5 @@
 import { ensure } from '@kd/core';
-import { add, conv2d, pad, type Rank, type Tensor4D, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { add, conv2d, type Rank, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { drawnVariable, heNormal, type Initial } from './initial.ts';
 import { expectMaps, type LayerPlan } from './layer.ts';
 
@@ -30,6 +30,7 @@ export function convolution(options: ConvolutionOptions): LayerPlan {
   const sizes = [from, to, size, stride];
   ensure(sizes.every(isPositiveInteger), 'convolution', 'from, to, size and stride as whole numbers ≥ 1', sizes);
   ensure(Number.isInteger(padding) && padding >= 0, 'convolution', 'padding as a whole number ≥ 0', padding);
+  const tfPadding = paddingOf(size, stride, padding);
   return (name, seed) => {
     const fans = { fanIn: size * size * from, fanOut: size * size * to };
     const kernel = drawnVariable<Rank.R4>(`${name}.kernel`, [size, size, from, to], fans, initial, seed);
@@ -39,10 +40,11 @@ export function convolution(options: ConvolutionOptions): LayerPlan {
       channels: to,
       stride,
       weights: { [`${name}.kernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
+      parts: [{ does: 'convolve', kernel, ...(bias && { bias }), stride, padding: tfPadding }],
       apply(x, { observe }) {
         const maps = expectMaps(name, x, from);
         const y = tidy(() => {
-          const convolved = convolve(maps, kernel, stride, padding);
+          const convolved = conv2d(maps, kernel, stride, tfPadding);
           return bias === undefined ? convolved : add<Tensor4D>(convolved, bias);
         });
         const outputShape = y.shape.slice(1);
@@ -61,19 +63,12 @@ export function convolution(options: ConvolutionOptions): LayerPlan {
 }
 
 /**
- * TensorFlow's kernels of the gradients know `same` and `valid` only, and its `same` at stride 2 pads the end alone where PyTorch pads both:
- * `same` is taken where the two agree, and zeros are put round the maps elsewhere.
+ * The padding as TF.js takes it: by number, as in PyTorch (TensorFlow's `same` at stride 2 pads the end alone), and by name where the two agree, since the
+ * kernels of every engine know the names best.
  */
-function convolve(maps: Tensor4D, kernel: Variable<Rank.R4>, stride: number, padding: number): Tensor4D {
-  const size = kernel.shape[0];
-  if (padding === 0) return conv2d(maps, kernel, stride, 'valid');
-  if (stride === 1 && 2 * padding === size - 1) return conv2d(maps, kernel, stride, 'same');
-  const [, height, width] = maps.shape;
-  const around = (side: number): [number, number] => {
-    const read = Math.floor((side + 2 * padding - size) / stride) * stride + size;
-    return [padding, Math.max(0, read - side - padding)];
-  };
-  return conv2d(pad(maps, [[0, 0], around(height), around(width), [0, 0]]), kernel, stride, 'valid');
+function paddingOf(size: number, stride: number, padding: number): 'same' | 'valid' | number {
+  if (padding === 0) return 'valid';
+  return stride === 1 && 2 * padding === size - 1 ? 'same' : padding;
 }
 
 function isPositiveInteger(value: number): boolean {

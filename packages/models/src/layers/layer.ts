@@ -1,5 +1,6 @@
 import { type LayerReport, type Mode, type Stateful, unexpected } from '@kd/core';
 import { type Tensor, type Tensor2D, type Tensor4D, tidy, type Variable } from '@tensorflow/tfjs-core';
+import type { Part } from './parts.ts';
 
 /** A piece of a network: variables by their full names, and what it does to activations. */
 export interface Layer extends Stateful {
@@ -11,6 +12,8 @@ export interface Layer extends Stateful {
   readonly stride: number;
   /** @returns A new tensor that the caller owns; `x` is left alone. */
   apply(x: Tensor, mode: Mode): Tensor;
+  /** What it does at inference, for a folded network; absent: it runs there as it is. */
+  readonly parts?: readonly Part[];
 }
 
 /** A layer still without name and numbers. What `convolution(…)` and its like return; a layer of your own is one function of this type. */

@@ -3,7 +3,8 @@ import { type LayerPlan, pointwise } from './layer.ts';
 
 /** max(x, 0). */
 export function relu(): LayerPlan {
-  return pointwise((x) => rectify(x));
+  const plan = pointwise((x) => rectify(x));
+  return (name, seed) => ({ ...plan(name, seed), parts: [{ does: 'rectify' }] });
 }
 
 /** x times a number. */

@@ -9,6 +9,8 @@ import { openTensorflow } from './open.ts';
 import { registerBatchNorm } from './quick/batchNorm.ts';
 import { quickenBias } from './quick/bias.ts';
 import { addExplicitPadding } from './quick/explicitPadding.ts';
+import { addExplicitPooling } from './quick/explicitPooling.ts';
+import { addFusedConvolution } from './quick/fusedConvolution.ts';
 import { quickenMaxPoolGradient } from './quick/maxPool.ts';
 import { quickenRelu } from './quick/relu.ts';
 import { registerRandomUniform } from './randomUniform.ts';
@@ -33,6 +35,8 @@ export const tensorflow: Candidate = {
       quickenMaxPoolGradient,
       registerBatchNorm,
       addExplicitPadding,
+      addExplicitPooling,
+      addFusedConvolution,
       addPaddedPools,
       addMissingOps,
       registerRandomUniform,
