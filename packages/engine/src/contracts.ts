@@ -3,7 +3,7 @@
 /** The engines there are, quickest first: the order in which they are tried. */
 export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 
-/** `tensorflow`: libtensorflow. `webgpu`: a GPU through WebGPU. `wasm`: WebAssembly, one core. `cpu`: plain JavaScript, for tests. */
+/** `tensorflow`: libtensorflow. `webgpu`: a GPU through WebGPU. `wasm`: WebAssembly. `cpu`: plain JavaScript, for tests. */
 export type EngineName = (typeof engineNames)[number];
 
 /** Why an engine was not taken. */

@@ -1,7 +1,9 @@
 import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
 import { type Tensor, type Tensor2D, tidy, Variable } from '@tensorflow/tfjs-core';
 import { type LayersModel, model as modelOf, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { drawsFrom, redirectNoise, refuseOtherNoise } from './kerasNoise.ts';
 import { reportKerasLayer } from './kerasReports.ts';
+import { seedOf } from './layers/dropout.ts';
 import { expectMaps } from './layers/layer.ts';
 import { type ChannelStatistics, checkStatistics, describeNormalisation, normaliseChannels } from './normalise.ts';
 
@@ -19,6 +21,7 @@ export interface FromLayersOptions {
  *
  * Weights are named after their layers, `conv.kernel`: name your layers, since TF.js numbers the others in the order of their making. Whether a weight
  * trains stays as the layer says. Running averages move with `training: true` only, then even in layers with `trainable = false`, as TF.js has it.
+ * Dropout and noise layers draw from `mode.seed` and their names, as `dropout` of this package does; recurrent layers with dropout are refused in training.
  * The network owns the model: `dispose` frees it.
  */
 export function fromLayers(model: LayersModel, { taps: tapNames = [], name = model.name, normalise }: FromLayersOptions = {}): Network {
@@ -32,16 +35,20 @@ export function fromLayers(model: LayersModel, { taps: tapNames = [], name = mod
   ensure(input.shape.length === 4, 'fromLayers', 'an input of [batch, height, width, channels]', describe(input.shape));
   const tapped = tapNames.map((tap) => tapOf(model, tap));
   const tappedModel = tapNames.length === 0 ? model : modelOf({ inputs: model.inputs, outputs: [...tapped, ...model.outputs] });
+  const isRandom = redirectNoise(model);
   return {
     name,
     weights: weightsOf(model),
     preparation: normalise === undefined ? 'none' : describeNormalisation(normalise),
     taps: Object.fromEntries(tapNames.map((tap, at) => [tap, extentOf(input, tapped[at] as SymbolicTensor)])),
-    forward(images, { training, observe }): Outputs {
+    forward(images, { training, seed, observe }): Outputs {
       expectMaps(name, images, input.shape[3] ?? null);
+      if (training) refuseOtherNoise(model);
       return tidy(() => {
         const prepared = normalise === undefined ? images : normaliseChannels(images, normalise);
-        const results = [tappedModel.apply(prepared, { training })].flat() as Tensor[];
+        const results = [
+          tappedModel.apply(prepared, { training, ...(training && isRandom && { draws: drawsFrom(seedOf(name, seed)) }) }),
+        ].flat() as Tensor[];
         if (observe !== undefined) for (const layer of model.layers) reportKerasLayer(layer, observe);
         const logits = results[results.length - 1] as Tensor;
         if (logits.rank !== 2) throw unexpected(name, 'logits [batch, classes]', describe(logits.shape));

@@ -6,6 +6,7 @@ export { type LayerPlans, type ResidualOptions, residual, sequence } from './lay
 export { convBnRelu } from './layers/convBnRelu.ts';
 export { type ConvolutionOptions, convolution } from './layers/convolution.ts';
 export { type DenseOptions, dense } from './layers/dense.ts';
+export { type DropoutOptions, dropout } from './layers/dropout.ts';
 export { type Fans, heNormal, type Initial, uniformFanIn } from './layers/initial.ts';
 export { type Layer, type LayerPlan, pointwise } from './layers/layer.ts';
 export { relu, times } from './layers/pointwise.ts';

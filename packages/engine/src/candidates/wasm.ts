@@ -5,6 +5,7 @@ import { quickenPoolGradients } from '../kernels/poolGradients.ts';
 import { reduceByPooling } from '../kernels/reduce.ts';
 import { registerComposedKernels } from '../kernels/register.ts';
 import { shareCopies } from '../kernels/sharedCopies.ts';
+import { sliceInHeap } from '../kernels/slice.ts';
 
 type Upstream = typeof import('@tensorflow/tfjs-backend-wasm');
 
@@ -21,6 +22,7 @@ export function wasm(prepare: (upstream: Upstream) => Promise<number> = async ()
     registerComposedKernels('wasm', ['Conv2DBackpropInput']);
     quickenMatMul('wasm');
     shareCopies('wasm');
+    sliceInHeap('wasm');
     reduceByPooling('wasm');
     registerBatchNorm('wasm');
     quickenPoolGradients('wasm');

@@ -23,11 +23,17 @@ export function quickenMatMul(backendName: string): void {
     if (tf.util.sizeFromShape(batch) === 1 || !same || rows * inner * columns < LARGE)
       return stock({ ...call, attrs: { transposeA, transposeB, ...rest } });
     return tf.tidy(() => {
-      const rights = tf.unstack(tf.reshape(b, [-1, inner, columns])) as tf.Tensor2D[];
-      const products = (tf.unstack(tf.reshape(a, [-1, rows, inner])) as tf.Tensor2D[]).map((left, at) => tf.matMul(left, rights[at] as tf.Tensor2D));
+      const rights = apart(b, batch, [inner, columns]);
+      const products = apart(a, batch, [rows, inner]).map((left, at) => tf.matMul(left, rights[at] as tf.Tensor2D));
       return tf.reshape(tf.concat(products), [...batch, rows, columns]);
     });
   });
+}
+
+/** One by one. Cut out of rows that are whole matrices, so that each is one copy. */
+function apart(matrices: tf.Tensor, batch: readonly number[], shape: [number, number]): tf.Tensor2D[] {
+  const count = tf.util.sizeFromShape([...batch]);
+  return tf.split(tf.reshape(matrices, [count, shape[0] * shape[1]]), count).map((matrix) => tf.reshape(matrix, shape));
 }
 
 function turn(matrices: tf.Tensor): tf.Tensor {

@@ -1,10 +1,14 @@
-import { openProgress } from '@kd/core/node';
-import { parseCommandLine, usage } from './commandLine.ts';
+import { interruptSignal, openProgress } from '@kd/core/node';
+import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
 import { doctorLines } from './doctor.ts';
 import { inspectEngines } from './inspect.ts';
 import { ensureTensorflow } from './install/install.ts';
+import { findTensorflow } from './tensorflow/find.ts';
 
-/** @returns The exit status: 0 done, 1 not possible here, 2 wrongly called. */
+/** What a shell says of a program that Ctrl-C ended. */
+const interrupted = 130;
+
+/** @returns The exit status: 0 done, 1 not possible here, 2 wrongly called, 130 interrupted. */
 async function main(args: readonly string[]): Promise<number> {
   const called = parseCommandLine(args);
   if ('wrong' in called) {
@@ -16,26 +20,34 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(usage);
       return 0;
     case 'doctor':
-      return doctor();
+      return doctor(called.json);
     case 'install':
-      return install();
+      return install(called);
     default:
-      return called.command satisfies never;
+      return called satisfies never;
   }
 }
 
-async function doctor(): Promise<number> {
+async function doctor(json: boolean): Promise<number> {
   const inspection = await inspectEngines();
-  process.stdout.write(`${doctorLines(inspection).join('\n')}\n`);
+  process.stdout.write(`${json ? JSON.stringify(inspection, undefined, 2) : doctorLines(inspection).join('\n')}\n`);
   return inspection.engines.some(({ trains }) => trains) ? 0 : 1;
 }
 
-async function install(): Promise<number> {
-  const result = await ensureTensorflow({ openProgress: openProgress(), log: (line) => process.stderr.write(`${line}\n`) });
-  process.stdout.write('folder' in result ? `libtensorflow: ${result.folder}\n` : '');
-  if ('folder' in result) return 0;
-  process.stderr.write(`kd-engine: ${result.reason}\n`);
-  return 1;
+async function install({ gpu, version }: Extract<CommandLine, { command: 'install' }>): Promise<number> {
+  const { signal, dispose } = interruptSignal();
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const result = await ensureTensorflow({ gpu, version, openProgress: openProgress(), log, signal });
+  dispose();
+  if ('reason' in result) {
+    log(`kd-engine: ${result.reason}`);
+    return signal.aborted ? interrupted : 1;
+  }
+  process.stdout.write(`libtensorflow: ${result.folder}\n`);
+  const used = findTensorflow();
+  if ('folder' in used && used.folder !== result.folder)
+    log(`startEngine() takes ${used.folder}; KD_LIBTENSORFLOW=${result.folder} chooses this one.`);
+  return 0;
 }
 
 process.exitCode = await main(process.argv.slice(2));

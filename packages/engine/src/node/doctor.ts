@@ -1,15 +1,35 @@
-import type { EngineState, Inspection } from './inspect.ts';
+import type { EngineState, Inspection, Libtensorflow, LoadedTensorflow } from './inspect.ts';
 
 /** The inspection as lines of text. */
-export function doctorLines({ platform, node, libtensorflow, engines }: Inspection): string[] {
+export function doctorLines({ platform, node, libtensorflow, installed, compile, engines }: Inspection): string[] {
   const best = engines.find(({ trains }) => trains);
   return [
     line('platform', platform),
     line('node', node),
-    line('libtensorflow', 'folder' in libtensorflow ? `${libtensorflow.folder} (from ${libtensorflow.from})` : libtensorflow.reason),
+    ...('folder' in libtensorflow ? libraryLines(libtensorflow, installed) : [line('libtensorflow', libtensorflow.reason)]),
+    line('compile', compile ? 'on' : 'off (KD_COMPILE=off)'),
     ...engines.map((engine) => line(engine.name, stateOf(engine))),
     '',
     best === undefined ? 'No engine trains here.' : `startEngine() takes ${best.name}.${best.name === 'tensorflow' ? '' : adviceFor(best.name)}`,
+  ];
+}
+
+function libraryLines({ folder, from, loaded }: Libtensorflow, installed: readonly string[]): string[] {
+  const others = installed.filter((other) => other !== folder);
+  return [
+    line('libtensorflow', `${loaded === undefined ? '' : `${loaded.version}, ${loaded.build} build, `}${folder} (from ${from})`),
+    ...(others.length === 0 ? [] : [line('', `also installed: ${others.join(', ')}; KD_TENSORFLOW_VERSION or KD_LIBTENSORFLOW chooses`)]),
+    ...(loaded === undefined ? [] : loadedLines(loaded)),
+  ];
+}
+
+function loadedLines({ device, why, preparation }: LoadedTensorflow): string[] {
+  const { oneDnn, keepsMemory, threads } = preparation;
+  return [
+    line('device', `${device}: ${why}`),
+    line('oneDNN', oneDnn ? 'on' : 'off (TF_ENABLE_ONEDNN_OPTS)'),
+    line('allocator', keepsMemory ? 'keeps what is freed for the next step (mallopt)' : "the system's own settings"),
+    line('threads', String(threads)),
   ];
 }
 

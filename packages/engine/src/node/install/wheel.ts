@@ -1,40 +1,77 @@
 /**
- * What of a Python wheel of TensorFlow is needed, and whether it came whole.
+ * What of a Python wheel is needed, and whether it came whole.
  */
-import { basename, join } from 'node:path';
-import type { OpenProgress } from '@kd/core';
+import { chmod } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { makeFolder } from '@kd/core/node';
 import type { Entry } from 'yauzl';
 import { frameworkFile, libraryFile } from '../tensorflow/library.ts';
 import { openZip, readEntry, unpackEntry, type Zip } from './zip.ts';
 
-/** The package on PyPI whose wheel for this machine holds libtensorflow; or why there is none. */
-export function wheelPackage(platform: string, architecture: string, isGlibc: boolean): { readonly name: string } | { readonly reason: string } {
-  if (platform === 'linux' && architecture === 'x64' && isGlibc) return { name: 'tensorflow-cpu' };
-  if (platform === 'linux' && architecture === 'arm64' && isGlibc) return { name: 'tensorflow' };
-  if (platform === 'darwin' && architecture === 'arm64') return { name: 'tensorflow' };
-  const here = `${platform} ${architecture}${platform === 'linux' && !isGlibc ? ' without glibc' : ''}`;
-  return { reason: `there is no wheel with libtensorflow for ${here}; there is for Linux (glibc) x64 and arm64 and for macOS arm64` };
+/** A wheel, opened; `close` it. */
+export interface Wheel {
+  readonly path: string;
+  readonly zip: Zip;
+  /** The files that we take. */
+  readonly needed: readonly Entry[];
 }
 
-/** Unpacks the two libraries into a folder and holds them against the wheel's own RECORD. @throws Error that names the file that is not whole. */
-export async function unpackLibraries(wheel: string, folder: string, openProgress?: OpenProgress): Promise<void> {
-  const zip = await openZip(wheel);
+/** What is needed of a wheel depends on whose it is. */
+export type WheelOf = 'TensorFlow' | 'NVIDIA';
+
+const libraries = [libraryFile, frameworkFile].map((file) => `tensorflow/${file}`);
+
+/** Of NVIDIA's wheels: shared libraries, and what XLA compiles with, which libtensorflow looks for in `../nvidia/cuda_nvcc`. */
+const nvidiaFiles = [/^nvidia\/\w+\/lib\/[\w.-]+\.so[\w.]*$/, /^nvidia\/cuda_nvcc\/bin\/ptxas$/, /^nvidia\/cuda_nvcc\/nvvm\/libdevice\/[\w.]+\.bc$/];
+
+/** Opens a wheel and picks what is needed of it. @throws Error where that is not in it, or it is no archive. */
+export async function openWheel(path: string, of: WheelOf): Promise<Wheel> {
+  const zip = await openZip(path).catch((cause: Error) => {
+    throw new Error(`kd-engine install: expected a wheel, got ${basename(path)}: ${cause.message}; download it again.`, { cause });
+  });
   try {
-    const record = await readRecord(zip);
-    const entries = [libraryFile, frameworkFile].map((file) => entryOf(zip, `tensorflow/${file}`));
-    const total = entries.reduce((sum, entry) => sum + entry.uncompressedSize, 0);
-    const progress = openProgress?.('unpacking libtensorflow', total, 'B');
-    let done = 0;
-    for (const entry of entries) {
-      const found = await unpackEntry(zip, entry, join(folder, basename(entry.fileName)), (bytes) => {
-        done += bytes;
-        progress?.update(done);
-      });
-      expectRecorded(entry.fileName, found, record.get(entry.fileName));
-    }
-    progress?.end();
-  } finally {
+    return { path, zip, needed: of === 'TensorFlow' ? libraries.map((name) => entryOf(zip, name)) : nvidiaEntries(zip, basename(path)) };
+  } catch (error) {
     zip.file.close();
+    throw error;
+  }
+}
+
+function nvidiaEntries(zip: Zip, wheel: string): readonly Entry[] {
+  const found = [...zip.entries.values()].filter(({ fileName }) => nvidiaFiles.some((form) => form.test(fileName)));
+  if (found.length === 0) throw new Error(`kd-engine install: expected shared libraries in ${wheel}, got none; this version has another layout.`);
+  return found;
+}
+
+export function unpackedBytes(wheels: readonly Wheel[]): number {
+  return wheels.flatMap(({ needed }) => needed).reduce((sum, { uncompressedSize }) => sum + uncompressedSize, 0);
+}
+
+/** METADATA of a wheel (the form of mails, PEP 566). */
+export async function readMetadata({ zip }: Wheel): Promise<string> {
+  return (await readEntry(zip, distInfo(zip, 'METADATA'))).toString('utf8');
+}
+
+export interface Unpacking {
+  /** @returns Where a file goes. */
+  readonly place: (fileName: string) => string;
+  readonly onBytes: (count: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Unpacks what is needed and holds it against the wheel's own RECORD. @throws Error that names the file that is not whole. */
+export async function unpackWheel({ zip, needed }: Wheel, { place, onBytes, signal }: Unpacking): Promise<void> {
+  const record = await readRecord(zip);
+  for (const entry of needed) {
+    const recorded = record.get(entry.fileName);
+    // yauzl holds the stream to the directory's length: more than RECORD says is refused before it fills the disk.
+    if (recorded === undefined || entry.uncompressedSize !== recorded.bytes)
+      throw notWhole(entry.fileName, recorded, `${entry.uncompressedSize} bytes`);
+    const path = place(entry.fileName);
+    await makeFolder(dirname(path));
+    const { sha256, bytes } = await unpackEntry(zip, entry, path, { onBytes, signal });
+    if (sha256 !== recorded.sha256 || bytes !== recorded.bytes) throw notWhole(entry.fileName, recorded, `${bytes} bytes with sha256 ${sha256}`);
+    if (entry.fileName.includes('/bin/')) await chmod(path, 0o755);
   }
 }
 
@@ -46,9 +83,7 @@ interface Recorded {
 
 /** RECORD of a wheel: a line `path,sha256=…,bytes` for each file (PEP 376, PEP 427). */
 async function readRecord(zip: Zip): Promise<ReadonlyMap<string, Recorded>> {
-  const name = [...zip.entries.keys()].find((entry) => /^[^/]+\.dist-info\/RECORD$/.test(entry));
-  if (name === undefined) throw new Error('kd-engine install: expected a wheel with a RECORD, got an archive without; download it again.');
-  const lines = (await readEntry(zip, entryOf(zip, name))).toString('utf8').split(/\r?\n/);
+  const lines = (await readEntry(zip, distInfo(zip, 'RECORD'))).toString('utf8').split(/\r?\n/);
   return new Map(
     lines.map((line) => {
       const [path = '', digest = '', bytes = ''] = line.split(',');
@@ -57,14 +92,20 @@ async function readRecord(zip: Zip): Promise<ReadonlyMap<string, Recorded>> {
   );
 }
 
+function distInfo(zip: Zip, file: string): Entry {
+  const name = [...zip.entries.keys()].find((entry) => new RegExp(`^[^/]+\\.dist-info/${file}$`).test(entry));
+  const entry = name === undefined ? undefined : zip.entries.get(name);
+  if (entry === undefined) throw new Error(`kd-engine install: expected a wheel with a ${file}, got an archive without; download it again.`);
+  return entry;
+}
+
 function entryOf(zip: Zip, name: string): Entry {
   const entry = zip.entries.get(name);
   if (entry === undefined) throw new Error(`kd-engine install: expected ${name} in the wheel, got none; this version has another layout.`);
   return entry;
 }
 
-function expectRecorded(name: string, found: Recorded, recorded: Recorded | undefined): void {
-  if (recorded !== undefined && found.sha256 === recorded.sha256 && found.bytes === recorded.bytes) return;
+function notWhole(name: string, recorded: Recorded | undefined, got: string): Error {
   const wanted = recorded === undefined ? 'an entry in RECORD' : `${recorded.bytes} bytes with sha256 ${recorded.sha256}`;
-  throw new Error(`kd-engine install: expected ${name} to have ${wanted}, got ${found.bytes} bytes with sha256 ${found.sha256}; download it again.`);
+  return new Error(`kd-engine install: expected ${name} to have ${wanted}, got ${got}; download it again.`);
 }

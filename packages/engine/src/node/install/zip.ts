@@ -33,8 +33,14 @@ export async function readEntry(zip: Zip, entry: Entry): Promise<Buffer> {
   return buffer(await streamOf(zip, entry));
 }
 
-/** Unpacks one file. @param onBytes Told of every piece. @returns Its sha256 in base64url, and its length. */
-export async function unpackEntry(zip: Zip, entry: Entry, to: string, onBytes: (count: number) => void): Promise<{ sha256: string; bytes: number }> {
+export interface Watched {
+  /** Told of every piece. */
+  readonly onBytes: (count: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Unpacks one file. @returns Its sha256 in base64url, and its length. */
+export async function unpackEntry(zip: Zip, entry: Entry, to: string, { onBytes, signal }: Watched): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
   let bytes = 0;
   const seen = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -45,7 +51,7 @@ export async function unpackEntry(zip: Zip, entry: Entry, to: string, onBytes: (
       yield piece;
     }
   };
-  await pipeline(await streamOf(zip, entry), seen, createWriteStream(to));
+  await pipeline(await streamOf(zip, entry), seen, createWriteStream(to), { ...(signal && { signal }) });
   return { sha256: hash.digest('base64url'), bytes };
 }
 

@@ -1,10 +1,10 @@
 /**
- * Where libtensorflow may lie: a folder named by the user, our cache, an installed Python's package.
+ * The two files that make libtensorflow, and the folders in which they may lie.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The version that `kd-engine install` brings. */
+/** The version that `kd-engine install` brings unless another is asked for: the one that the tests run on. */
 export const libraryVersion = '2.21.0';
 
 /** The library that exports the C API; it finds its own `libtensorflow_framework` beside it. */
@@ -16,4 +16,12 @@ export function missingFrom(folder: string): string | undefined {
   if (!existsSync(folder)) return `there is no folder ${folder}`;
   const missing = [libraryFile, frameworkFile].filter((file) => !existsSync(join(folder, file)));
   return missing.length === 0 ? undefined : `${folder} holds no ${missing.join(' and no ')}`;
+}
+
+/** The folder with the libraries: the one that is named, or `tensorflow` in it (then it is a `site-packages`). */
+export function librariesIn(folder: string): { readonly folder: string } | { readonly reason: string } {
+  const missing = missingFrom(folder);
+  if (missing === undefined) return { folder };
+  const inside = join(folder, 'tensorflow');
+  return missingFrom(inside) === undefined ? { folder: inside } : { reason: missing };
 }

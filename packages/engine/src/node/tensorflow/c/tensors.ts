@@ -10,11 +10,13 @@ export interface TensorsApi {
   TF_DeviceListCount(list: Pointer): number;
   TF_DeviceListType(list: Pointer, index: number, status: Pointer): string;
   TF_DeviceListName(list: Pointer, index: number, status: Pointer): string;
+  TF_DeviceListMemoryBytes(list: Pointer, index: number, status: Pointer): number;
   TF_DeleteDeviceList(list: Pointer): void;
   TF_AllocateTensor(type: number, sides: Pointer, rank: number, bytes: number): Pointer;
   TF_DeleteTensor(tensor: Pointer): void;
   TF_TensorData(tensor: Pointer): Pointer;
   TF_TensorByteSize(tensor: Pointer): number;
+  TF_TensorMaybeMove(tensor: Pointer): Pointer;
   TF_StringInit(string: Pointer): void;
   TF_StringCopy(string: Pointer, bytes: Uint8Array, length: number): void;
   TF_StringGetDataPointer(string: Pointer): Pointer;
@@ -33,11 +35,13 @@ export const tensorsSignatures: Signatures<TensorsApi> = {
   TF_DeviceListCount: 'ip',
   TF_DeviceListType: 'spip',
   TF_DeviceListName: 'spip',
+  TF_DeviceListMemoryBytes: 'lpip',
   TF_DeleteDeviceList: 'vp',
   TF_AllocateTensor: 'pipip',
   TF_DeleteTensor: 'vp',
   TF_TensorData: 'pp',
   TF_TensorByteSize: 'pp',
+  TF_TensorMaybeMove: 'pp',
   TF_StringInit: 'vp',
   TF_StringCopy: 'vpdp',
   TF_StringGetDataPointer: 'pp',

@@ -6,6 +6,7 @@ import type { TensorData } from '../kernels.ts';
 import type { TensorMetadata, TensorValues } from '../tensors.ts';
 import { callerLine } from './caller.ts';
 import { constantKey, isOfOneValue, type Numbers } from './constants.ts';
+import { Fusion } from './fusion.ts';
 import { GraphBuilder, type GraphNode, type Workshop } from './graphBuilder.ts';
 import type { Source } from './source.ts';
 import { isSymbolic, readWhileTracing, type SymbolicIds, traceHasEnded } from './symbolic.ts';
@@ -34,6 +35,7 @@ export class Trace {
   /** In the order in which they were first used. */
   readonly inputs: TracedInput[] = [];
   readonly #ids: SymbolicIds;
+  readonly #fusion = new Fusion();
   readonly #symbols = new Map<number, Symbolic>();
   readonly #constants = new Map<string, Pointer>();
   readonly #written = new WeakSet<DataId>();
@@ -99,11 +101,9 @@ export class Trace {
    * @throws Error that names op and line, where no node can be made or its shape depends on values.
    */
   run(op: string, attributes: readonly Attribute[], inputIds: readonly number[], outputCount: number): TensorMetadata[] {
-    const { operation } = this.#append(
-      op,
-      attributes,
-      inputIds.map((id) => this.output(id)),
-    );
+    const call = this.#fusion.fused({ op, attributes, inputs: inputIds.map((id) => this.output(id)) });
+    const { operation } = this.#append(call.op, call.attributes, call.inputs);
+    this.#fusion.note(operation, call);
     return Array.from({ length: outputCount }, (_, index) => this.#metadata(op, { operation, index }));
   }
 

@@ -1,0 +1,51 @@
+import { ensure, foldIn, randomUniform } from '@kd/core';
+import { cast, clone, greaterEqual, mul, type Tensor, type Tensor1D, tidy } from '@tensorflow/tfjs-core';
+import type { LayerPlan } from './layer.ts';
+
+export interface DropoutOptions {
+  /** The share of the activations that become 0 in training: 0 ≤ rate < 1. */
+  readonly rate: number;
+}
+
+/**
+ * In training, each activation is 0 with probability `rate` and divided by 1 − rate otherwise; at inference nothing happens.
+ *
+ * The mask depends on `mode.seed` and the layer's name alone: another one at every step and in every layer, the same on every engine and in a training that is
+ * resumed. Without a seed, training stops with an error.
+ * Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014, section 10 (scaled in training).
+ */
+export function dropout({ rate }: DropoutOptions): LayerPlan {
+  ensure(rate >= 0 && rate < 1, 'dropout', '0 ≤ rate < 1', rate, '0.5 is usual before a dense layer');
+  return (name) => ({
+    name,
+    weights: {},
+    stride: 1,
+    apply(x, { training, seed }) {
+      if (!training || rate === 0) return clone(x);
+      const given = seedOf(name, seed);
+      return tidy(() => drop(x, rate, x.shape, foldIn(given, name)));
+    },
+  });
+}
+
+/** @throws RangeError where a pass in training has nothing to draw from. */
+export function seedOf(where: string, seed: Tensor1D | undefined): Tensor1D {
+  ensure(
+    seed !== undefined,
+    where,
+    'a seed to draw from in training',
+    'none',
+    'train() gives one, and so may you: forward(images, { training: true, seed })',
+  );
+  return seed;
+}
+
+/** x · (u ≥ rate) / (1 − rate), with u uniform in [0, 1). @param shape Of u: a side of 1 lets its places share their fate. */
+export function drop(x: Tensor, rate: number, shape: readonly number[], seed: Tensor1D): Tensor {
+  return mul(x, mul(kept(rate, shape, seed), 1 / (1 - rate)));
+}
+
+/** 1 with probability 1 − rate, else 0. */
+export function kept(rate: number, shape: readonly number[], seed: Tensor1D): Tensor {
+  return cast(greaterEqual(randomUniform(shape, seed), rate), 'float32');
+}
