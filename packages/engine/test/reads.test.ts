@@ -56,7 +56,7 @@ describe.skipIf('reason' in findTensorflow())('reading', () => {
     const reader = new Reader({ ...api, TFE_TensorHandleCopySharingTensor: () => 0 }, memory);
     await expect(reader.later(0, dataType.float32)).rejects.toThrow(new Error('reading a tensor: Invalid handle'));
     expect(() => new Reader(api, memory).now(0, dataType.float32, context.status)).toThrow(new Error('reading a tensor: Invalid handle'));
-    expect(tf.add(1, 2).arraySync()).toBe(3);
+    expect(tf.tidy(() => tf.add(1, 2).arraySync())).toBe(3);
   });
 
   test('the memory of a tensor that nobody else holds is lent, cannot be taken away, and is freed with the array', async () => {

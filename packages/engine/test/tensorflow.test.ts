@@ -68,7 +68,7 @@ describe.skipIf('reason' in findTensorflow())('the binding', () => {
 
   test('wrong ids and lengths stop before they reach C', () => {
     expect(() => binding().tensorDataSync(-1)).toThrow('tensorflow: expected a live tensor, got id -1, which was deleted or never made.');
-    expect(() => binding().createTensor([2], 1, new Float32Array(3))).toThrow('tensorflow: expected 8 bytes for shape [2] of type 1, got 12.');
+    expect(() => binding().createTensor([2], 1, new Float32Array(3))).toThrow('tensorflow: a float32 tensor of shape [2]: expected 8 bytes, got 12.');
   });
 
   test('400 training steps leave no tensor, no handle and no memory behind', () => {

@@ -11,7 +11,6 @@ import { quickenBias } from './quick/bias.ts';
 import { addExplicitPadding } from './quick/explicitPadding.ts';
 import { addExplicitPooling } from './quick/explicitPooling.ts';
 import { addFusedConvolution } from './quick/fusedConvolution.ts';
-import { quickenMaxPoolGradient } from './quick/maxPool.ts';
 import { quickenRelu } from './quick/relu.ts';
 import { registerRandomUniform } from './randomUniform.ts';
 import { addTracedGather } from './trace/gather.ts';
@@ -32,7 +31,6 @@ export const tensorflow: Candidate = {
     for (const register of [
       quickenRelu,
       quickenBias,
-      quickenMaxPoolGradient,
       registerBatchNorm,
       addExplicitPadding,
       addExplicitPooling,

@@ -1,6 +1,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import koffi from 'koffi';
-import { callLater, type Pointer, type TensorflowApi } from './c/api.ts';
+import type { Pointer, TensorflowApi } from './c/api.ts';
+import { callLater } from './c/later.ts';
 import { dataType, stringBytes } from './constants.ts';
 import { expectOk } from './context.ts';
 import type { Memory } from './memory.ts';

@@ -45,14 +45,6 @@ export function declareTensorflow(library: LibraryHandle): TensorflowApi {
   return Object.fromEntries(entries) as TensorflowApi;
 }
 
-/** Calls a function of the C API on a thread of libuv's pool. What it is given must live until then. */
-export function callLater<Arguments extends readonly unknown[], Result>(call: (...args: Arguments) => Result, ...args: Arguments): Promise<Result> {
-  const { async: later } = call as unknown as { async(...args: [...Arguments, (error: Error | null, result: Result) => void]): void };
-  return new Promise((resolve, reject) =>
-    later(...args, (error, result) => (error === null || error === undefined ? resolve(result) : reject(error))),
-  );
-}
-
 /** malloc, free and memcpy of the process itself. */
 export function declareLibc(): Libc {
   const process = koffi.load(null);

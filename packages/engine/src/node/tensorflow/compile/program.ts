@@ -1,5 +1,6 @@
 import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
-import { callLater, type Pointer } from '../c/api.ts';
+import type { Pointer } from '../c/api.ts';
+import { callLater } from '../c/later.ts';
 import { expectOk } from '../context.ts';
 import { Block } from './block.ts';
 import type { Compiler } from './compiler.ts';

@@ -22,15 +22,19 @@ export function replaceKernel(kernelName: string, make: (stock: Kernel) => Kerne
 
 /**
  * Replaces a gradient while `tensorflow` is current; on other engines it is as it was. TF.js keeps one gradient for all backends.
- * @param make Gets the gradient that was there.
+ * @param make Gets the gradient that was there. @param saves What is saved for it, on all engines: the gradient that was there must do with it.
  */
-export function replaceGradient(kernelName: string, make: (stock: tf.GradFunc) => tf.GradFunc): void {
+export function replaceGradient(
+  kernelName: string,
+  make: (stock: tf.GradFunc) => tf.GradFunc,
+  saves: Pick<tf.GradConfig, 'inputsToSave' | 'outputsToSave'> = {},
+): void {
   const stock = tf.getGradient(kernelName);
   if (stock === undefined) throw new Error(`tensorflow: expected a gradient for ${kernelName}, got none; register TensorFlow.js's gradients first.`);
   const ours = make(stock.gradFunc);
   tf.unregisterGradient(kernelName);
   const gradFunc: tf.GradFunc = (dy, saved, attrs) => (tf.getBackend() === 'tensorflow' ? ours : stock.gradFunc)(dy, saved, attrs);
-  tf.registerGradient({ ...stock, gradFunc });
+  tf.registerGradient({ ...stock, ...saves, gradFunc });
 }
 
 /** The attribute T: float32, which is all that training uses. */
