@@ -18,7 +18,7 @@ export function sliceInHeap(backendName: string): void {
     const { x } = call.inputs as { x: tf.Tensor };
     if (x.dtype === 'string') return stock(call);
     const { begin: wantedBegin, size: wantedSize } = call.attrs as unknown as { begin: number[]; size: number[] };
-    const [begin, size] = tf.slice_util.parseSliceParams(x, wantedBegin, wantedSize);
+    const [begin, size] = tf.slice_util.parseSliceParams(x, wantedBegin, wantedSize) as [number[], number[]];
     const heap = call.backend as HeapBackend;
     // First, for it may move the heap.
     const output = heap.makeOutput(size, x.dtype);
