@@ -1,55 +1,89 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OpenProgress } from '@kd/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { parseCommandLine } from '../src/node/commandLine.ts';
-import { installTensorflow } from '../src/node/install/install.ts';
-import { wheelPackage } from '../src/node/install/wheel.ts';
-import { installFolder } from '../src/node/tensorflow/find.ts';
+import { wheelPackage } from '../src/node/install/builds.ts';
+import { ensureTensorflow, installTensorflow } from '../src/node/install/install.ts';
+import { cudaRequirements } from '../src/node/install/requirements.ts';
+import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { frameworkFile, libraryFile, libraryVersion } from '../src/node/tensorflow/library.ts';
-import { runNode } from './child.ts';
+import { type Build, installationFolder, installationsFolder, installedVersions, librariesFolder } from '../src/node/tensorflow/versions.ts';
 import { zipOf } from './zip.ts';
 
 const library = Buffer.from('the library');
 const framework = Buffer.from('the framework');
 const digest = (content: Buffer): string => createHash('sha256').update(content).digest('base64url');
+const recordOf = (files: Readonly<Record<string, Buffer>>): Buffer =>
+  Buffer.from(
+    Object.entries(files)
+      .map(([name, content]) => `${name},sha256=${digest(content)},${content.length}`)
+      .join('\n'),
+  );
 
+const metadata = `Metadata-Version: 2.1
+Requires-Dist: numpy>=1.26.0
+Requires-Dist: nvidia-cublas-cu12<13.0,>=12.5.3.2; extra == "and-cuda"
+`;
+
+/** @param recorded What RECORD says the library is. */
 function wheelWith(recorded: Buffer): Buffer {
-  const record = [
-    `tensorflow/${libraryFile},sha256=${digest(recorded)},${recorded.length}`,
-    `tensorflow/${frameworkFile},sha256=${digest(framework)},${framework.length}`,
-  ].join('\n');
   return zipOf({
     'tensorflow/other.py': Buffer.from('not needed'),
     [`tensorflow/${libraryFile}`]: library,
     [`tensorflow/${frameworkFile}`]: framework,
-    'tensorflow_cpu-2.21.0.dist-info/RECORD': Buffer.from(record),
+    'tensorflow-2.21.0.dist-info/METADATA': Buffer.from(metadata),
+    'tensorflow-2.21.0.dist-info/RECORD': recordOf({ [`tensorflow/${libraryFile}`]: recorded, [`tensorflow/${frameworkFile}`]: framework }),
+  });
+}
+
+const cublas = 'nvidia/cublas/lib/libcublas.so.12';
+const compiler = 'nvidia/cuda_nvcc/bin/ptxas';
+
+/** @param others Files that are not wanted. */
+function nvidiaWheel(others: Readonly<Record<string, Buffer>>): Buffer {
+  const files = { [cublas]: Buffer.from('cuBLAS'), [compiler]: Buffer.from('ptxas') };
+  return zipOf({
+    ...files,
+    ...others,
+    'nvidia_cublas_cu12-12.5.3.2.dist-info/RECORD': recordOf(files),
   });
 }
 
 let folder: string;
 
-/** A `python3` whose pip "downloads" the file `wheel` of our folder, or fails with some words. */
-function fakePip(fails?: string): void {
-  const download =
-    fails === undefined ? `/bin/cp '${folder}/wheel' "$dest/tensorflow_cpu-2.21.0-cp312-cp312-manylinux.whl"` : `echo '${fails}' >&2; exit 1`;
+/** A `python3` whose pip "downloads" a wheel that lies in our folder, by the name of its package; or fails with some words, or never ends. */
+function fakePip(behaviour: { fails?: string; hangs?: boolean; version?: string } = {}): void {
+  const { fails, hangs = false, version = '2.21.0' } = behaviour;
+  const download = `case "$last" in
+nvidia*) /bin/cp '${folder}/nvidia.whl' "$dest/nvidia_cublas_cu12-12.5.3.2-py3-none-any.whl";;
+*) /bin/cp '${folder}/tensorflow.whl' "$dest/tensorflow_cpu-${version}-cp312-cp312-manylinux.whl";;
+esac`;
+  const act = hangs ? 'exec /bin/sleep 60' : fails === undefined ? download : `echo '${fails}' >&2; exit 1`;
   const script = `#!/bin/sh
 case "$*" in *--version*) exit 0;; esac
 while [ $# -gt 0 ]; do [ "$1" = --dest ] && dest="$2"; last="$1"; shift; done
 echo "$last" >> '${folder}/asked'
-echo 'Downloading tensorflow_cpu.whl (0.1 MB)'
-${download}
+echo 'Downloading a wheel (0.1 MB)'
+${act}
 `;
-  writeFileSync(join(folder, 'bin', 'python3'), script);
+  // Without the words of `--python-version`, which are version-like too.
+  writeFileSync(join(folder, 'bin', 'python3'), script.replace('*--version*', '*"pip --version"*'));
   chmodSync(join(folder, 'bin', 'python3'), 0o755);
 }
+
+const asked = (): string[] => readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n');
+const librariesOf = (version: string, build: Build): string => librariesFolder(installationFolder(version, build), build);
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'kd-engine-'));
   mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(library));
+  writeFileSync(join(folder, 'nvidia.whl'), nvidiaWheel({ 'nvidia/cublas/include/cublas.h': Buffer.from('not needed') }));
   vi.stubEnv('KD_CACHE', join(folder, 'cache'));
+  vi.stubEnv('KD_LIBTENSORFLOW', '');
+  vi.stubEnv('KD_TENSORFLOW_VERSION', '');
   vi.stubEnv('PATH', join(folder, 'bin'));
 });
 afterEach(() => {
@@ -57,45 +91,76 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+const linux = { platform: 'linux', architecture: 'x64', isGlibc: true };
+
 test('which wheel, and where there is none', () => {
-  expect(wheelPackage('linux', 'x64', true)).toEqual({ name: 'tensorflow-cpu' });
-  expect(wheelPackage('linux', 'arm64', true)).toEqual({ name: 'tensorflow' });
-  expect(wheelPackage('darwin', 'arm64', false)).toEqual({ name: 'tensorflow' });
+  expect(wheelPackage(linux, 'CPU')).toEqual({ name: 'tensorflow-cpu' });
+  expect(wheelPackage(linux, 'CUDA')).toEqual({ name: 'tensorflow' });
+  expect(wheelPackage({ ...linux, architecture: 'arm64' }, 'CPU')).toEqual({ name: 'tensorflow' });
+  expect(wheelPackage({ platform: 'darwin', architecture: 'arm64', isGlibc: false }, 'CPU')).toEqual({ name: 'tensorflow' });
   const others = 'there is for Linux (glibc) x64 and arm64 and for macOS arm64';
-  expect(wheelPackage('win32', 'x64', false)).toEqual({ reason: `there is no wheel with libtensorflow for win32 x64; ${others}` });
-  expect(wheelPackage('linux', 'x64', false)).toEqual({ reason: `there is no wheel with libtensorflow for linux x64 without glibc; ${others}` });
+  const none = (here: string) => ({ reason: `there is no wheel with libtensorflow for ${here}; ${others}` });
+  expect(wheelPackage({ platform: 'win32', architecture: 'x64', isGlibc: false }, 'CPU')).toEqual(none('win32 x64'));
+  expect(wheelPackage({ ...linux, isGlibc: false }, 'CPU')).toEqual(none('linux x64 without glibc'));
+  expect(wheelPackage({ ...linux, architecture: 'arm64' }, 'CUDA')).toEqual({
+    reason: 'there is no wheel with the CUDA build of libtensorflow for linux arm64; there is for Linux (glibc) x64. Install without --gpu',
+  });
 });
 
-describe.skipIf('reason' in wheelPackage(process.platform, process.arch, true))('installing', () => {
+test('NVIDIA’s wheels, as both forms of METADATA name them', () => {
+  expect(cudaRequirements(metadata)).toEqual(['nvidia-cublas-cu12<13.0,>=12.5.3.2']);
+  expect(cudaRequirements("Requires-Dist: nvidia-cudnn-cu12 ==9.3.0.75 ; extra == 'and-cuda'")).toEqual(['nvidia-cudnn-cu12==9.3.0.75']);
+  expect(() => cudaRequirements('Requires-Dist: numpy')).toThrow('expected a wheel that names NVIDIA');
+});
+
+describe.skipIf(
+  process.platform === 'win32' || 'reason' in wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CPU'),
+)('installing', () => {
   test('unpacks the two libraries and nothing else; the second time nothing is asked of pip', async () => {
-    writeFileSync(join(folder, 'wheel'), wheelWith(library));
     fakePip();
     const shown: string[] = [];
     const openProgress: OpenProgress = (label, total) => ({ update: (done) => shown.push(`${label} ${done}/${total}`), end: () => {} });
-    const wanted = { folder: installFolder() };
-    expect(await installTensorflow({ openProgress })).toEqual(wanted);
-    expect(await installTensorflow()).toEqual(wanted);
-    expect(readdirSync(installFolder()).sort()).toEqual([libraryFile, frameworkFile].sort());
-    expect(readFileSync(join(installFolder(), libraryFile))).toEqual(library);
-    expect(readFileSync(join(folder, 'asked'), 'utf8')).toMatch(new RegExp(`^tensorflow(-cpu)?==${libraryVersion}\n$`));
+    const place = librariesOf(libraryVersion, 'CPU');
+    expect(await installTensorflow({ openProgress })).toEqual({ folder: place });
+    expect(await installTensorflow()).toEqual({ folder: place });
+    expect(await ensureTensorflow()).toEqual({ folder: place });
+    expect(readdirSync(place).sort()).toEqual([libraryFile, frameworkFile].sort());
+    expect(readFileSync(join(place, libraryFile))).toEqual(library);
+    expect(asked()).toEqual([expect.stringMatching(new RegExp(`^tensorflow(-cpu)?==${libraryVersion}$`))]);
     expect(shown.at(-1)).toBe('unpacking libtensorflow 24/24');
-    expect(readdirSync(join(folder, 'cache', 'libtensorflow'))).toEqual([libraryVersion]);
+    expect(readdirSync(installationsFolder())).toEqual([libraryVersion]);
   });
 
   test('a file that is not as the wheel’s RECORD says is named, and nothing stays', async () => {
-    writeFileSync(join(folder, 'wheel'), wheelWith(Buffer.from('THE LIBRARY')));
+    writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(Buffer.from('THE LIBRARY')));
     fakePip();
     expect(await installTensorflow()).toEqual({
       reason: `kd-engine install: expected tensorflow/${libraryFile} to have 11 bytes with sha256 ${digest(Buffer.from('THE LIBRARY'))}, got 11 bytes with sha256 ${digest(library)}; download it again.`,
     });
-    expect(readdirSync(join(folder, 'cache', 'libtensorflow'))).toEqual([]);
+    expect(readdirSync(installationsFolder())).toEqual([]);
+  });
+
+  test('a file that is longer than RECORD says is refused before it is unpacked', async () => {
+    writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(Buffer.from('short')));
+    fakePip();
+    const { reason } = (await installTensorflow()) as { reason: string };
+    expect(reason).toMatch(/ to have 5 bytes with sha256 \S+, got 11 bytes; download it again\.$/);
+    expect(readdirSync(installationsFolder())).toEqual([]);
+  });
+
+  test('what is no wheel is said to be none', async () => {
+    writeFileSync(join(folder, 'tensorflow.whl'), '<html>a proxy’s page</html>');
+    fakePip();
+    const { reason } = (await installTensorflow()) as { reason: string };
+    expect(reason).toMatch(/^kd-engine install: expected a wheel, got tensorflow_cpu-2\.21\.0-cp312-cp312-manylinux\.whl: .*; download it again\.$/);
+    expect(readdirSync(installationsFolder())).toEqual([]);
   });
 
   test('pip’s own words where it fails, after trying the wheels of another Python', async () => {
-    fakePip('ERROR: No matching distribution found');
+    fakePip({ fails: 'ERROR: No matching distribution found' });
     const { reason } = (await installTensorflow()) as { reason: string };
     expect(reason).toMatch(/^kd-engine install: expected pip to download tensorflow.*==2.21.0, got: ERROR: No matching distribution found$/);
-    expect(readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n')).toHaveLength(2);
+    expect(asked()).toHaveLength(2);
   });
 
   test('no pip', async () => {
@@ -105,42 +170,88 @@ describe.skipIf('reason' in wheelPackage(process.platform, process.arch, true))(
     expect(existsSync(join(folder, 'cache'))).toBe(false);
   });
 
-  test('what an installation that was killed left is removed', async () => {
-    const stale = join(folder, 'cache', 'libtensorflow', `.part-${2 ** 30}`);
-    mkdirSync(stale, { recursive: true });
-    writeFileSync(join(folder, 'wheel'), wheelWith(library));
+  test('what an installation that was killed left is removed, that of a running one is not', async () => {
+    const [stale, alive] = [`.part-${hostname()}-${2 ** 30}-abcdef`, `.part-${hostname()}-${process.pid}-abcdef`];
+    for (const name of [stale, alive]) mkdirSync(join(installationsFolder(), name), { recursive: true });
     fakePip();
     await installTensorflow();
-    expect(existsSync(stale)).toBe(false);
+    expect(readdirSync(installationsFolder()).sort()).toEqual([alive, libraryVersion]);
+  });
+
+  test('interrupted, it says so and leaves nothing', async () => {
+    fakePip({ hangs: true });
+    const stopping = new AbortController();
+    setTimeout(() => stopping.abort(), 300);
+    const { reason } = (await installTensorflow({ signal: stopping.signal })) as { reason: string };
+    expect(reason).toMatch(/^interrupted; nothing was left behind/);
+    expect(readdirSync(installationsFolder())).toEqual([]);
+  });
+
+  test('an installation that lost a file is replaced', async () => {
+    fakePip();
+    await installTensorflow();
+    const place = librariesOf(libraryVersion, 'CPU');
+    rmSync(join(place, frameworkFile));
+    expect(await installTensorflow()).toEqual({ folder: place });
+    expect(readFileSync(join(place, frameworkFile))).toEqual(framework);
+    expect(asked()).toHaveLength(2);
+  });
+
+  test('two at once end with one installation', async () => {
+    fakePip();
+    const place = librariesOf(libraryVersion, 'CPU');
+    expect(await Promise.all([installTensorflow(), installTensorflow()])).toEqual([{ folder: place }, { folder: place }]);
+    expect(readdirSync(installationsFolder())).toEqual([libraryVersion]);
+  });
+
+  test('versions lie side by side; the newest is found, or the one that KD_TENSORFLOW_VERSION names', async () => {
+    fakePip();
+    await installTensorflow({ version: '2.21' });
+    fakePip({ version: '2.9.3' });
+    await installTensorflow({ version: '2.9' });
+    expect(asked().map((line) => line.replace('-cpu', ''))).toEqual(['tensorflow==2.21.*', 'tensorflow==2.9.*']);
+    expect(installedVersions().map(({ version }) => version)).toEqual(['2.21.0', '2.9.3']);
+    expect(findTensorflow()).toMatchObject({ from: 'cache', version: '2.21.0', build: 'CPU' });
+    vi.stubEnv('KD_TENSORFLOW_VERSION', '2.9');
+    expect(findTensorflow()).toMatchObject({ from: 'cache', version: '2.9.3', folder: librariesOf('2.9.3', 'CPU') });
+    vi.stubEnv('KD_TENSORFLOW_VERSION', '2.10');
+    expect(findTensorflow()).toEqual({
+      reason: `KD_TENSORFLOW_VERSION asks for 2.10, but ${installationsFolder()} holds 2.21.0, 2.9.3; \`npx kd-engine install --version 2.10\` brings it`,
+    });
+  });
+
+  test('with a folder named by KD_LIBTENSORFLOW a wanted version is refused, for it would not be used', async () => {
+    vi.stubEnv('KD_LIBTENSORFLOW', folder);
+    expect(await ensureTensorflow({ version: '2.21' })).toEqual({
+      reason: 'KD_LIBTENSORFLOW names a folder, which would be used whatever is installed; unset it first',
+    });
   });
 });
 
-describe('kd-engine', () => {
-  const command = (...args: string[]) => runNode('src/node/command.ts', args, { KD_LIBTENSORFLOW: '/nowhere' });
+describe.skipIf('reason' in wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CUDA'))(
+  'installing for a GPU',
+  () => {
+    test('brings NVIDIA’s libraries where TensorFlow’s look for them, and nothing else', async () => {
+      fakePip();
+      const place = librariesOf('2.21.0', 'CUDA');
+      expect(await ensureTensorflow({ gpu: true })).toEqual({ folder: place });
+      expect(asked()).toEqual([`tensorflow==${libraryVersion}`, 'nvidia-cublas-cu12<13.0,>=12.5.3.2']);
+      const files = readdirSync(installationFolder('2.21.0', 'CUDA'), { recursive: true, encoding: 'utf8' });
+      expect(files.filter((name) => !statSync(join(installationFolder('2.21.0', 'CUDA'), name)).isDirectory()).sort()).toEqual(
+        [cublas, compiler, `tensorflow/${libraryFile}`, `tensorflow/${frameworkFile}`].sort(),
+      );
+      expect(statSync(join(installationFolder('2.21.0', 'CUDA'), compiler)).mode & 0o111).toBe(0o111);
+      expect(findTensorflow()).toMatchObject({ build: 'CUDA', folder: place });
+    });
 
-  test.each([
-    [[], 'nothing'],
-    [['train'], 'train'],
-    [['doctor', 'now'], 'doctor now'],
-    [['--gpu'], '--gpu'],
-  ])('%j is refused in one line', (args, got) => {
-    expect(parseCommandLine(args)).toEqual({ wrong: `kd-engine: expected doctor or install, got ${got}; kd-engine --help says more.` });
-  });
-
-  test('what it does not know ends with status 2', () => {
-    expect(command('train')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(/^kd-engine: expected .*\n$/) });
-  });
-
-  test('doctor says what is here and what is not and why, and ends well where an engine trains', () => {
-    const { status, stdout, stderr } = command('doctor');
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain(`node           ${process.version}`);
-    expect(stdout).toContain('tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no folder /nowhere');
-    expect(stdout).toMatch(/wasm {11}trains: 4\.\d+\.\d+, CPU, 1 thread, WebAssembly/);
-    expect(stdout).toContain('startEngine() takes wasm. `npx kd-engine install` brings tensorflow');
-  });
-
-  test('install says why it cannot', () => {
-    expect(command('install')).toMatchObject({ status: 1, stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no folder /nowhere\n' });
-  });
-});
+    test('an archive with a path that leaves the folder is refused', async () => {
+      writeFileSync(join(folder, 'nvidia.whl'), nvidiaWheel({ '../../escaped.so': Buffer.from('outside') }));
+      fakePip();
+      const { reason } = (await ensureTensorflow({ gpu: true })) as { reason: string };
+      expect(reason).toMatch(
+        / got nvidia_cublas_cu12-12\.5\.3\.2-py3-none-any\.whl: invalid relative path: \.\.\/\.\.\/escaped\.so; download it again\.$/,
+      );
+      expect(readdirSync(installationsFolder())).toEqual([]);
+    });
+  },
+);

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow, installFolder } from '../src/node/tensorflow/find.ts';
+import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
 import { frameworkFile, libraryFile } from '../src/node/tensorflow/library.ts';
+import { installationsFolder } from '../src/node/tensorflow/versions.ts';
 import { pseudoRandom } from './numbers.ts';
 
 describe.skipIf('reason' in findTensorflow())('the binding', () => {
@@ -115,7 +116,7 @@ describe('where libtensorflow is looked for', () => {
 
   test('nothing anywhere says where it was looked for', () => {
     expect(findTensorflow()).toEqual({
-      reason: `libtensorflow was not found: KD_LIBTENSORFLOW is not set, there is no ${installFolder()}, no Python here has tensorflow`,
+      reason: `libtensorflow was not found: KD_LIBTENSORFLOW is not set, there is none in ${installationsFolder()}, no Python here has tensorflow`,
     });
   });
 });

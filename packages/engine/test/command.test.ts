@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from '../src/node/commandLine.ts';
+import { runNode } from './child.ts';
+
+describe('kd-engine', () => {
+  const command = (...args: string[]) => runNode('src/node/command.ts', args, { KD_LIBTENSORFLOW: '/nowhere' });
+
+  test.each([
+    [[], 'nothing'],
+    [['train'], 'train'],
+    [['--gpu'], '--gpu'],
+  ])('%j is refused in one line', (args, got) => {
+    expect(parseCommandLine(args)).toEqual({ wrong: `kd-engine: expected doctor or install, got ${got}; kd-engine --help says more.` });
+  });
+
+  test.each([
+    [['doctor', 'now'], 'kd-engine doctor: expected its options, got now; kd-engine --help says more.'],
+    [['install', '--quick'], 'kd-engine install: expected its options, got --quick; kd-engine --help says more.'],
+    [['install', '--version', 'new'], 'kd-engine install: expected --version with a version such as 2.21 or 2.21.0, got new.'],
+  ])('%j is refused by its command', (args, wrong) => {
+    expect(parseCommandLine(args)).toEqual({ wrong });
+  });
+
+  test('what it is asked for is read', () => {
+    expect(parseCommandLine(['install', '--gpu', '--version', '2.21'])).toEqual({ command: 'install', gpu: true, version: '2.21' });
+    expect(parseCommandLine(['doctor', '--json'])).toEqual({ command: 'doctor', json: true });
+    expect(parseCommandLine(['install', '--help'])).toEqual({ command: 'help' });
+  });
+
+  test('what it does not know ends with status 2', () => {
+    expect(command('train')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(/^kd-engine: expected .*\n$/) });
+  });
+
+  test('doctor says what is here and what is not and why, and ends well where an engine trains', () => {
+    const { status, stdout, stderr } = command('doctor');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain(`node           ${process.version}`);
+    expect(stdout).toContain('tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no folder /nowhere');
+    expect(stdout).toMatch(/wasm {11}trains: 4\.\d+\.\d+, CPU, \d threads?, WebAssembly/);
+    expect(stdout).toContain('startEngine() takes wasm. `npx kd-engine install` brings tensorflow');
+  });
+
+  test('install says why it cannot', () => {
+    expect(command('install')).toMatchObject({ status: 1, stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no folder /nowhere\n' });
+  });
+});
