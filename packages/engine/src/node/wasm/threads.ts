@@ -37,10 +37,11 @@ export async function registerThreadedWasm(upstream: Upstream): Promise<number> 
   // Whoever has started it before us has tensors on it.
   if ('wasm' in tf.engine().registry) return upstream.getThreadsCount();
   const threads = threadsWanted();
-  const module = await startModule(threads);
   upstream.setThreadsCount(threads);
   tf.removeBackend('wasm');
-  tf.registerBackend('wasm', () => {
+  // TF.js makes a backend anew after `tf.engine().reset()`, which ends the threads of the old one.
+  tf.registerBackend('wasm', async () => {
+    const module = await startModule(threads);
     const backend = new upstream.BackendWasm(module as unknown as ConstructorParameters<Upstream['BackendWasm']>[0]);
     // They wait for work for ever, which shall not keep the process alive.
     for (const worker of module.PThread.runningWorkers) worker.unref();
