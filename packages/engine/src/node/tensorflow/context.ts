@@ -8,7 +8,7 @@ export interface Context {
   readonly devices: readonly { readonly type: string; readonly name: string }[];
 }
 
-/** @param threads For one op. Ops run one after the other: a second pool only takes time from the first (3.6 % on 2 cores). */
+/** @param threads For one op. */
 export function openContext(api: TensorflowApi, threads: number): Context {
   const status = api.TF_NewStatus();
   const options = api.TFE_NewContextOptions();
@@ -40,9 +40,15 @@ function listDevices(api: TensorflowApi, context: Pointer, status: Pointer): Con
   return devices;
 }
 
-/** tensorflow.ConfigProto { intra_op_parallelism_threads (2), inter_op_parallelism_threads (5): 1 }. */
+/**
+ * Ops that run beside each other in a compiled function: the gradients of a filter and of its input wait for no one. One was slower for every step
+ * tried (docs/decisions/engine.md).
+ */
+const opsAtOnce = 2;
+
+/** tensorflow.ConfigProto { intra_op_parallelism_threads (2), inter_op_parallelism_threads (5) }. */
 function configProto(threads: number): Uint8Array {
-  return Uint8Array.from([0x10, ...variableLength(threads), 0x28, 1]);
+  return Uint8Array.from([0x10, ...variableLength(threads), 0x28, opsAtOnce]);
 }
 
 /** Protocol buffers' varint. */
