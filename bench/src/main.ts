@@ -60,6 +60,8 @@ async function ceilingOf(options: BenchOptions): Promise<number> {
 }
 
 function written(section: Section): string {
-  const command = ['npm run bench', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(' ');
+  // Where somebody keeps the rows is of no interest to others.
+  const args = process.argv.slice(2).filter((argument, at, all) => argument !== '--json' && all[at - 1] !== '--json');
+  const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
   return `${markdownTable(section)}\n\n${provenance(section.versions, load)}; \`${command}\`.`;
 }

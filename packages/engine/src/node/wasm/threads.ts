@@ -39,9 +39,10 @@ export async function registerThreadedWasm(upstream: Upstream): Promise<number> 
   const threads = threadsWanted();
   upstream.setThreadsCount(threads);
   tf.removeBackend('wasm');
+  const program = await readProgram();
   // TF.js makes a backend anew after `tf.engine().reset()`, which ends the threads of the old one.
   tf.registerBackend('wasm', async () => {
-    const module = await startModule(threads);
+    const module = await startModule(program, threads);
     const backend = new upstream.BackendWasm(module as unknown as ConstructorParameters<Upstream['BackendWasm']>[0]);
     // They wait for work for ever, which shall not keep the process alive.
     for (const worker of module.PThread.runningWorkers) worker.unref();
@@ -50,15 +51,25 @@ export async function registerThreadedWasm(upstream: Upstream): Promise<number> 
   return threads;
 }
 
-async function startModule(threads: number): Promise<WasmModule> {
+/** Upstream's threaded build, which a module is made of as often as it is needed. */
+interface Program {
+  readonly file: string;
+  readonly make: MakeModule;
+  readonly compiled: WebAssembly.Module;
+  /** What each of its workers runs. */
+  readonly worker: string;
+}
+
+async function readProgram(): Promise<Program> {
   const require = createRequire(import.meta.url);
-  const program = join(dirname(dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))), 'wasm-out', 'tfjs-backend-wasm-threaded-simd.js');
-  const compiled = await WebAssembly.compile(await readFile(program.replace(/js$/, 'wasm')));
-  const { wasmWorkerContents } = require(program.replace(/js$/, 'worker.js')) as { wasmWorkerContents: string };
-  const make = require(program) as MakeModule;
-  const module = await withThreadWorkers(wasmWorkerContents.replaceAll('\n', '\\n'), threads - 1, () =>
-    instantiate(make, compiled, program, threads),
-  );
+  const file = join(dirname(dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))), 'wasm-out', 'tfjs-backend-wasm-threaded-simd.js');
+  const compiled = await WebAssembly.compile(await readFile(file.replace(/js$/, 'wasm')));
+  const { wasmWorkerContents } = require(file.replace(/js$/, 'worker.js')) as { wasmWorkerContents: string };
+  return { file, make: require(file) as MakeModule, compiled, worker: wasmWorkerContents.replaceAll('\n', '\\n') };
+}
+
+async function startModule(program: Program, threads: number): Promise<WasmModule> {
+  const module = await withThreadWorkers(program.worker, threads - 1, () => instantiate(program, threads));
   module.tfjs = {
     init: module.cwrap('init', null, []),
     initWithThreadsCount: module.cwrap('init_with_threads_count', null, ['number']),
@@ -70,7 +81,7 @@ async function startModule(threads: number): Promise<WasmModule> {
   return module;
 }
 
-function instantiate(make: MakeModule, compiled: WebAssembly.Module, program: string, threads: number): Promise<WasmModule> {
+function instantiate({ file, make, compiled }: Program, threads: number): Promise<WasmModule> {
   return new Promise((resolve, reject) => {
     const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void): object => {
       // It halves the number of cores, and takes no more threads than that.
@@ -78,6 +89,6 @@ function instantiate(make: MakeModule, compiled: WebAssembly.Module, program: st
       WebAssembly.instantiate(compiled, { ...imports, env }).then((instance) => done(instance, compiled), reject);
       return {};
     };
-    make({ mainScriptUrlOrBlob: program, instantiateWasm }).then(resolve, reject);
+    make({ mainScriptUrlOrBlob: file, instantiateWasm }).then(resolve, reject);
   });
 }
