@@ -68,8 +68,7 @@ echo "$last" >> '${folder}/asked'
 echo 'Downloading a wheel (0.1 MB)'
 ${act}
 `;
-  // Without the words of `--python-version`, which are version-like too.
-  writeFileSync(join(folder, 'bin', 'python3'), script.replace('*--version*', '*"pip --version"*'));
+  writeFileSync(join(folder, 'bin', 'python3'), script);
   chmodSync(join(folder, 'bin', 'python3'), 0o755);
 }
 
