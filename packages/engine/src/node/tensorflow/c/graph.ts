@@ -5,6 +5,7 @@ export interface GraphApi {
   TF_NewGraph(): Pointer;
   TF_DeleteGraph(graph: Pointer): void;
   TF_GraphGetOpDef(graph: Pointer, op: string, into: Pointer, status: Pointer): void;
+  TF_GetRegisteredKernelsForOp(op: string, status: Pointer): Pointer;
   TF_NewOperation(graph: Pointer, op: Pointer, name: string): Pointer;
   TF_SetDevice(node: Pointer, device: Pointer): void;
   TF_AddInput(node: Pointer, input: GraphOutput): void;
@@ -44,7 +45,6 @@ export interface GraphApi {
     description: Pointer,
     status: Pointer,
   ): Pointer;
-  TF_FunctionSetAttrValueProto(definition: Pointer, name: Pointer, proto: Uint8Array, length: number, status: Pointer): void;
   TF_DeleteFunction(definition: Pointer): void;
 }
 
@@ -52,6 +52,7 @@ export const graphSignatures: Signatures<GraphApi> = {
   TF_NewGraph: 'p',
   TF_DeleteGraph: 'vp',
   TF_GraphGetOpDef: 'vpspp',
+  TF_GetRegisteredKernelsForOp: 'psp',
   TF_NewOperation: 'ppps',
   TF_SetDevice: 'vpp',
   TF_AddInput: 'vpo',
@@ -77,6 +78,5 @@ export const graphSignatures: Signatures<GraphApi> = {
   TF_GraphGetTensorNumDims: 'ipop',
   TF_GraphGetTensorShape: 'vpopip',
   TF_GraphToFunction: 'ppsbipipippppp',
-  TF_FunctionSetAttrValueProto: 'vppdpp',
   TF_DeleteFunction: 'vp',
 };

@@ -1,6 +1,7 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Binding, Runtime } from '../binding.ts';
 import type { NodeBackend, TensorData } from '../kernels.ts';
+import { Updates } from './updates.ts';
 
 interface Releasable {
   release(): void;
@@ -11,6 +12,7 @@ export class Compiler {
   readonly backend: NodeBackend;
   readonly binding: Binding;
   readonly runtime: Runtime;
+  readonly updates: Updates;
   /** Frees what compiled functions leave behind when they are collected. */
   readonly #collected = new FinalizationRegistry<Releasable>((left) => left.release());
   #functions = 0;
@@ -19,6 +21,7 @@ export class Compiler {
     this.backend = backend;
     this.binding = backend.binding;
     this.runtime = backend.binding.runtime;
+    this.updates = new Updates(this.binding);
   }
 
   /** Releases something when an object is collected. */

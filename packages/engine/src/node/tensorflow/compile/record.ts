@@ -6,7 +6,6 @@ import { type Flat, flatten, rebuild, type Template } from './containers.ts';
 import { type Created, Guards } from './guards.ts';
 import { Outputs, type Pick } from './outputs.ts';
 import { Program } from './program.ts';
-import { useXla } from './useXla.ts';
 import { ReplacedVariables } from './variables.ts';
 
 type Run = (...parameters: never[]) => TensorContainer;
@@ -112,7 +111,10 @@ function programOf(
   const reached = reach(trace, ports, true);
   const inputs = reached.inputs.map(({ source }) => source);
   const name = ports.length === 0 ? undefined : compiler.nextName();
-  if (name !== undefined) toFunction(compiler.runtime, trace, name, reached, ports, useXla(reached.nodes));
+  if (name !== undefined) {
+    const assigned = changes.flatMap(({ value }) => ports[value] ?? []);
+    toFunction(compiler.runtime, trace, name, compiler.updates.fused(trace, reached, ports, assigned));
+  }
   return new Program(compiler, { name, inputs, computed, sources, passed, results: results.map(numberOf), template, changes });
 }
 

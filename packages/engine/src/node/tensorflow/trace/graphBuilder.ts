@@ -4,6 +4,7 @@ import type { GraphOutput, Pointer } from '../c/api.ts';
 import { attributeType } from '../constants.ts';
 import { expectOk } from '../context.ts';
 import type { Tensors, TensorValues } from '../tensors.ts';
+import { constantKey } from './constants.ts';
 import { graphSetters } from './graphSetters.ts';
 import { groupInputs } from './inputLists.ts';
 import type { OpDefinitions } from './opDefinitions.ts';
@@ -19,14 +20,16 @@ export interface Workshop {
 export interface GraphNode {
   readonly op: string;
   readonly operation: Pointer;
-  /** Operations it takes its inputs from. */
-  readonly from: readonly Pointer[];
+  /** What it takes, one by one, lists too. */
+  readonly inputs: readonly GraphOutput[];
   /** Of its first output; −1 for a side that is not known, undefined where the rank is not. */
   readonly outputShape: readonly number[] | undefined;
   /** Of its first output; undefined where there is none. */
   readonly outputDtype: number | undefined;
   /** Whether it acts on more than its outputs. */
   readonly stateful: boolean;
+  /** Of a small constant: equal for equal ones. */
+  readonly constant?: string;
 }
 
 /** A TF_Graph that grows node by node. */
@@ -62,8 +65,7 @@ export class GraphBuilder {
       }
     }
     for (const attribute of attributes) setAttribute(this.#setters, memory, attribute);
-    const from = inputs.map(({ operation }) => operation);
-    return this.#finish(op, from, definition.stateful);
+    return this.#finish({ op, inputs, stateful: definition.stateful });
   }
 
   /** A node whose output is given at the call. */
@@ -83,7 +85,8 @@ export class GraphBuilder {
     const node = this.#begin('Const');
     api.TF_SetAttrType(node, memory.string('dtype').at, dtype);
     api.TF_SetAttrTensor(node, memory.string('value').at, tensor, context.status);
-    const made = this.#finish('Const', [], false);
+    const key = constantKey(shape, dtype, values);
+    const made = this.#finish({ op: 'Const', inputs: [], stateful: false, ...(key !== undefined && { constant: key }) });
     api.TF_DeleteTensor(tensor);
     return made;
   }
@@ -112,14 +115,14 @@ export class GraphBuilder {
     return this.#current.node;
   }
 
-  #finish(op: string, from: readonly Pointer[], stateful: boolean): GraphNode {
+  #finish(begun: Omit<GraphNode, 'operation' | 'outputShape' | 'outputDtype'>): GraphNode {
     const { api, context } = this.#workshop.runtime;
     const operation = api.TF_FinishOperation(this.#current.node, context.status);
-    expectOk(api, context.status, op);
+    expectOk(api, context.status, begun.op);
     const first = { operation, index: 0 };
     const hasOutput = api.TF_OperationNumOutputs(operation) > 0;
     const output = hasOutput ? { outputShape: this.shapeOf(first), outputDtype: this.typeOf(first) } : { outputShape: [], outputDtype: undefined };
-    const node: GraphNode = { op, operation, from, ...output, stateful };
+    const node: GraphNode = { ...begun, operation, ...output };
     this.nodes.set(operation, node);
     return node;
   }

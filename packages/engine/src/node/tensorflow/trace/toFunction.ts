@@ -4,9 +4,6 @@ import { expectOk } from '../context.ts';
 import type { GraphNode } from './graphBuilder.ts';
 import type { Trace, TracedInput } from './trace.ts';
 
-/** AttrValue { b (5): true }. */
-const attributeTrue = Uint8Array.of(0x28, 1);
-
 /** The part of a graph that some outputs depend on. */
 export interface Reached {
   /** Without the inputs. */
@@ -24,23 +21,23 @@ export function reach(trace: Trace, outputs: readonly GraphOutput[], acts: boole
   for (let operation = open.pop(); operation !== undefined; operation = open.pop()) {
     if (reached.has(operation)) continue;
     reached.add(operation);
-    open.push(...(nodes.get(operation)?.from ?? []));
+    for (const input of nodes.get(operation)?.inputs ?? []) open.push(input.operation);
   }
   const inputs = trace.inputs.filter(({ operation }) => reached.has(operation));
   for (const { operation } of inputs) reached.delete(operation);
   return { nodes: [...nodes.values()].filter(({ operation }) => reached.has(operation)), inputs };
 }
 
-/** Makes a function of a part of a graph and gives it to the context. @param compileByXla Asks TensorFlow to compile it as a whole. */
-export function toFunction(
-  { api, context, memory }: Runtime,
-  { builder }: Trace,
-  name: string,
-  { nodes, inputs }: Reached,
-  outputs: readonly GraphOutput[],
-  compileByXla = false,
-): void {
-  const ports = [...inputs.map(({ operation }) => ({ operation, index: 0 })), ...outputs];
+/** What a function is made of. */
+export interface FunctionBody {
+  readonly nodes: readonly Pick<GraphNode, 'operation'>[];
+  readonly inputs: readonly GraphOutput[];
+  readonly outputs: readonly GraphOutput[];
+}
+
+/** Makes a function of a part of a graph and gives it to the context. */
+export function toFunction({ api, context, memory }: Runtime, { builder }: Trace, name: string, { nodes, inputs, outputs }: FunctionBody): void {
+  const ports = [...inputs, ...outputs];
   const words = BigUint64Array.from([...nodes, ...ports.flatMap(({ operation, index }) => [{ operation }, { operation: index }])], ({ operation }) =>
     BigInt(operation),
   );
@@ -67,8 +64,6 @@ export function toFunction(
   );
   memory.libc.free(block);
   expectOk(api, context.status, 'TF_GraphToFunction');
-  if (compileByXla)
-    api.TF_FunctionSetAttrValueProto(definition, memory.string('_XlaMustCompile').at, attributeTrue, attributeTrue.length, context.status);
   api.TFE_ContextAddFunction(context.at, definition, context.status);
   api.TF_DeleteFunction(definition);
   expectOk(api, context.status, 'TFE_ContextAddFunction');
