@@ -33,6 +33,19 @@ export interface DataDescription {
   identity(): Promise<string>;
 }
 
+/** Which part of every batch a process takes: of n pictures those from ⌊n · rank / size⌋ to ⌊n · (rank + 1) / size⌋. */
+export interface Shard {
+  /** 0 ≤ rank < size. */
+  readonly rank: number;
+  readonly size: number;
+}
+
+/** Processes that compute together. All of them ask for the same sums in the same order. */
+export interface Group extends Shard {
+  /** Σ over the processes of float32 or int32 tensors, of one shape everywhere; the same bits for all. Only tensors: part of what is compiled. It has no gradient. */
+  sum<Kind extends Tensor>(tensor: Kind): Kind;
+}
+
 /** Deals out a data set in batches. `batches()` of @kd/data makes one; any object of this shape will do. */
 export interface BatchSource {
   readonly data: DataDescription;
@@ -43,6 +56,8 @@ export interface BatchSource {
   readonly batchesPerEpoch: number;
   /** Different views that epochs go through before they repeat: epoch e shows view e mod viewCount. `Infinity`: never. */
   readonly viewCount: number;
+  /** The part of each batch that it deals, where it is not the whole: `rows` and `batchSize` are those of the whole. */
+  readonly shard?: Shard;
   /** The view with this number, 0 ≤ number < viewCount. */
   view(number: number): ViewKey;
   /** One epoch in its own seeded order; `from` is the first batch wanted, for resuming. */

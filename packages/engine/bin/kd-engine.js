@@ -8,6 +8,8 @@ const built = new URL('../dist/node/command.js', import.meta.url);
 if (existsSync(built)) {
   await import(built.href);
 } else {
+  // Ctrl-C is the child's, which may have something to finish.
+  process.on('SIGINT', () => {});
   const source = fileURLToPath(new URL('../src/node/command.ts', import.meta.url));
   const options = ['--conditions=@kd/source', '--import', import.meta.resolve('tsx'), source];
   process.exitCode = spawnSync(process.execPath, [...options, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1;

@@ -1,4 +1,5 @@
 /** What @kd/engine speaks of: engines, and candidates for one. */
+import type { Group } from '@kd/core';
 
 /** The engines there are, quickest first: the order in which they are tried. */
 export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
@@ -24,6 +25,8 @@ export interface Engine {
   readonly threads: number;
   /** Those that were tried before it. */
   readonly refused: readonly Refusal[];
+  /** The processes it computes together with, where it was started in a cluster. */
+  readonly group?: Group;
 }
 
 /** What a candidate says of itself when it is open. */
@@ -33,6 +36,7 @@ export interface Opened {
   readonly threads: number;
   /** For people, in a few words each: `oneDNN`, the library's folder. */
   readonly notes: readonly string[];
+  readonly group?: Group;
   /** Why nobody would want it who did not ask for it by name, where that is so. */
   readonly onlyIfNamed?: string;
 }

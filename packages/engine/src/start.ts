@@ -24,7 +24,7 @@ export interface Platform {
 const usualOrder = ['tensorflow', 'webgpu', 'wasm'] as const satisfies readonly EngineName[];
 
 /** `startEngine` of a platform. @throws Error where none starts, or the one that was named does not. */
-export async function startOn(platform: Platform, { engine, prefer = usualOrder, log = toConsole }: StartOptions = {}): Promise<Engine> {
+export async function startOn(platform: Platform, { engine, prefer = usualOrder, log = tell }: StartOptions = {}): Promise<Engine> {
   const named = engine ?? platform.named();
   const order = named === undefined ? prefer : [named];
   for (const name of order) expectKnown(name, engine === undefined && named !== undefined ? 'KD_ENGINE' : 'startEngine');
@@ -36,9 +36,9 @@ export async function startOn(platform: Platform, { engine, prefer = usualOrder,
       refused.push({ name: candidate.name, reason: opened.reason });
       continue;
     }
-    const { version, device, threads } = opened;
+    const { version, device, threads, group } = opened;
     log(startedLine(candidate.name, opened, refused));
-    return { name: candidate.name, version, device, threads, refused };
+    return { name: candidate.name, version, device, threads, refused, ...(group === undefined ? {} : { group }) };
   }
   const reasons = refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
   throw new Error(`startEngine: expected ${order.join(' or ')} to start, got ${reasons}; name another engine.`);
@@ -88,7 +88,8 @@ function startedLine(name: EngineName, { version, device, threads, notes }: Open
   return `engine: ${name} ${version} (${of})${others}`;
 }
 
-function toConsole(line: string): void {
+/** The usual place for a line about engines. */
+export function tell(line: string): void {
   // biome-ignore lint/suspicious/noConsole: the default of an option; whoever wants silence passes their own.
   console.error(line);
 }

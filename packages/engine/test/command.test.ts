@@ -10,13 +10,17 @@ describe('kd-engine', () => {
     [['train'], 'train'],
     [['--gpu'], '--gpu'],
   ])('%j is refused in one line', (args, got) => {
-    expect(parseCommandLine(args)).toEqual({ wrong: `kd-engine: expected doctor or install, got ${got}; kd-engine --help says more.` });
+    expect(parseCommandLine(args)).toEqual({ wrong: `kd-engine: expected doctor or install or launch, got ${got}; kd-engine --help says more.` });
   });
 
   test.each([
     [['doctor', 'now'], 'kd-engine doctor: expected its options, got now; kd-engine --help says more.'],
     [['install', '--quick'], 'kd-engine install: expected its options, got --quick; kd-engine --help says more.'],
     [['install', '--version', 'new'], 'kd-engine install: expected --version with a version such as 2.21 or 2.21.0, got new.'],
+    [['launch', '-n', '2'], 'kd-engine launch: expected -- and a program, got none; kd-engine launch -n 2 -- node train.js.'],
+    [['launch', '--', 'node'], 'kd-engine launch: expected -n from 1 to 1024, got none.'],
+    [['launch', '-n', '2', '--port', '65535', '--', 'node'], 'kd-engine launch: expected --port from 1 to 65534, got 65535.'],
+    [['launch', '-n', '2', '--timeout', '0', '--', 'node'], 'kd-engine launch: expected --timeout > 0, got 0.'],
   ])('%j is refused by its command', (args, wrong) => {
     expect(parseCommandLine(args)).toEqual({ wrong });
   });
@@ -25,6 +29,10 @@ describe('kd-engine', () => {
     expect(parseCommandLine(['install', '--gpu', '--version', '2.21'])).toEqual({ command: 'install', gpu: true, version: '2.21' });
     expect(parseCommandLine(['doctor', '--json'])).toEqual({ command: 'doctor', json: true });
     expect(parseCommandLine(['install', '--help'])).toEqual({ command: 'help' });
+    expect(parseCommandLine(['launch', '-n', '3', '--port', '4000', '--', 'node', 'train.js', '--help'])).toEqual({
+      command: 'launch',
+      launch: { processes: 3, port: 4000, timeoutSeconds: undefined, command: ['node', 'train.js', '--help'] },
+    });
   });
 
   test('what it does not know ends with status 2', () => {

@@ -1,4 +1,5 @@
 import { interruptSignal, openProgress } from '@kd/core/node';
+import { launch } from './cluster/launch.ts';
 import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
 import { doctorLines } from './doctor.ts';
 import { inspectEngines } from './inspect.ts';
@@ -23,6 +24,8 @@ async function main(args: readonly string[]): Promise<number> {
       return doctor(called.json);
     case 'install':
       return install(called);
+    case 'launch':
+      return launch(called.launch);
     default:
       return called satisfies never;
   }

@@ -49,9 +49,10 @@ export interface Inspection {
 /** Tries every engine out, each with one training step; the one that was current is so again. */
 export async function inspectEngines(): Promise<Inspection> {
   const current = tf.engine().backendName;
-  await node.registerGradients();
+  const platform = node();
+  await platform.registerGradients();
   const engines: EngineState[] = [];
-  for (const candidate of node.candidates) {
+  for (const candidate of platform.candidates) {
     const result = await tryOut(candidate);
     engines.push({ name: candidate.name, ...('reason' in result ? { trains: false, ...result } : { trains: true, ...result }) });
   }

@@ -3,17 +3,18 @@ import { cpu } from '../candidates/cpu.ts';
 import { wasm } from '../candidates/wasm.ts';
 import { webgpu } from '../candidates/webgpu.ts';
 import type { Platform } from '../start.ts';
+import type { ClusterOptions } from './cluster/options.ts';
 import { tensorflow } from './tensorflow/candidate.ts';
 import { registerThreadedWasm } from './wasm/threads.ts';
 import { prepareWebgpu } from './webgpu.ts';
 
-/** What can be started in Node. */
-export const node: Platform = {
-  candidates: [tensorflow, webgpu(prepareWebgpu), wasm(registerThreadedWasm), cpu],
+/** What can be started in Node. @param cluster For the engine that can compute with others. */
+export const node = (cluster?: Required<ClusterOptions>): Platform => ({
+  candidates: [tensorflow(cluster), webgpu(prepareWebgpu), wasm(registerThreadedWasm), cpu],
   named: () => process.env.KD_ENGINE || undefined,
   async registerGradients() {
     // @tensorflow/tfjs-layers brings them too; some code may have replaced one since.
     if (tf.getGradient('Sum') !== undefined) return;
     await import(new URL('../../vendor/gradients.js', import.meta.url).href);
   },
-};
+});

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Candidate, Opened } from '../../contracts.ts';
+import { joinCluster } from '../cluster/join.ts';
+import type { ClusterOptions } from '../cluster/options.ts';
 import { addMissingOps } from './added/ops.ts';
 import { addPaddedPools } from './added/paddedPools.ts';
 import { makeBackend } from './backend.ts';
@@ -15,18 +17,22 @@ import { quickenRelu } from './quick/relu.ts';
 import { registerRandomUniform } from './randomUniform.ts';
 import { addTracedGather } from './trace/gather.ts';
 
-const opened = new Map<'tensorflow', Opened>();
+/** What was opened, once in a process, and in which cluster. */
+let before: { readonly opened: Opened; readonly cluster: string } | undefined;
 
-/** libtensorflow through its C API. It is opened once in a process. */
-export const tensorflow: Candidate = {
+/** libtensorflow through its C API. It is opened once in a process. @param cluster Other processes it computes together with. */
+export const tensorflow = (cluster?: Required<ClusterOptions>): Candidate => ({
   name: 'tensorflow',
   async open() {
-    const known = opened.get('tensorflow');
-    if (known !== undefined) return known;
+    const wanted = JSON.stringify(cluster);
+    if (before !== undefined) {
+      if (wanted === undefined || wanted === before.cluster) return before.opened;
+      return { reason: 'it was started before, outside of this cluster; name the cluster at the first start' };
+    }
     const found = findTensorflow();
     if ('reason' in found) return { reason: `${found.reason}; \`npx kd-engine install\` brings it` };
     const kernels = await loadNodeKernels();
-    const { binding, preparation } = openTensorflow(found.folder);
+    const { binding, preparation } = openTensorflow(found.folder, cluster);
     tf.registerBackend('tensorflow', () => makeBackend(kernels, binding), 3);
     for (const register of [
       quickenRelu,
@@ -46,8 +52,9 @@ export const tensorflow: Candidate = {
       device: binding.isUsingGpuDevice() ? 'GPU:0' : 'CPU',
       threads: preparation.threads,
       notes: preparation.oneDnn ? ['oneDNN'] : ['without oneDNN'],
+      ...(cluster === undefined ? {} : { group: joinCluster(binding.runtime, cluster) }),
     };
-    opened.set('tensorflow', result);
+    before = { opened: result, cluster: wanted };
     return result;
   },
-};
+});

@@ -1,4 +1,8 @@
+import { explainCollective } from '../cluster/explain.ts';
+import type { ClusterOptions } from '../cluster/options.ts';
+import { serverDef } from '../cluster/serverDef.ts';
 import type { Pointer, TensorflowApi } from './c/api.ts';
+import { encodeMessage, type Field } from './encodeMessage.ts';
 
 /** An eager context of TensorFlow: the devices, and where ops run. It lives as long as the process. */
 export interface Context {
@@ -8,16 +12,21 @@ export interface Context {
   readonly devices: readonly { readonly type: string; readonly name: string }[];
 }
 
-/** @param threads For one op. */
-export function openContext(api: TensorflowApi, threads: number): Context {
+/** @param threads For one op. @param cluster The processes it computes together with: it listens on its port from now on. */
+export function openContext(api: TensorflowApi, threads: number, cluster?: ClusterOptions): Context {
   const status = api.TF_NewStatus();
   const options = api.TFE_NewContextOptions();
-  const config = configProto(threads);
+  const config = encodeMessage(configOf(threads));
   api.TFE_ContextOptionsSetConfig(options, config, config.length, status);
   expectOk(api, status, 'TFE_ContextOptionsSetConfig');
   const at = api.TFE_NewContext(options, status);
   expectOk(api, status, 'TFE_NewContext');
   api.TFE_DeleteContextOptions(options);
+  if (cluster !== undefined) {
+    const server = serverDef(cluster, configOf(threads));
+    api.TFE_EnableCollectiveOps(at, server, server.length, status);
+    expectOk(api, status, 'TFE_EnableCollectiveOps');
+  }
   return { at, status, devices: listDevices(api, at, status) };
 }
 
@@ -26,7 +35,7 @@ export function expectOk(api: TensorflowApi, status: Pointer, where: string): vo
   if (api.TF_GetCode(status) === 0) return;
   const message = api.TF_Message(status);
   api.TF_SetStatus(status, 0, '');
-  throw new Error(`${where}: ${message}`);
+  throw new Error(`${where}: ${explainCollective(message) ?? message}`);
 }
 
 function listDevices(api: TensorflowApi, context: Pointer, status: Pointer): Context['devices'] {
@@ -47,11 +56,9 @@ function listDevices(api: TensorflowApi, context: Pointer, status: Pointer): Con
 const opsAtOnce = 2;
 
 /** tensorflow.ConfigProto { intra_op_parallelism_threads (2), inter_op_parallelism_threads (5) }. */
-function configProto(threads: number): Uint8Array {
-  return Uint8Array.from([0x10, ...variableLength(threads), 0x28, opsAtOnce]);
-}
-
-/** Protocol buffers' varint. */
-function variableLength(value: number): number[] {
-  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...variableLength(Math.floor(value / 0x80))];
+function configOf(threads: number): Field[] {
+  return [
+    [2, threads],
+    [5, opsAtOnce],
+  ];
 }

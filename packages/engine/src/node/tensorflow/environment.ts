@@ -2,6 +2,7 @@
  * What must be set before libtensorflow is loaded, for it reads its environment once.
  */
 import { availableParallelism } from 'node:os';
+import { ensure } from '@kd/core';
 import koffi from 'koffi';
 
 /** What was set, for `kd-engine doctor`. */
@@ -21,7 +22,18 @@ export function prepareProcess(): Preparation {
   const getenv = self.func('getenv', 'str', ['str']);
   // Off by default on CPUs without AVX512 (+30 % there).
   setenv('TF_ENABLE_ONEDNN_OPTS', '1', 0);
-  return { oneDnn: getenv('TF_ENABLE_ONEDNN_OPTS') === '1', keepsMemory: keepMemory(), threads: availableParallelism() };
+  return { oneDnn: getenv('TF_ENABLE_ONEDNN_OPTS') === '1', keepsMemory: keepMemory(), threads: usableThreads() };
+}
+
+export const threadsVariable = 'KD_THREADS';
+
+/** For one op: all cores that this process may use, or as many as the environment says. @throws RangeError where it says something else. */
+export function usableThreads(): number {
+  const given = process.env[threadsVariable];
+  if (!given) return availableParallelism();
+  const threads = Number(given);
+  ensure(Number.isInteger(threads) && threads >= 1, threadsVariable, 'a whole number ≥ 1', given);
+  return threads;
 }
 
 /** mallopt parameters of glibc's malloc.h. */
@@ -29,9 +41,9 @@ const trimThreshold = -1;
 const topPad = -2;
 const mmapThreshold = -3;
 
-/** glibc gives 16 MB activations back to the kernel at every free, and page faults take a tenth of a step: let it keep them. */
+/** glibc gives 16 MB activations back to the kernel at every free, and page faults take a tenth of a step: let it keep them, unless `KD_MALLOC=off`. */
 function keepMemory(): boolean {
-  if (process.platform !== 'linux' || !isGlibc()) return false;
+  if (process.env.KD_MALLOC === 'off' || process.platform !== 'linux' || !isGlibc()) return false;
   const mallopt = koffi.load(null).func('mallopt', 'int', ['int', 'int']);
   const set = [mallopt(mmapThreshold, 2 ** 25), mallopt(trimThreshold, 2 ** 31 - 1), mallopt(topPad, 2 ** 26)];
   return set.every((result) => result === 1);

@@ -4,11 +4,9 @@ import type { Pointer, Signatures } from './types.ts';
 export interface ClusterApi {
   TFE_EnableCollectiveOps(context: Pointer, serverDef: Uint8Array, length: number, status: Pointer): void;
   TFE_AbortCollectiveOps(context: Pointer, status: Pointer): void;
-  TFE_CollectiveOpsCheckPeerHealth(context: Pointer, task: string, timeoutMilliseconds: number, status: Pointer): void;
 }
 
 export const clusterSignatures: Signatures<ClusterApi> = {
   TFE_EnableCollectiveOps: 'vpdpp',
   TFE_AbortCollectiveOps: 'vpp',
-  TFE_CollectiveOpsCheckPeerHealth: 'vpslp',
 };

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from '../src/node/cluster/freePorts.ts';
+
+/** How a process of a group ended, and the JSON lines that it printed. */
+export interface Ended<Line> {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly lines: readonly Line[];
+  readonly stderr: string;
+}
+
+export interface GroupOptions {
+  readonly processes: number;
+  readonly args: readonly string[];
+  readonly timeoutSeconds?: number;
+  /** These do not end by themselves: they are killed when all others have ended. */
+  readonly stopped?: readonly number[];
+}
+
+/** Runs a TypeScript file as every process of a group. @param file Relative to this folder. */
+export async function runGroup<Line>(file: string, { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions): Promise<Ended<Line>[]> {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const workers = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
+  const children = Array.from({ length: processes }, (_, rank) => {
+    const cluster = { KD_CLUSTER: workers, KD_CLUSTER_INDEX: String(rank), KD_CLUSTER_TIMEOUT: String(timeoutSeconds), KD_THREADS: '1' };
+    return spawn(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', path, ...args], {
+      env: { ...process.env, KD_ENGINE: '', ...cluster },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    });
+  });
+  const ends = children.map(
+    (child) =>
+      new Promise<Ended<Line>>((resolve) => {
+        const [out, err]: [Buffer[], Buffer[]] = [[], []];
+        child.stdout.on('data', (bytes) => out.push(bytes));
+        child.stderr.on('data', (bytes) => err.push(bytes));
+        child.on('close', (status, signal) => {
+          const lines = Buffer.concat(out).toString().split('\n').filter(Boolean);
+          resolve({ status, signal, lines: lines.map((line) => JSON.parse(line)), stderr: Buffer.concat(err).toString() });
+        });
+      }),
+  );
+  await Promise.all(ends.filter((_, rank) => !stopped.includes(rank)));
+  for (const rank of stopped) children[rank]?.kill('SIGKILL');
+  return Promise.all(ends);
+}
