@@ -54,7 +54,7 @@ export async function training({ student, objective, optimizer, learningRate, te
     flops: PASSES * rows * countOperations(student, [height, width, channels]).flops,
     async run() {
       const feed = await makeFeed(batch, teacher, { ...values, stepsBefore: steps.next().value });
-      const total = await step(feed);
+      const { total } = await step(feed);
       const [loss] = await total.data();
       total.dispose();
       freeFeed(feed);

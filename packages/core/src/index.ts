@@ -42,4 +42,5 @@ export { multiStep, step } from './schedules/steps.ts';
 export { triangular } from './schedules/triangular.ts';
 export { warmUp } from './schedules/warmUp.ts';
 export { expectSameShape, expectShape } from './shapes.ts';
+export { shardOf } from './shardOf.ts';
 export { watchVariables } from './watchVariables.ts';

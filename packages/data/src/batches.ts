@@ -1,4 +1,4 @@
-import { type Batch, type BatchSource, deriveSeed, ensure, permutation, type ViewKey } from '@kd/core';
+import { type Batch, type BatchSource, deriveSeed, ensure, permutation, type Shard, shardOf, type ViewKey } from '@kd/core';
 import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { ahead } from './ahead.ts';
 import { expectSeed } from './expectSeed.ts';
@@ -17,6 +17,8 @@ export interface BatchOptions {
   readonly viewCount?: number;
   /** Leaves out the last batch of an epoch where it is smaller than the others; `pass` always deals every row. */
   readonly dropLast?: boolean;
+  /** Deals only this part of every batch, for a process of a group: `shard: engine.group`. All parts together are the batch. */
+  readonly shard?: Shard | undefined;
 }
 
 /** Pixels on their way to becoming tensors. */
@@ -35,7 +37,7 @@ interface Prepared {
  * @throws RangeError on options out of range, also where a view does not fit the pictures.
  */
 export function batches(set: ImageSet, options: BatchOptions): BatchSource {
-  const { batchSize, seed = 0, views = [], dropLast = false } = options;
+  const { batchSize, seed = 0, views = [], dropLast = false, shard } = options;
   const viewCount = views.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
   const rows = set.rows.length;
   ensure(Number.isInteger(batchSize) && batchSize >= 1, 'batches', 'batchSize to be a whole number ≥ 1', batchSize);
@@ -46,6 +48,8 @@ export function batches(set: ImageSet, options: BatchOptions): BatchSource {
     'viewCount a whole number ≥ 1 or Infinity',
     viewCount,
   );
+  const isShard = shard === undefined || (isUnsigned(shard.rank) && Number.isSafeInteger(shard.size) && shard.rank < shard.size);
+  ensure(isShard, 'batches', 'a shard of rank from 0 to size − 1', shard);
   ensure(!dropLast || rows >= batchSize, 'batches', `batchSize ≤ ${rows}, the pictures of '${set.name}', with dropLast`, batchSize);
 
   const [height, width, channels] = set.imageShape;
@@ -70,7 +74,11 @@ export function batches(set: ImageSet, options: BatchOptions): BatchSource {
   }
 
   async function* deal(order: Int32Array, key: ViewKey, from: number, end: number): AsyncGenerator<Batch, void, undefined> {
-    const next = (number: number) => ahead(() => prepare(order.slice(number * batchSize, (number + 1) * batchSize), key.seed));
+    const next = (number: number) => {
+      const first = number * batchSize;
+      const { from: start, to } = shardOf(Math.min(batchSize, rows - first), shard);
+      return ahead(() => prepare(order.slice(first + start, first + to), key.seed));
+    };
     let coming = next(from);
     try {
       for (let number = from; number < end; number++) {
@@ -102,6 +110,7 @@ export function batches(set: ImageSet, options: BatchOptions): BatchSource {
     batchSize,
     batchesPerEpoch,
     viewCount,
+    ...(shard === undefined ? {} : { shard: { rank: shard.rank, size: shard.size } }),
     view,
     epoch(epoch, from = 0) {
       ensure(isUnsigned(epoch), 'batches', 'an epoch number ≥ 0', epoch);

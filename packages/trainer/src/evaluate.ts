@@ -1,12 +1,15 @@
-import { type BatchSource, compile, ensure, type Network, unexpected } from '@kd/core';
+import { type BatchSource, compile, ensure, type Group, type Network, shardOf, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { breathe } from './breathe.ts';
 import { type Evaluation, Tally } from './evaluation.ts';
+import { gatherColumns } from './group/gather.ts';
 import { inferenceOf } from './inference.ts';
 
 export interface EvaluateOptions {
   /** Told of each batch in order. @param logits [batch, classes], row-major, before softmax. @param indices Row numbers of the batch in the whole image set. */
   readonly onLogits?: (logits: Float32Array, indices: Int32Array) => void;
+  /** Who looks at the other shards of the source: all get the evaluation of the whole, and `onLogits` their own shard's logits. */
+  readonly group?: Group | undefined;
 }
 
 /**
@@ -26,20 +29,24 @@ export function evaluator(network: Network): (source: BatchSource, options?: Eva
       return { logits, judgements: judgements(logits, labels) };
     }),
   );
-  return async (source, { onLogits } = {}) => {
+  return async (source, { onLogits, group } = {}) => {
     const tally = new Tally(source.data.classNames.length);
     const started = performance.now();
     let images = 0;
     refresh();
+    const gather = group === undefined ? undefined : gatherer(group);
+    expectShard(source, group);
     for await (const batch of source.pass()) {
-      const judged = await judge.later(batch.images, batch.labels);
+      const inBatch = group === undefined ? batch.indices.length : Math.min(source.batchSize, source.rows - images);
+      const judged = batch.indices.length > 0 ? await judge.later(batch.images, batch.labels) : nobody();
       try {
-        addAll(tally, await judged.judgements.data(), source, batch.indices);
-        onLogits?.((await judged.logits.data()) as Float32Array, batch.indices);
+        const numbers = gather === undefined ? await judged.judgements.data() : await gather(judged.judgements, inBatch);
+        addAll(tally, numbers, source, (at) => batch.indices[at - shardOf(inBatch, group).from]);
+        if (batch.indices.length > 0) onLogits?.((await judged.logits.data()) as Float32Array, batch.indices);
       } finally {
         tf.dispose(judged);
       }
-      images += batch.indices.length;
+      images += inBatch;
       await breathe();
     }
     ensure(images > 0, 'evaluate', `pictures in ${source.data.name}`, 'none');
@@ -48,6 +55,35 @@ export function evaluator(network: Network): (source: BatchSource, options?: Eva
 }
 
 const FIELDS = 6;
+
+/** What a shard without pictures has to say. */
+function nobody(): { readonly logits: tf.Tensor2D; readonly judgements: tf.Tensor2D } {
+  return { logits: tf.zeros([0, 0]), judgements: tf.zeros([FIELDS, 0]) };
+}
+
+function expectShard({ shard, data }: BatchSource, group: Group | undefined): void {
+  const fits = shard?.rank === group?.rank && shard?.size === group?.size;
+  ensure(
+    fits,
+    'evaluate',
+    `${data.name} whole without a group, and in a group this process's shard of it`,
+    shard ?? 'the whole',
+    'pass group: engine.group',
+  );
+}
+
+/** Brings the judgements of all shards of a batch together. */
+function gatherer(group: Group): (mine: tf.Tensor2D, count: number) => Promise<ArrayLike<number>> {
+  // How many there are in all enters as a shape, which tells the compiled forms apart.
+  const gather = compile((mine: tf.Tensor2D, all: tf.Tensor1D) => gatherColumns(group, mine, all.size));
+  return async (mine, count) => {
+    const all = tf.zeros<tf.Rank.R1>([count]);
+    const gathered = await gather.later(mine, all);
+    const numbers = await gathered.data();
+    tf.dispose([all, gathered]);
+    return numbers;
+  };
+}
 
 /** @returns [6, batch]: truth, prediction, confidence, cross entropy, rank of the truth, classes; one small tensor to read. */
 function judgements(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
@@ -69,7 +105,8 @@ function judgements(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
   });
 }
 
-function addAll(tally: Tally, numbers: ArrayLike<number>, source: BatchSource, indices: Int32Array): void {
+/** @param rowOf The row number of a picture of the batch, where it is in this shard. */
+function addAll(tally: Tally, numbers: ArrayLike<number>, source: BatchSource, rowOf: (at: number) => number | undefined): void {
   const count = numbers.length / FIELDS;
   const classes = tally.confusion.length;
   for (let at = 0; at < count; at++) {
@@ -77,9 +114,14 @@ function addAll(tally: Tally, numbers: ArrayLike<number>, source: BatchSource, i
     const [truth, outputs, loss] = [field(0), field(5), field(3)];
     if (outputs !== classes) throw unexpected('evaluate', `a logit for each of the ${classes} classes of ${source.data.name}`, outputs);
     if (truth < 0 || truth >= classes)
-      throw unexpected('evaluate', `labels from 0 to ${classes - 1}`, `${truth} in row ${indices[at]} of ${source.data.name}`);
+      throw unexpected('evaluate', `labels from 0 to ${classes - 1}`, `${truth} in row ${rowOf(at) ?? 'of another process'} of ${source.data.name}`);
     if (!Number.isFinite(loss))
-      throw unexpected('evaluate', 'finite logits', `a loss of ${loss} in row ${indices[at]} of ${source.data.name}`, 'the network has diverged');
+      throw unexpected(
+        'evaluate',
+        'finite logits',
+        `a loss of ${loss} in row ${rowOf(at) ?? 'of another process'} of ${source.data.name}`,
+        'the network has diverged',
+      );
     tally.add({ truth, predicted: field(1), confidence: field(2), loss, rank: field(4) });
   }
 }

@@ -10,7 +10,7 @@ export interface DistillOptions extends FollowOptions {
   readonly student: Network;
   /**
    * Whether the teacher looks at every view of every picture once, before the training, and is replayed from a file. By default it does where the
-   * source has a finite number of views and the teacher an identity. A recording holds logits only: a loss on features needs `record: false`.
+   * source has a finite number of views and the teacher an identity, and the training is not that of a group. A recording holds logits only: a loss on features needs `record: false`.
    */
   readonly record?: boolean;
   /** Where the recording is; `directory` by default. Several trainings can share one. */
@@ -26,7 +26,7 @@ export async function distill(options: DistillOptions): Promise<FollowResult> {
   const { student, train, directory } = options;
   return withSignal(options.signal, async (signal) => {
     const live = typeof options.teacher === 'function' ? options.teacher : frozen(options.teacher);
-    const { record = Number.isFinite(train.viewCount) && live.identity !== undefined } = options;
+    const { group, record = group === undefined && Number.isFinite(train.viewCount) && live.identity !== undefined } = options;
     let teacher = live;
     try {
       if (record) teacher = await recordedTeacher(live, options, signal);

@@ -1,7 +1,8 @@
-import type { BatchSource, OpenProgress, Progress, Store } from '@kd/core';
+import type { BatchSource, Group, OpenProgress, Progress, Store } from '@kd/core';
 import { interruptSignal, openProgress as openTerminalProgress } from '@kd/core/node';
 import { BEST, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { loadWeights } from '../checkpoints/weights.ts';
+import { sharedStore } from '../group/sharedStore.ts';
 import { Interrupted } from '../training/interrupted.ts';
 import { train } from '../training/train.ts';
 import type { EpochReport, Position, StepReport, TrainOptions } from '../training/types.ts';
@@ -47,13 +48,24 @@ export function logToStderr(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Where progress and lines go: of a group the first process alone speaks. */
+export function speaker(
+  { log = logToStderr, openProgress = openTerminalProgress() }: Pick<FollowOptions, 'log' | 'openProgress'>,
+  group: Group | undefined,
+): Required<Pick<FollowOptions, 'log' | 'openProgress'>> {
+  if (group === undefined || group.rank === 0) return { log, openProgress };
+  return { log: () => {}, openProgress: () => ({ update() {}, end() {} }) };
+}
+
 /** Trains, draws progress, and puts the best weights back once, after the last epoch. */
 export async function follow(options: TrainOptions & { readonly store: Store }, extra: FollowOptions): Promise<FollowResult> {
-  const { store, student, resume = false } = options;
-  const { directory, log = logToStderr } = extra;
+  const { student, resume = false, group } = options;
+  const store = sharedStore(options.store, group);
+  const { directory } = extra;
+  const { log, openProgress } = speaker(extra, group);
   const earlier = resume ? await readCheckpoint(store) : undefined;
   const history: EpochReport[] = [...(earlier?.state.history ?? [])];
-  const line = progressOfEpochs(options, extra);
+  const line = progressOfEpochs(options, { ...extra, openProgress });
   let interrupted: Position | undefined;
   try {
     for await (const report of train({ ...options, onStep: line.onStep })) {
@@ -77,7 +89,10 @@ export async function follow(options: TrainOptions & { readonly store: Store }, 
 }
 
 /** A progress line for each epoch, with the time left of all. */
-function progressOfEpochs({ batches, epochs }: TrainOptions, { onStep, openProgress = openTerminalProgress(), label = 'train' }: FollowOptions) {
+function progressOfEpochs(
+  { batches, epochs }: TrainOptions,
+  { onStep, openProgress, label = 'train' }: FollowOptions & Pick<Required<FollowOptions>, 'openProgress'>,
+) {
   const images = Math.min(batches.rows, batches.batchesPerEpoch * batches.batchSize);
   let open: Progress | undefined;
   return {

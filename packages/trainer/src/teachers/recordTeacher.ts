@@ -37,6 +37,8 @@ export async function recordTeacher(options: RecordOptions): Promise<Recording> 
   const { teacher, batches, store, file = TEACHER_FILE, views = batches.viewCount } = options;
   ensure(Number.isFinite(views), 'recordTeacher', 'a source with a finite number of views', views, 'pass viewCount to batches, such as viewCount: 8');
   ensure(Number.isInteger(views) && views >= 1 && views <= batches.viewCount, 'recordTeacher', `views from 1 to ${batches.viewCount}`, views);
+  const remedy = 'record in one process, before the group';
+  ensure(batches.shard === undefined, 'recordTeacher', 'whole batches', `shard ${batches.shard?.rank} of ${batches.shard?.size}`, remedy);
   const wanted = await wantedOf(batches, await identityOfTeacher(teacher), views);
   const bytes = await store.read(file);
   if (bytes !== undefined) {

@@ -1,4 +1,5 @@
 import { type Batch, ensure } from '@kd/core';
+import { dispose } from '@tensorflow/tfjs-core';
 import { breathe } from '../breathe.ts';
 import { freeFeed, makeFeed } from './feed.ts';
 import { Interrupted } from './interrupted.ts';
@@ -44,36 +45,39 @@ export async function runSteps(run: Run): Promise<SumsRead> {
 
 /** @returns The learning rate of the step. */
 async function oneStep(run: Run, batch: Batch): Promise<number> {
-  const { batches, epochs, objective, teacher, seed = 0 } = run.options;
+  const { batches, epochs, objective, teacher, seed = 0, group, signal } = run.options;
   const { epoch, step } = run.position;
   const stepsBefore = epoch * batches.batchesPerEpoch + step;
   const progress = stepsBefore / (epochs * batches.batchesPerEpoch);
   const learningRate = run.learningRate(progress);
   ensure(Number.isFinite(learningRate) && learningRate >= 0, 'train', 'a learning rate ≥ 0', `${learningRate} at progress ${progress}`);
   const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)]));
-  const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore });
+  const images = Math.min(batches.batchSize, batches.rows - step * batches.batchSize);
+  const shard = group === undefined ? {} : { shard: { rank: group.rank, size: group.size, images, wish: signal?.aborted === true } };
+  const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore, ...shard });
   try {
     run.step ??= makeStep(run, rehearse(run.options, feed, batches.data.classNames.length));
-    const total = await run.step(feed);
-    total.dispose();
+    const { total, wishes } = await run.step(feed);
+    run.stops = wishes === undefined ? undefined : ((await wishes.data())[0] as number) > 0;
+    dispose([total, wishes ?? []]);
   } finally {
     freeFeed(feed);
   }
   if (stepsBefore === 0) run.firstRows = Array.from(batch.indices.slice(0, 16));
   run.position = { epoch, step: step + 1 };
-  run.images += batch.indices.length;
+  run.images += group === undefined ? batch.indices.length : images;
   return learningRate;
 }
 
 /** Makes the step for terms of these names, and its sums unless the checkpoint had them. */
 function makeStep(run: Run, terms: readonly string[]): NonNullable<Run['step']> {
-  const { student, objective, clipNorm } = run.options;
+  const { student, objective, clipNorm, group } = run.options;
   const names = sumNames(terms, clipNorm);
   run.sums ??= new RunningSums(names);
   const saved = run.sums.names.join(', ');
   ensure(saved === names.join(', '), 'train', `the terms ${saved}, as in the checkpoint`, names.join(', '));
   const { optimizer, trainable, average, sums } = run;
-  return trainingStep({ student, objective, optimizer, trainable, average, sums, clipNorm });
+  return trainingStep({ student, objective, optimizer, trainable, average, sums, clipNorm, group });
 }
 
 /** Mean total over the steps since the look before, about twice a second. */
@@ -92,9 +96,10 @@ function lossReader(run: Run): (now: number) => Promise<number | undefined> {
   };
 }
 
+/** In a group all stop after the step in which one of them wished to. */
 async function stopIfAsked(run: Run): Promise<void> {
-  const { signal, store } = run.options;
-  if (signal?.aborted !== true) return;
+  const { signal, store, group } = run.options;
+  if ((group === undefined ? signal?.aborted : run.stops) !== true) return;
   if (run.images > 0) await sumsOf(run).read(run.images, run.position.epoch + 1);
   await save(run);
   throw new Interrupted(run.position, store?.place);

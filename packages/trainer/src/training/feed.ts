@@ -1,7 +1,7 @@
-import { type Batch, draw, streamOf, type Teacher } from '@kd/core';
+import { type Batch, draw, ensure, type Shard, shardOf, streamOf, type Teacher } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { ask, disposeOutputs } from '../teachers/ask.ts';
-import type { Feed } from './step.ts';
+import type { Feed, ShardFeed } from './step.ts';
 
 /** What a feed is made of besides the batch. */
 export interface StepNumbers {
@@ -12,6 +12,8 @@ export interface StepNumbers {
   readonly seed: number;
   /** Steps before this one in the whole training. */
   readonly stepsBefore: number;
+  /** Where the batch is a shard: which, of how many pictures, and whether this process wants to stop. */
+  readonly shard?: Shard & { readonly images: number; readonly wish: boolean };
 }
 
 /** Asks the teacher and makes the tensors of a step; `freeFeed` frees them. The batch stays its source's. */
@@ -25,16 +27,23 @@ export async function makeFeed(batch: Batch, teacher: Teacher | undefined, value
     learningRate: tf.scalar(values.learningRate),
     step: tf.scalar(values.step),
     seed: tf.tensor1d(wordsOf(values), 'int32'),
+    ...(values.shard === undefined ? {} : { shard: shardFeed(batch, values.shard) }),
   };
 }
 
-export function freeFeed({ teacher, numbers, learningRate, step, seed }: Feed): void {
+function shardFeed({ indices }: Batch, { rank, size, images, wish }: NonNullable<StepNumbers['shard']>): ShardFeed {
+  const { from, to } = shardOf(images, { rank, size });
+  ensure(indices.length === to - from, 'train', `${to - from} of ${images} pictures in shard ${rank} of ${size}`, indices.length);
+  return { share: tf.scalar(indices.length / images), images: tf.scalar(images), wish: tf.tensor1d([wish ? 1 : 0]) };
+}
+
+export function freeFeed({ teacher, numbers, learningRate, step, seed, shard }: Feed): void {
   if (teacher !== undefined) disposeOutputs(teacher);
-  tf.dispose([...Object.values(numbers), learningRate, step, seed]);
+  tf.dispose([...Object.values(numbers), learningRate, step, seed, ...Object.values(shard ?? {})]);
 }
 
 /** A function of the training's seed and the step's number alone: a resumed training draws what the whole one would have drawn. */
-function wordsOf({ seed, stepsBefore }: StepNumbers): Int32Array {
-  const stream = streamOf('step');
+function wordsOf({ seed, stepsBefore, shard }: StepNumbers): Int32Array {
+  const stream = streamOf(shard === undefined || shard.rank === 0 ? 'step' : `step of shard ${shard.rank}`);
   return Int32Array.of(draw(seed, stream, 2 * stepsBefore), draw(seed, stream, 2 * stepsBefore + 1));
 }

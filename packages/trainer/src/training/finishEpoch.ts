@@ -1,6 +1,7 @@
 import { BEST } from '../checkpoints/checkpoint.ts';
 import { encodeWeights, readWeights } from '../checkpoints/weights.ts';
 import type { Scores } from '../evaluation.ts';
+import { fromFirst } from '../group/fromFirst.ts';
 import { type Run, save, weightsOf } from './run.ts';
 import type { SumsRead } from './sums.ts';
 import type { EpochReport, TrainOptions } from './types.ts';
@@ -38,7 +39,7 @@ async function reportOf(run: Run, { images, means }: SumsRead): Promise<EpochRep
   const { accuracy, gradientNorm, ...terms } = means as { accuracy: number; gradientNorm?: number };
   const steps = batches.batchesPerEpoch;
   const { epoch } = run.position;
-  const report = {
+  const report = await agreed(run, {
     epoch: epoch + 1,
     steps,
     images,
@@ -50,10 +51,17 @@ async function reportOf(run: Run, { images, means }: SumsRead): Promise<EpochRep
     ...(gradientNorm === undefined ? {} : { gradientNorm }),
     ...(validation === undefined ? {} : { validation: scoresOf(await run.evaluate(validation)) }),
     isBest: false,
-  };
+  });
   const isBest = run.history.every((earlier) => isBetter(run.options, report, earlier));
   if (isBest && store !== undefined) await store.write(BEST, await encodeWeights(student, { epoch: String(epoch + 1) }));
   return { ...report, isBest };
+}
+
+/** The first process's report: the others differ from it in the seconds they measured. */
+async function agreed({ options: { group } }: Run, report: EpochReport): Promise<EpochReport> {
+  if (group === undefined) return report;
+  const bytes = await fromFirst(group)(async () => new TextEncoder().encode(JSON.stringify(report)));
+  return JSON.parse(new TextDecoder().decode(bytes)) as EpochReport;
 }
 
 function isBetter({ bestBy = 'accuracy' }: TrainOptions, report: EpochReport, earlier: EpochReport): boolean {

@@ -1,12 +1,13 @@
 import { asSchedule, ensure, type Optimizer, type Schedule } from '@kd/core';
-import type { Scalar, Variable } from '@tensorflow/tfjs-core';
+import type { Variable } from '@tensorflow/tfjs-core';
 import { expectSameSettings, LAST, readCheckpoint, type Settings, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { prefixed } from '../checkpoints/weights.ts';
 import { evaluator } from '../evaluate.ts';
 import type { Evaluation } from '../evaluation.ts';
+import { shareWeights } from '../group/shareWeights.ts';
 import { averageWeights, type WeightAverage } from '../optimizers/averageWeights.ts';
 import { settingsOf } from './settings.ts';
-import type { Feed } from './step.ts';
+import type { Feed, StepResult } from './step.ts';
 import { RunningSums } from './sums.ts';
 import type { EpochReport, Position, TrainOptions } from './types.ts';
 
@@ -27,12 +28,14 @@ export interface Run {
   /** Made at the first step, when the terms' names are known, or from the checkpoint. */
   sums: RunningSums | undefined;
   /** Made at the first step. */
-  step: ((feed: Feed) => Promise<Scalar>) | undefined;
+  step: ((feed: Feed) => Promise<StepResult>) | undefined;
+  /** In a group: whether one of the processes wished to stop at the last step. */
+  stops: boolean | undefined;
 }
 
 /** Makes optimizer and averages, or takes them up from the store's checkpoint. */
 export async function openRun(options: TrainOptions): Promise<Run> {
-  const { student, objective, store, resume = false, averageDecay, learningRate, optimizer } = options;
+  const { student, objective, store, resume = false, averageDecay, learningRate, optimizer, group } = options;
   const settings = store === undefined ? {} : await settingsOf(options);
   const resumed = resume && store !== undefined ? await readCheckpoint(store) : undefined;
   if (resumed !== undefined && store !== undefined) {
@@ -42,6 +45,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
   const trainable = trainableOf(student.weights, objective.weights);
   const decay = typeof averageDecay === 'number' ? { decay: averageDecay } : averageDecay;
   const { position = { epoch: 0, step: 0 }, images = 0, seconds = 0, history = [], firstRows = [], sumNames = [] } = resumed?.state ?? {};
+  const evaluate = evaluator(student);
   const run: Run = {
     options,
     learningRate: asSchedule(learningRate),
@@ -49,7 +53,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     trainable,
     optimizer: optimizer(trainable),
     average: decay === undefined ? undefined : averageWeights(student.weights, decay),
-    evaluate: evaluator(student),
+    evaluate: (source) => evaluate(source, source.shard === undefined ? {} : { group }),
     history: [...history],
     position,
     images,
@@ -57,9 +61,11 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     firstRows,
     sums: sumNames.length > 0 ? new RunningSums(sumNames) : undefined,
     step: undefined,
+    stops: undefined,
   };
   try {
     resumed?.restore(weightsOf(run));
+    if (group !== undefined) shareWeights(group, weightsOf(run));
   } catch (error) {
     closeRun(run);
     throw error;
@@ -105,9 +111,11 @@ function trainableOf(student: Readonly<Record<string, Variable>>, objective: Rea
   return Object.fromEntries(trainable);
 }
 
-async function expectSameOrder({ batches }: TrainOptions, rows: readonly number[], place: string): Promise<void> {
-  if (rows.length === 0) return;
+/** Of a batch's shards the first has the first rows, as many as there are. */
+async function expectSameOrder({ batches }: TrainOptions, saved: readonly number[], place: string): Promise<void> {
+  if (saved.length === 0 || (batches.shard !== undefined && batches.shard.rank > 0)) return;
   for await (const { indices } of batches.epoch(0)) {
+    const rows = saved.slice(0, indices.length);
     const got = Array.from(indices.slice(0, rows.length));
     const remedy = 'give batches the seed they had';
     ensure(got.join() === rows.join(), 'train', `rows ${rows.join(', ')} first, as in ${LAST} in ${place}`, got, remedy);

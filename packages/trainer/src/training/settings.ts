@@ -1,4 +1,4 @@
-import { asSchedule, ensure, type Schedule } from '@kd/core';
+import { asSchedule, ensure, type Schedule, type Shard } from '@kd/core';
 import { getGradient } from '@tensorflow/tfjs-core';
 import type { Settings } from '../checkpoints/checkpoint.ts';
 import type { TrainOptions } from './types.ts';
@@ -16,7 +16,30 @@ export function expectSensible(options: TrainOptions): void {
   ensure(batches.batchesPerEpoch >= 1, 'train', `at least one batch of ${batches.data.name}`, batches.batchesPerEpoch, 'use a smaller batchSize');
   const [classes, others] = [batches.data.classNames.length, validation?.data.classNames.length];
   ensure(others === undefined || others === classes, 'train', `validation with ${classes} classes, as in training`, others);
+  expectShards(options);
   ensure(resume !== true || store !== undefined, 'train', 'a store to resume from', 'nothing', 'pass store: folderStore(directory)');
+}
+
+function expectShards({ batches, validation, group }: TrainOptions): void {
+  const remedy = 'pass shard: engine.group to batches, and group: engine.group to train';
+  const wanted = nameOf(group);
+  ensure(nameOf(batches.shard) === wanted, 'train', `batches that are ${wanted}`, nameOf(batches.shard), remedy);
+  if (validation?.shard !== undefined)
+    ensure(nameOf(validation.shard) === wanted, 'train', `a validation that is ${wanted}`, nameOf(validation.shard), remedy);
+  if (group === undefined) return;
+  const last = batches.rows - (batches.batchesPerEpoch - 1) * batches.batchSize;
+  const smallest = Math.min(batches.batchSize, last);
+  ensure(
+    smallest >= group.size,
+    'train',
+    `a picture for each of ${group.size} processes in every batch`,
+    smallest,
+    'dropLast leaves out a smaller last batch',
+  );
+}
+
+function nameOf(shard: Shard | undefined): string {
+  return shard === undefined ? 'whole' : `shard ${shard.rank} of ${shard.size}`;
 }
 
 /** Everything of the options that a resumed training must share with the one it goes on with. Schedules are known by nine of their values. */

@@ -1,5 +1,7 @@
-import { compile, type Network, type Objective, type Optimizer, type Outputs, type Step, unexpected } from '@kd/core';
+import { compile, type Group, type Network, type Objective, type Optimizer, type Outputs, type Step, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { sumOfAll } from '../group/sumOfAll.ts';
+import { watchMoving } from '../group/watchMoving.ts';
 import type { WeightAverage } from '../optimizers/averageWeights.ts';
 import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
 import type { RunningSums } from './sums.ts';
@@ -17,6 +19,25 @@ export interface Feed {
   readonly step: tf.Scalar;
   /** `Mode.seed`. */
   readonly seed: tf.Tensor1D;
+  /** Where the pictures are a shard of the batch. */
+  readonly shard?: ShardFeed;
+}
+
+/** What a step in a group needs to know besides. */
+export interface ShardFeed {
+  /** Pictures of the shard / pictures of the batch. */
+  readonly share: tf.Scalar;
+  /** Pictures of the batch. */
+  readonly images: tf.Scalar;
+  /** [1]: 1 where this process wants to stop, else 0. */
+  readonly wish: tf.Tensor1D;
+}
+
+/** What comes out of a step; the caller's. */
+export interface StepResult {
+  readonly total: tf.Scalar;
+  /** In a group, [1]: how many processes want to stop; all stop after the same step. */
+  readonly wishes?: tf.Tensor1D;
 }
 
 export interface StepParts {
@@ -28,6 +49,8 @@ export interface StepParts {
   readonly sums: RunningSums;
   readonly clipNorm?: number | undefined;
   readonly average?: WeightAverage | undefined;
+  /** Who computes the other shards of each batch. */
+  readonly group?: Group | undefined;
 }
 
 const RESERVED = ['total', 'accuracy', 'gradientNorm'];
@@ -40,34 +63,58 @@ export function sumNames(terms: readonly string[], clipNorm: number | undefined)
 /**
  * One training step as one function of tensors: forward, objective, gradients of exactly the trainable weights, clipping, optimizer, averages, sums.
  * Everything it changes is an assignment to a variable; it reads nothing back.
- * @returns Runs a step without holding up the event loop, where the engine can; the caller owns the total that comes out.
+ * @returns Runs a step without holding up the event loop, where the engine can.
  */
-export function trainingStep(parts: StepParts): (feed: Feed) => Promise<tf.Scalar> {
+export function trainingStep(parts: StepParts): (feed: Feed) => Promise<StepResult> {
   const { optimizer, sums, clipNorm, average } = parts;
   const run = compile((feed: Feed & Record<string, tf.TensorContainer>) =>
     tf.tidy(() => {
-      const { total, values, gradients } = differentiate(parts, feed);
+      const { values, gradients, wishes } = differentiateTogether(parts, feed);
       const clipped = clipNorm === undefined ? undefined : clipByGlobalNorm(gradients, clipNorm);
       optimizer.apply(clipped?.gradients ?? gradients, feed.learningRate);
       average?.update();
       const all = clipped === undefined ? values : tf.concat1d([values, tf.reshape(clipped.norm, [1])]);
-      sums.add(all, feed.labels.size, feed.step);
-      return total;
+      sums.add(all, feed.shard?.images ?? feed.labels.size, feed.step);
+      const total = tf.reshape<tf.Rank.R0>(tf.slice1d(values, sums.names.indexOf('total'), 1), []);
+      return { total, ...(wishes === undefined ? {} : { wishes }) };
     }),
   );
   return (feed) => run.later(feed as Feed & Record<string, tf.TensorContainer>);
 }
 
-/** @returns values: [terms in order of the sums, total, accuracy]; all live in the caller's tidy. */
-function differentiate({ student, objective, trainable, sums }: StepParts, feed: Feed) {
+/** The same for the whole batch, where each process of a group has a shard of it. */
+function differentiateTogether(parts: StepParts, feed: Feed): Differentiated & { readonly wishes?: tf.Tensor1D } {
+  const { student, objective, group } = parts;
+  const { shard } = feed;
+  if (group === undefined || shard === undefined) return differentiate(parts, feed);
+  const moving = watchMoving([student.weights, objective.weights]);
+  const { values, gradients } = differentiate(parts, feed);
+  const moved = moving();
+  const own = [values, ...moved].map((tensor) => tf.mul(tensor, shard.share));
+  const names = Object.keys(gradients);
+  const [wishes, means, ...others] = sumOfAll(group, [shard.wish, ...own, ...Object.values(gradients)]) as [tf.Tensor1D, tf.Tensor1D, ...tf.Tensor[]];
+  moved.forEach((variable, at) => {
+    variable.assign(others[at] as tf.Tensor);
+  });
+  return { values: means, gradients: Object.fromEntries(names.map((name, at) => [name, others[moved.length + at] as tf.Tensor])), wishes };
+}
+
+interface Differentiated {
+  /** [terms in order of the sums, total, accuracy], means over the pictures. */
+  readonly values: tf.Tensor1D;
+  readonly gradients: Readonly<Record<string, tf.Tensor>>;
+}
+
+/** Of a shard the gradients are those of its share of the total, so that their sum is the whole batch's. All live in the caller's tidy. */
+function differentiate({ student, objective, trainable, sums }: StepParts, feed: Feed): Differentiated {
   const kept: tf.Tensor1D[] = [];
   try {
-    const { value, grads } = tf.variableGrads(() => {
+    const { grads } = tf.variableGrads(() => {
       const outputs = student.forward(feed.images, { training: true, seed: feed.seed });
       const { total, terms } = objective(stepOf(feed, outputs));
       const named = sums.names.slice(0, sums.names.indexOf('total')).map((name) => terms[name] as tf.Scalar);
       kept.push(tf.keep(tf.stack([...named, total, accuracy(outputs.logits, feed.labels)]) as tf.Tensor1D));
-      return total;
+      return feed.shard === undefined ? total : tf.mul(total, feed.shard.share);
     }, Object.values(trainable));
     const gradients: Record<string, tf.Tensor> = {};
     for (const [name, variable] of Object.entries(trainable)) {
@@ -75,7 +122,7 @@ function differentiate({ student, objective, trainable, sums }: StepParts, feed:
       if (gradient !== undefined && gradient !== null) gradients[name] = gradient;
     }
     // What the tape's own scope would free was kept there, and is handed to the step's scope here.
-    return { total: value, values: tf.concat1d(kept.map((tensor) => tf.clone(tensor))), gradients };
+    return { values: tf.concat1d(kept.map((tensor) => tf.clone(tensor))), gradients };
   } catch (error) {
     dropTape();
     throw error;

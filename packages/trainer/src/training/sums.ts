@@ -26,7 +26,7 @@ export class RunningSums {
   }
 
   /** @param values [names], means over a batch. @param images In the batch. @param step Number of the step in its epoch, from 1. Only tensors: part of a compiled step. */
-  add(values: tf.Tensor1D, images: number, step: tf.Scalar): void {
+  add(values: tf.Tensor1D, images: number | tf.Scalar, step: tf.Scalar): void {
     const { sums, brokenAt } = this.weights;
     tf.tidy(() => {
       sums.assign(tf.add(sums, tf.mul(values, images)));

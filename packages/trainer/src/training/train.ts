@@ -1,3 +1,4 @@
+import { sharedStore } from '../group/sharedStore.ts';
 import { runSteps } from './epoch.ts';
 import { finishEpoch, isDone } from './finishEpoch.ts';
 import { closeRun, openRun } from './run.ts';
@@ -15,7 +16,8 @@ import type { EpochReport, TrainOptions } from './types.ts';
  */
 export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, void, undefined> {
   expectSensible(options);
-  const run = await openRun(options);
+  const { store, group } = options;
+  const run = await openRun({ ...options, store: store && sharedStore(store, group) });
   const show = () => run.average?.swap();
   let shown = false;
   try {

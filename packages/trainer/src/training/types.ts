@@ -1,4 +1,4 @@
-import type { BatchSource, Network, Objective, OptimizerFactory, Schedule, Store, Teacher } from '@kd/core';
+import type { BatchSource, Group, Network, Objective, OptimizerFactory, Schedule, Store, Teacher } from '@kd/core';
 import type { Scores } from '../evaluation.ts';
 import type { AverageOptions } from '../optimizers/averageWeights.ts';
 
@@ -8,6 +8,12 @@ export interface TrainOptions {
   /** Its weights, if it has any, train along. */
   readonly objective: Objective;
   readonly batches: BatchSource;
+  /**
+   * `engine.group` of @kd/engine: processes that train one student together. `batches` is then this process's shard of every batch (`shard: engine.group`), gradients,
+   * sums and the averages of batch normalisation are those of the whole batch, all processes end with the same weights and reports (the first one's at the
+   * start), and the first one alone reads and writes the store. A validation may be a shard too; it is looked at whole by every process otherwise.
+   */
+  readonly group?: Group | undefined;
   /** Needed where the objective reads it. */
   readonly teacher?: Teacher | undefined;
   /** One optimizer is made of it for the whole run. */
