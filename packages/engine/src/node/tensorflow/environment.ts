@@ -41,7 +41,10 @@ const trimThreshold = -1;
 const topPad = -2;
 const mmapThreshold = -3;
 
-/** glibc gives 16 MB activations back to the kernel at every free, and page faults take a tenth of a step: let it keep them, unless `KD_MALLOC=off`. */
+/**
+ * glibc gives the memory of a large array back to the kernel, and each page of the next one is a fault: let it keep that, unless `KD_MALLOC=off`.
+ * With oneDNN TensorFlow's tensors are in a pool of its own; what JavaScript makes is not, nor are tensors without oneDNN.
+ */
 function keepMemory(): boolean {
   if (process.env.KD_MALLOC === 'off' || process.platform !== 'linux' || !isGlibc()) return false;
   const mallopt = koffi.load(null).func('mallopt', 'int', ['int', 'int']);
