@@ -27,7 +27,8 @@ export function onEveryEngine(suite: (engine: EngineUnderTest) => void): void {
   }
 }
 
-async function refusalOf(engine: EngineUnderTest): Promise<string | undefined> {
+/** Why an engine does not start here; undefined where it does, and it is then current. */
+export async function refusalOf(engine: EngineUnderTest): Promise<string | undefined> {
   try {
     await start(engine);
     return undefined;

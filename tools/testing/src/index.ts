@@ -1,4 +1,5 @@
 export { closeTo } from './closeTo.ts';
-export { type EngineUnderTest, onEveryEngine } from './engines.ts';
+export { type EngineUnderTest, onEveryEngine, refusalOf } from './engines.ts';
 export { numericalGradient } from './gradients.ts';
 export { expectNoNewTensors } from './memory.ts';
+export { type EndedProcess, type GroupOptions, runGroup } from './processes.ts';

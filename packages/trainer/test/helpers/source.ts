@@ -1,4 +1,4 @@
-import { type Batch, type BatchSource, deriveSeed, permutation, sha256, uniform } from '@kd/core';
+import { type Batch, type BatchSource, deriveSeed, permutation, type Shard, sha256, shardOf, uniform } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface TinyOptions {
@@ -15,6 +15,7 @@ export interface TinyOptions {
   readonly spec?: string;
   /** Every label is given as this many classes further than its picture shows. */
   readonly wrongBy?: number;
+  readonly shard?: Shard | undefined;
 }
 
 const SHAPE = [4, 4, 2] as const;
@@ -31,6 +32,7 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     dataSeed = 0,
     firstRow = 0,
     wrongBy = 0,
+    shard,
     spec = viewCount === 1 ? 'plain' : 'shift()',
   } = options;
   const labels = Int32Array.from({ length: rows }, (_, row) => options.labels?.[row] ?? row % classes);
@@ -58,7 +60,8 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
   };
   async function* deal(order: Int32Array, number: number, from: number): AsyncGenerator<Batch> {
     for (let start = from * batchSize; start < rows; start += batchSize) {
-      const batch = make(order.slice(start, start + batchSize), number);
+      const { from: first, to } = shardOf(Math.min(batchSize, rows - start), shard);
+      const batch = make(order.slice(start + first, start + to), number);
       try {
         yield batch;
       } finally {
@@ -77,6 +80,7 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     batchSize,
     batchesPerEpoch: Math.ceil(rows / batchSize),
     viewCount,
+    ...(shard === undefined ? {} : { shard }),
     view: viewOf,
     epoch: (epoch, from = 0) => deal(permutation(deriveSeed(seed, 'order', epoch), 0, rows), epoch, from),
     pass: (number = 0) =>

@@ -42,9 +42,11 @@ export async function launch({ processes, command, port, timeoutSeconds }: Launc
   for (const signal of forwarded) process.on(signal, send);
   let failure = 0;
   const timers: NodeJS.Timeout[] = [];
-  const statuses = children.map(async (child) => {
+  const statuses = children.map(async (child, rank) => {
     const status = await statusOf(child);
-    if (status === 0 || failure !== 0) return;
+    if (status === 0) return;
+    process.stderr.write(`[${rank}] ended with status ${status}\n`);
+    if (failure !== 0) return;
     failure = status;
     timers.push(setTimeout(send, graceMilliseconds, 'SIGTERM'), setTimeout(send, graceMilliseconds + endMilliseconds, 'SIGKILL'));
   });

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '../src/node/cluster/freePorts.ts';
 
 /** How a process of a group ended, and the JSON lines that it printed. */
-export interface Ended<Line> {
+export interface EndedProcess<Line> {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly lines: readonly Line[];
@@ -18,10 +19,10 @@ export interface GroupOptions {
   readonly stopped?: readonly number[];
 }
 
-/** Runs a TypeScript file as every process of a group. @param file Relative to this folder. */
-export async function runGroup<Line>(file: string, { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions): Promise<Ended<Line>[]> {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  const workers = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
+/** Runs a TypeScript file as every process of a group. */
+export async function runGroup<Line>(file: URL, { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions): Promise<EndedProcess<Line>[]> {
+  const path = fileURLToPath(file);
+  const workers = (await addresses(processes)).join();
   const children = Array.from({ length: processes }, (_, rank) => {
     const cluster = { KD_CLUSTER: workers, KD_CLUSTER_INDEX: String(rank), KD_CLUSTER_TIMEOUT: String(timeoutSeconds), KD_THREADS: '1' };
     return spawn(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', path, ...args], {
@@ -33,7 +34,7 @@ export async function runGroup<Line>(file: string, { processes, args, timeoutSec
   });
   const ends = children.map(
     (child) =>
-      new Promise<Ended<Line>>((resolve) => {
+      new Promise<EndedProcess<Line>>((resolve) => {
         const [out, err]: [Buffer[], Buffer[]] = [[], []];
         child.stdout.on('data', (bytes) => out.push(bytes));
         child.stderr.on('data', (bytes) => err.push(bytes));
@@ -46,4 +47,13 @@ export async function runGroup<Line>(file: string, { processes, args, timeoutSec
   await Promise.all(ends.filter((_, rank) => !stopped.includes(rank)));
   for (const rank of stopped) children[rank]?.kill('SIGKILL');
   return Promise.all(ends);
+}
+
+/** On this machine, with ports that nobody listens on at this moment. */
+async function addresses(count: number): Promise<string[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports.map((port) => `127.0.0.1:${port}`);
 }

@@ -1,0 +1,28 @@
+import type { Network } from '@kd/core';
+import { adam, sgd } from '../../src/index.ts';
+import { linear, tinyCnn } from './networks.ts';
+import { INPUTS } from './source.ts';
+
+/** What a process of `fixtures/groupTraining.ts` is told. */
+export interface GroupTraining {
+  readonly network: keyof typeof networks;
+  /** Another one is drawn by every process: the first one's must win. */
+  readonly networkSeed?: 'same' | 'own';
+  readonly rows: number;
+  readonly epochs: number;
+  readonly batchSize?: number;
+  readonly directory?: string;
+  readonly resume?: boolean;
+  /** The last process does it to itself after this step of all. */
+  readonly at?: number;
+  readonly deed?: 'kill' | 'stop' | 'interrupt';
+}
+
+export const networks = {
+  linear: (seed: number): Network => linear(INPUTS, 3, seed),
+  cnn: (seed: number): Network => tinyCnn(2, 3, seed),
+};
+
+/** Settings of all trainings here. */
+export const settings = { learningRate: 0.05, clipNorm: 1, averageDecay: 0.9 };
+export const optimizerOf = (network: string) => (network === 'cnn' ? adam() : sgd({ momentum: 0.9 }));
