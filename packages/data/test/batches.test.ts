@@ -156,4 +156,29 @@ describe('batches', () => {
     expect(() => source.epoch(-1)).toThrow(new RangeError('batches: expected an epoch number ≥ 0, got -1.'));
     expect(() => source.epoch(0, 6)).toThrow(new RangeError('batches: expected a first batch from 0 to 5, got 6.'));
   });
+
+  test.each([1, 2, 3])('the shards of %i processes are the whole batches, side by side', async (count) => {
+    const options = { batchSize: 5, seed: 3, views };
+    const whole = batches(set, options);
+    const shards = Array.from({ length: count }, (_, rank) => batches(set, { ...options, shard: { rank, size: count } }));
+    for (const deal of [(source: typeof whole) => source.epoch(1, 2), (source: typeof whole) => source.pass()]) {
+      const [wanted, ...parts] = await Promise.all([whole, ...shards].map((source) => collect(deal(source))));
+      wanted?.forEach(({ rows, labels, images }, at) => {
+        const side = parts.map((part) => part[at] as Seen);
+        expect(side.flatMap((seen) => seen.rows)).toEqual(rows);
+        expect(side.flatMap((seen) => seen.labels)).toEqual(labels);
+        expect(side.flatMap((seen) => [...seen.images])).toEqual([...images]);
+      });
+    }
+    const { shard: _, ...described } = shards[0] as (typeof shards)[number];
+    expect(described).toMatchObject({ rows: whole.rows, batchSize: 5, batchesPerEpoch: whole.batchesPerEpoch });
+  });
+
+  test.each([
+    { rank: 2, size: 2 },
+    { rank: -1, size: 2 },
+    { rank: 0, size: 0.5 },
+  ])('shard %j is refused', (shard) => {
+    expect(() => batches(set, { batchSize: 5, shard })).toThrow(/^batches: expected a shard of rank from 0 to size − 1, got \{"rank"/);
+  });
 });

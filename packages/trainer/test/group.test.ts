@@ -55,8 +55,8 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
     expect(reference?.stderr).toBe('');
     expect(weights).toEqual(reference?.lines[0]?.weights);
     expect(reports.map(({ images, validation }) => [images, validation?.images])).toEqual([
-      [rows, 10],
-      [rows, 10],
+      [rows, 8],
+      [rows, 8],
     ]);
   });
 
@@ -70,7 +70,7 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
       student,
       objective: hard(),
       batches: tinySource(source),
-      validation: tinySource({ ...source, rows: 10, dataSeed: 1 }),
+      validation: tinySource({ ...source, rows: 8, dataSeed: 1 }),
       optimizer: optimizerOf('linear'),
       epochs: 3,
     });
