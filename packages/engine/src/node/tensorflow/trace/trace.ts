@@ -6,8 +6,9 @@ import type { TensorData } from '../kernels.ts';
 import type { TensorMetadata, TensorValues } from '../tensors.ts';
 import { callerLine } from './caller.ts';
 import { constantKey, isOfOneValue, type Numbers } from './constants.ts';
-import { Fusion } from './fusion.ts';
+import { type Call, Fusion } from './fusion.ts';
 import { GraphBuilder, type GraphNode, type Workshop } from './graphBuilder.ts';
+import { changesNothing, Repeats } from './repeats.ts';
 import type { Source } from './source.ts';
 import { isSymbolic, readWhileTracing, type SymbolicIds, traceHasEnded } from './symbolic.ts';
 
@@ -36,6 +37,7 @@ export class Trace {
   readonly inputs: TracedInput[] = [];
   readonly #ids: SymbolicIds;
   readonly #fusion = new Fusion();
+  readonly #repeats = new Repeats();
   readonly #symbols = new Map<number, Symbolic>();
   readonly #constants = new Map<string, Pointer>();
   readonly #written = new WeakSet<DataId>();
@@ -101,8 +103,16 @@ export class Trace {
    * @throws Error that names op and line, where no node can be made or its shape depends on values.
    */
   run(op: string, attributes: readonly Attribute[], inputIds: readonly number[], outputCount: number): TensorMetadata[] {
-    const call = this.#fusion.fused({ op, attributes, inputs: inputIds.map((id) => this.output(id)) });
-    const { operation } = this.#append(call.op, call.attributes, call.inputs);
+    const inputs = inputIds.map((id) => this.output(id));
+    if (changesNothing(op, attributes)) {
+      const [id] = inputIds as [number];
+      const { shape, dtype } = this.typeOf(id);
+      return [{ id, shape: [...shape], dtype }];
+    }
+    const call = this.#fusion.fused({ op, attributes, inputs });
+    const node = this.#repeats.of(call) ?? this.#append(call);
+    const { operation } = node;
+    this.#repeats.note(call, node);
     this.#fusion.note(operation, call);
     return Array.from({ length: outputCount }, (_, index) => this.#metadata(op, { operation, index }));
   }
@@ -145,7 +155,7 @@ export class Trace {
     return id;
   }
 
-  #append(op: string, attributes: readonly Attribute[], inputs: readonly GraphOutput[]): GraphNode {
+  #append({ op, attributes, inputs }: Call): GraphNode {
     try {
       return this.builder.append(op, attributes, inputs);
     } catch (cause) {
