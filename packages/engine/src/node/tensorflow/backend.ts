@@ -3,6 +3,7 @@ import type { BackendValues, DataId, DataType, TensorContainer, TensorInfo } fro
 import type { Binding } from './binding.ts';
 import { compileFunction } from './compile/compile.ts';
 import { Compiler } from './compile/compiler.ts';
+import { DeviceMemory } from './deviceMemory.ts';
 import type { NodeBackend, NodeKernels } from './kernels.ts';
 import type { TensorValues } from './tensors.ts';
 import { idsWhileTracing } from './trace/inputIds.ts';
@@ -12,6 +13,7 @@ import type { Trace } from './trace/trace.ts';
 export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Binding): NodeBackend {
   class TensorflowBackend extends NodeJSKernelBackend implements CompilingBackend {
     readonly #compiler = new Compiler(this);
+    readonly #gpuMemory = binding.isUsingGpuDevice() ? new DeviceMemory(binding.runtime, '/device:GPU:0') : undefined;
 
     compile<Arguments extends readonly TensorContainer[], Result extends TensorContainer>(
       run: (...args: Arguments) => Result,
@@ -21,6 +23,12 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
 
     versionOf(dataId: DataId): number {
       return this.tensorMap.has(dataId) ? this.tensorMap.get(dataId).id : -1;
+    }
+
+    /** For `tf.memory()`: on a GPU also how much of its memory is in use, compiled steps included, by the name that TF.js's own GPU engines give it. */
+    override memory(): ReturnType<NodeBackend['memory']> & { readonly numBytesInGPU?: number } {
+      const known = super.memory();
+      return this.#gpuMemory === undefined ? known : { ...known, numBytesInGPU: this.#gpuMemory.bytesInUse() };
     }
 
     override write(values: TensorValues, shape: number[], dtype: DataType): DataId {

@@ -42,11 +42,6 @@ export class Tensors {
     return this.#entries.size;
   }
 
-  /** What the live tensors hold, in bytes; of strings only their heads. Memory that two tensors share counts twice. */
-  get bytes(): number {
-    return [...this.#entries.values()].reduce((sum, entry) => sum + this.#bytesOf(entry), 0);
-  }
-
   /** @param values As many as the shape says; int64 may come as pairs of int32. */
   create(shape: readonly number[], dtype: number, values: TensorValues): number {
     const tensor = this.copyIn(shape, dtype, values);

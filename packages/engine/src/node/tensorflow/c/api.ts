@@ -5,6 +5,7 @@ import koffi, { type LibraryHandle, type TypeObject } from 'koffi';
 import { type ClusterApi, clusterSignatures } from './cluster.ts';
 import { type EagerApi, eagerSignatures } from './eager.ts';
 import { type GraphApi, graphSignatures } from './graph.ts';
+import { type SessionApi, sessionSignatures } from './session.ts';
 import { type TensorsApi, tensorsSignatures } from './tensors.ts';
 import type { Pointer } from './types.ts';
 
@@ -19,7 +20,7 @@ export interface Libc {
   copyOut(to: ArrayBufferView, from: Pointer, bytes: number): Pointer;
 }
 
-export interface TensorflowApi extends TensorsApi, EagerApi, GraphApi, ClusterApi {}
+export interface TensorflowApi extends TensorsApi, EagerApi, GraphApi, SessionApi, ClusterApi {}
 
 const output = koffi.struct({ operation: 'size_t', index: 'int' });
 
@@ -37,7 +38,13 @@ const cTypes: Readonly<Record<string, Type>> = {
 
 /** Looks every function up. @throws Error where the library lacks one: it is not libtensorflow, or too old. */
 export function declareTensorflow(library: LibraryHandle): TensorflowApi {
-  const signatures: Readonly<Record<string, string>> = { ...tensorsSignatures, ...eagerSignatures, ...graphSignatures, ...clusterSignatures };
+  const signatures: Readonly<Record<string, string>> = {
+    ...tensorsSignatures,
+    ...eagerSignatures,
+    ...graphSignatures,
+    ...sessionSignatures,
+    ...clusterSignatures,
+  };
   const entries = Object.entries(signatures).map(([name, signature]) => {
     const [result, ...args] = [...signature].map((letter) => cTypes[letter] as Type);
     return [name, library.func(name, result as Type, args)];
