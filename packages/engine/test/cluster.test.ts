@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { runGroup } from '@kd/testing';
 import { describe, expect, test } from 'vitest';
+import { runGroup } from '../../../tools/testing/src/processes.ts';
 import { clusterOf } from '../src/node/cluster/options.ts';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { runNode } from './child.ts';
