@@ -18,14 +18,14 @@ import { registerRandomUniform } from './randomUniform.ts';
 import { addTracedGather } from './trace/gather.ts';
 
 /** What was opened, once in a process, and in which cluster. */
-let before: { readonly opened: Opened; readonly cluster: string } | undefined;
+const before: { opened?: Opened; cluster?: string | undefined } = {};
 
 /** libtensorflow through its C API. It is opened once in a process. @param cluster Other processes it computes together with. */
 export const tensorflow = (cluster?: Required<ClusterOptions>): Candidate => ({
   name: 'tensorflow',
   async open() {
     const wanted = JSON.stringify(cluster);
-    if (before !== undefined) {
+    if (before.opened !== undefined) {
       if (wanted === undefined || wanted === before.cluster) return before.opened;
       return { reason: 'it was started before, outside of this cluster; name the cluster at the first start' };
     }
@@ -54,7 +54,7 @@ export const tensorflow = (cluster?: Required<ClusterOptions>): Candidate => ({
       notes: preparation.oneDnn ? ['oneDNN'] : ['without oneDNN'],
       ...(cluster === undefined ? {} : { group: joinCluster(binding.runtime, cluster) }),
     };
-    before = { opened: result, cluster: wanted };
+    Object.assign(before, { opened: result, cluster: wanted });
     return result;
   },
 });
