@@ -62,7 +62,7 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
       return ticks.count;
     };
     expect(await ticksDuring(() => compiled(x))).toBeLessThanOrEqual(1);
-    expect(await ticksDuring(() => compiled.later(x))).toBeGreaterThan(10);
+    expect(await ticksDuring(() => compiled.later(x))).toBeGreaterThan(5);
     x.dispose();
   });
 

@@ -28,8 +28,11 @@ describe.skipIf('reason' in findTensorflow())('a process that trains on tensorfl
     ['is interrupted and has no handler', 'interruptUnheard', { status: null, signal: 'SIGINT' }],
   ];
 
+  /** So that a step takes its hundreds of milliseconds on any machine. */
+  const slowly = { CUDA_VISIBLE_DEVICES: '-1', KD_THREADS: '2' };
+
   test.each(rows)('%s', (_, ending, { status, signal = null, stdout = '', stderr = /^$/ }) => {
-    const ended = runNode('test/fixtures/ends.ts', [ending]);
+    const ended = runNode('test/fixtures/ends.ts', [ending], slowly);
     expect({ status: ended.status, signal: ended.signal, stdout: ended.stdout }).toEqual({ status, signal, stdout: `trained: true; ${stdout}` });
     expect(ended.stderr).toMatch(stderr);
   });
@@ -38,7 +41,7 @@ describe.skipIf('reason' in findTensorflow())('a process that trains on tensorfl
     ['between steps', 'between'],
     ['with a step under way', 'midStep'],
   ])('goes on training after a worker thread that trained too was terminated %s', (_, when) => {
-    const { status, signal, stdout, stderr } = runNode('test/fixtures/workerEnds.ts', [when]);
+    const { status, signal, stdout, stderr } = runNode('test/fixtures/workerEnds.ts', [when], slowly);
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
     expect(JSON.parse(stdout)).toEqual({ workerFell: true, status: 1, fell: true, total: '0.0010' });
   });
