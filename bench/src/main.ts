@@ -14,6 +14,7 @@ import { starting } from './starting.ts';
 import { comparedSteps, product } from './steps.ts';
 import { markdownTable, plainTable } from './table.ts';
 import { AS_INSTALLED } from './variants.ts';
+import { wasm } from './wasm.ts';
 
 type Part = (options: BenchOptions) => Promise<Section>;
 
@@ -23,6 +24,7 @@ const all: Readonly<Record<string, Part>> = {
   start: starting,
   flat,
   parts,
+  wasm,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(all));

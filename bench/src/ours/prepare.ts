@@ -4,6 +4,7 @@ import { adam, sgd } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
 import { withoutTeacher, withRecording } from './cached.ts';
 import { inferring } from './inference.ts';
+import { inputGradient } from './inputGradient.ts';
 import { CLASSES } from './inputs.ts';
 import { dealing, epochs, evaluating } from './passes.ts';
 import { product } from './product.ts';
@@ -35,6 +36,14 @@ const preparations: Readonly<Record<string, Prepare>> = {
   'student, training': (options) => epochs(options, false),
   'student, distilling from a live teacher': (options) => epochs(options, true),
   'student, evaluating': evaluating,
+  ...Object.fromEntries(
+    [16, 64].flatMap((channels) =>
+      ['', "upstream's "].map((whose): [string, Prepare] => [
+        `${whose}input gradient of ${channels} channels`,
+        (options) => inputGradient(channels, options),
+      ]),
+    ),
+  ),
 };
 
 /** @throws RangeError on a step that is not there. */

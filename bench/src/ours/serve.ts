@@ -8,11 +8,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { forgetPeak, processMemory } from '../processMemory.ts';
 import type { Ready, Request, StepOptions, Turn } from '../protocol.ts';
 import { prepare } from './prepare.ts';
+import { startUpstreamWasm } from './startUpstreamWasm.ts';
 
 const WARM_UP = 3;
 
 const options = JSON.parse(process.argv[2] as string) as StepOptions;
-const [startMs, engine] = await timed(() => startEngine({ log: () => {} }));
+const [startMs, engine] = await timed(() => (process.env.KD_ENGINE === 'upstream' ? startUpstreamWasm() : startEngine({ log: () => {} })));
 const loadedBytes = forgetPeak();
 const started = performance.now();
 const { run, flops } = await prepare(options);

@@ -57,7 +57,7 @@ async function oneStep(run: Run, batch: Batch): Promise<number> {
   const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore, ...shard });
   try {
     run.step ??= makeStep(run, rehearse(run.options, feed, batches.data.classNames.length));
-    const { total, wishes } = await run.step(feed);
+    const { total, wishes } = await run.step(feed).catch((error) => brokenBefore(run, error));
     run.stops = wishes === undefined ? undefined : ((await wishes.data())[0] as number) > 0;
     dispose([total, wishes ?? []]);
   } finally {
@@ -67,6 +67,12 @@ async function oneStep(run: Run, batch: Batch): Promise<number> {
   run.position = { epoch, step: step + 1 };
   run.images += group === undefined ? batch.indices.length : images;
   return learningRate;
+}
+
+/** Where a loss broke, the process that looks first stops, and the others find it gone: they say why too. */
+async function brokenBefore(run: Run, error: unknown): Promise<never> {
+  if (run.options.group !== undefined && run.images > 0) await sumsOf(run).read(run.images, run.position.epoch + 1);
+  throw error;
 }
 
 /** Makes the step for terms of these names, and its sums unless the checkpoint had them. */
