@@ -107,4 +107,17 @@ describe.skipIf('reason' in findTensorflow())('the quick kernels and gradients o
       return [run(maps(1), filter), ...tf.grads((x, filter) => tf.sum(tf.square(run(x, filter))))([maps(1), filter])];
     });
   });
+
+  test.each([
+    [7, 2, 3],
+    [5, 3, 2],
+    [3, 2, 2],
+    [1, 2, 1],
+  ])('convolutions by %d every %d, padded by %d, with gradients', async (size, stride, pad) => {
+    await expectSame(() => {
+      const filter = tf.tensor4d(pseudoRandom(4, [size, size, 6, 5]), [size, size, 6, 5]);
+      const run = (x: tf.Tensor, filter: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, stride, pad, 'NHWC', 1, 'floor');
+      return [run(maps(1), filter), ...tf.grads((x, filter) => tf.sum(tf.square(run(x, filter))))([maps(1), filter])];
+    });
+  });
 });
