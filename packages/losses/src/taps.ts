@@ -1,0 +1,45 @@
+import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+
+/** A tap by its name, with what its network says of it: what a method with weights of its own has to know. */
+export interface TapPoint extends Tap {
+  readonly name: string;
+}
+
+/** Which feature of the student learns from which of the teacher. */
+export interface TapPair<Place extends string | TapPoint = string | TapPoint> {
+  readonly student: Place;
+  readonly teacher: Place;
+}
+
+/** A tap of a network: `hints({ student: tapOf(student, 'stage2'), teacher: tapOf(teacher, 'stage2') })`. @throws RangeError where it has none of that name. */
+export function tapOf({ name: of = 'the network', taps = {} }: Pick<Network, 'name' | 'taps'>, name: string): TapPoint {
+  const tap = Object.hasOwn(taps, name) ? taps[name] : undefined;
+  if (tap === undefined) throw unexpected('tapOf', `a tap of ${of} among ${Object.keys(taps).join(', ') || 'none'}`, name);
+  return { name, ...tap };
+}
+
+/** The feature at a tap: maps [batch, height, width, channels] or rows [batch, channels]. @throws RangeError where the network gives none of that name. */
+export function featureAt(where: string, outputs: Outputs, place: string | TapPoint): Tensor {
+  const name = typeof place === 'string' ? place : place.name;
+  const feature = Object.hasOwn(outputs.features, name) ? outputs.features[name] : undefined;
+  if (feature === undefined) {
+    const known = Object.keys(outputs.features).join(', ') || 'none';
+    throw unexpected(where, `a feature '${name}'`, `features ${known}`, 'name one of the taps of the network; a recorded teacher has none');
+  }
+  return feature;
+}
+
+/** The maps at a tap. @throws RangeError where it holds rows. */
+export function mapsAt(where: string, outputs: Outputs, place: string | TapPoint): Tensor4D {
+  const feature = featureAt(where, outputs, place);
+  ensure(feature.rank === 4, where, 'maps [batch, height, width, channels]', `a feature of shape [${feature.shape.join(', ')}]`);
+  return feature as Tensor4D;
+}
+
+/** One pair or several, as a list that is not empty. */
+export function pairsOf<Pair>(where: string, pairs: Pair | readonly Pair[]): readonly Pair[] {
+  const list = Array.isArray(pairs) ? (pairs as readonly Pair[]) : [pairs as Pair];
+  ensure(list.length > 0, where, 'one pair of taps or more', 'none');
+  return list;
+}
