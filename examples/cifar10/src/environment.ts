@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { OpenProgress } from '@kd/core';
+import { ensure, type OpenProgress } from '@kd/core';
 import { type Engine, type EngineName, ensureTensorflow, startEngine } from '@kd/engine';
 import { version_core } from '@tensorflow/tfjs-core';
 import type { EnvironmentRecord } from './record/runRecord.ts';
@@ -16,6 +16,13 @@ export async function openEngine(
   name: EngineName | undefined,
   { openProgress, log }: { readonly openProgress: OpenProgress; readonly log: (line: string) => void },
 ): Promise<Engine> {
+  ensure(
+    !process.env.KD_CLUSTER,
+    'distill',
+    'a process of its own',
+    'a group (KD_CLUSTER)',
+    'this example shares nothing out; train() of @kd/trainer does',
+  );
   const wanted = name ?? process.env.KD_ENGINE ?? 'tensorflow';
   if (wanted === 'tensorflow') {
     const library = await ensureTensorflow({ openProgress, log });
