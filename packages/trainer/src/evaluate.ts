@@ -29,12 +29,14 @@ export function evaluator(network: Network): (source: BatchSource, options?: Eva
       return { logits, judgements: judgements(logits, labels) };
     }),
   );
+  const gathers = new Map<Group, Gather>();
   return async (source, { onLogits, group } = {}) => {
     const tally = new Tally(source.data.classNames.length);
     const started = performance.now();
     let images = 0;
     refresh();
-    const gather = group === undefined ? undefined : gatherer(group);
+    const gather = group === undefined ? undefined : (gathers.get(group) ?? gatherer(group));
+    if (group !== undefined && gather !== undefined) gathers.set(group, gather);
     expectShard(source, group);
     for await (const batch of source.pass()) {
       const inBatch = group === undefined ? batch.indices.length : Math.min(source.batchSize, source.rows - images);
@@ -72,8 +74,10 @@ function expectShard({ shard, data }: BatchSource, group: Group | undefined): vo
   );
 }
 
-/** Brings the judgements of all shards of a batch together. */
-function gatherer(group: Group): (mine: tf.Tensor2D, count: number) => Promise<ArrayLike<number>> {
+/** Brings the judgements of all shards of a batch together. @param count Pictures in the batch. */
+type Gather = (mine: tf.Tensor2D, count: number) => Promise<ArrayLike<number>>;
+
+function gatherer(group: Group): Gather {
   // How many there are in all enters as a shape, which tells the compiled forms apart.
   const gather = compile((mine: tf.Tensor2D, all: tf.Tensor1D) => gatherColumns(group, mine, all.size));
   return async (mine, count) => {

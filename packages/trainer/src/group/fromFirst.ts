@@ -13,10 +13,14 @@ export function fromFirst(group: Group): FromFirst {
   const total = compile((words: tf.Tensor1D) => group.sum(words));
   const share = async (words: Int32Array): Promise<Int32Array> => {
     const mine = tf.tensor1d(group.rank === 0 ? words : new Int32Array(words.length), 'int32');
-    const sum = await total.later(mine);
-    const shared = (await sum.data()) as Int32Array;
-    tf.dispose([mine, sum]);
-    return shared;
+    try {
+      const sum = await total.later(mine);
+      const shared = (await sum.data()) as Int32Array;
+      sum.dispose();
+      return shared;
+    } finally {
+      mine.dispose();
+    }
   };
   return async (work) => {
     const found = group.rank === 0 ? await attempt(work) : { outcome: outcomes.nothing, bytes: new Uint8Array() };

@@ -1,7 +1,6 @@
 import { BEST } from '../checkpoints/checkpoint.ts';
 import { encodeWeights, readWeights } from '../checkpoints/weights.ts';
 import type { Scores } from '../evaluation.ts';
-import { fromFirst } from '../group/fromFirst.ts';
 import { type Run, save, weightsOf } from './run.ts';
 import type { SumsRead } from './sums.ts';
 import type { EpochReport, TrainOptions } from './types.ts';
@@ -58,9 +57,9 @@ async function reportOf(run: Run, { images, means }: SumsRead): Promise<EpochRep
 }
 
 /** The first process's report: the others differ from it in the seconds they measured. */
-async function agreed({ options: { group } }: Run, report: EpochReport): Promise<EpochReport> {
-  if (group === undefined) return report;
-  const bytes = await fromFirst(group)(async () => new TextEncoder().encode(JSON.stringify(report)));
+async function agreed({ fromFirst }: Run, report: EpochReport): Promise<EpochReport> {
+  if (fromFirst === undefined) return report;
+  const bytes = await fromFirst(async () => new TextEncoder().encode(JSON.stringify(report)));
   return JSON.parse(new TextDecoder().decode(bytes)) as EpochReport;
 }
 

@@ -4,6 +4,7 @@ import { expectSameSettings, LAST, readCheckpoint, type Settings, writeCheckpoin
 import { prefixed } from '../checkpoints/weights.ts';
 import { evaluator } from '../evaluate.ts';
 import type { Evaluation } from '../evaluation.ts';
+import { type FromFirst, fromFirst } from '../group/fromFirst.ts';
 import { shareWeights } from '../group/shareWeights.ts';
 import { averageWeights, type WeightAverage } from '../optimizers/averageWeights.ts';
 import { settingsOf } from './settings.ts';
@@ -21,6 +22,8 @@ export interface Run {
   readonly average: WeightAverage | undefined;
   readonly evaluate: (source: NonNullable<TrainOptions['validation']>) => Promise<Evaluation>;
   readonly history: EpochReport[];
+  /** In a group. */
+  readonly fromFirst: FromFirst | undefined;
   position: Position;
   images: number;
   seconds: number;
@@ -55,6 +58,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     average: decay === undefined ? undefined : averageWeights(student.weights, decay),
     evaluate: (source) => evaluate(source, source.shard === undefined ? {} : { group }),
     history: [...history],
+    fromFirst: group === undefined ? undefined : fromFirst(group),
     position,
     images,
     seconds,
