@@ -16,12 +16,12 @@ export interface EvaluateOptions {
  * How good a network is on all pictures of a source (its view 0), with running averages and without gradients; nothing of it changes.
  * @throws RangeError on an empty source, on labels beyond the network's classes and on logits that are not finite.
  */
-export function evaluate(network: Network, source: BatchSource, options: EvaluateOptions = {}): Promise<Evaluation> {
-  return evaluator(network)(source, options);
+export function evaluate(network: Network, source: BatchSource, { onLogits, group }: EvaluateOptions = {}): Promise<Evaluation> {
+  return evaluator(network, group)(source, onLogits);
 }
 
 /** `evaluate` for many times: what the engine compiles is kept, and batch norm is folded once a pass. */
-export function evaluator(network: Network): (source: BatchSource, options?: EvaluateOptions) => Promise<Evaluation> {
+export function evaluator(network: Network, group?: Group): (source: BatchSource, onLogits?: EvaluateOptions['onLogits']) => Promise<Evaluation> {
   const { forward, refresh } = inferenceOf(network);
   const judge = compile((images: tf.Tensor4D, labels: tf.Tensor1D) =>
     tf.tidy(() => {
@@ -29,15 +29,13 @@ export function evaluator(network: Network): (source: BatchSource, options?: Eva
       return { logits, judgements: judgements(logits, labels) };
     }),
   );
-  const gathers = new Map<Group, Gather>();
-  return async (source, { onLogits, group } = {}) => {
+  const gather = group === undefined ? undefined : gatherer(group);
+  return async (source, onLogits) => {
     const tally = new Tally(source.data.classNames.length);
     const started = performance.now();
     let images = 0;
-    refresh();
-    const gather = group === undefined ? undefined : (gathers.get(group) ?? gatherer(group));
-    if (group !== undefined && gather !== undefined) gathers.set(group, gather);
     expectShard(source, group);
+    refresh();
     for await (const batch of source.pass()) {
       const inBatch = group === undefined ? batch.indices.length : Math.min(source.batchSize, source.rows - images);
       const judged = batch.indices.length > 0 ? await judge.later(batch.images, batch.labels) : nobody();
@@ -74,10 +72,8 @@ function expectShard({ shard, data }: BatchSource, group: Group | undefined): vo
   );
 }
 
-/** Brings the judgements of all shards of a batch together. @param count Pictures in the batch. */
-type Gather = (mine: tf.Tensor2D, count: number) => Promise<ArrayLike<number>>;
-
-function gatherer(group: Group): Gather {
+/** Brings the judgements of all shards of a batch together. @returns Takes those of this shard and the number of pictures in the batch. */
+function gatherer(group: Group): (mine: tf.Tensor2D, count: number) => Promise<ArrayLike<number>> {
   // How many there are in all enters as a shape, which tells the compiled forms apart.
   const gather = compile((mine: tf.Tensor2D, all: tf.Tensor1D) => gatherColumns(group, mine, all.size));
   return async (mine, count) => {

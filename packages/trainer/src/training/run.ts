@@ -38,7 +38,7 @@ export interface Run {
 
 /** Makes optimizer and averages, or takes them up from the store's checkpoint. */
 export async function openRun(options: TrainOptions): Promise<Run> {
-  const { student, objective, store, resume = false, averageDecay, learningRate, optimizer, group } = options;
+  const { student, objective, store, resume = false, averageDecay, learningRate, optimizer, group, validation } = options;
   const settings = store === undefined ? {} : await settingsOf(options);
   const resumed = resume && store !== undefined ? await readCheckpoint(store) : undefined;
   if (resumed !== undefined && store !== undefined) {
@@ -48,7 +48,6 @@ export async function openRun(options: TrainOptions): Promise<Run> {
   const trainable = trainableOf(student.weights, objective.weights);
   const decay = typeof averageDecay === 'number' ? { decay: averageDecay } : averageDecay;
   const { position = { epoch: 0, step: 0 }, images = 0, seconds = 0, history = [], firstRows = [], sumNames = [] } = resumed?.state ?? {};
-  const evaluate = evaluator(student);
   const run: Run = {
     options,
     learningRate: asSchedule(learningRate),
@@ -56,7 +55,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     trainable,
     optimizer: optimizer(trainable),
     average: decay === undefined ? undefined : averageWeights(student.weights, decay),
-    evaluate: (source) => evaluate(source, source.shard === undefined ? {} : { group }),
+    evaluate: evaluator(student, validation?.shard && group),
     history: [...history],
     fromFirst: group === undefined ? undefined : fromFirst(group),
     position,
