@@ -1,5 +1,5 @@
 import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import { mean, type Tensor, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs-core';
 
 /** A tap by its name, with what its network says of it: what a method with weights of its own has to know. */
 export interface TapPoint extends Tap {
@@ -35,6 +35,14 @@ export function mapsAt(where: string, outputs: Outputs, place: string | TapPoint
   const feature = featureAt(where, outputs, place);
   ensure(feature.rank === 4, where, 'maps [batch, height, width, channels]', `a feature of shape [${feature.shape.join(', ')}]`);
   return feature as Tensor4D;
+}
+
+/** The feature at a tap as rows [batch, channels]: of maps the mean over their pixels. Call it in a tidy. */
+export function rowsAt(where: string, outputs: Outputs, place: string | TapPoint): Tensor2D {
+  const feature = featureAt(where, outputs, place);
+  const { rank } = feature;
+  ensure(rank === 2 || rank === 4, where, 'rows [batch, channels] or maps [batch, height, width, channels]', `a feature of rank ${rank}`);
+  return rank === 2 ? (feature as Tensor2D) : mean<Tensor2D>(feature, [1, 2]);
 }
 
 /** One pair or several, as a list that is not empty. */
