@@ -28,7 +28,7 @@ function loadedLines({ device, why, preparation }: LoadedTensorflow): string[] {
   return [
     line('device', `${device}: ${why}`),
     line('oneDNN', oneDnn ? 'on' : 'off (TF_ENABLE_ONEDNN_OPTS)'),
-    line('allocator', keepsMemory ? 'keeps what is freed for the next step (mallopt)' : "the system's own settings"),
+    line('allocator', keepsMemory ? 'keeps what is freed for the next step (mallopt)' : "the system's own settings (KD_MALLOC, or no glibc)"),
     line('threads', String(threads)),
   ];
 }

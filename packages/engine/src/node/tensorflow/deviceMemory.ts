@@ -1,4 +1,5 @@
 import type { Runtime } from './binding.ts';
+import { bufferBytes } from './bufferBytes.ts';
 import type { Pointer } from './c/api.ts';
 import { Block } from './compile/block.ts';
 import { dataType } from './constants.ts';
@@ -49,11 +50,7 @@ export class DeviceMemory {
     try {
       api.TF_SessionRun(session, runOptions, 0, 0, 0, 0, 0, 0, targets, 1, metadata, context.status);
       expectOk(api, context.status, where);
-      // TF_Buffer { const void* data; size_t length; … }
-      memory.libc.copyOut(memory.bytes.subarray(0, 16), metadata, 16);
-      const message = new Uint8Array(memory.pointerAt(1));
-      memory.libc.copyOut(message, memory.pointerAt(0), message.length);
-      return message;
+      return bufferBytes(memory, metadata);
     } finally {
       api.TF_DeleteBuffer(metadata);
     }

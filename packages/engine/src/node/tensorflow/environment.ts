@@ -14,7 +14,7 @@ export interface Preparation {
   readonly threads: number;
 }
 
-/** Sets environment and allocator of this process; what the user set is left alone. */
+/** Sets environment and allocator of this process. What the environment says of oneDNN is left alone; of the allocator `KD_MALLOC` alone counts. */
 export function prepareProcess(): Preparation {
   const self = koffi.load(null);
   // process.env of a worker thread is a copy, which C never sees: hence setenv itself.

@@ -1,6 +1,6 @@
 import type { Attribute } from '../attributes.ts';
 import type { Binding } from '../binding.ts';
-import type { GraphOutput } from '../c/api.ts';
+import type { GraphOutput, Pointer } from '../c/api.ts';
 import { attributeType, dataType } from '../constants.ts';
 import type { GraphNode } from '../trace/graphBuilder.ts';
 import { hasKernel } from '../trace/hasKernel.ts';
@@ -31,12 +31,19 @@ export class Updates {
     const given = inputs.map(({ operation }) => ({ operation, index: 0 }));
     if (!this.#isOffered()) return { nodes, inputs: given, outputs };
     const left = new Set(nodes);
-    const replaced = new Map<GraphOutput, GraphOutput>();
+    const moved = new Moved();
     for (const region of elementwiseRegions(nodes, outputs, assigned, leastElements)) {
       for (const node of region.members) left.delete(node);
-      for (const [at, output] of this.#call(trace, region, left).entries()) replaced.set(region.outputs[at] as GraphOutput, output);
+      for (const [at, output] of this.#call(trace, region, left).entries()) moved.move(region.outputs[at] as GraphOutput, output);
     }
-    return { nodes: [...left], inputs: given, outputs: outputs.map((output) => replaced.get(output) ?? output) };
+    for (const node of nodes) {
+      if (!left.has(node) || !node.inputs.some((input) => moved.has(input))) continue;
+      const again = trace.builder.append(node.op, node.attributes, node.inputs.map(moved.placeOf));
+      left.delete(node);
+      left.add(again);
+      moved.move({ operation: node.operation, index: 0 }, { operation: again.operation, index: 0 });
+    }
+    return { nodes: [...left], inputs: given, outputs: outputs.map(moved.placeOf) };
   }
 
   /** A call of a region's function. Tensors go flat, where no axis is broadcast: those of one size then share a loop. @returns Its outputs. */
@@ -86,3 +93,22 @@ export class Updates {
 }
 
 const floatType: Attribute = { name: 'T', type: attributeType.type, value: dataType.float32 };
+
+/** Where outputs are found instead. */
+class Moved {
+  readonly #places = new Map<Pointer, GraphOutput>();
+
+  /** @param from The first output of an operation; the others come after it at the new place too. */
+  move(from: GraphOutput, to: GraphOutput): void {
+    this.#places.set(from.operation, to);
+  }
+
+  has({ operation }: GraphOutput): boolean {
+    return this.#places.has(operation);
+  }
+
+  readonly placeOf = (output: GraphOutput): GraphOutput => {
+    const first = this.#places.get(output.operation);
+    return first === undefined ? output : { operation: first.operation, index: first.index + output.index };
+  };
+}

@@ -19,6 +19,7 @@ export interface Workshop {
 /** A node of the graph, as far as choices about the whole function need it. */
 export interface GraphNode {
   readonly op: string;
+  readonly attributes: readonly Attribute[];
   readonly operation: Pointer;
   /** What it takes, one by one, lists too. */
   readonly inputs: readonly GraphOutput[];
@@ -65,7 +66,7 @@ export class GraphBuilder {
       }
     }
     for (const attribute of attributes) setAttribute(this.#setters, memory, attribute);
-    return this.#finish({ op, inputs, stateful: definition.stateful });
+    return this.#finish({ op, attributes, inputs, stateful: definition.stateful });
   }
 
   /** A node whose output is given at the call. */
@@ -86,7 +87,7 @@ export class GraphBuilder {
     api.TF_SetAttrType(node, memory.string('dtype').at, dtype);
     api.TF_SetAttrTensor(node, memory.string('value').at, tensor, context.status);
     const key = constantKey(shape, dtype, values);
-    const made = this.#finish({ op: 'Const', inputs: [], stateful: false, ...(key !== undefined && { constant: key }) });
+    const made = this.#finish({ op: 'Const', attributes: [], inputs: [], stateful: false, ...(key !== undefined && { constant: key }) });
     api.TF_DeleteTensor(tensor);
     return made;
   }

@@ -1,4 +1,5 @@
 import type { Runtime } from '../binding.ts';
+import { bufferBytes } from '../bufferBytes.ts';
 import type { Pointer } from '../c/api.ts';
 import { expectOk } from '../context.ts';
 import { protobufFields } from './protobuf.ts';
@@ -45,11 +46,7 @@ export class OpDefinitions {
     try {
       api.TF_GraphGetOpDef(graph, op, buffer, context.status);
       expectOk(api, context.status, op);
-      // TF_Buffer { const void* data; size_t length; … }
-      memory.libc.copyOut(memory.bytes.subarray(0, 16), buffer, 16);
-      const bytes = new Uint8Array(memory.pointerAt(1));
-      memory.libc.copyOut(bytes, memory.pointerAt(0), bytes.length);
-      return bytes;
+      return bufferBytes(memory, buffer);
     } finally {
       api.TF_DeleteBuffer(buffer);
     }

@@ -19,7 +19,7 @@ const elementwise: ReadonlySet<string> = new Set(
 );
 
 /**
- * Finds the elementwise parts behind some outputs. What others than the part itself read ends it, unless it is an output of the whole.
+ * Finds the elementwise parts behind some outputs. Others may read what a part computes, but no part depends on them: all parts can be computed before.
  * @param nodes In the order in which they were made. @param outputs Of the whole. @param ends Those of them that parts are looked for behind.
  */
 export function elementwiseRegions(
@@ -31,14 +31,22 @@ export function elementwiseRegions(
   const readers = readersOf(nodes);
   const endsAt = new Set(ends.map(({ operation }) => operation));
   const partOf = new Map<Pointer, Set<GraphNode>>();
+  const isNeeded = new Set<Pointer>();
+  const leadsToPart = ({ operation }: GraphNode): boolean => partOf.has(operation) || isNeeded.has(operation);
   for (const node of [...nodes].reverse()) {
+    const all = readers.get(node.operation) ?? [];
+    if (all.some(leadsToPart)) isNeeded.add(node.operation);
     if (!isLargeElementwise(node, leastElements)) continue;
-    const parts = (readers.get(node.operation) ?? []).map((reader) => (sameShape(node, reader) ? partOf.get(reader.operation) : undefined));
-    if (parts.includes(undefined) || (parts.length === 0 && !endsAt.has(node.operation))) continue;
-    const joined = new Set([node, ...parts.flatMap((part) => [...(part as Set<GraphNode>)])]);
+    const parts = all.flatMap((reader) => (sameShape(node, reader) ? (partOf.get(reader.operation) ?? []) : []));
+    if (parts.length === 0 && !endsAt.has(node.operation)) continue;
+    const others = all.filter((reader) => !sameShape(node, reader) || !partOf.has(reader.operation));
+    if (others.some(leadsToPart)) continue;
+    const joined = new Set([node, ...parts.flatMap((part) => [...part])]);
     for (const member of joined) partOf.set(member.operation, joined);
   }
-  return [...new Set(partOf.values())].filter((part) => part.size > 1).map((part) => regionOf(part, nodes, outputs));
+  const wanted = new Set(outputs.map(({ operation }) => operation));
+  for (const node of nodes) if (!partOf.has(node.operation)) for (const { operation } of node.inputs) wanted.add(operation);
+  return [...new Set(partOf.values())].filter((part) => part.size > 1).map((part) => regionOf(part, nodes, wanted));
 }
 
 function isLargeElementwise({ op, outputDtype, outputShape }: GraphNode, leastElements: number): boolean {
@@ -62,8 +70,8 @@ function readersOf(nodes: readonly GraphNode[]): Map<Pointer, GraphNode[]> {
   return readers;
 }
 
-/** With copies of its constants. */
-function regionOf(part: ReadonlySet<GraphNode>, nodes: readonly GraphNode[], allOutputs: readonly GraphOutput[]): Region {
+/** With copies of its constants. @param wanted Operations that others than parts read. */
+function regionOf(part: ReadonlySet<GraphNode>, nodes: readonly GraphNode[], wanted: ReadonlySet<Pointer>): Region {
   const members = nodes.filter((node) => part.has(node));
   const within = new Map(members.map(({ operation }, at) => [operation, `n${at}`]));
   const byOperation = new Map(nodes.map((node) => [node.operation, node]));
@@ -82,7 +90,7 @@ function regionOf(part: ReadonlySet<GraphNode>, nodes: readonly GraphNode[], all
     return `i${[...inputs.keys()].indexOf(key)}`;
   };
   const texts = members.map((node) => `${node.op} ${node.inputs.map(nameOf).join(' ')}`);
-  const outputs = allOutputs.filter(({ operation }) => within.has(operation));
+  const outputs = members.filter(({ operation }) => wanted.has(operation)).map(({ operation }) => ({ operation, index: 0 }));
   const key = `${texts.join(';')} → ${outputs.map(nameOf).join(' ')}`;
   const shape = members[0]?.outputShape ?? [];
   return { members, nodes: [...constants, ...members], inputs: [...inputs.values()], outputs, shape, key };
