@@ -57,7 +57,7 @@ describe.skipIf('reason' in findTensorflow())('what a function computes twice', 
 test('an op that acts on more than its outputs is never a repetition', () => {
   const repeats = new Repeats();
   const call = { op: 'RandomUniform', attributes: [], inputs: [] };
-  const node = { op: 'RandomUniform', operation: 1, inputs: [], outputShape: [], outputDtype: 1 };
+  const node = { op: 'RandomUniform', operation: 1, attributes: [], inputs: [], outputShape: [], outputDtype: 1 };
   repeats.note(call, { ...node, stateful: true });
   expect(repeats.of(call)).toBeUndefined();
   repeats.note(call, { ...node, stateful: false });

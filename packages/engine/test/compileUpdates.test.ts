@@ -67,7 +67,7 @@ describe.skipIf('reason' in findTensorflow())('updates of large variables', () =
     for (const [at, weight] of weights.entries()) expect(weight.dataSync()[7]).toBeCloseTo(expected[at] as number, 6);
   });
 
-  test('of which the caller gets a value too', () => {
+  test('that others read, and of which the caller gets values', () => {
     const weight = weightOf(large);
     const before = weight.dataSync()[3] as number;
     const step = compile(() =>
@@ -75,12 +75,13 @@ describe.skipIf('reason' in findTensorflow())('updates of large variables', () =
         const half = tf.mul(weight, 0.5);
         const next = tf.add(half, 1);
         weight.assign(next);
-        return [half, next, tf.sum(tf.mul(next, 0))];
+        return [half, next, tf.neg(tf.slice(next, [0, 3], [1, 1])), ...tf.split(next, 2, 1)];
       }),
     );
-    const [half, next, sum] = step() as tf.Tensor[];
-    expect([half, next, weight].map((tensor) => (tensor as tf.Tensor).dataSync()[3])).toEqual([before / 2, before / 2 + 1, before / 2 + 1]);
-    expect(valuesOf(sum as tf.Tensor)).toEqual([0]);
+    const [half, next, corner, left, right] = step() as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    expect([half, next, weight, left].map((tensor) => tensor.dataSync()[3])).toEqual([before / 2, ...Array(3).fill(before / 2 + 1)]);
+    expect(valuesOf(corner)).toEqual([-before / 2 - 1]);
+    expect(right.dataSync()[0]).toBe(next.dataSync()[256]);
   });
 
   test('are left as they are where variables are small', () => {
@@ -97,6 +98,7 @@ describe('the elementwise part of a graph', () => {
     inputs: from.map((at) => ({ operation: at, index: 0 })),
     outputShape: [8],
     outputDtype: 1,
+    attributes: [],
     stateful: false,
     ...more,
   });
@@ -113,10 +115,12 @@ describe('the elementwise part of a graph', () => {
     expect(regionsOf(nodes, [3])).toEqual([{ members: [2, 3], inputs: [1, 92, 93], outputs: [3] }]);
   });
 
-  test('ends before what others read, but for outputs', () => {
+  test('gives what others read, and ends where they lead back to it', () => {
     const nodes = [node(1, 'Square', [90]), node(2, 'Mul', [1, 1]), node(3, 'Sub', [90, 2]), node(4, 'Sum', [1])];
-    expect(regionsOf(nodes, [3, 4], [3])).toEqual([{ members: [2, 3], inputs: [1, 90], outputs: [3] }]);
+    expect(regionsOf(nodes, [3, 4], [3])).toEqual([{ members: [1, 2, 3], inputs: [90], outputs: [1, 3] }]);
     expect(regionsOf(nodes.slice(0, 3), [1, 3], [3])).toEqual([{ members: [1, 2, 3], inputs: [90], outputs: [1, 3] }]);
+    const norm = [node(1, 'Square', [90]), node(2, 'Sum', [1]), node(3, 'Mul', [1, 2]), node(4, 'Sub', [90, 3])];
+    expect(regionsOf(norm, [4])).toEqual([{ members: [3, 4], inputs: [1, 2, 90], outputs: [4] }]);
   });
 
   test('is one where two outputs share a value, and two where they share inputs only', () => {
