@@ -1,7 +1,8 @@
 import { unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { GoldenFile, GoldenInput, Json, LossEntry } from './file.ts';
+import type { GoldenFile, GoldenInput, Json, JsonObject, LossEntry } from './file.ts';
 import { valuesOf } from './formula.ts';
+import { ownInput } from './ownInputs.ts';
 
 /** The inputs of an entry as functions of the tensors with a name, so that a gradient can be taken to those. */
 export interface EntryInputs {
@@ -15,12 +16,17 @@ export interface EntryInputs {
 
 type Make = (from: Readonly<Record<string, tf.Tensor>>) => tf.Tensor;
 
-/** @throws RangeError on an input that is neither a name, nor values, nor an expression that is known. */
+/**
+ * Expressions over an input: `row 0 of S`, `every row = row 0 of S`, `zeros in the shape of fr`, `0.5*fr with channels reversed + 0.1`,
+ * `ft reversed along the batch`.
+ * @throws RangeError on an input that is neither a name, nor values, nor an expression that is known.
+ */
 export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): EntryInputs {
   const sources: Record<string, tf.Tensor> = {};
   const made: Record<string, Make[]> = {};
   for (const [role, source] of Object.entries(entry.inputs)) {
-    const several = Array.isArray(source) && source.every((one) => typeof one === 'string') ? (source as string[]) : [source];
+    const several = namesIn(source) ?? [source];
+    for (const name of several) own(file, entry, role, name, sources);
     made[role] = several.map((one) => makerOf(file, role, one, sources));
   }
   const of = (role: string): Make[] => {
@@ -36,14 +42,28 @@ export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): En
   };
 }
 
+/** A list of names, or lists of them one after the other; undefined where there are others than names. */
+function namesIn(source: Json | undefined): readonly string[] | undefined {
+  const names = Array.isArray(source) ? source.flat(2) : [];
+  return names.length > 0 && names.every((name) => typeof name === 'string') ? names : undefined;
+}
+
+/** Adds a source that the entry itself defines. */
+function own(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>, role: string, name: Json | undefined, sources: Record<string, tf.Tensor>): void {
+  if (typeof name !== 'string' || file.inputs?.[name] !== undefined || sources[name] !== undefined) return;
+  const made = ownInput(file, entry as JsonObject, role, name, (other) => makerOf(file, role, other, sources)(sources));
+  if (made !== undefined) sources[name] = made;
+}
+
 function makerOf(file: GoldenFile, role: string, source: Json | undefined, sources: Record<string, tf.Tensor>): Make {
   if (typeof source !== 'string') {
     sources[role] = inline(role, source);
     return (from) => from[role] as tf.Tensor;
   }
+  if (sources[source] !== undefined) return (from) => from[source] as tf.Tensor;
   if (file.inputs?.[source] !== undefined) {
     const input = file.inputs[source];
-    sources[source] ??= tf.tidy(() => named(source, input));
+    sources[source] = tf.tidy(() => named(source, input));
     return (from) => from[source] as tf.Tensor;
   }
   const row = /^(?:row|sample) (\d+) of (\S+)$/.exec(source);
@@ -54,6 +74,12 @@ function makerOf(file: GoldenFile, role: string, source: Json | undefined, sourc
   if (every) return after(makerOf(file, role, every[2], sources), (x) => tf.concat(new Array(x.shape[0]).fill(rowsFrom(x, Number(every[1])))));
   const zeros = /^zeros in the shape of (\S+)$/.exec(source);
   if (zeros) return after(makerOf(file, role, zeros[1], sources), (x) => tf.zerosLike(x));
+  const altered = /^(?:([\d.]+)\*)?(\w+)( reversed along the batch| with channels reversed)?(?: ?([-+] ?[\d.]+))?$/.exec(source);
+  if (altered?.[2] !== undefined && altered[2] !== source) {
+    const [, factor = '1', name, reversal, offset = '0'] = altered;
+    const axis = reversal === undefined ? [] : reversal.includes('channels') ? [-1] : [0];
+    return after(makerOf(file, role, name, sources), (x) => tf.add(tf.mul(tf.reverse(x, axis), Number(factor)), Number(offset.replace(' ', ''))));
+  }
   throw unexpected('golden', `${role} as values, one of ${Object.keys(file.inputs ?? {}).join(', ')}, or a row of one`, source);
 }
 
