@@ -32,6 +32,16 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
       }
     });
 
+    test('gradients are the quick ones, also where TF.js’s were registered since, as an import of tfjs-layers does', () => {
+      const { gradFunc, ...relu } = tf.getGradient('Relu');
+      tf.unregisterGradient('Relu');
+      const stock = vi.fn(gradFunc);
+      tf.registerGradient({ ...relu, gradFunc: stock });
+      const compiled = compile((x: tf.Tensor) => tf.grad((x: tf.Tensor) => tf.sum(tf.relu(x)))(x));
+      expect(valuesOf(compiled(tf.tensor1d([-1, 2])))).toEqual([0, 1]);
+      expect(stock).not.toHaveBeenCalled();
+    });
+
     test('the function may dispose of its argument’s stand-in; the caller’s tensor lives', () => {
       const x = tf.scalar(2);
       const compiled = compile((x: tf.Tensor) => {

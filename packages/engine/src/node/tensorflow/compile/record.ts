@@ -1,4 +1,5 @@
 import { dispose, engine, type Tensor, type TensorContainer, Variable } from '@tensorflow/tfjs-core';
+import { renewGradients } from '../quick/replace.ts';
 import { reach, toFunction } from '../trace/toFunction.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Compiler } from './compiler.ts';
@@ -46,6 +47,7 @@ function initializeVariables(created: readonly Variable[], initialize: Program):
 }
 
 function recordOnce(compiler: Compiler, run: Run, given: Flat): Recorded {
+  renewGradients();
   return compiler.binding.tracing((trace) => {
     engine().startScope('compile');
     const guards = new Guards(compiler, trace);

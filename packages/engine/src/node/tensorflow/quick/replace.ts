@@ -34,7 +34,23 @@ export function replaceGradient(
   const ours = make(stock.gradFunc);
   tf.unregisterGradient(kernelName);
   const gradFunc: tf.GradFunc = (dy, saved, attrs) => (tf.getBackend() === 'tensorflow' ? ours : stock.gradFunc)(dy, saved, attrs);
-  tf.registerGradient({ ...stock, ...saves, gradFunc });
+  const config = { ...stock, ...saves, gradFunc };
+  replaced.set(kernelName, config);
+  tf.registerGradient(config);
+}
+
+const replaced = new Map<string, tf.GradConfig>();
+
+/**
+ * Puts our gradients back where others were registered since: @tensorflow/tfjs-layers registers all of TensorFlow.js's when it is imported, which may be after
+ * the engine has started (`await import`). Without ours a convolution before a ReLU would be computed twice.
+ */
+export function renewGradients(): void {
+  for (const [kernelName, config] of replaced) {
+    if (tf.getGradient(kernelName) === config) continue;
+    tf.unregisterGradient(kernelName);
+    tf.registerGradient(config);
+  }
 }
 
 /** The attribute T: float32, which is all that training uses. */
