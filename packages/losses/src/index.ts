@@ -1,6 +1,16 @@
 export { combine } from './combine.ts';
+export { type InfoNceOptions, type InfoNceRows, infoNce, infoNcePerExample } from './contrast/infoNce.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyPerExample } from './crossEntropy.ts';
 export { klDivergencePerExample } from './klDivergence.ts';
+export { type DistOptions, dist, distOfBatch } from './logits/dist.ts';
+export { type DecoupledDivergence, type DkdOptions, decoupledDivergence, dkd, dkdPerExample } from './logits/dkd.ts';
+export { meanSquaredLogits, meanSquaredLogitsPerExample } from './logits/meanSquaredLogits.ts';
+export { type NkdOptions, nkd, nkdPerExample } from './logits/nkd.ts';
+export { type AttentionTransferOptions, attentionTransfer, attentionTransferPerExample } from './relations/attentionTransfer.ts';
+export { type ProbabilisticTransferOptions, probabilisticTransfer, probabilisticTransferOfBatch } from './relations/probabilisticTransfer.ts';
+export { type RelationalOptions, relational, relationalOfBatch } from './relations/relational.ts';
+export { similarityPreserving, similarityPreservingOfBatch } from './relations/similarityPreserving.ts';
 export { softTargets, softTargetsPerExample } from './softTargets.ts';
+export { type TapPair, type TapPoint, tapOf } from './taps.ts';
 export { type TutorialLossOptions, tutorialLoss, tutorialLossPerExample } from './tutorialLoss.ts';
 export { weighted } from './weighted.ts';

@@ -1,0 +1,28 @@
+import type { LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectComparable, teacherOf } from '../checks.ts';
+import { detached } from '../detached.ts';
+
+/**
+ * The student's logits themselves against the teacher's: logit regression, what soft targets become at a high temperature where rows have mean 0.
+ *
+ * (1 / C) · Σ_c (z_S,c − z_T,c)²
+ * @param studentLogits [batch, classes], before softmax.
+ * @param teacherLogits [batch, classes], before softmax. Not differentiated.
+ * @returns [batch], ≥ 0, the mean over classes.
+ * @throws RangeError on shapes that differ.
+ * Source: Ba and Caruana, "Do deep nets really need to be deep?" (NeurIPS 2014), section 2.2; they sum over classes and halve. The mean over classes is
+ * what implementations take.
+ * See also `softTargets`, `logitStandardisation`.
+ */
+export function meanSquaredLogitsPerExample(studentLogits: tf.Tensor2D, teacherLogits: tf.Tensor2D): tf.Tensor1D {
+  expectComparable('meanSquaredLogits', studentLogits, teacherLogits);
+  return tf.tidy(() => tf.mean(tf.square(tf.sub(studentLogits, detached(teacherLogits))), 1));
+}
+
+/** Mean squared error of the logits, mean over classes and batch. */
+export function meanSquaredLogits(): LossTerm {
+  const term: LossTerm = (step) =>
+    tf.tidy(() => tf.mean(meanSquaredLogitsPerExample(step.student.logits, teacherOf('meanSquaredLogits', step).logits)) as tf.Scalar);
+  return Object.assign(term, { needsTeacher: true });
+}

@@ -1,0 +1,58 @@
+import { ensure, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
+import { detached } from '../detached.ts';
+import { atLabel, expectOthers, withoutLabel } from './label.ts';
+import { softCrossEntropy } from './softCrossEntropy.ts';
+
+/** Options of normalised knowledge distillation, with the values of its ImageNet experiments. */
+export interface NkdOptions {
+  /** γ, the weight of the other classes: 1.5. */
+  readonly gamma?: number;
+  /** T > 0 of the other classes: 1. The label's part is at 1 always. */
+  readonly temperature?: number;
+}
+
+/**
+ * Normalised knowledge distillation: the teacher's probability of the label as a soft label, and its distribution over the other classes, normalised.
+ *
+ * −p_T,label · log p_S,label − γ · T² · Σ_{c ≠ label} o_T,c · log o_S,c, p = softmax(logits), o = softmax(logits / T) over the other classes.
+ * A cross entropy, not a divergence: a student equal to its teacher costs the teacher's entropy. To be added to cross entropy with the label.
+ * @param studentLogits [batch, classes], before softmax.
+ * @param teacherLogits [batch, classes], before softmax. Not differentiated.
+ * @param labels int32 [batch].
+ * @returns [batch], nats, ≥ 0.
+ * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and a gamma that is not finite.
+ * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge distillation" (ICCV 2023), equation 8.
+ * See also `dkd`, which compares divergences, and `uskd`, the same without a teacher.
+ */
+export function nkdPerExample(
+  studentLogits: tf.Tensor2D,
+  teacherLogits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  { gamma = 1.5, temperature = 1 }: NkdOptions = {},
+): tf.Tensor1D {
+  expectOptions(gamma, temperature);
+  expectComparable('nkd', studentLogits, teacherLogits);
+  expectOthers('nkd', studentLogits, labels);
+  return tf.tidy(() => {
+    const teacher = detached(teacherLogits);
+    const target = tf.neg(tf.mul(atLabel(tf.softmax(teacher), labels), atLabel(tf.logSoftmax(studentLogits), labels)));
+    const others = (logits: tf.Tensor2D): tf.Tensor2D => tf.div(withoutLabel(logits, labels), temperature);
+    const nonTarget = softCrossEntropy(others(studentLogits), tf.softmax(others(teacher)));
+    return tf.add(target, tf.mul(nonTarget, gamma * temperature ** 2));
+  });
+}
+
+/** NKD, mean over the batch. */
+export function nkd(options: NkdOptions = {}): LossTerm {
+  expectOptions(options.gamma ?? 1.5, options.temperature ?? 1);
+  const term: LossTerm = (step) =>
+    tf.tidy(() => tf.mean(nkdPerExample(step.student.logits, teacherOf('nkd', step).logits, step.labels, options)) as tf.Scalar);
+  return Object.assign(term, { needsTeacher: true });
+}
+
+function expectOptions(gamma: number, temperature: number): void {
+  expectTemperature('nkd', temperature);
+  ensure(Number.isFinite(gamma), 'nkd', 'a finite gamma', gamma, '1.5 is usual');
+}
