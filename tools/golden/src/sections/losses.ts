@@ -41,12 +41,14 @@ function differentiate(entry: LossEntry, kind: LossKind, inputs: EntryInputs): {
   const names = pointsOf(entry);
   const byRole = entry.gradientWith === undefined;
   const points = names.map((name) => (byRole ? inputs.tensor(name, inputs.sources) : (inputs.sources[name] as tf.Tensor)));
-  return tf.valueAndGrads((...moving: tf.Tensor[]) => {
+  const { value, grads } = tf.valueAndGrads((...moving: tf.Tensor[]) => {
     const moved = Object.fromEntries(names.map((name, at) => [name, moving[at] as tf.Tensor]));
     const from = byRole ? inputs.sources : { ...inputs.sources, ...moved };
     const tensors = (role: string): tf.Tensor[] => (byRole && moved[role] !== undefined ? [moved[role]] : inputs.tensors(role, from));
     return kind.value(entry, { tensors, tensor: (role) => tensors(role)[0] as tf.Tensor, roles: inputs.roles });
   })(points);
+  // An edge case writes its gradient flat in the order of PyTorch.
+  return { value, grads: byRole ? grads.map((grad) => (grad.rank === 4 ? tf.transpose(grad, [0, 3, 1, 2]) : grad)) : grads };
 }
 
 function gradientDifference(entry: LossEntry, name: string, got: ArrayLike<number>, relative: number, first: boolean): string[] {
