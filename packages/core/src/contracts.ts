@@ -161,6 +161,10 @@ export interface Step {
   readonly teacher?: Outputs;
   /** The values of the term's own `numbers` at this step. */
   readonly numbers: Readonly<Record<string, Scalar>>;
+  /** int32 [batch]: row numbers of the pictures in the whole image set, `Batch.indices`. The trainer gives them where a term `needsRows`. */
+  readonly rows?: Tensor1D;
+  /** int32 [2]: what a term draws at random, it draws from here, as a layer does from `Mode.seed`. The trainer gives it. */
+  readonly seed?: Tensor1D;
 }
 
 /** One part of an objective: a step in, one number out (mean over the batch). */
@@ -170,6 +174,8 @@ export interface LossTerm extends Partial<Stateful> {
   readonly numbers?: Readonly<Record<string, Schedule>>;
   /** True where the term reads `step.teacher`: a training without a teacher then stops at the door. */
   readonly needsTeacher?: boolean;
+  /** True where the term reads `step.rows`, to remember something of every picture. A group, each of whose processes sees other pictures, refuses it. */
+  readonly needsRows?: boolean;
 }
 
 /** The whole of what is minimised, with its parts by name. */
@@ -177,6 +183,7 @@ export interface Objective<Name extends string = string> extends Stateful {
   (step: Step): { readonly total: Scalar; readonly terms: Readonly<Record<Name, Scalar>> };
   readonly numbers: Readonly<Record<string, Schedule>>;
   readonly needsTeacher: boolean;
+  readonly needsRows?: boolean;
 }
 
 /** Moves weights along gradients. Its slots (momenta …) are weights too, named after what they belong to: a checkpoint keeps them. */

@@ -25,6 +25,7 @@ export function combine<Name extends string>(terms: Readonly<Record<Name, LossTe
     weights: Object.assign({}, ...parts.map(({ weights }) => weights)) as Record<string, Variable>,
     numbers: Object.assign({}, ...parts.map(({ numbers }) => numbers)) as Record<string, Schedule>,
     needsTeacher: parts.some(({ needsTeacher }) => needsTeacher),
+    needsRows: parts.some(({ needsRows }) => needsRows),
   });
 }
 
@@ -42,6 +43,7 @@ function part(name: string, term: LossTerm) {
     weights: prefixed(name, term.weights ?? {}),
     numbers: prefixed(name, term.numbers ?? {}),
     needsTeacher: term.needsTeacher === true,
+    needsRows: term.needsRows === true,
   };
 }
 

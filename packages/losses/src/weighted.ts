@@ -17,7 +17,8 @@ export function weighted(weight: number | Schedule, term: LossTerm): LossTerm {
       return tf.mul(term({ ...step, numbers: own }), factor) as tf.Scalar;
     });
   const numbers = { ...scheduled('weight', weight), ...Object.fromEntries(inner.map(([name, schedule]) => [nameInside(name), schedule])) };
-  return Object.assign(product, { numbers, needsTeacher: term.needsTeacher === true, ...(term.weights && { weights: term.weights }) });
+  const { needsTeacher = false, needsRows = false, weights } = term;
+  return Object.assign(product, { numbers, needsTeacher, needsRows, ...(weights && { weights }) });
 }
 
 /** A term's numbers keep their names, except where the weight's own would hide them: a weighted term weighted again. */

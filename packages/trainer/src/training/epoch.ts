@@ -54,7 +54,8 @@ async function oneStep(run: Run, batch: Batch): Promise<number> {
   const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)]));
   const images = Math.min(batches.batchSize, batches.rows - step * batches.batchSize);
   const shard = group === undefined ? {} : { shard: { rank: group.rank, size: group.size, images, wish: signal?.aborted === true } };
-  const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore, ...shard });
+  const { needsRows } = objective;
+  const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore, needsRows, ...shard });
   try {
     run.step ??= makeStep(run, rehearse(run.options, feed, batches.data.classNames.length));
     const { total, wishes } = await run.step(feed).catch((error) => brokenBefore(run, error));

@@ -12,6 +12,8 @@ export interface StepNumbers {
   readonly seed: number;
   /** Steps before this one in the whole training. */
   readonly stepsBefore: number;
+  /** Whether the objective reads the rows of the batch. */
+  readonly needsRows?: boolean | undefined;
   /** Where the batch is a shard: which, of how many pictures, and whether this process wants to stop. */
   readonly shard?: Shard & { readonly images: number; readonly wish: boolean };
 }
@@ -27,6 +29,7 @@ export async function makeFeed(batch: Batch, teacher: Teacher | undefined, value
     learningRate: tf.scalar(values.learningRate),
     step: tf.scalar(values.step),
     seed: tf.tensor1d(wordsOf(values), 'int32'),
+    ...(values.needsRows === true ? { rows: tf.tensor1d(batch.indices, 'int32') } : {}),
     ...(values.shard === undefined ? {} : { shard: shardFeed(batch, values.shard) }),
   };
 }
@@ -37,9 +40,9 @@ function shardFeed({ indices }: Batch, { rank, size, images, wish }: NonNullable
   return { share: tf.scalar(indices.length / images), images: tf.scalar(images), wish: tf.tensor1d([wish ? 1 : 0]) };
 }
 
-export function freeFeed({ teacher, numbers, learningRate, step, seed, shard }: Feed): void {
+export function freeFeed({ teacher, numbers, learningRate, step, seed, rows, shard }: Feed): void {
   if (teacher !== undefined) disposeOutputs(teacher);
-  tf.dispose([...Object.values(numbers), learningRate, step, seed, ...Object.values(shard ?? {})]);
+  tf.dispose([...Object.values(numbers), learningRate, step, seed, ...(rows === undefined ? [] : [rows]), ...Object.values(shard ?? {})]);
 }
 
 /** A function of the training's seed and the step's number alone: a resumed training draws what the whole one would have drawn. */

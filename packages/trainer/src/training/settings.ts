@@ -17,6 +17,8 @@ export function expectSensible(options: TrainOptions): void {
   const [classes, others] = [batches.data.classNames.length, validation?.data.classNames.length];
   ensure(others === undefined || others === classes, 'train', `validation with ${classes} classes, as in training`, others);
   expectShards(options);
+  const alone = 'train in one process, or take a term that remembers nothing: infoNce in place of crd';
+  ensure(options.group === undefined || objective.needsRows !== true, 'train', 'an objective without a memory of pictures in a group', 'one', alone);
   ensure(resume !== true || store !== undefined, 'train', 'a store to resume from', 'nothing', 'pass store: folderStore(directory)');
 }
 

@@ -6,6 +6,7 @@ import type { WeightAverage } from '../optimizers/averageWeights.ts';
 import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
 import type { RunningSums } from './sums.ts';
 import { dropTape } from './tape.ts';
+import { unmoved } from './unmoved.ts';
 
 /** All that changes from step to step, as tensors: the arguments of the compiled step. */
 export interface Feed {
@@ -17,8 +18,10 @@ export interface Feed {
   readonly learningRate: tf.Scalar;
   /** Number of the step in its epoch, from 1. */
   readonly step: tf.Scalar;
-  /** `Mode.seed`. */
+  /** `Mode.seed`, and `Step.seed`. */
   readonly seed: tf.Tensor1D;
+  /** `Step.rows`, where the objective reads them. */
+  readonly rows?: tf.Tensor1D;
   /** Where the pictures are a shard of the batch. */
   readonly shard?: ShardFeed;
 }
@@ -132,8 +135,11 @@ function differentiate({ student, objective, trainable, sums }: StepParts, feed:
 }
 
 /** The step as a loss sees it. */
-export function stepOf({ labels, teacher, numbers }: Pick<Feed, 'labels' | 'teacher' | 'numbers'>, student: Outputs): Step {
-  return teacher === undefined ? { labels, student, numbers } : { labels, student, teacher, numbers };
+export function stepOf(
+  { labels, teacher, numbers, seed, rows }: Pick<Feed, 'labels' | 'teacher' | 'numbers' | 'seed' | 'rows'>,
+  student: Outputs,
+): Step {
+  return { labels, student, numbers, seed, ...(teacher && { teacher }), ...(rows && { rows }) };
 }
 
 function accuracy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
@@ -148,7 +154,7 @@ export function rehearse({ student, objective }: Pick<StepParts, 'student' | 'ob
     if (outputs.logits.rank !== 2 || logits !== classes) {
       throw unexpected('train', `a student with a logit for each of the ${classes} classes`, `logits of shape [${outputs.logits.shape.join(', ')}]`);
     }
-    const { total, terms } = objective(stepOf(feed, outputs));
+    const { total, terms } = unmoved(objective.weights, () => objective(stepOf(feed, outputs)));
     const taken = Object.keys(terms).find((name) => RESERVED.includes(name));
     if (taken !== undefined) throw unexpected('train', `terms not named ${RESERVED.join(', ')}`, taken);
     for (const [name, value] of Object.entries<tf.Tensor>({ ...terms, total })) {
