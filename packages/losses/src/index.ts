@@ -1,11 +1,29 @@
 export { combine } from './combine.ts';
+export { type ContrastLossOptions, contrastLossPerExample } from './contrast/contrastLoss.ts';
+export { type CrdOptions, crd } from './contrast/crd.ts';
 export { type InfoNceOptions, type InfoNceRows, infoNce, infoNcePerExample } from './contrast/infoNce.ts';
+export { anyPicture, type NegativeSampler, type NegativesWanted, otherClasses } from './contrast/negatives.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyPerExample } from './crossEntropy.ts';
+export { type ActivationBoundariesOptions, activationBoundaries, activationBoundariesPerExample } from './features/activationBoundaries.ts';
+export { type Connector, type ConnectorLayer, type ConnectorOptions, connector } from './features/connector.ts';
+export { type FactorTransferOptions, factorTransfer, factorTransferPerExample } from './features/factorTransfer.ts';
+export { type HintsOptions, hints, hintsPerExample } from './features/hints.ts';
+export type { Regressor } from './features/regressors.ts';
 export { klDivergencePerExample } from './klDivergence.ts';
 export { type DistOptions, dist, distOfBatch } from './logits/dist.ts';
 export { type DecoupledDivergence, type DkdOptions, decoupledDivergence, dkd, dkdPerExample } from './logits/dkd.ts';
+export { logitStandardisation, type StandardisationOptions, standardisedLogits } from './logits/logitStandardisation.ts';
 export { meanSquaredLogits, meanSquaredLogitsPerExample } from './logits/meanSquaredLogits.ts';
+export { type LogitsOfView, type MultiLevelOptions, type MultiLevelParts, multiLevelLogits, multiLevelParts } from './logits/multiLevelLogits.ts';
 export { type NkdOptions, nkd, nkdPerExample } from './logits/nkd.ts';
+export {
+  batchCorrelation,
+  batchCorrelationOfBatch,
+  type CorrelationOptions,
+  classCorrelation,
+  classCorrelationOfBatch,
+} from './logits/probabilityCorrelation.ts';
+export { type UskdOptions, type UskdWeights, uskd, uskdOfBatch } from './logits/uskd.ts';
 export { type AttentionTransferOptions, attentionTransfer, attentionTransferPerExample } from './relations/attentionTransfer.ts';
 export { type ProbabilisticTransferOptions, probabilisticTransfer, probabilisticTransferOfBatch } from './relations/probabilisticTransfer.ts';
 export { type RelationalOptions, relational, relationalOfBatch } from './relations/relational.ts';

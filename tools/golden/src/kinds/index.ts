@@ -1,11 +1,11 @@
+import { contrastLossKind } from './contrastLoss.ts';
+import { crdKind } from './crd.ts';
 import { crossEntropyKind } from './crossEntropy.ts';
-import { distKind } from './dist.ts';
-import { dkdKind } from './dkd.ts';
+import { featureKinds } from './features.ts';
 import { infoNceKind } from './infoNce.ts';
 import type { LossKind } from './kind.ts';
-import { meanSquaredLogitsKind } from './meanSquaredLogits.ts';
+import { logitKinds } from './logits.ts';
 import { mutualLearningKind } from './mutualLearning.ts';
-import { nkdKind } from './nkd.ts';
 import { relationKinds } from './relations.ts';
 import { softTargetsKind } from './softTargets.ts';
 import { meanLogitsKind, meanLossesKind } from './teachers.ts';
@@ -14,15 +14,15 @@ import { weightedPairKind } from './weightedPair.ts';
 
 /** What of `losses` and `edges` we implement. A new method is its file and its row here. */
 export const lossKinds: readonly LossKind[] = [
+  contrastLossKind,
+  crdKind,
   crossEntropyKind,
-  distKind,
-  dkdKind,
+  ...featureKinds,
   infoNceKind,
+  ...logitKinds,
   meanLogitsKind,
   meanLossesKind,
-  meanSquaredLogitsKind,
   mutualLearningKind,
-  nkdKind,
   ...relationKinds,
   softTargetsKind,
   tutorialLossKind,
