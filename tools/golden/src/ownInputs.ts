@@ -1,6 +1,6 @@
 import { unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { GoldenFile, Json, JsonObject, LossEntry } from './file.ts';
+import { type GoldenFile, isObject, type Json, type JsonObject, type LossEntry } from './file.ts';
 import { valuesOf } from './formula.ts';
 
 /**
@@ -13,8 +13,21 @@ export function ownInput(file: GoldenFile, entry: JsonObject, role: string, name
   if (typeof own === 'string') return byFormula(own);
   const floored = /^max\((\w+), margin\)$/.exec(name)?.[1];
   if (floored !== undefined) return flooredBy(entry.margin, at(floored));
+  const row = /^every row = (\[.+\])$/.exec(name)?.[1];
+  if (row !== undefined) return repeated(JSON.parse(row), batchOf(file, entry, role));
   const defined = (file.losses ?? []).map((other) => (other as LossEntry & JsonObject).studentInput).find((text) => textDefines(text, name));
   return typeof defined === 'string' ? rolled(defined, at) : undefined;
+}
+
+function repeated(row: readonly number[], times: number): tf.Tensor {
+  return tf.tensor2d(new Array(times).fill(row), [times, row.length]);
+}
+
+/** As many rows as the other inputs have. */
+function batchOf(file: GoldenFile, { inputs }: JsonObject, role: string): number {
+  const others = Object.entries(isObject(inputs) ? inputs : {}).flatMap(([other, source]) => (other === role ? [] : [source]));
+  const lengths = others.map((source) => (Array.isArray(source) ? source.length : file.inputs?.[String(source)]?.shape[0]));
+  return lengths.find((length) => length !== undefined) ?? 1;
 }
 
 function flooredBy(margin: Json | undefined, source: tf.Tensor): tf.Tensor {

@@ -1,0 +1,63 @@
+import { ensure, expectShape, type LossTerm, unexpected } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { detached } from '../detached.ts';
+import { pairTerm } from '../pairTerm.ts';
+import { atSmallerSize } from '../resize.ts';
+import { safeSqrt } from '../safeSqrt.ts';
+import { mapsAt, type TapPair } from '../taps.ts';
+import { unit } from '../unit.ts';
+
+export interface AttentionTransferOptions {
+  /** p ≥ 1, the power of an activation that counts as attention; 2. */
+  readonly power?: number;
+  /** Mean square of the difference of two maps, as the authors' code and most others have it (the default), or its length, as in the paper. */
+  readonly distance?: 'mean square' | 'length';
+}
+
+/**
+ * Where the student looks against where the teacher looks.
+ *
+ * Q = mean_c |A_c|^p over the channels, as a vector of places at length 1; mean((Q_S − Q_T)²) over the places, or ‖Q_S − Q_T‖ with distance 'length'.
+ * Even powers are those of the code, which leaves out the absolute value.
+ * @param studentMaps [batch, height, width, channels]. Channels may differ from the teacher's; of two sizes the larger is averaged down to the smaller.
+ * @param teacherMaps [batch, height, width, channels]. Not differentiated.
+ * @returns [batch], ≥ 0, 0 where both look at the same places.
+ * @throws RangeError on a power < 1 and on features that are no maps.
+ * Source: Zagoruyko, Komodakis, "Paying more attention to attention" (2017), section 3.1.
+ * See also `neuronSelectivity`, which keeps every channel's own map, and `channelWise`.
+ */
+export function attentionTransferPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, options: AttentionTransferOptions = {}): tf.Tensor1D {
+  const { power = 2, distance = 'mean square' } = options;
+  expectPower(power);
+  expectShape('attentionTransfer', 'student maps [batch, height, width, channels]', studentMaps, [null, null, null, null]);
+  expectShape('attentionTransfer', 'teacher maps [batch, height, width, channels]', teacherMaps, [studentMaps.shape[0], null, null, null]);
+  return tf.tidy(() => {
+    const [student, teacher] = atSmallerSize(studentMaps, detached(teacherMaps));
+    const squares = tf.square(tf.sub(attention(student, power), attention(teacher, power)));
+    switch (distance) {
+      case 'mean square':
+        return tf.mean<tf.Tensor1D>(squares, 1);
+      case 'length':
+        return safeSqrt(tf.sum<tf.Tensor1D>(squares, 1));
+      default:
+        throw unexpected('attentionTransfer', "distance 'mean square' or 'length'", distance satisfies never);
+    }
+  });
+}
+
+/** Attention transfer, mean over the batch, summed over the pairs; usually `weighted(1000, attentionTransfer(pairs))`. */
+export function attentionTransfer(pairs: TapPair | readonly TapPair[], options: AttentionTransferOptions = {}): LossTerm {
+  expectPower(options.power ?? 2);
+  return pairTerm('attentionTransfer', pairs, mapsAt, (student, teacher) => tf.mean(attentionTransferPerExample(student, teacher, options)));
+}
+
+/** [batch, places], each row at length 1. */
+function attention(maps: tf.Tensor4D, power: number): tf.Tensor2D {
+  // A general power takes many times as long as a square, and 2 is what everybody uses.
+  const strength = power === 2 ? tf.square(maps) : tf.pow(tf.abs(maps), power);
+  return unit(tf.reshape(tf.mean(strength, 3), [maps.shape[0], -1]));
+}
+
+function expectPower(power: number): void {
+  ensure(power >= 1 && power < Infinity, 'attentionTransfer', 'power ≥ 1', power, '2 is usual');
+}

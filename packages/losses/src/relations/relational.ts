@@ -1,0 +1,87 @@
+import { ensure, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { detached } from '../detached.ts';
+import { pairTerm } from '../pairTerm.ts';
+import { featureAt, type TapPair } from '../taps.ts';
+import { unit } from '../unit.ts';
+import { type Distances, distancesOf } from './distances.ts';
+import { expectSameBatch, flat } from './flat.ts';
+
+export interface RelationalOptions {
+  /** Weight of the distances of pairs; 25. */
+  readonly distanceWeight?: number;
+  /** Weight of the angles of triplets; 50. */
+  readonly angleWeight?: number;
+  /** Rows at length 1 before anything else, as MMRazor has it by default; without it, the default here, they are taken as they are. */
+  readonly normalise?: boolean;
+}
+
+/**
+ * Distances between pictures, and the angles of three of them, as the teacher sees them.
+ *
+ * distanceWeight · mean_ij h(d_ij of the student − d_ij of the teacher) + angleWeight · mean_ijk h(cos ∠jik of the student − that of the teacher),
+ * h the Huber loss at 1, d a distance over the mean of all distances of two examples. Two equal rows are 1e-6 apart and have no angle, as in the code.
+ * @param student [batch, …], any shape, flattened.
+ * @param teacher [batch, …]; of another width, if need be. Not differentiated.
+ * @returns One number ≥ 0; 0 in a batch of one.
+ * @throws RangeError on weights that are not finite or < 0, and on features of other batches.
+ * Source: Park, Kim, Lu, Cho, "Relational knowledge distillation" (2019), sections 3.2.1 and 3.2.2.
+ * See also `similarityPreserving`, `correlationCongruence`.
+ */
+export function relationalOfBatch(student: tf.Tensor, teacher: tf.Tensor, options: RelationalOptions = {}): tf.Scalar {
+  const { distanceWeight, angleWeight, normalise } = checked(options);
+  expectSameBatch('relational', student, teacher);
+  return tf.tidy(() => {
+    const [ours, theirs] = [student, detached(teacher)].map((feature) => distancesOf(normalise ? unit(flat(feature)) : flat(feature))) as [
+      Distances,
+      Distances,
+    ];
+    const losses: tf.Scalar[] = [];
+    if (distanceWeight > 0) losses.push(tf.mul(huber(tf.sub(relativeDistances(ours), relativeDistances(theirs))), distanceWeight));
+    if (angleWeight > 0) losses.push(tf.mul(huber(tf.sub(angles(ours), angles(theirs))), angleWeight));
+    return losses.length > 0 ? tf.addN(losses) : tf.mul(tf.sum(ours.squared), 0);
+  });
+}
+
+/** Relational distillation, summed over the pairs of taps; its paper's weights are its options. */
+export function relational(pairs: TapPair | readonly TapPair[], options: RelationalOptions = {}): LossTerm {
+  checked(options);
+  return pairTerm('relational', pairs, featureAt, (student, teacher) => relationalOfBatch(student, teacher, options));
+}
+
+/** [batch, batch]: distances over their mean. */
+function relativeDistances({ squared, apart }: Distances): tf.Tensor2D {
+  const batch = squared.shape[0];
+  const roots = tf.sqrt(tf.where(apart, squared, tf.onesLike(squared)));
+  const isOther = tf.sub(1, tf.eye(batch));
+  const distances = tf.mul(tf.maximum(tf.where(apart, roots, tf.zerosLike(roots)), 1e-6), isOther);
+  // A batch of one has no distance, and so no mean of them.
+  return batch === 1 ? (distances as tf.Tensor2D) : tf.div(distances, tf.div(tf.sum(distances), batch * (batch - 1)));
+}
+
+/** [batch, batch, batch]: the cosine at i of the triangle of i, j and k, 0 where two of them are one. */
+function angles({ inner, squared, apart }: Distances): tf.Tensor3D {
+  const batch = squared.shape[0];
+  const inverse = tf.div(tf.cast(apart, 'float32'), tf.sqrt(tf.where(apart, squared, tf.onesLike(squared))));
+  const own = tf.sum(tf.mul(inner, tf.eye(batch)), 1, true);
+  // (j − i)·(k − i) = j·k + (i·i / 2 − i·j) + (i·i / 2 − i·k)
+  const offset = tf.sub(tf.div(own, 2), inner);
+  const across = (matrix: tf.Tensor): [tf.Tensor, tf.Tensor] => [tf.reshape(matrix, [batch, batch, 1]), tf.reshape(matrix, [batch, 1, batch])];
+  const [[offsetJ, offsetK], [inverseJ, inverseK]] = [across(offset), across(inverse)];
+  const products = tf.add(tf.add(tf.reshape(inner, [1, batch, batch]), offsetJ), offsetK);
+  return tf.mul(tf.mul(products, inverseJ), inverseK);
+}
+
+/** Mean of x² / 2 up to |x| = 1 and |x| − 1/2 beyond. */
+function huber(x: tf.Tensor): tf.Scalar {
+  const size = tf.abs(x);
+  const inner = tf.minimum(size, 1);
+  return tf.mean(tf.mul(inner, tf.sub(size, tf.div(inner, 2))));
+}
+
+function checked({ distanceWeight = 25, angleWeight = 50, normalise = false }: RelationalOptions): Required<RelationalOptions> {
+  for (const [name, weight] of Object.entries({ distanceWeight, angleWeight })) {
+    ensure(weight >= 0 && weight < Infinity, 'relational', `${name} ≥ 0`, weight, '25 for distances and 50 for angles are usual');
+  }
+  return { distanceWeight, angleWeight, normalise };
+}

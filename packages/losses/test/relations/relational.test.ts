@@ -1,0 +1,47 @@
+import { closeTo, onEveryEngine } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { relational, relationalOfBatch } from '../../src/index.ts';
+import { expectFinite, expectFiniteEverywhere, expectTidy, expectTrueGradient, filled, lossOf, pairs } from './features.ts';
+
+const forms = [{}, { distanceWeight: 0 }, { angleWeight: 0 }, { normalise: true }];
+
+onEveryEngine(() => {
+  test.each(forms)('with %o the gradient is that of finite differences', (options) =>
+    tf.tidy(() => expectTrueGradient(relational(pairs(), options), [filled([4, 3], 1)], [filled([4, 2, 1, 2], 2)], 1e-2)),
+  );
+  test('a turned, scaled and shifted student costs 0', () =>
+    tf.tidy(() => {
+      const teacher = filled([5, 4], 1);
+      const { value, gradients } = lossOf(relational(pairs()), [tf.add(tf.mul(tf.reverse(teacher, 1), 2), 3)], [teacher]);
+      expect(value).toBeCloseTo(0, 6);
+      closeTo(gradients[0] as Float32Array, new Array(20).fill(0), 1e-4);
+    }));
+  test.each(forms)('with %o the order of the examples does not matter', (options) =>
+    tf.tidy(() => {
+      const [student, teacher] = [filled([5, 3], 1), filled([5, 6], 2)];
+      const reversed = lossOf(relational(pairs(), options), [tf.reverse(student, 0)], [tf.reverse(teacher, 0)]).value;
+      closeTo([reversed], [lossOf(relational(pairs(), options), [student], [teacher]).value], 1e-5);
+    }),
+  );
+  test('both weights at 0 are 0, with a gradient', () =>
+    tf.tidy(() => expectFinite(relational(pairs(), { distanceWeight: 0, angleWeight: 0 }), [filled([3, 3], 1)], [filled([3, 3], 2)], 0)));
+  test('copies far from the origin are copies', () =>
+    tf.tidy(() => {
+      const [row, other] = [tf.fill([1, 64], 900.3), tf.fill([1, 64], 901.3)];
+      const [copies, apart] = [tf.concat([row, row, other]), tf.concat([row, tf.add(row, 1e-1), other])];
+      // Distances over their mean: the student's 0, 1.5 and 1.5, the teacher's 0.15, 1.5 and 1.35; each counts twice among nine.
+      closeTo(relationalOfBatch(copies, copies, { angleWeight: 0 }).dataSync(), [0], 0);
+      expect(relationalOfBatch(copies, apart, { angleWeight: 0 }).dataSync()[0]).toBeCloseTo((25 * 4 * 0.5 * 0.15 ** 2) / 9, 3);
+    }));
+  test.each(forms)('with %o it is finite at zeros, constants, copies and 1e3, and 0 in a batch of one', (options) => {
+    expectFiniteEverywhere(relational(pairs(), options), [[3, 4]], [[3, 5]]);
+    tf.tidy(() => expectFinite(relational(pairs(), options), [filled([1, 4], 1)], [filled([1, 3], 2)], 0));
+  });
+  test('it leaves no tensor but its result', () => expectTidy(relational(pairs()), [filled([3, 4], 1)], [filled([3, 5], 2)]));
+  test('a negative weight is named', () => {
+    expect(() => relational(pairs(), { angleWeight: -1 })).toThrow(
+      'relational: expected angleWeight ≥ 0, got -1; 25 for distances and 50 for angles are usual.',
+    );
+  });
+});
