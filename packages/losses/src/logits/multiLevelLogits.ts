@@ -1,0 +1,140 @@
+import { ensure, type LossTerm, type Outputs, unexpected } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
+import { detached } from '../detached.ts';
+import { factOf } from '../factOf.ts';
+import { softTargetsPerExample } from '../softTargets.ts';
+import { featureAt } from '../taps.ts';
+import { standardisedLogits } from './logitStandardisation.ts';
+import { batchCorrelationOfBatch, classCorrelationOfBatch } from './probabilityCorrelation.ts';
+
+const USUAL = [4, 3, 5, 2, 6];
+
+/** Options of multi-level logit distillation, with the values of its experiments. */
+export interface MultiLevelOptions {
+  /** T > 0 of each level: 4, 3, 5, 2, 6. The order matters to `strongAt` alone. */
+  readonly temperatures?: readonly number[];
+  /**
+   * The temperatures at which the strong view is compared: the first three, as in the published code (the default), where the weak view takes its place at
+   * all others; or all, as in the paper.
+   */
+  readonly strongAt?: 'first three' | 'all';
+  /** Whether soft targets see standardised logits, as in the paper of logit standardisation; the correlations never do. false. */
+  readonly standardised?: boolean;
+}
+
+/** One view of the pictures: what student and teacher say of it, [batch, classes], before softmax. */
+export interface LogitsOfView {
+  readonly student: tf.Tensor2D;
+  /** Not differentiated. */
+  readonly teacher: tf.Tensor2D;
+}
+
+/** The parts, each one number of the batch. */
+export interface MultiLevelParts {
+  /** Soft targets, example by example. */
+  readonly instance: tf.Scalar;
+  /** Batch correlation. */
+  readonly batch: tf.Scalar;
+  /** Class correlation. */
+  readonly classes: tf.Scalar;
+}
+
+/**
+ * Soft targets, batch correlation and class correlation at several temperatures, weighed by how unsure the teacher is.
+ *
+ * instance = Σ_T m · KD_T(weak) + Σ_T KD_T(strong, or weak: see `strongAt`), batch = Σ_T m · BC_T(weak), classes = Σ_T m_c · CC_T(weak): m is the share of the examples whose
+ * teacher's confidence in the weak view is at most the median, m_c that of the classes whose summed probability is.
+ *
+ * As the published code computes it: the paper masks example by example and class by class and compares the correlations of both views; the code
+ * multiplies means by the share, which is about ½ always, and compares those of the weak view.
+ * @param weak A weakly augmented view. @param strong A strongly augmented view of the same pictures; without it its sum is left out.
+ * @throws RangeError on shapes that differ, no temperatures and a temperature ≤ 0.
+ * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023), section 3; sunshangquan/logit-standardization-KD, MLKD.py.
+ */
+export function multiLevelParts(
+  weak: LogitsOfView,
+  strong: LogitsOfView | undefined,
+  { temperatures = USUAL, strongAt = 'first three', standardised = false }: MultiLevelOptions = {},
+): MultiLevelParts {
+  expectTemperatures(temperatures);
+  for (const { student, teacher } of strong === undefined ? [weak] : [weak, strong]) expectComparable('multiLevelLogits', student, teacher);
+  const until = countOf(strongAt);
+  return tf.tidy(() => {
+    const sum = (of: (temperature: number) => tf.Scalar): tf.Scalar => tf.addN(temperatures.map(of));
+    const confidences = tf.softmax(detached(weak.teacher));
+    const ofExamples = shareUpToMedian(tf.max(confidences, 1));
+    const ofClasses = shareUpToMedian(tf.sum(confidences, 0));
+    const soft = (view: LogitsOfView): ((temperature: number) => tf.Scalar) => softTargetsOf(standardised ? standardise(view) : view);
+    const softWeak = temperatures.map(soft(weak));
+    const softStrong = strong === undefined ? [] : temperatures.slice(0, until).map(soft(strong)).concat(softWeak.slice(until));
+    return {
+      instance: tf.addN([tf.mul<tf.Scalar>(tf.addN(softWeak), ofExamples), ...softStrong]),
+      batch: tf.mul(
+        sum((temperature) => batchCorrelationOfBatch(weak.student, weak.teacher, { temperature })),
+        ofExamples,
+      ),
+      classes: tf.mul(
+        sum((temperature) => classCorrelationOfBatch(weak.student, weak.teacher, { temperature })),
+        ofClasses,
+      ),
+    };
+  });
+}
+
+/**
+ * Multi-level logit distillation: the sum of `multiLevelParts`. Usually `weighted(9, multiLevelLogits())` beside `weighted(0.1, crossEntropy())`.
+ * @param options.strong Name of the feature, of student and teacher, that holds the logits of a strongly augmented view; the step's own logits are then those of
+ * the weak one. Without it there is one view, and what the strong one would add is left out.
+ */
+export function multiLevelLogits({ strong, ...options }: MultiLevelOptions & { readonly strong?: string } = {}): LossTerm {
+  if (options.temperatures !== undefined) expectTemperatures(options.temperatures);
+  const term: LossTerm = (step) =>
+    tf.tidy(() => {
+      const teacher = teacherOf('multiLevelLogits', step);
+      const first = { student: step.student.logits, teacher: teacher.logits };
+      const second = strong === undefined ? undefined : { student: logitsAt(step.student, strong), teacher: logitsAt(teacher, strong) };
+      const { instance, batch, classes } = multiLevelParts(first, second, options);
+      return tf.addN([instance, batch, classes]);
+    });
+  return Object.assign(term, { needsTeacher: true });
+}
+
+function logitsAt(outputs: Outputs, name: string): tf.Tensor2D {
+  return featureAt('multiLevelLogits', outputs, name) as tf.Tensor2D;
+}
+
+function countOf(strongAt: 'first three' | 'all'): number {
+  switch (strongAt) {
+    case 'first three':
+      return 3;
+    case 'all':
+      return Infinity;
+    default:
+      throw unexpected('multiLevelLogits', "strongAt 'first three' or 'all'", strongAt satisfies never);
+  }
+}
+
+function softTargetsOf({ student, teacher }: LogitsOfView): (temperature: number) => tf.Scalar {
+  return (temperature) => tf.mean(softTargetsPerExample(student, teacher, { temperature }));
+}
+
+function standardise({ student, teacher }: LogitsOfView): LogitsOfView {
+  return { student: standardisedLogits(student), teacher: standardisedLogits(teacher) };
+}
+
+/** The share of the values that are at most their median, the mean of the middle two of an even number. */
+function shareUpToMedian(values: tf.Tensor1D): tf.Scalar {
+  const count = values.shape[0];
+  const upTo = factOf(values, (x) => {
+    const ordered = tf.topk(x, count).values;
+    const middle = tf.add(tf.slice(ordered, (count - 1) >> 1, 1), tf.slice(ordered, count >> 1, 1));
+    return tf.cast(tf.lessEqual(x, tf.div(middle, 2)), 'float32');
+  });
+  return tf.mean(upTo);
+}
+
+function expectTemperatures(temperatures: readonly number[]): void {
+  ensure(temperatures.length > 0, 'multiLevelLogits', 'one temperature or more', 'none', `[${USUAL.join(', ')}] are usual`);
+  for (const temperature of temperatures) expectTemperature('multiLevelLogits', temperature);
+}

@@ -1,0 +1,99 @@
+import { ensure, expectShape, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { crossEntropyPerExample } from '../crossEntropy.ts';
+import { detached } from '../detached.ts';
+import { factOf } from '../factOf.ts';
+import { connector } from '../features/connector.ts';
+import { rowsAt, type TapPoint } from '../taps.ts';
+import { atLabel, expectOthers, withoutLabel } from './label.ts';
+import { softCrossEntropy } from './softCrossEntropy.ts';
+
+/** Weights of universal self-knowledge distillation's parts, with the values of its ImageNet experiments. */
+export interface UskdWeights {
+  /** α, of the label: 1. */
+  readonly alpha?: number;
+  /** β, of the other classes: 0.1. */
+  readonly beta?: number;
+  /** μ, of the weak classifier's own cross entropy, its labels smoothed by 0.1: 0.005. */
+  readonly mu?: number;
+}
+
+/** What the term needs to make its weak classifier. */
+export interface UskdOptions extends UskdWeights {
+  /** An inner tap of the student, `tapOf(student, 'stage2')`: a linear map from its rows (of maps the mean over pixels) is the weak classifier. */
+  readonly tap: TapPoint;
+  readonly classes: number;
+  /** The weak classifier's first weights are drawn from it; 0. */
+  readonly seed?: number;
+}
+
+/**
+ * NKD without a teacher: the soft label is made of the student's own probability, and the other classes' shares of their ranks by Zipf's law.
+ *
+ * −α · mean_i q_i · log p_i,label − β · mean_i Σ_{c ≠ label} z_i,c · log o_i,c + μ · mean_i CE(weak_i, label smoothed by 0.1),
+ * p = softmax(logits), q = 1 + p²_label − mean over the batch of p²_label, o = softmax over the other classes, z_i,c ∝ 1 / rank_i,c, where classes are ranked by
+ * w_c / (1 − w_label + 1e-6) + s_c / (1 − s_label + 1e-6), w = softmax(weak), s = log p. Neither q nor z is differentiated.
+ * It takes the place of cross entropy. The paper ranks by the probabilities of both; its published code, which this is, by the student's logarithms.
+ * @param studentLogits [batch, classes], before softmax.
+ * @param weakLogits [batch, classes], before softmax, of a classifier on an inner feature. They are differentiated by the last part only.
+ * @param labels int32 [batch].
+ * @returns One number of the batch, nats.
+ * @throws RangeError on shapes that do not fit, fewer than 2 classes and weights that are not finite.
+ * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge distillation" (ICCV 2023), section 3.3.
+ * See also `nkd`, `virtualTeacher`.
+ */
+export function uskdOfBatch(
+  studentLogits: tf.Tensor2D,
+  weakLogits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  { alpha = 1, beta = 0.1, mu = 0.005 }: UskdWeights = {},
+): tf.Scalar {
+  expectWeights(alpha, beta, mu);
+  expectOthers('uskd', studentLogits, labels);
+  expectShape('uskd', 'weak logits', weakLogits, studentLogits.shape);
+  return tf.tidy(() => {
+    const logStudent = tf.logSoftmax(studentLogits);
+    const onLabel = tf.mean(tf.mul(softLabel(studentLogits, labels), atLabel(logStudent, labels)));
+    const shares = withoutLabel(zipfShares(studentLogits, weakLogits, labels), labels);
+    const others = softCrossEntropy(withoutLabel(studentLogits, labels), tf.div(shares, tf.sum(shares, 1, true)));
+    const weak = crossEntropyPerExample(weakLogits, labels, { smoothing: 0.1 });
+    return tf.addN([tf.mul(onLabel, -alpha), tf.mul(tf.mean(others), beta), tf.mul(tf.mean(weak), mu)]) as tf.Scalar;
+  });
+}
+
+/** USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`). In place of `crossEntropy`; it needs no teacher. */
+export function uskd({ tap, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
+  const { alpha = 1, beta = 0.1, mu = 0.005 } = weights;
+  expectWeights(alpha, beta, mu);
+  const weak = connector([{ from: tap.channels, to: classes, bias: true }], { name: 'weak', seed });
+  const term: LossTerm = ({ student, labels }) =>
+    tf.tidy(() => uskdOfBatch(student.logits, weak.apply(rowsAt('uskd', student, tap)), labels, { alpha, beta, mu }));
+  return Object.assign(term, { weights: weak.weights });
+}
+
+/** q, [batch]. */
+function softLabel(studentLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor {
+  const squared = tf.square(atLabel(tf.softmax(detached(studentLogits)), labels));
+  return tf.add(1, tf.sub(squared, tf.mean(squared)));
+}
+
+/** 1 / rank of every class, [batch, classes]. */
+function zipfShares(studentLogits: tf.Tensor2D, weakLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
+  const byStudent = againstLabel(tf.logSoftmax(detached(studentLogits)), labels);
+  const byWeak = againstLabel(tf.softmax(detached(weakLogits)), labels);
+  return factOf(tf.add<tf.Tensor2D>(byWeak, byStudent), (scores) => {
+    const classes = scores.shape[1];
+    const inOrder = tf.topk(scores, classes).indices;
+    // Where each class stands in that order: the order of the order.
+    const places = tf.topk(tf.neg(tf.cast(inOrder, 'float32')), classes).indices;
+    return tf.div(1, tf.add(tf.cast(places, 'float32'), 1));
+  });
+}
+
+function againstLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor {
+  return tf.div(values, tf.expandDims(tf.add(tf.sub(1, atLabel(values, labels)), 1e-6), 1));
+}
+
+function expectWeights(...weights: readonly number[]): void {
+  ensure(weights.every(Number.isFinite), 'uskd', 'finite alpha, beta and mu', weights);
+}
