@@ -8,8 +8,23 @@ export { type ActivationBoundariesOptions, activationBoundaries, activationBound
 export { type Connector, type ConnectorLayer, type ConnectorOptions, connector } from './features/connector.ts';
 export { type FactorTransferOptions, factorTransfer, factorTransferPerExample } from './features/factorTransfer.ts';
 export { type HintsOptions, hints, hintsPerExample } from './features/hints.ts';
+export { type OverhaulOptions, type OverhaulPair, overhaul, overhaulPerExample } from './features/overhaul.ts';
+export { overhaulMargin } from './features/overhaulMargin.ts';
 export type { Regressor } from './features/regressors.ts';
+export {
+  type VariationalInformationOptions,
+  variationalInformation,
+  variationalInformationPerExample,
+} from './features/variationalInformation.ts';
 export { klDivergencePerExample } from './klDivergence.ts';
+export { type ClassWiseOptions, classWise, classWisePerExample } from './logits/classWise.ts';
+export {
+  type CurriculumTemperatureOptions,
+  curriculumTemperature,
+  curriculumTemperaturePerExample,
+  reversal,
+  type TemperatureRange,
+} from './logits/curriculumTemperature.ts';
 export { type DistOptions, dist, distOfBatch } from './logits/dist.ts';
 export { type DecoupledDivergence, type DkdOptions, decoupledDivergence, dkd, dkdPerExample } from './logits/dkd.ts';
 export { logitStandardisation, type StandardisationOptions, standardisedLogits } from './logits/logitStandardisation.ts';
@@ -23,8 +38,22 @@ export {
   classCorrelation,
   classCorrelationOfBatch,
 } from './logits/probabilityCorrelation.ts';
+export { pskd, pskdAlpha, pskdPerExample } from './logits/pskd.ts';
 export { type UskdOptions, type UskdWeights, uskd, uskdOfBatch } from './logits/uskd.ts';
+export { type VirtualTeacherOptions, virtualTeacher, virtualTeacherPerExample } from './logits/virtualTeacher.ts';
+export { type WsldOptions, wsld, wsldPerExample } from './logits/wsld.ts';
 export { type AttentionTransferOptions, attentionTransfer, attentionTransferPerExample } from './relations/attentionTransfer.ts';
+export { channelWise, channelWisePerExample } from './relations/channelWise.ts';
+export {
+  type CorrelationCongruenceOptions,
+  correlationCongruence,
+  correlationCongruenceOfBatch,
+  type TaylorKernel,
+} from './relations/correlationCongruence.ts';
+export { flowOfSolution, flowOfSolutionPerExample } from './relations/flowOfSolution.ts';
+export { interChannelCorrelation, interChannelCorrelationPerExample } from './relations/interChannelCorrelation.ts';
+export { neuronSelectivity, neuronSelectivityPerExample } from './relations/neuronSelectivity.ts';
+export { type PearsonOptions, pearson, pearsonOfBatch } from './relations/pearson.ts';
 export { type ProbabilisticTransferOptions, probabilisticTransfer, probabilisticTransferOfBatch } from './relations/probabilisticTransfer.ts';
 export { type RelationalOptions, relational, relationalOfBatch } from './relations/relational.ts';
 export { similarityPreserving, similarityPreservingOfBatch } from './relations/similarityPreserving.ts';

@@ -28,6 +28,17 @@ export function nearestTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
   });
 }
 
+/** Between the two nearest pixels along each side, corners not aligned, as PyTorch's `interpolate(mode='bilinear')`. @returns [batch, …size, channels]. */
+export function bilinearTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
+  return resized(maps, size, (lines, pixels) => {
+    const n = lines.shape[1];
+    return product(lines, pixels, (to, from) => {
+      const place = Math.min(Math.max(((to + 0.5) * n) / pixels - 0.5, 0), n - 1);
+      return Math.max(1 - Math.abs(place - from), 0);
+    });
+  });
+}
+
 /** Both at the smaller size along each side, whichever is the larger: how features of networks with other strides are compared. */
 export function atSmallerSize(student: tf.Tensor4D, teacher: tf.Tensor4D): readonly [student: tf.Tensor4D, teacher: tf.Tensor4D] {
   const size: MapSize = [Math.min(student.shape[1], teacher.shape[1]), Math.min(student.shape[2], teacher.shape[2])];

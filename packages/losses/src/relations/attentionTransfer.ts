@@ -1,4 +1,4 @@
-import { ensure, expectShape, type LossTerm, unexpected } from '@kd/core';
+import { ensure, type LossTerm, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
 import { pairTerm } from '../pairTerm.ts';
@@ -6,6 +6,7 @@ import { atSmallerSize } from '../resize.ts';
 import { safeSqrt } from '../safeSqrt.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
+import { expectMaps } from './places.ts';
 
 export interface AttentionTransferOptions {
   /** p ≥ 1, the power of an activation that counts as attention; 2. */
@@ -29,8 +30,7 @@ export interface AttentionTransferOptions {
 export function attentionTransferPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, options: AttentionTransferOptions = {}): tf.Tensor1D {
   const { power = 2, distance = 'mean square' } = options;
   expectPower(power);
-  expectShape('attentionTransfer', 'student maps [batch, height, width, channels]', studentMaps, [null, null, null, null]);
-  expectShape('attentionTransfer', 'teacher maps [batch, height, width, channels]', teacherMaps, [studentMaps.shape[0], null, null, null]);
+  expectMaps('attentionTransfer', studentMaps, teacherMaps);
   return tf.tidy(() => {
     const [student, teacher] = atSmallerSize(studentMaps, detached(teacherMaps));
     const squares = tf.square(tf.sub(attention(student, power), attention(teacher, power)));

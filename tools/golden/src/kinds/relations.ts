@@ -1,5 +1,17 @@
 import type { LossTerm } from '@kd/core';
-import { attentionTransfer, probabilisticTransfer, relational, similarityPreserving, type TapPair } from '@kd/losses';
+import {
+  attentionTransfer,
+  channelWise,
+  correlationCongruence,
+  flowOfSolution,
+  interChannelCorrelation,
+  neuronSelectivity,
+  pearson,
+  probabilisticTransfer,
+  relational,
+  similarityPreserving,
+  type TapPair,
+} from '@kd/losses';
 import type { JsonObject, LossEntry } from '../file.ts';
 import { numberOf } from '../values.ts';
 import { featureStepOf } from './featureStep.ts';
@@ -56,5 +68,62 @@ const probabilisticTransferKind = featuresKind({
   term: ({ options }, pairs) => probabilisticTransfer(pairs, { epsilon: numberOf(options, 'epsilon', 1e-7) }),
 });
 
+/** `NST (polynomial kernel)`. */
+const neuronSelectivityKind = featuresKind({
+  matches: ({ loss }) => /^NST\b/.test(loss),
+  options: [],
+  term: (_, pairs) => neuronSelectivity(pairs),
+});
+
+/** `FSP`, of a list of layers. */
+const flowOfSolutionKind = featuresKind({
+  matches: ({ loss }) => /^FSP\b/.test(loss),
+  options: [],
+  term: (_, pairs) => flowOfSolution(pairs),
+});
+
+/** `CC correlation congruence`, `CC, paper form: …`. */
+const correlationCongruenceKind = featuresKind({
+  matches: ({ loss }) => /^CC\b/.test(loss),
+  options: ['gamma', 'order'],
+  term({ loss, options }, pairs) {
+    const isPaper = /\bpaper\b/.test(loss) || options.gamma !== undefined || options.order !== undefined;
+    const kernel = { gamma: numberOf(options, 'gamma', 0.4), order: numberOf(options, 'order', 2) };
+    return correlationCongruence(pairs, isPaper ? { kernel } : {});
+  },
+});
+
+/** `ICKD inter-channel correlation (no embedding)`. */
+const interChannelCorrelationKind = featuresKind({
+  matches: ({ loss }) => /^ICKD\b/.test(loss),
+  options: [],
+  term: (_, pairs) => interChannelCorrelation(pairs),
+});
+
+/** `CWD channel-wise divergence`. */
+const channelWiseKind = featuresKind({
+  matches: ({ loss }) => /^CWD\b/.test(loss),
+  options: ['tau'],
+  term: ({ options }, pairs) => channelWise(pairs, { temperature: numberOf(options, 'tau', 1) }),
+});
+
+/** `PKD`, `PKD with the student resized bilinearly (…)`, `PKD with the teacher resized …`. */
+const pearsonKind = featuresKind({
+  matches: ({ loss }) => /^PKD\b/.test(loss),
+  options: [],
+  term: ({ loss }, pairs) => pearson(pairs, { resize: /teacher resized/.test(loss) ? 'teacher' : 'student' }),
+});
+
 /** Methods of relations between examples, channels and layers that have no weights of their own. */
-export const relationKinds: readonly LossKind[] = [attentionTransferKind, similarityPreservingKind, relationalKind, probabilisticTransferKind];
+export const relationKinds: readonly LossKind[] = [
+  attentionTransferKind,
+  channelWiseKind,
+  correlationCongruenceKind,
+  flowOfSolutionKind,
+  interChannelCorrelationKind,
+  neuronSelectivityKind,
+  pearsonKind,
+  probabilisticTransferKind,
+  relationalKind,
+  similarityPreservingKind,
+];

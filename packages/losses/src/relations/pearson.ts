@@ -1,0 +1,62 @@
+import { type LossTerm, unexpected } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { detached } from '../detached.ts';
+import { pairTerm } from '../pairTerm.ts';
+import { bilinearTo, type MapSize } from '../resize.ts';
+import { safeSqrt } from '../safeSqrt.ts';
+import { mapsAt, type TapPair } from '../taps.ts';
+import { expectSameChannels } from './flat.ts';
+import { expectMaps } from './places.ts';
+
+export interface PearsonOptions {
+  /** Who is interpolated to the other's size where sizes differ; the student. */
+  readonly resize?: 'student' | 'teacher';
+}
+
+/**
+ * Features that rise and fall together, whatever their scale: about 1 minus the Pearson correlation of each channel, averaged.
+ *
+ * mean((ŝ − t̂)²) / 2, x̂ = (x − mean) / (std + 1e-6) of each channel over batch and places, the standard deviation the unbiased one.
+ * @param studentMaps [batch, height, width, channels].
+ * @param teacherMaps [batch, height, width, channels]: as many channels; another size is interpolated, bilinearly with corners not aligned. Not differentiated.
+ * @returns One number ≥ 0, 0 where each channel is a·x + b of the teacher's, a > 0.
+ * @throws RangeError on channels that differ.
+ * Source: Cao et al., "PKD: general distillation framework for object detectors via Pearson correlation coefficient" (2022), section 3.3; as in MMRazor.
+ * See also `dist`, which correlates logits.
+ */
+export function pearsonOfBatch(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, { resize = 'student' }: PearsonOptions = {}): tf.Scalar {
+  expectMaps('pearson', studentMaps, teacherMaps);
+  expectSameChannels('pearson', studentMaps, teacherMaps, 'take taps where both networks are as wide');
+  return tf.tidy(() => {
+    const [student, teacher] = resized(studentMaps, detached(teacherMaps), resize);
+    return tf.div(tf.mean<tf.Scalar>(tf.square(tf.sub(standardised(student), standardised(teacher)))), 2);
+  });
+}
+
+/** Pearson correlation of features (PKD), over the batch, summed over the pairs; `weighted(6, pearson(pairs))` in its paper. */
+export function pearson(pairs: TapPair | readonly TapPair[], options: PearsonOptions = {}): LossTerm {
+  return pairTerm('pearson', pairs, mapsAt, (student, teacher) => pearsonOfBatch(student, teacher, options));
+}
+
+function resized(student: tf.Tensor4D, teacher: tf.Tensor4D, resize: 'student' | 'teacher'): [tf.Tensor4D, tf.Tensor4D] {
+  switch (resize) {
+    case 'student':
+      return [bilinearTo(student, sizeOf(teacher)), teacher];
+    case 'teacher':
+      return [student, bilinearTo(teacher, sizeOf(student))];
+    default:
+      throw unexpected('pearson', "resize 'student' or 'teacher'", resize satisfies never);
+  }
+}
+
+function sizeOf({ shape }: tf.Tensor4D): MapSize {
+  return [shape[1], shape[2]];
+}
+
+function standardised(maps: tf.Tensor4D): tf.Tensor4D {
+  const [batch, height, width] = maps.shape;
+  const centred = tf.sub<tf.Tensor4D>(maps, tf.mean(maps, [0, 1, 2], true));
+  // One number has no deviation: 0 / 1 in place of 0 / 0.
+  const variance = tf.div(tf.sum(tf.square(centred), [0, 1, 2], true), Math.max(batch * height * width - 1, 1));
+  return tf.div(centred, tf.add(safeSqrt(variance), 1e-6));
+}

@@ -1,0 +1,14 @@
+import { expectShape } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Maps as [batch, places, channels]. */
+export function places(maps: tf.Tensor4D): tf.Tensor3D {
+  const [batch, height, width, channels] = maps.shape;
+  return tf.reshape(maps, [batch, height * width, channels]);
+}
+
+/** Both are maps of one batch; their sizes and channels are free. */
+export function expectMaps(where: string, studentMaps: tf.Tensor, teacherMaps: tf.Tensor): void {
+  expectShape(where, 'student maps [batch, height, width, channels]', studentMaps, [null, null, null, null]);
+  expectShape(where, 'teacher maps [batch, height, width, channels]', teacherMaps, [studentMaps.shape[0] as number, null, null, null]);
+}
