@@ -1,10 +1,9 @@
 import { ensure, expectSameShape, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { factOf } from '../factOf.ts';
-import { featuresTerm } from '../pairTerm.ts';
-import { featureAt, pairsOf, type TapPair } from '../taps.ts';
-import { alike, flat } from './alike.ts';
-import { weightsOf } from './connector.ts';
+import { pairsOf, type TapPair } from '../taps.ts';
+import { flat } from './alike.ts';
+import { connectedTerm, doubling } from './connectedTerm.ts';
 import { type Regressor, regressorsOf } from './regressors.ts';
 
 /** How activation boundaries are transferred. */
@@ -57,15 +56,10 @@ export function activationBoundaries(pairs: TapPair | readonly TapPair[], option
   const { margin = 1, regressor = { batchNorm: true }, seed = 0 } = options;
   expectMargin(margin);
   const connectors = regressorsOf('activationBoundaries', pairsOf<TapPair>('activationBoundaries', pairs), regressor, seed);
-  const term = featuresTerm('activationBoundaries', pairs, featureAt, (student, teacher) => {
-    const losses = connectors.map(({ apply }, at) => {
-      const [small, target] = alike('activationBoundaries', student[at] as tf.Tensor, teacher[at] as tf.Tensor);
-      const loss = tf.mean(activationBoundariesPerExample(apply(small), target, { margin }));
-      return tf.mul(loss, 2 ** (at - connectors.length + 1));
-    });
-    return tf.addN(losses) as tf.Scalar;
+  return connectedTerm('activationBoundaries', pairs, connectors, (student, teacher, at) => {
+    const loss = tf.mean(activationBoundariesPerExample(student, teacher, { margin }));
+    return tf.mul(loss, doubling(at, connectors.length)) as tf.Scalar;
   });
-  return Object.assign(term, { weights: weightsOf(connectors) });
 }
 
 function expectMargin(margin: number): void {

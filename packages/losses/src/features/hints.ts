@@ -1,10 +1,9 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
-import { featuresTerm } from '../pairTerm.ts';
-import { featureAt, pairsOf, type TapPair } from '../taps.ts';
+import { pairsOf, type TapPair } from '../taps.ts';
 import { alike, meanSquares } from './alike.ts';
-import { weightsOf } from './connector.ts';
+import { connectedTerm } from './connectedTerm.ts';
 import { type Regressor, regressorsOf } from './regressors.ts';
 
 /** How hints compare. */
@@ -37,12 +36,5 @@ export function hintsPerExample(student: tf.Tensor, teacher: tf.Tensor): tf.Tens
  */
 export function hints(pairs: TapPair | readonly TapPair[], { regressor = {}, seed = 0 }: HintsOptions = {}): LossTerm {
   const regressors = regressorsOf('hints', pairsOf<TapPair>('hints', pairs), regressor, seed);
-  const term = featuresTerm('hints', pairs, featureAt, (student, teacher) => {
-    const losses = regressors.map(({ apply }, at) => {
-      const [small, target] = alike('hints', student[at] as tf.Tensor, teacher[at] as tf.Tensor);
-      return tf.mean(hintsPerExample(apply(small), target));
-    });
-    return tf.addN(losses) as tf.Scalar;
-  });
-  return Object.assign(term, { weights: weightsOf(regressors) });
+  return connectedTerm('hints', pairs, regressors, (student, teacher) => tf.mean(hintsPerExample(student, teacher)) as tf.Scalar);
 }

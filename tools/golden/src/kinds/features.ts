@@ -1,9 +1,11 @@
 import { unexpected } from '@kd/core';
-import { activationBoundaries, factorTransfer, hints } from '@kd/losses';
+import { activationBoundaries, factorTransfer, hints, overhaul, overhaulMargin, weighted } from '@kd/losses';
 import type { JsonObject, LossEntry } from '../file.ts';
-import { numberOf } from '../values.ts';
+import { extrasOf } from '../modules.ts';
+import { numberOf, numbersOf, objectOf } from '../values.ts';
 import { connectedKind, hasModule } from './connectedTerm.ts';
 import type { LossKind } from './kind.ts';
+import { variationalInformationKind } from './variationalInformation.ts';
 
 /** `hint / FitNet MSE`, `hint through a 1x1 convolution`, `hint MSE`. */
 const hintsKind = connectedKind({
@@ -32,12 +34,38 @@ const activationBoundariesKind = connectedKind({
   },
 });
 
+/** `OFD partial L2 with margin (no connector)`, `OFD with connector (…)`; `OFD as MMRazor: …, sum/B/1000`, whose teacher has the margins applied. */
+const overhaulKind = connectedKind({
+  matches: ({ loss }) => /^OFD\b/.test(loss),
+  options: [],
+  term: (entry, pairs) => {
+    const { loss, inputs } = entry;
+    const isApplied = /max\(/.test(String(inputs.teacher));
+    const withMargins = pairs.map((pair) => ({ ...pair, margin: isApplied ? lowest(pair.teacher.channels) : marginOf(entry) }));
+    const term = overhaul(withMargins, { regressor: regressorOf(entry, { batchNorm: true }) });
+    return /sum\/B\/1000/.test(loss) ? weighted(1 / 1000, term) : term;
+  },
+});
+
 /** Features that are compared directly, or through one layer. */
-export const featureKinds: readonly LossKind[] = [hintsKind, factorTransferKind, activationBoundariesKind];
+export const featureKinds: readonly LossKind[] = [hintsKind, factorTransferKind, activationBoundariesKind, overhaulKind, variationalInformationKind];
 
 /** What an entry without a module compares is compared as it is. */
 function regressorOf<Layer>(entry: LossEntry, layer: Layer): Layer | 'none' {
   return hasModule(entry) ? layer : 'none';
+}
+
+/** From the teacher's batch norm where the entry brings it. */
+function marginOf(entry: LossEntry): readonly number[] {
+  const extras = extrasOf(entry);
+  if (extras.batchNorm === undefined) return numbersOf(extras, 'margin');
+  const norm = objectOf(extras, 'batchNorm');
+  return overhaulMargin(numbersOf(norm, 'weight'), numbersOf(norm, 'bias'));
+}
+
+/** Margins that change nothing. */
+function lowest(channels: number): readonly number[] {
+  return new Array(channels).fill(-1e6);
 }
 
 function hasBias(entry: LossEntry): boolean {

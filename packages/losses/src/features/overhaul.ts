@@ -1,0 +1,70 @@
+import { ensure, expectSameShape, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { detached } from '../detached.ts';
+import { factOf } from '../factOf.ts';
+import { pairsOf, type TapPair } from '../taps.ts';
+import { flat } from './alike.ts';
+import { connectedTerm, doubling } from './connectedTerm.ts';
+import { type Regressor, regressorsOf } from './regressors.ts';
+
+/** A pair of taps with the teacher's margins there. */
+export interface OverhaulPair extends TapPair {
+  /** For each of the teacher's channels, ≤ 0: `overhaulMargin` of the batch norm before the tap. */
+  readonly margin: readonly number[];
+}
+
+/** How an overhauled student is connected. */
+export interface OverhaulOptions {
+  /** `{ batchNorm: true }`; `'none'` where both have as many channels. */
+  readonly regressor?: Regressor;
+  /** The connectors' first weights are drawn from it; 0. */
+  readonly seed?: number;
+}
+
+/**
+ * How far a student's features before the ReLU are from a teacher's, without what the teacher's ReLU hides.
+ *
+ * Σ over places and channels of (s − t′)² where t′ > 0 or s > t′, t′ = max(t, margin): where the teacher is off, a student below it is right too.
+ * @param student s, best before the ReLU: [batch, height, width, channels] or [batch, channels], connected to the teacher's channels.
+ * @param teacher t, of the same shape. Not differentiated.
+ * @param margin For each channel, ≤ 0: what t′ is where the teacher is clearly off.
+ * @returns [batch], ≥ 0.
+ * @throws RangeError on shapes that differ, and on a margin for other channels or above 0.
+ * Source: Heo et al., "A comprehensive overhaul of feature distillation" (2019), section 3.
+ */
+export function overhaulPerExample(student: tf.Tensor, teacher: tf.Tensor, margin: readonly number[]): tf.Tensor1D {
+  expectMargin(margin);
+  expectSameShape('overhaul', 'student features', student, 'teacher features', teacher);
+  const channels = teacher.shape.at(-1);
+  ensure(margin.length === channels, 'overhaul', `a margin for each of ${channels} channels`, margin.length);
+  return tf.tidy(() => {
+    const target = tf.maximum(detached(teacher), tf.tensor1d([...margin]));
+    const apart = tf.sub(student, target);
+    const counts = factOf(apart, (x) => tf.cast(tf.logicalOr(tf.greater(target, 0), tf.greater(x, 0)), 'float32'));
+    return tf.sum<tf.Tensor1D>(flat(tf.mul(tf.square(apart), counts)), 1);
+  });
+}
+
+/**
+ * The overhaul of feature distillation, mean over the batch; of n pairs, shallowest first, pair i counts 2^(i − n + 1), the last one 1.
+ * The sum over places is large: usually `weighted(1e-3, overhaul([…]))`, which for one pair is what MMRazor's OFDLoss gives.
+ *
+ * At a tap behind a ReLU, as those of our networks are, the margins change nothing.
+ * See also `activationBoundaries`, which transfers only whether a neuron is on, and `hints`.
+ */
+export function overhaul(
+  pairs: OverhaulPair | readonly OverhaulPair[],
+  { regressor = { batchNorm: true }, seed = 0 }: OverhaulOptions = {},
+): LossTerm {
+  const list = pairsOf<OverhaulPair>('overhaul', pairs);
+  for (const { margin } of list) expectMargin(margin);
+  return connectedTerm('overhaul', list, regressorsOf('overhaul', list, regressor, seed), (student, teacher, at) => {
+    const { margin } = list[at] as OverhaulPair;
+    return tf.mul(tf.mean(overhaulPerExample(student, teacher, margin)), doubling(at, list.length)) as tf.Scalar;
+  });
+}
+
+function expectMargin(margin: readonly number[]): void {
+  const above = margin.find((value) => !(value <= 0));
+  ensure(above === undefined, 'overhaul', 'margins ≤ 0', above, 'overhaulMargin makes them of a batch norm');
+}

@@ -1,0 +1,80 @@
+import { ensure, expectSameShape, expectShape, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { detached } from '../detached.ts';
+import { softplus } from '../softplus.ts';
+import { pairsOf, type TapPair, type TapPoint } from '../taps.ts';
+import { flat } from './alike.ts';
+import { connectedTerm } from './connectedTerm.ts';
+import { connector } from './connector.ts';
+import { channelsAt } from './regressors.ts';
+
+/** How the teacher's features are modelled. */
+export interface VariationalInformationOptions {
+  /** The variance that every channel begins with, > epsilon; 5. */
+  readonly initialVariance?: number;
+  /** Added to the variance, > 0; 1e-5. */
+  readonly epsilon?: number;
+  /** Channels between the regressor's three 1×1 convolutions; those of the teacher. */
+  readonly hidden?: number;
+  /** The first weights are drawn from it; 0. */
+  readonly seed?: number;
+}
+
+/**
+ * How unlikely a teacher's features are under the Gaussian that the student predicts: the negative of a bound of their mutual information.
+ *
+ * mean over places and channels of (prediction − teacher)² / 2σ² + ln σ² / 2, σ² = ln(1 + e^logScale) + ε, one for each channel
+ * @param prediction [batch, height, width, channels] or [batch, channels]: what a regressor makes of the student's features.
+ * @param teacher Of the same shape. Not differentiated.
+ * @param logScale [channels], learned along.
+ * @returns [batch], nats without the constant ln(2π) / 2; below 0 where variances are below 1.
+ * @throws RangeError on shapes that do not fit.
+ * Source: Ahn et al., "Variational information distillation for knowledge transfer" (2019), equations 4 and 5.
+ */
+export function variationalInformationPerExample(
+  prediction: tf.Tensor,
+  teacher: tf.Tensor,
+  logScale: tf.Tensor1D,
+  { epsilon = 1e-5 }: Pick<VariationalInformationOptions, 'epsilon'> = {},
+): tf.Tensor1D {
+  ensure(epsilon > 0, 'variationalInformation', 'epsilon > 0', epsilon, '1e-5 is usual');
+  expectSameShape('variationalInformation', 'predictions', prediction, 'teacher features', teacher);
+  expectShape('variationalInformation', 'logScale [channels]', logScale, [teacher.shape.at(-1) as number]);
+  return tf.tidy(() => {
+    const variance = tf.add(softplus(logScale), epsilon);
+    const distance = tf.div(tf.square(tf.sub(prediction, detached(teacher))), variance);
+    return tf.mean<tf.Tensor1D>(flat(tf.mul(tf.add(distance, tf.log(variance)), 0.5)), 1);
+  });
+}
+
+/**
+ * Variational information distillation, mean over the batch, sum over the pairs; the regressors are three 1×1 convolutions with ReLUs between.
+ * Usually with weight 1: `variationalInformation({ student: tapOf(student, 'stage3'), teacher: tapOf(teacher, 'stage3') })`.
+ *
+ * See also `hints`, which is this with a variance that does not change.
+ */
+export function variationalInformation(
+  pairs: TapPair<TapPoint> | readonly TapPair<TapPoint>[],
+  options: VariationalInformationOptions = {},
+): LossTerm {
+  const { initialVariance = 5, epsilon = 1e-5, hidden, seed = 0 } = options;
+  const isBeyond = epsilon > 0 && initialVariance > epsilon && initialVariance < Infinity;
+  ensure(isBeyond, 'variationalInformation', '0 < epsilon < initialVariance', [epsilon, initialVariance], '1e-5 and 5 are usual');
+  const list = pairsOf<TapPair<TapPoint>>('variationalInformation', pairs);
+  const parts = list.map(({ student, teacher }, at) => {
+    const [from, to] = [channelsAt('variationalInformation', student), channelsAt('variationalInformation', teacher)];
+    const between = hidden ?? to;
+    const layers = [
+      { from, to: between, relu: true },
+      { from: between, to: between, relu: true },
+      { from: between, to },
+    ];
+    const { weights, apply } = connector(layers, { name: `pair${at}`, seed });
+    const logScale = tf.tidy(() => tf.variable(tf.fill([to], Math.log(Math.expm1(initialVariance - epsilon)))));
+    return { logScale, weights: { ...weights, [`pair${at}.logScale`]: logScale }, apply };
+  });
+  return connectedTerm('variationalInformation', list, parts, (prediction, teacher, at) => {
+    const { logScale } = parts[at] as { readonly logScale: tf.Tensor };
+    return tf.mean(variationalInformationPerExample(prediction, teacher, logScale as tf.Tensor1D, { epsilon })) as tf.Scalar;
+  });
+}
