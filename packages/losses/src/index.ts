@@ -7,10 +7,21 @@ export { type CrossEntropyOptions, crossEntropy, crossEntropyPerExample } from '
 export { type ActivationBoundariesOptions, activationBoundaries, activationBoundariesPerExample } from './features/activationBoundaries.ts';
 export { type Connector, type ConnectorLayer, type ConnectorOptions, connector } from './features/connector.ts';
 export { type FactorTransferOptions, factorTransfer, factorTransferPerExample } from './features/factorTransfer.ts';
+export { type FusionBlock, type FusionBlockOptions, fusionBlock } from './features/fusionBlock.ts';
+export { hierarchicalContextPerExample } from './features/hierarchicalContext.ts';
 export { type HintsOptions, hints, hintsPerExample } from './features/hints.ts';
+export {
+  type Mask,
+  type MaskedGenerationOptions,
+  maskedChannels,
+  maskedGeneration,
+  maskedGenerationPerExample,
+  maskedPlaces,
+} from './features/maskedGeneration.ts';
 export { type OverhaulOptions, type OverhaulPair, overhaul, overhaulPerExample } from './features/overhaul.ts';
 export { overhaulMargin } from './features/overhaulMargin.ts';
 export type { Regressor } from './features/regressors.ts';
+export { type ReviewOptions, review } from './features/review.ts';
 export {
   type VariationalInformationOptions,
   variationalInformation,
