@@ -74,6 +74,8 @@ function makerOf(file: GoldenFile, role: string, source: Json | undefined, sourc
   if (every) return after(makerOf(file, role, every[2], sources), (x) => tf.concat(new Array(x.shape[0]).fill(rowsFrom(x, Number(every[1])))));
   const zeros = /^zeros in the shape of (\S+)$/.exec(source);
   if (zeros) return after(makerOf(file, role, zeros[1], sources), (x) => tf.zerosLike(x));
+  const remarked = /^(\w+) \(.*\)$/.exec(source);
+  if (remarked) return makerOf(file, role, remarked[1], sources);
   const altered = /^(?:([\d.]+)\*)?(\w+)( reversed along the batch| with channels reversed)?(?: ?([-+] ?[\d.]+))?$/.exec(source);
   if (altered?.[2] !== undefined && altered[2] !== source) {
     const [, factor = '1', name, reversal, offset = '0'] = altered;

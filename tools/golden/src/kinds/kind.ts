@@ -16,8 +16,8 @@ export interface LossKind {
   matches(entry: LossEntry): boolean;
   /** Options that it understands. An entry with another one is named as not implemented. */
   readonly options: readonly string[];
-  /** The value, through the public API of the packages. */
-  value(entry: LossEntry, roles: Roles): Scalar;
+  /** The value, through the public API of the packages. @param entries All of the file, for one that goes on from another. */
+  value(entry: LossEntry, roles: Roles, entries: readonly LossEntry[]): Scalar;
 }
 
 /** A kind that is a term of student, teacher and labels. */

@@ -22,7 +22,7 @@ export async function runLosses(file: GoldenFile, recorder: Recorder): Promise<v
 
 async function differencesOf(file: GoldenFile, entry: LossEntry, kind: LossKind, tolerance: Tolerance): Promise<string[]> {
   const inputs = inputsOf(file, entry);
-  const { value, grads } = tf.tidy(() => differentiate(entry, kind, inputs));
+  const { value, grads } = tf.tidy(() => differentiate(entry, kind, inputs, file.losses ?? []));
   const expected = typeof entry.value === 'number' ? [entry.value] : [];
   const differences = difference('value', await value.data(), expected, tolerance.value);
   for (const [at, name] of pointsOf(entry).entries()) {
@@ -37,7 +37,12 @@ function pointsOf({ gradientWith }: LossEntry): readonly string[] {
   return gradientWith ?? ['student'];
 }
 
-function differentiate(entry: LossEntry, kind: LossKind, inputs: EntryInputs): { value: tf.Tensor; grads: tf.Tensor[] } {
+function differentiate(
+  entry: LossEntry,
+  kind: LossKind,
+  inputs: EntryInputs,
+  entries: readonly LossEntry[],
+): { value: tf.Tensor; grads: tf.Tensor[] } {
   const names = pointsOf(entry);
   const byRole = entry.gradientWith === undefined;
   const points = names.map((name) => (byRole ? inputs.tensor(name, inputs.sources) : (inputs.sources[name] as tf.Tensor)));
@@ -45,7 +50,7 @@ function differentiate(entry: LossEntry, kind: LossKind, inputs: EntryInputs): {
     const moved = Object.fromEntries(names.map((name, at) => [name, moving[at] as tf.Tensor]));
     const from = byRole ? inputs.sources : { ...inputs.sources, ...moved };
     const tensors = (role: string): tf.Tensor[] => (byRole && moved[role] !== undefined ? [moved[role]] : inputs.tensors(role, from));
-    return kind.value(entry, { tensors, tensor: (role) => tensors(role)[0] as tf.Tensor, roles: inputs.roles });
+    return kind.value(entry, { tensors, tensor: (role) => tensors(role)[0] as tf.Tensor, roles: inputs.roles }, entries);
   })(points);
   // An edge case writes its gradient flat in the order of PyTorch.
   return { value, grads: byRole ? grads.map((grad) => (grad.rank === 4 ? tf.transpose(grad, [0, 3, 1, 2]) : grad)) : grads };
