@@ -61,7 +61,15 @@ export {
   correlationCongruenceOfBatch,
   type TaylorKernel,
 } from './relations/correlationCongruence.ts';
+export { type EdgeGraphOptions, type EdgeGraphTaps, edgeGraph, edgeGraphOfBatch } from './relations/edgeGraph.ts';
 export { flowOfSolution, flowOfSolutionPerExample } from './relations/flowOfSolution.ts';
+export {
+  type GraphFeatures,
+  type InstanceGraphOptions,
+  type InstanceGraphTaps,
+  instanceGraph,
+  instanceGraphOfBatch,
+} from './relations/instanceGraph.ts';
 export { interChannelCorrelation, interChannelCorrelationPerExample } from './relations/interChannelCorrelation.ts';
 export { neuronSelectivity, neuronSelectivityPerExample } from './relations/neuronSelectivity.ts';
 export { type PearsonOptions, pearson, pearsonOfBatch } from './relations/pearson.ts';

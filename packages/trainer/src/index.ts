@@ -7,7 +7,7 @@ export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
 export type { DecayFilter, DecayOptions } from './optimizers/decay.ts';
 export { type RmsPropOptions, rmsProp } from './optimizers/rmsProp.ts';
 export { type SgdOptions, sgd } from './optimizers/sgd.ts';
-export { ensemble } from './teachers/ensemble.ts';
+export { ensemble, probabilityEnsemble } from './teachers/ensemble.ts';
 export { frozen } from './teachers/frozen.ts';
 export type { Recording } from './teachers/manifest.ts';
 export { type RecordOptions, recordTeacher } from './teachers/recordTeacher.ts';

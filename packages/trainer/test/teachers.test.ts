@@ -12,7 +12,7 @@ import {
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { ensemble, evaluate, frozen, recordTeacher, replayTeacher, sgd } from '../src/index.ts';
+import { ensemble, evaluate, frozen, probabilityEnsemble, recordTeacher, replayTeacher, sgd } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { taught } from './helpers/objectives.ts';
@@ -67,6 +67,27 @@ onEveryEngine((engine) => {
       );
     });
     tf.dispose([one.weights, two.weights]);
+  });
+
+  test('an ensemble of probabilities gives logits whose softmax is their mean, also of certain teachers', async () => {
+    const said = (rows: number[][]): Teacher => Object.assign(() => ({ logits: tf.tensor2d(rows), features: {} }), { identity: async () => nobody });
+    const nobody = { name: 'nobody', weights: '', preparation: '' };
+    const temperature = 2;
+    const [one, two] = [said([[0.3, -0.2, 0.7]]), said([[1.1, 2.4, -0.4]])];
+    await firstBatch(tinySource(), (batch) =>
+      tf.tidy(() => {
+        const softened = ({ logits }: Outputs) => tf.softmax(tf.div<tf.Tensor2D>(logits, temperature));
+        const both = probabilityEnsemble([one, two], { temperature });
+        closeTo(softened(both(batch)).dataSync(), tf.div(tf.add(softened(one(batch)), softened(two(batch))), 2).dataSync(), 1e-6);
+        const certain = probabilityEnsemble([said([[1e3, -1e3]]), said([[-1e3, 1e3]])], { temperature: 1 });
+        closeTo(certain(batch).logits.dataSync(), [-Math.LN2, -Math.LN2], 1e-6);
+      }),
+    );
+    expect((await identityOf(probabilityEnsemble([one, two], { temperature }))).name).toBe(
+      'ensemble of probabilities at temperature 2 of nobody, nobody',
+    );
+    expect(() => probabilityEnsemble([one], { temperature: 0 })).toThrow('probabilityEnsemble: expected temperature > 0, got 0; 4 is usual.');
+    expect(() => probabilityEnsemble([], { temperature: 2 })).toThrow('probabilityEnsemble: expected at least one teacher, got none.');
   });
 });
 

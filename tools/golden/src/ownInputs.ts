@@ -6,11 +6,14 @@ import { valuesOf } from './formula.ts';
 /**
  * An input that an entry defines itself: under the name of its role (`logScale: [numbers]`, `residual: "formula, NCHW [4, 7, 2, 2]"`), or, in it or in another
  * entry of the file, by `studentInput: "fsw = 1.1*roll(ftw, +1 channel: …) - 0.05"`. undefined where there is no such definition.
+ * A number among the options, under the name of the role (`rawTemperature: 1`), is a definition too.
  */
 export function ownInput(file: GoldenFile, entry: JsonObject, role: string, name: string, at: (name: string) => tf.Tensor): tf.Tensor | undefined {
   const own = entry[role];
   if (Array.isArray(own)) return tf.tensor(own as tf.TensorLike, undefined, 'float32');
   if (typeof own === 'string') return byFormula(own);
+  const number = isObject(entry.options) ? entry.options[role] : undefined;
+  if (typeof number === 'number') return tf.tensor1d([number]);
   const floored = /^max\((\w+), margin\)$/.exec(name)?.[1];
   if (floored !== undefined) return flooredBy(entry.margin, at(floored));
   const row = /^every row = (\[.+\])$/.exec(name)?.[1];

@@ -1,6 +1,7 @@
 import type { GoldenFile } from './file.ts';
 import { type Report, recorder } from './report.ts';
 import { runBatchNorm } from './sections/batchNorm.ts';
+import { runCurriculum } from './sections/curriculum.ts';
 import { runLosses } from './sections/losses.ts';
 import { runNetworks } from './sections/networks.ts';
 import { runOptimizers } from './sections/optimizers.ts';
@@ -10,7 +11,6 @@ import { runSchedules } from './sections/schedules.ts';
 /** Runs everything in the file that we implement, on the current engine. */
 export async function runGolden(file: GoldenFile): Promise<Report> {
   const records = recorder();
-  for (const run of [runLosses, runPerExample, runOptimizers, runSchedules, runBatchNorm, runNetworks]) await run(file, records);
-  if (file.ctkdLambda !== undefined) records.skip('ctkdLambda', 'CTKD');
+  for (const run of [runLosses, runPerExample, runOptimizers, runSchedules, runBatchNorm, runCurriculum, runNetworks]) await run(file, records);
   return records.report();
 }

@@ -54,7 +54,8 @@ export function logitStandardisation(term: LossTerm, options: StandardisationOpt
         teacher: { ...teacher, logits: standardisedLogits(teacher.logits, options) },
       });
     });
-  return Object.assign(standardised, { numbers: term.numbers ?? {}, needsTeacher: true, ...(term.weights && { weights: term.weights }) });
+  const { numbers = {}, needsRows = false, weights } = term;
+  return Object.assign(standardised, { numbers, needsTeacher: true, needsRows, ...(weights && { weights }) });
 }
 
 /** What a deviation divides by less than the classes. */

@@ -70,11 +70,11 @@ export function multiLevelParts(
     const softStrong = strong === undefined ? [] : temperatures.slice(0, until).map(soft(strong)).concat(softWeak.slice(until));
     return {
       instance: tf.addN([tf.mul<tf.Scalar>(tf.addN(softWeak), ofExamples), ...softStrong]),
-      batch: tf.mul(
+      batch: tf.mul<tf.Scalar>(
         sum((temperature) => batchCorrelationOfBatch(weak.student, weak.teacher, { temperature })),
         ofExamples,
       ),
-      classes: tf.mul(
+      classes: tf.mul<tf.Scalar>(
         sum((temperature) => classCorrelationOfBatch(weak.student, weak.teacher, { temperature })),
         ofClasses,
       ),

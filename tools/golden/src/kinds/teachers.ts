@@ -1,6 +1,6 @@
 import type { Batch, Step, Teacher } from '@kd/core';
 import { combine, softTargets, weighted } from '@kd/losses';
-import { ensemble } from '@kd/trainer';
+import { ensemble, probabilityEnsemble } from '@kd/trainer';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { JsonObject } from '../file.ts';
@@ -11,14 +11,14 @@ import { type LossKind, type Roles, stepOf } from './kind.ts';
 export const meanLogitsKind: LossKind = {
   matches: ({ options, inputs }) => Array.isArray(inputs.teachers) && options.mean === 'logits',
   options: ['temperature', 'mean', 'classes'],
-  value({ options }, roles) {
-    const said = teachersOf(roles).map(
-      (logits): Teacher =>
-        () => ({ logits, features: {} }),
-    );
-    const step = stepOf(roles);
-    return softTargets({ temperature: numberOf(options, 'temperature') })({ ...step, teacher: ensemble(said)(batchFor(step)) });
-  },
+  value: ({ options }, roles) => taughtBy(ensemble(asTeachers(roles)), options, roles),
+};
+
+/** `KD from the mean of two teachers' softened probabilities`: the trainer's other ensemble of them. */
+export const meanProbabilitiesKind: LossKind = {
+  matches: ({ options, inputs }) => Array.isArray(inputs.teachers) && options.mean === 'probabilities',
+  options: ['temperature', 'mean', 'classes'],
+  value: ({ options }, roles) => taughtBy(probabilityEnsemble(asTeachers(roles), { temperature: numberOf(options, 'temperature') }), options, roles),
 };
 
 /** `mean of the two KD losses`: each teacher's loss with an equal weight. */
@@ -31,6 +31,15 @@ export const meanLossesKind: LossKind = {
     return tf.addN(losses) as Scalar;
   },
 };
+
+function taughtBy(teacher: Teacher, options: JsonObject, roles: Roles): Scalar {
+  const step = stepOf(roles);
+  return softTargets({ temperature: numberOf(options, 'temperature') })({ ...step, teacher: teacher(batchFor(step)) });
+}
+
+function asTeachers(roles: Roles): Teacher[] {
+  return teachersOf(roles).map((logits) => () => ({ logits, features: {} }));
+}
 
 function share(options: JsonObject, count: number) {
   return combine({ soft: weighted(1 / count, softTargets({ temperature: numberOf(options, 'temperature') })) });

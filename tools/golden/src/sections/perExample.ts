@@ -1,4 +1,4 @@
-import { klDivergencePerExample } from '@kd/losses';
+import { crossEntropyPerExample, decoupledDivergence, klDivergencePerExample } from '@kd/losses';
 import * as tf from '@tensorflow/tfjs-core';
 import { difference, toleranceOf } from '../compare.ts';
 import { type GoldenFile, isObject, type JsonObject } from '../file.ts';
@@ -9,24 +9,40 @@ import { numberOf, numbersOf } from '../values.ts';
 /** What the section is about where it does not say: its inputs are the file's first. */
 const usualInputs: JsonObject = { student: 'S', teacher: 'T', labels: 'y' };
 
-/** `kdPerSample`: the divergence of each example, without T². */
+interface Logits {
+  readonly student: tf.Tensor2D;
+  readonly teacher: tf.Tensor2D;
+  readonly labels: tf.Tensor1D;
+  readonly temperature: number;
+}
+
+/** List of numbers → what it is of. */
+const quantities: Readonly<Record<string, (logits: Logits) => tf.Tensor1D>> = {
+  kd: ({ student, teacher, temperature }) => klDivergencePerExample(student, teacher, { temperature }),
+  tckd: ({ student, teacher, labels, temperature }) => decoupledDivergence(student, teacher, labels, { temperature }).label,
+  nckd: ({ student, teacher, labels, temperature }) => decoupledDivergence(student, teacher, labels, { temperature }).others,
+  teacherTargetProbability: ({ teacher, labels, temperature }) =>
+    tf.exp(tf.neg(crossEntropyPerExample(tf.div<tf.Tensor2D>(teacher, temperature), labels))),
+};
+
+/** `kdPerSample`: the divergence of each example without T², and its parts: `kd` = `tckd` + (1 − `teacherTargetProbability`) · `nckd`. */
 export async function runPerExample(file: GoldenFile, recorder: Recorder): Promise<void> {
   const section = file.kdPerSample;
   if (section === undefined) return;
-  const lists = Object.keys(section).filter((name) => Array.isArray(section[name]));
-  for (const name of lists) {
-    if (name === 'kd') await recorder.check('kdPerSample', name, () => divergences(file, section));
-    else recorder.skip('kdPerSample', name);
+  for (const name of Object.keys(section).filter((key) => Array.isArray(section[key]))) {
+    const of = quantities[name];
+    if (of === undefined) recorder.skip('kdPerSample', name);
+    else await recorder.check('kdPerSample', name, () => differencesOf(file, section, name, of));
   }
 }
 
-async function divergences(file: GoldenFile, section: JsonObject): Promise<string[]> {
+async function differencesOf(file: GoldenFile, section: JsonObject, name: string, of: (logits: Logits) => tf.Tensor1D): Promise<string[]> {
   const got = tf.tidy(() => {
-    const inputs = inputsOf(file, { inputs: isObject(section.inputs) ? section.inputs : usualInputs });
-    const [student, teacher] = ['student', 'teacher'].map((role) => inputs.tensor(role, inputs.sources) as tf.Tensor2D);
-    return klDivergencePerExample(student as tf.Tensor2D, teacher as tf.Tensor2D, { temperature: numberOf(section, 'temperature') });
+    const { tensor, sources } = inputsOf(file, { inputs: isObject(section.inputs) ? section.inputs : usualInputs });
+    const [student, teacher] = ['student', 'teacher'].map((role) => tensor(role, sources)) as [tf.Tensor2D, tf.Tensor2D];
+    return of({ student, teacher, labels: tensor('labels', sources) as tf.Tensor1D, temperature: numberOf(section, 'temperature') });
   });
   const values = await got.data();
   got.dispose();
-  return difference('kd', values, numbersOf(section, 'kd'), toleranceOf(file).value);
+  return difference(name, values, numbersOf(section, name), toleranceOf(file).value);
 }
