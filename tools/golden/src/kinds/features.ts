@@ -5,6 +5,8 @@ import { extrasOf } from '../modules.ts';
 import { numberOf, numbersOf, objectOf } from '../values.ts';
 import { connectedKind, hasModule } from './connectedTerm.ts';
 import type { LossKind } from './kind.ts';
+import { maskedGenerationKind } from './maskedGeneration.ts';
+import { reviewKinds } from './review.ts';
 import { variationalInformationKind } from './variationalInformation.ts';
 
 /** `hint / FitNet MSE`, `hint through a 1x1 convolution`, `hint MSE`. */
@@ -48,7 +50,15 @@ const overhaulKind = connectedKind({
 });
 
 /** Features that are compared directly, or through one layer. */
-export const featureKinds: readonly LossKind[] = [hintsKind, factorTransferKind, activationBoundariesKind, overhaulKind, variationalInformationKind];
+export const featureKinds: readonly LossKind[] = [
+  hintsKind,
+  factorTransferKind,
+  activationBoundariesKind,
+  maskedGenerationKind,
+  overhaulKind,
+  ...reviewKinds,
+  variationalInformationKind,
+];
 
 /** What an entry without a module compares is compared as it is. */
 function regressorOf<Layer>(entry: LossEntry, layer: Layer): Layer | 'none' {

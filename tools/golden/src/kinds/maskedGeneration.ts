@@ -1,0 +1,27 @@
+import { maskedGeneration, maskedGenerationPerExample, weighted } from '@kd/losses';
+import type { Scalar, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { tensorIn } from '../modules.ts';
+import { numberOf } from '../values.ts';
+import { connectedStepOf, hasModule, withModule } from './connectedTerm.ts';
+import type { LossKind } from './kind.ts';
+
+/**
+ * `MGD distance as MMRazor (sum of squares / B * alpha, no generation)`, `MGD with generation block and a fixed channel mask`, whose mask the entry brings:
+ * lambda, of which it was drawn, is not needed.
+ */
+export const maskedGenerationKind: LossKind = {
+  matches: ({ loss }) => /^MGD\b/.test(loss),
+  options: ['alpha', 'lambda'],
+  value(entry, roles) {
+    const alpha = numberOf(entry.options, 'alpha', 1);
+    const { step, pairs } = connectedStepOf(roles);
+    if (!hasModule(entry)) {
+      const [student, teacher] = [roles.tensor('student'), roles.tensor('teacher')] as [Tensor4D, Tensor4D];
+      return tf.mul(tf.mean(maskedGenerationPerExample(student, teacher)), alpha) as Scalar;
+    }
+    const kept = tensorIn(entry, 'mask');
+    const mask = () => (kept.rank === 2 ? tf.reshape(kept, [kept.shape[0] as number, 1, 1, kept.shape[1] as number]) : kept);
+    return withModule(entry, weighted(alpha, maskedGeneration(pairs, { mask })), (term) => term(step));
+  },
+};
