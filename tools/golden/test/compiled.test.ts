@@ -4,7 +4,27 @@
  */
 import { foldIn, type Objective, type OptimizerFactory, randomUniform } from '@kd/core';
 import { startEngine } from '@kd/engine';
-import { combine, crossEntropy, klDivergencePerExample, softTargets, tutorialLoss, weighted } from '@kd/losses';
+import {
+  classWise,
+  combine,
+  crossEntropy,
+  curriculumTemperature,
+  dist,
+  dkd,
+  klDivergencePerExample,
+  logitStandardisation,
+  meanSquaredLogits,
+  multiLevelLogits,
+  nkd,
+  pskd,
+  reversal,
+  softTargets,
+  tutorialLoss,
+  uskd,
+  virtualTeacher,
+  weighted,
+  wsld,
+} from '@kd/losses';
 import { cifarResnet, dense, fromLayers, globalAveragePool, type LayerPlan, networkOf, resnet, resnet9, seedCnn, studentCnn } from '@kd/models';
 import { closeTo } from '@kd/testing';
 import { adam, adamW, rmsProp, sgd } from '@kd/trainer';
@@ -82,6 +102,24 @@ const objectives: Readonly<Record<string, () => Objective>> = {
       ),
     }),
   tutorialLoss: () => combine({ loss: tutorialLoss({ temperature: 4, alpha: 0.7 }) }),
+  'methods on logits with a teacher': () =>
+    combine({
+      squares: weighted(0.01, meanSquaredLogits()),
+      dkd: weighted((progress) => 0.1 * progress, dkd()),
+      nkd: weighted(0.1, nkd()),
+      dist: dist(),
+      standardised: weighted(0.1, logitStandardisation(softTargets({ temperature: (progress) => 2 + progress }))),
+      levels: weighted(0.1, multiLevelLogits()),
+      wsld: weighted(0.1, wsld()),
+      past: weighted(0.1, pskd()),
+      curriculum: weighted(0.1, curriculumTemperature({ reversal: reversal({ over: 0.5 }) })),
+    }),
+  'methods on logits without a teacher': () =>
+    combine({
+      uskd: uskd({ tap: { name: 'pooled', channels: 8, stride: 0 }, classes, beta: 0.5, mu: 0.1 }),
+      virtual: virtualTeacher(),
+      classWise: weighted(0.1, classWise()),
+    }),
 };
 
 const optimizers: Readonly<Record<string, [OptimizerFactory, number]>> = {
