@@ -5,7 +5,7 @@ import type { Roles } from './kind.ts';
 
 /** The features of an entry as those of a step, with the pairs of taps that a method takes. */
 export interface FeatureStep {
-  readonly step: Step;
+  readonly step: Step & { readonly teacher: Outputs };
   readonly pairs: readonly TapPair[];
 }
 
