@@ -1,0 +1,127 @@
+import type { Network, Objective, Step } from '@kd/core';
+import { closeTo, expectNoNewTensors } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { evaluate, mutualLearning, sgd, train } from '../../src/index.ts';
+import { onCpu } from '../helpers/cpu.ts';
+import { dropping, linear, numbersOf, tinyCnn } from '../helpers/networks.ts';
+import { hard } from '../helpers/objectives.ts';
+import { reportsOf } from '../helpers/run.ts';
+import { INPUTS, tinySource } from '../helpers/source.ts';
+
+onCpu();
+
+/** Squared distance of a student's logits from its peer's, times `numbers.weight`; the peer is not differentiated. */
+function near(weight: number): Objective<'hard' | 'peer'> {
+  const constant = tf.customGrad((x) => ({ value: tf.clone(x as tf.Tensor), gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy) }));
+  const plain = hard();
+  const objective = (step: Step) =>
+    tf.tidy(() => {
+      const { total: one } = plain(step);
+      const peer = constant(step.teacher?.logits as tf.Tensor2D);
+      const distance = tf.mul(tf.mean(tf.square(tf.sub(step.student.logits, peer))), step.numbers.weight as tf.Scalar) as tf.Scalar;
+      return { total: tf.add(one, distance) as tf.Scalar, terms: { hard: one, peer: distance } };
+    });
+  return Object.assign(objective, { weights: {}, numbers: { weight: () => weight }, needsTeacher: true });
+}
+
+const options = { batches: tinySource(), optimizer: sgd({ momentum: 0.9 }), learningRate: 0.1, epochs: 2 };
+const students = (count = 2): Network[] => Array.from({ length: count }, (_, at) => linear(INPUTS, 3, at));
+const disposeAll = (all: readonly Network[]) => tf.dispose(all.map(({ weights }) => weights));
+
+/** Mean squared distance between what two say of the pictures. */
+async function distance(one: Network, other: Network): Promise<number> {
+  const said: number[][] = [[], []];
+  for (const [at, network] of [one, other].entries()) await evaluate(network, tinySource(), { onLogits: (logits) => said[at]?.push(...logits) });
+  return (said[0] as number[]).reduce((sum, logit, at) => sum + (logit - (said[1]?.[at] as number)) ** 2, 0);
+}
+
+describe('mutualLearning', () => {
+  test('without a word to each other each learns as it does alone', async () => {
+    const [together, alone] = [students(), students()];
+    await reportsOf({ ...options, ...mutualLearning(together, hard()) });
+    for (const student of alone) await reportsOf({ ...options, student, objective: hard() });
+    for (const [at, student] of alone.entries()) {
+      for (const [name, numbers] of Object.entries(numbersOf(student.weights)))
+        closeTo(numbersOf(together[at]?.weights ?? {})[name] ?? [], numbers, 1e-5);
+    }
+    disposeAll([...together, ...alone]);
+  });
+  test('one step moves all at once, each towards the mean of its peers as they were before it', async () => {
+    const [all, rate] = [students(3), 0.1];
+    const batches = tinySource({ rows: 4, batchSize: 4 });
+    const expected: tf.Tensor[] = [];
+    for await (const { images, labels } of batches.epoch(0)) {
+      const logits = all.map((student) => student.forward(images, { training: true }).logits);
+      for (const [at, { weights, forward }] of all.entries()) {
+        const kernel = weights.kernel as tf.Variable;
+        const loss = () => {
+          const own = forward(images, { training: true }).logits;
+          const truth = tf.oneHot(labels, 3);
+          const cross = tf.neg(tf.mean(tf.sum(tf.mul(truth, tf.logSoftmax(own)), 1)));
+          const peers = logits.filter((_, other) => other !== at).map((peer) => tf.mul(tf.mean(tf.square(tf.sub(own, peer))), 0.7 / 2));
+          return tf.addN([cross, ...peers]) as tf.Scalar;
+        };
+        const { grads } = tf.variableGrads(loss, [kernel]);
+        expected.push(tf.sub(kernel, tf.mul(grads[kernel.name] as tf.Tensor, rate)));
+      }
+    }
+    await reportsOf({ ...mutualLearning(all, near(0.7)), batches, optimizer: sgd(), learningRate: rate, epochs: 1 });
+    for (const [at, { weights }] of all.entries()) closeTo(weights.kernel?.dataSync() ?? [], (expected[at] as tf.Tensor).dataSync(), 1e-5);
+    disposeAll(all);
+    tf.dispose(expected);
+  });
+  test('students that listen come nearer to each other, whatever their architectures', async () => {
+    const make = (): [Network, Network] => [tinyCnn(2, 3, 1), linear(INPUTS, 3, 2)];
+    const [listening, deaf] = [make(), make()];
+    const reports = await reportsOf({ ...options, epochs: 4, ...mutualLearning(listening, near(1)) });
+    await reportsOf({ ...options, epochs: 4, ...mutualLearning(deaf, near(0)) });
+    expect(await distance(...listening)).toBeLessThan(0.5 * (await distance(...deaf)));
+    const terms = reports[0]?.terms ?? {};
+    expect(Object.keys(terms)).toEqual(['0.hard', '0.peer', '1.hard', '1.peer', 'total']);
+    const { total = 0, ...each } = terms;
+    expect(Object.values(each).reduce((sum, value) => sum + value, 0)).toBeCloseTo(total, 5);
+    disposeAll([...listening, ...deaf]);
+  });
+  test('the cohort says what each says and the mean of it, and names weights and taps by their student', () =>
+    tf.tidy(() => {
+      const all = [linear(INPUTS, 3, 1), tinyCnn(2, 3, 2)];
+      const { student } = mutualLearning(all, hard());
+      const images = tf.ones<tf.Rank.R4>([2, 4, 4, 2]);
+      const [first, second] = all.map((one) => one.forward(images, { training: false }).logits.dataSync()) as [Float32Array, Float32Array];
+      const { logits, features } = student.forward(images, { training: false });
+      closeTo(
+        logits.dataSync(),
+        first.map((logit, at) => (logit + (second[at] as number)) / 2),
+        1e-6,
+      );
+      expect(Object.keys(features)).toEqual(['0.logits', '1.map', '1.logits']);
+      expect(Object.keys(student.weights)).toContain('1.dense.kernel');
+      student.dispose();
+    }));
+  test('each draws at random by itself', async () => {
+    const seeds: string[][] = [[], []];
+    const all = [0, 1].map((at) => dropping(INPUTS, 3, 1, (seed) => seeds[at]?.push(seed.join())));
+    await reportsOf({ ...options, epochs: 1, ...mutualLearning(all, hard()) });
+    expect(seeds[0]).toHaveLength(4);
+    expect(seeds[0]?.some((seed) => seeds[1]?.includes(seed))).toBe(false);
+    disposeAll(all);
+  });
+  test('it keeps no tensors', async () => {
+    const all = students();
+    await expectNoNewTensors(async () => {
+      for await (const _ of train({ ...options, ...mutualLearning(all, near(1)) }));
+    });
+    disposeAll(all);
+  });
+  test('one student alone and students of other classes are named', async () => {
+    expect(() => mutualLearning([], hard())).toThrow(
+      new RangeError('mutualLearning: expected two students or more, got 0; one has no peers: distill it from a teacher.'),
+    );
+    const all = [linear(INPUTS, 3, 1), linear(INPUTS, 4, 1)];
+    await expect(reportsOf({ ...options, ...mutualLearning(all, hard()) })).rejects.toThrow(
+      'mutualLearning: expected students of as many classes, got [3, 4].',
+    );
+    disposeAll(all);
+  });
+});
