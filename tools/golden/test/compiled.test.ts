@@ -7,15 +7,18 @@ import { startEngine } from '@kd/engine';
 import {
   classWise,
   combine,
+  crd,
   crossEntropy,
   curriculumTemperature,
   dist,
   dkd,
+  infoNce,
   klDivergencePerExample,
   logitStandardisation,
   meanSquaredLogits,
   multiLevelLogits,
   nkd,
+  otherClasses,
   pskd,
   reversal,
   softTargets,
@@ -27,11 +30,11 @@ import {
 } from '@kd/losses';
 import { cifarResnet, dense, fromLayers, globalAveragePool, type LayerPlan, networkOf, resnet, resnet9, seedCnn, studentCnn } from '@kd/models';
 import { closeTo } from '@kd/testing';
-import { adam, adamW, rmsProp, sgd } from '@kd/trainer';
+import { adam, adamW, mutualLearning, rmsProp, sgd } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { CLASSES as classes, fiftySteps, numbersOf, type Parts } from './helpers/fiftySteps.ts';
+import { CLASSES as classes, fiftySteps, numbersOf, type Parts, ROWS } from './helpers/fiftySteps.ts';
 
 const refusal = await startEngine({ engine: 'tensorflow', log: () => {} }).then(
   () => undefined,
@@ -122,6 +125,18 @@ const objectives: Readonly<Record<string, () => Objective>> = {
     }),
 };
 
+/** The row numbers of the pictures are dealt to three classes in turn. */
+const contrasting = () => {
+  const taps = { student: { name: 'pooled', channels: 8, stride: 0 }, teacher: { name: 'said', channels: classes, stride: 0 }, embedding: 4 };
+  const labels = Array.from({ length: ROWS }, (_, row) => row % classes);
+  return combine({
+    hard: crossEntropy(),
+    inBatch: weighted(0.1, infoNce({ ...taps, direction: 'both ways' })),
+    drawn: weighted(0.1, crd({ ...taps, pictures: ROWS, negatives: 7, sampler: otherClasses(labels) })),
+    drawnOfAll: weighted(0.1, crd({ ...taps, pictures: ROWS, negatives: 7, seed: 1 })),
+  });
+};
+
 const optimizers: Readonly<Record<string, [OptimizerFactory, number]>> = {
   sgd: [sgd({ weightDecay: 1e-3 }), 0.05],
   'sgd, momentum and dampening': [sgd({ momentum: 0.9, dampening: 0.1 }), 0.02],
@@ -165,6 +180,15 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
 
   test.each(Object.entries(objectives))('with %s', async (_, objective) => {
     await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: objective(), optimizer: sgd({ momentum: 0.9 }) }));
+  });
+
+  test('with contrastive methods and their memories', async () => {
+    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: contrasting(), optimizer: sgd() }));
+  });
+
+  test('of two students that teach each other', async () => {
+    const peers = () => combine({ hard: crossEntropy(), peers: softTargets({ temperature: 1 }) });
+    await expectSameBothWays(() => ({ ...mutualLearning([networks.studentCnn(), networks['with dropout']()], peers()), optimizer: sgd() }));
   });
 
   test.each(Object.entries(optimizers))('by %s', async (_, [optimizer, learningRate]) => {
