@@ -4,6 +4,7 @@ import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
 import { detached } from '../detached.ts';
 import { divergence } from '../klDivergence.ts';
 import { atLabel, expectOthers, withoutLabel } from './label.ts';
+import { logSumExp } from './logSumExp.ts';
 
 /** Options of decoupled knowledge distillation, with the values of its CIFAR-100 experiments. */
 export interface DkdOptions {
@@ -87,5 +88,5 @@ export function dkd(options: DkdOptions = {}): LossTerm {
 function apart(logits: tf.Tensor2D, labels: tf.Tensor1D, temperature: number): { pair: tf.Tensor2D; others: tf.Tensor2D } {
   const scaled = tf.div<tf.Tensor2D>(logits, temperature);
   const others = withoutLabel(scaled, labels);
-  return { pair: tf.stack([atLabel(scaled, labels), tf.logSumExp(others, 1)], 1) as tf.Tensor2D, others };
+  return { pair: tf.stack([atLabel(scaled, labels), logSumExp(others)], 1) as tf.Tensor2D, others };
 }
