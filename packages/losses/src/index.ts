@@ -5,6 +5,7 @@ export { type InfoNceOptions, type InfoNceRows, infoNce, infoNcePerExample } fro
 export { anyPicture, type NegativeSampler, type NegativesWanted, otherClasses } from './contrast/negatives.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyPerExample } from './crossEntropy.ts';
 export { type ActivationBoundariesOptions, activationBoundaries, activationBoundariesPerExample } from './features/activationBoundaries.ts';
+export { type Classifier, classifierOf } from './features/classifier.ts';
 export { type Connector, type ConnectorLayer, type ConnectorOptions, connector } from './features/connector.ts';
 export { type FactorTransferOptions, factorTransfer, factorTransferPerExample } from './features/factorTransfer.ts';
 export { type FusionBlock, type FusionBlockOptions, fusionBlock } from './features/fusionBlock.ts';
@@ -22,6 +23,14 @@ export { type OverhaulOptions, type OverhaulPair, overhaul, overhaulPerExample }
 export { overhaulMargin } from './features/overhaulMargin.ts';
 export type { Regressor } from './features/regressors.ts';
 export { type ReviewOptions, review } from './features/review.ts';
+export {
+  type SemanticCalibrationOptions,
+  semanticCalibration,
+  semanticCalibrationPerExample,
+  type TapLists,
+} from './features/semanticCalibration.ts';
+export { simKd } from './features/simKd.ts';
+export { type SrrlOptions, type SrrlWeights, srrl, srrlPerExample } from './features/srrl.ts';
 export {
   type VariationalInformationOptions,
   variationalInformation,
@@ -76,6 +85,7 @@ export { type PearsonOptions, pearson, pearsonOfBatch } from './relations/pearso
 export { type ProbabilisticTransferOptions, probabilisticTransfer, probabilisticTransferOfBatch } from './relations/probabilisticTransfer.ts';
 export { type RelationalOptions, relational, relationalOfBatch } from './relations/relational.ts';
 export { similarityPreserving, similarityPreservingOfBatch } from './relations/similarityPreserving.ts';
+export { type SingularVectorsOptions, singularVectors, singularVectorsPerExample } from './relations/singularVectors.ts';
 export { softTargets, softTargetsPerExample } from './softTargets.ts';
 export { type TapPair, type TapPoint, tapOf } from './taps.ts';
 export { type TutorialLossOptions, tutorialLoss, tutorialLossPerExample } from './tutorialLoss.ts';

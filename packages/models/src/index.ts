@@ -23,6 +23,7 @@ export {
   resnet,
 } from './resnet.ts';
 export { type Resnet9Options, resnet9 } from './resnet9.ts';
+export { type ReuseClassifierOptions, reuseClassifier } from './reuseClassifier.ts';
 export { seedCnn } from './seedCnn.ts';
 export { type StudentCnnOptions, studentCnn } from './studentCnn.ts';
 export { summary } from './summary.ts';

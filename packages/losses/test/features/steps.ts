@@ -49,25 +49,26 @@ export function expectGradient(loss: (x: tf.Tensor) => tf.Scalar, x: tf.Tensor, 
   closeTo(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, step), relative);
 }
 
-/** Throws unless the gradients to all weights are those of finite differences. */
+/** Throws unless each weight's gradient is that of finite differences, along one direction of each. */
 export function expectWeightGradients(weights: Readonly<Record<string, tf.Variable>> | undefined, run: () => tf.Scalar, relative = 5e-3): void {
   const all = Object.values(weights ?? {}).filter(({ trainable }) => trainable);
   const { grads } = tf.variableGrads(run, all);
-  const expected = all.flatMap((weight) => {
-    const before = weight.clone();
-    const slopes = numericalGradient(
-      (x) => {
-        weight.assign(x);
-        return run();
-      },
-      weight,
-      0.01,
-    );
+  const slopes = all.map((weight, at) => {
+    const [before, direction] = [weight.clone(), noise(`direction ${at}`, weight.shape as [number])];
+    const along = (x: tf.Tensor): tf.Scalar => {
+      weight.assign(tf.add(before, tf.mul(direction, x)));
+      return run();
+    };
+    const [expected = 0] = numericalGradient(along, tf.zeros([1]));
     weight.assign(before);
-    return Array.from(slopes);
+    const [got = 0] = tf.sum(tf.mul(grads[weight.name] as tf.Tensor, direction)).dataSync();
+    return { expected, got };
   });
-  const got = all.flatMap(({ name }) => Array.from((grads[name] as tf.Tensor).dataSync()));
-  closeTo(got, expected, relative);
+  closeTo(
+    slopes.map(({ got }) => got),
+    slopes.map(({ expected }) => expected),
+    relative,
+  );
 }
 
 /** The value, and the gradient to x, both of which must be finite. */

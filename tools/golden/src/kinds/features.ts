@@ -7,6 +7,8 @@ import { connectedKind, hasModule } from './connectedTerm.ts';
 import type { LossKind } from './kind.ts';
 import { maskedGenerationKind } from './maskedGeneration.ts';
 import { reviewKinds } from './review.ts';
+import { semanticCalibrationKinds } from './semanticCalibration.ts';
+import { teacherClassifierKinds } from './teacherClassifier.ts';
 import { variationalInformationKind } from './variationalInformation.ts';
 
 /** `hint / FitNet MSE`, `hint through a 1x1 convolution`, `hint MSE`. */
@@ -57,6 +59,8 @@ export const featureKinds: readonly LossKind[] = [
   maskedGenerationKind,
   overhaulKind,
   ...reviewKinds,
+  ...semanticCalibrationKinds,
+  ...teacherClassifierKinds,
   variationalInformationKind,
 ];
 
