@@ -10,6 +10,7 @@ import {
   probabilisticTransfer,
   relational,
   similarityPreserving,
+  singularVectors,
   type TapPair,
 } from '@kd/losses';
 import type { JsonObject, LossEntry } from '../file.ts';
@@ -114,6 +115,13 @@ const pearsonKind = featuresKind({
   term: ({ loss }, pairs) => pearson(pairs, { resize: /teacher resized/.test(loss) ? 'teacher' : 'student' }),
 });
 
+/** `KDSVD`, of a list of layers; the sign convention is ours. */
+const singularVectorsKind = featuresKind({
+  matches: ({ loss }) => /^KDSVD\b/.test(loss),
+  options: ['k', 'signConvention'],
+  term: ({ options }, pairs) => singularVectors(pairs, { vectors: numberOf(options, 'k', 1) }),
+});
+
 /** Methods of relations between examples, channels and layers that have no weights of their own. */
 export const relationKinds: readonly LossKind[] = [
   attentionTransferKind,
@@ -126,4 +134,5 @@ export const relationKinds: readonly LossKind[] = [
   probabilisticTransferKind,
   relationalKind,
   similarityPreservingKind,
+  singularVectorsKind,
 ];
