@@ -50,7 +50,12 @@ export function expectGradient(loss: (x: tf.Tensor) => tf.Scalar, x: tf.Tensor, 
 }
 
 /** Throws unless each weight's gradient is that of finite differences, along one direction of each. */
-export function expectWeightGradients(weights: Readonly<Record<string, tf.Variable>> | undefined, run: () => tf.Scalar, relative = 5e-3): void {
+export function expectWeightGradients(
+  weights: Readonly<Record<string, tf.Variable>> | undefined,
+  run: () => tf.Scalar,
+  relative = 5e-3,
+  step = 0.02,
+): void {
   const all = Object.values(weights ?? {}).filter(({ trainable }) => trainable);
   const { grads } = tf.variableGrads(run, all);
   const slopes = all.map((weight, at) => {
@@ -59,7 +64,7 @@ export function expectWeightGradients(weights: Readonly<Record<string, tf.Variab
       weight.assign(tf.add(before, tf.mul(direction, x)));
       return run();
     };
-    const [expected = 0] = numericalGradient(along, tf.zeros([1]));
+    const [expected = 0] = numericalGradient(along, tf.zeros([1]), step);
     weight.assign(before);
     const [got = 0] = tf.sum(tf.mul(grads[weight.name] as tf.Tensor, direction)).dataSync();
     return { expected, got };
