@@ -11,10 +11,19 @@ const float32Multiple = 10;
 /** Below it, a number counts as zero. */
 const nothing = 1e-6;
 
-/** What `conventions.tolerance` says in words: `value 1e-5 relative, gradient 1e-4 of its norm`. */
-export function toleranceOf(file: GoldenFile): Tolerance {
-  const text = String(file.conventions?.tolerance ?? '');
-  return { value: number(/value (\S+) relative/.exec(text), 1e-5), gradient: number(/gradient (\S+) of its norm/.exec(text), 1e-4) };
+/**
+ * What `conventions.tolerance` says in words: `value 1e-5 relative, gradient 1e-4 of its norm; DKD, RKD 1e-4; KDSVD 1e-2 for gradients`.
+ * @param loss Of the entry: one that begins with a method named there has that method's tolerance.
+ */
+export function toleranceOf(file: GoldenFile, loss = ''): Tolerance {
+  const [general = '', ...exceptions] = String(file.conventions?.tolerance ?? '').split(';');
+  const usual = { value: number(/value (\S+) relative/.exec(general), 1e-5), gradient: number(/gradient (\S+) of its norm/.exec(general), 1e-4) };
+  return exceptions.reduce<Tolerance>((tolerance, text) => {
+    const [, names = '', relative, isGradient] = /^(.+) (\S+?)( for gradients)?$/.exec(text.trim()) ?? [];
+    const isNamed = names.split(',').some((name) => name.trim() === /^\w+/.exec(loss)?.[0]);
+    const own = isNamed ? Number(relative) : 0;
+    return { value: Math.max(tolerance.value, isGradient ? 0 : own), gradient: Math.max(tolerance.gradient, own) };
+  }, usual);
 }
 
 /** The tolerance of an entry that states the reference's own error in float32. */

@@ -8,14 +8,14 @@ import type { Recorder } from '../report.ts';
 
 /** `losses` and `edges`: value and gradient of every entry of a kind that we implement. */
 export async function runLosses(file: GoldenFile, recorder: Recorder): Promise<void> {
-  const tolerance = toleranceOf(file);
   for (const section of ['losses', 'edges'] as const) {
     for (const entry of file[section] ?? []) {
       const kind = lossKinds.find((candidate) => candidate.matches(entry));
       const strange = kind && Object.keys(entry.options).find((option) => !kind.options.includes(option));
       if (kind === undefined) recorder.skip(section, nameOf(entry.loss));
       else if (strange !== undefined) recorder.skip(section, `${nameOf(entry.loss)} with ${strange}`);
-      else await recorder.check(section, entry.id, () => differencesOf(file, entry, kind, widened(tolerance, entry.float32Error)));
+      else
+        await recorder.check(section, entry.id, () => differencesOf(file, entry, kind, widened(toleranceOf(file, entry.loss), entry.float32Error)));
     }
   }
 }
