@@ -19,7 +19,7 @@ export function toleranceOf(file: GoldenFile, loss = ''): Tolerance {
   const [general = '', ...exceptions] = String(file.conventions?.tolerance ?? '').split(';');
   const usual = { value: number(/value (\S+) relative/.exec(general), 1e-5), gradient: number(/gradient (\S+) of its norm/.exec(general), 1e-4) };
   return exceptions.reduce<Tolerance>((tolerance, text) => {
-    const [, names = '', relative, isGradient] = /^(.+) (\S+?)( for gradients)?$/.exec(text.trim()) ?? [];
+    const [, names = '', relative, isGradient] = /^(.+?) (\d\S*)( for gradients)?$/.exec(text.trim()) ?? [];
     const isNamed = names.split(',').some((name) => name.trim() === /^\w+/.exec(loss)?.[0]);
     const own = isNamed ? Number(relative) : 0;
     return { value: Math.max(tolerance.value, isGradient ? 0 : own), gradient: Math.max(tolerance.gradient, own) };
