@@ -21,19 +21,33 @@ export interface ContrastLossOptions {
  * Source: Tian, Krishnan, Isola, "Contrastive representation distillation" (ICLR 2020), equations 18 and 19; RepDistiller, `ContrastLoss`.
  * See also: `crd`, which makes the scores; `infoNce`.
  */
-export function contrastLossPerExample(logScores: tf.Tensor2D, { pictures, epsilon = 1e-7 }: ContrastLossOptions): tf.Tensor1D {
+export function contrastLossPerExample(logScores: tf.Tensor2D, options: ContrastLossOptions): tf.Tensor1D {
   expectShape('contrastLoss', 'log scores [batch, 1 + negatives]', logScores, [null, null]);
   const [batch, candidates] = logScores.shape;
   const negatives = candidates - 1;
   ensure(negatives >= 1, 'contrastLoss', 'a positive and at least one negative', `[${logScores.shape.join(', ')}]`);
+  return tf.tidy(() => {
+    const positive = tf.reshape<tf.Rank.R1>(tf.slice2d(logScores, [0, 0], [batch, 1]), [batch]);
+    return contrast(positive, tf.slice2d(logScores, [0, 1], [batch, negatives]), { ...options, negatives });
+  });
+}
+
+/**
+ * The same with the positives [batch] apart from the negatives. @param options.drawn [batch, others]: how often each of the others was drawn, `negatives`
+ * times in all; once each if left out.
+ */
+export function contrast(
+  positive: tf.Tensor1D,
+  others: tf.Tensor2D,
+  { pictures, epsilon = 1e-7, negatives, drawn }: ContrastLossOptions & { readonly negatives: number; readonly drawn?: tf.Tensor2D },
+): tf.Tensor1D {
   ensure(pictures >= 1, 'contrastLoss', 'a set of at least one picture', pictures);
   const expected = negatives / pictures;
   const logNoise = Math.log(expected + epsilon);
   return tf.tidy(() => {
-    const positive = tf.reshape<tf.Rank.R1>(tf.slice2d(logScores, [0, 0], [batch, 1]), [batch]);
-    const others = tf.slice2d(logScores, [0, 1], [batch, negatives]);
     const found = softplus(tf.sub(logNoise, positive));
-    const toldApart = tf.add(tf.sum(softplus(tf.sub(others, logNoise)), 1), negatives * Math.log1p(epsilon / expected));
-    return tf.add(found, toldApart) as tf.Tensor1D;
+    const mistaken = softplus(tf.sub(others, logNoise));
+    const toldApart = tf.sum(drawn === undefined ? mistaken : tf.mul(drawn, mistaken), 1);
+    return tf.add(tf.add(found, toldApart), negatives * Math.log1p(epsilon / expected)) as tf.Tensor1D;
   });
 }

@@ -1,10 +1,10 @@
-import { deriveSeed, ensure, foldIn, type LossTerm, type Step, unexpected } from '@kd/core';
+import { deriveSeed, ensure, expectShape, foldIn, type LossTerm, type Step, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { teacherOf } from '../checks.ts';
-import { detached } from '../detached.ts';
+import { constant, detached } from '../detached.ts';
 import { rowsAt, type TapPair, type TapPoint } from '../taps.ts';
 import { unit } from '../unit.ts';
-import { contrastLossPerExample } from './contrastLoss.ts';
+import { contrast } from './contrastLoss.ts';
 import { makeEmbeddings } from './embedding.ts';
 import { type Memory, makeMemory } from './memory.ts';
 import { anyPicture, type NegativeSampler } from './negatives.ts';
@@ -52,16 +52,19 @@ export function crd(options: CrdOptions): LossTerm {
     student: makeMemory(pictures, embedding, deriveSeed(seed, 'student memory', 0)),
     teacher: makeMemory(pictures, embedding, deriveSeed(seed, 'teacher memory', 0)),
   };
-  const normalizers = { student: makeNormalizer(pictures), teacher: makeNormalizer(pictures) };
+  const normalizers = { student: makeNormalizer(pictures, negatives), teacher: makeNormalizer(pictures, negatives) };
 
   const term: LossTerm = (step) =>
     tf.tidy(() => {
-      const { rows, places } = candidatesOf(step, sampler, negatives, seed);
+      const { rows, drawn } = drawsOf(step, { sampler, pictures, negatives, seed });
       const ofStudent = unit(embeddings.student(rowsAt('crd', step.student, student)));
       const ofTeacher = unit(embeddings.teacher(detached(rowsAt('crd', teacherOf('crd', step), teacher))));
       const side = (queries: tf.Tensor2D, memory: Memory, normalizer: Normalizer): tf.Scalar => {
-        const logits = tf.div<tf.Tensor2D>(memory.scores(queries, places), temperature);
-        return tf.mean(contrastLossPerExample(tf.sub(logits, normalizer.logZ(logits)), { pictures }));
+        const own = tf.div<tf.Tensor1D>(tf.sum(tf.mul(queries, memory.at(rows)), 1), temperature);
+        // One product with the whole memory: rows gathered for each query would be [batch, negatives, width], a gigabyte at the defaults and a batch of 128.
+        const others = tf.div<tf.Tensor2D>(tf.matMul(queries, memory.rows, false, true), temperature);
+        const logZ = normalizer.logZ(own, others, drawn);
+        return tf.mean(contrast(tf.sub(own, logZ), tf.sub(others, logZ), { pictures, negatives, drawn }));
       };
       const loss = tf.add<tf.Scalar>(side(ofStudent, memories.teacher, normalizers.student), side(ofTeacher, memories.student, normalizers.teacher));
       memories.student.remember(rows, ofStudent, momentum);
@@ -78,13 +81,11 @@ export function crd(options: CrdOptions): LossTerm {
   return Object.assign(term, { weights, needsTeacher: true, needsRows: true });
 }
 
-/** @returns The batch's rows [batch], and [batch, 1 + negatives] of them and their negatives. */
-function candidatesOf(
+/** @returns The batch's rows, int32 [batch], and how often each picture was drawn against them, [batch, pictures]. */
+function drawsOf(
   { rows, labels, seed }: Step,
-  sampler: NegativeSampler,
-  count: number,
-  own: number,
-): { rows: tf.Tensor1D; places: tf.Tensor2D } {
+  options: { readonly sampler: NegativeSampler; readonly pictures: number; readonly negatives: number; readonly seed: number },
+): { rows: tf.Tensor1D; drawn: tf.Tensor2D } {
   if (rows === undefined || seed === undefined) {
     throw unexpected(
       'crd',
@@ -93,26 +94,31 @@ function candidatesOf(
       'the trainer gives them; combine and weighted ask it to',
     );
   }
-  const drawn = sampler({ labels, count, seed: foldIn(seed, `crd ${own}`) });
-  return { rows, places: tf.concat2d([tf.expandDims<tf.Tensor2D>(rows, 1), drawn], 1) };
+  const places = options.sampler({ labels, count: options.negatives, seed: foldIn(seed, `crd ${options.seed}`) });
+  expectShape('crd', 'negatives [batch, negatives]', places, [labels.size, options.negatives]);
+  return { rows, drawn: tf.denseBincount(places, tf.zeros<tf.Rank.R2>([0, 0]), options.pictures) };
 }
 
 /** The constant Z of one side. */
 interface Normalizer {
   /** [log Z, whether it is known]. */
   readonly held: tf.Variable<tf.Rank.R1>;
-  /** @param logits [batch, candidates], log of h without Z: the first ones it is called with set it. */
-  logZ(logits: tf.Tensor2D): tf.Scalar;
+  /** Logs of h without Z: of the positives [batch], and of all pictures [batch, pictures] with how often they were drawn. The first ones set Z. */
+  logZ(own: tf.Tensor1D, others: tf.Tensor2D, drawn: tf.Tensor2D): tf.Scalar;
 }
 
-function makeNormalizer(pictures: number): Normalizer {
+function makeNormalizer(pictures: number, negatives: number): Normalizer {
   const held = tf.tidy(() => tf.variable(tf.zeros<tf.Rank.R1>([2]), false)) as tf.Variable<tf.Rank.R1>;
-  const logZ = (logits: tf.Tensor2D): tf.Scalar => {
-    const first = tf.add(tf.logSumExp(detached(logits)), Math.log(pictures / logits.size));
-    const known = tf.slice1d(held, 1, 1);
-    const now = tf.add<tf.Tensor1D>(tf.mul(known, tf.slice1d(held, 0, 1)), tf.mul(tf.sub(1, known), first));
-    held.assign(tf.concat1d([now, tf.onesLike(known)]));
-    return detached(tf.reshape<tf.Rank.R0>(now, []));
+  const logZ = (own: tf.Tensor1D, others: tf.Tensor2D, drawn: tf.Tensor2D): tf.Scalar => {
+    const now = constant(() => {
+      // log 0 of those that were not drawn is −∞, and adds nothing.
+      const all = tf.stack([tf.logSumExp(own), tf.logSumExp(tf.add(others, tf.log(drawn)))]);
+      const first = tf.add(tf.logSumExp(all), Math.log(pictures / (own.size * (1 + negatives))));
+      const known = tf.slice1d(held, 1, 1);
+      return tf.add<tf.Tensor1D>(tf.mul(known, tf.slice1d(held, 0, 1)), tf.mul(tf.sub(1, known), first));
+    });
+    held.assign(tf.concat1d([now, tf.ones<tf.Rank.R1>([1])]));
+    return tf.reshape<tf.Rank.R0>(now, []);
   };
   return { held, logZ };
 }
