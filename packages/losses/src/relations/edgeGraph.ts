@@ -40,7 +40,7 @@ export function edgeGraphOfBatch(student: readonly tf.Tensor[], teacher: readonl
   return tf.tidy(() => {
     const theirs = teacher.map((feature) => detached(feature));
     const [embedding, wanted] = [student[0] as tf.Tensor, theirs[0] as tf.Tensor];
-    const edges = meanSquare(graphOf(embedding), graphOf(wanted));
+    const edges = meanSquare(edgesOf(embedding), edgesOf(wanted));
     const whole = tf.util.arraysEqual(embedding.shape, wanted.shape) ? tf.add(edges, meanSquare(embedding, wanted)) : edges;
     const steps = pairsFrom(student).map((pair, at) => changeDistance(pair, pairsFrom(theirs)[at] as LayerPair));
     return tf.addN([tf.mul(whole, graph), ...steps.map((step) => tf.mul<tf.Scalar>(step, transformation))]);
@@ -60,6 +60,11 @@ export function edgeGraph({ embedding, layers }: EdgeGraphTaps, options: EdgeGra
   return Object.assign(term, { needsTeacher: true });
 }
 
+/** With the 1e-12 that the code adds to the largest distance. */
+function edgesOf(feature: tf.Tensor): tf.Tensor2D {
+  return graphOf(feature, 1e-12);
+}
+
 type LayerPair = readonly [below: tf.Tensor, above: tf.Tensor];
 
 function pairsFrom([, ...layers]: readonly tf.Tensor[]): LayerPair[] {
@@ -68,7 +73,7 @@ function pairsFrom([, ...layers]: readonly tf.Tensor[]): LayerPair[] {
 
 /** How much less or more the student changes between two layers than the teacher, squared. */
 function changeDistance(student: LayerPair, teacher: LayerPair): tf.Scalar {
-  const edges = (pair: LayerPair): tf.Scalar => meanSquare(graphOf(pair[0]), graphOf(pair[1]));
+  const edges = (pair: LayerPair): tf.Scalar => meanSquare(edgesOf(pair[0]), edgesOf(pair[1]));
   const ofEdges = meanSquare(edges(student), edges(teacher));
   const alike = [student, teacher].every(([below, above]) => tf.util.arraysEqual(below.shape, above.shape));
   return alike ? tf.add(ofEdges, meanSquare(meanSquare(...student), meanSquare(...teacher))) : ofEdges;

@@ -1,6 +1,7 @@
 import { type LossTerm, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
+import { factOf } from '../factOf.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { bilinearTo, type MapSize } from '../resize.ts';
 import { safeSqrt } from '../safeSqrt.ts';
@@ -53,10 +54,16 @@ function sizeOf({ shape }: tf.Tensor4D): MapSize {
   return [shape[1], shape[2]];
 }
 
+/** A deviation up to this share of the mean is rounding: the channel is constant. */
+const rounding = 1e-6;
+
 function standardised(maps: tf.Tensor4D): tf.Tensor4D {
   const [batch, height, width] = maps.shape;
-  const centred = tf.sub<tf.Tensor4D>(maps, tf.mean(maps, [0, 1, 2], true));
+  const mean = tf.mean(maps, [0, 1, 2], true);
+  const centred = tf.sub<tf.Tensor4D>(maps, mean);
   // One number has no deviation: 0 / 1 in place of 0 / 0.
-  const variance = tf.div(tf.sum(tf.square(centred), [0, 1, 2], true), Math.max(batch * height * width - 1, 1));
-  return tf.div(centred, tf.add(safeSqrt(variance), 1e-6));
+  const variance = tf.div<tf.Tensor4D>(tf.sum(tf.square(centred), [0, 1, 2], true), Math.max(batch * height * width - 1, 1));
+  const excess = tf.sub<tf.Tensor4D>(variance, tf.square(tf.mul(mean, rounding)));
+  const varies = factOf(excess, (more) => tf.cast(tf.greater(more, 0), 'float32'));
+  return tf.div(tf.mul(centred, varies), tf.add(safeSqrt(tf.mul(variance, varies)), 1e-6));
 }

@@ -85,6 +85,14 @@ onEveryEngine(() => {
       const parts = Object.keys(none).map((part) => lossOf(graph({ ...none, [part]: 1 }), student, teacher).value) as [number, number, number];
       closeTo([lossOf(graph({ vertex: 2, edge: 3, transformation: 4 }), student, teacher).value], [2 * parts[0] + 3 * parts[1] + 4 * parts[2]], 1e-5);
     }));
+  test('examples that are all one are equally far apart', () =>
+    tf.tidy(() => {
+      const apart = [tf.tensor2d([0, 1, 4], [3, 1])];
+      const one = edgeGraph({ embedding: at(0), layers: [] });
+      // Squared distances 1, 16 and 9 of 16, each twice among nine, against 1/2 each; and the embeddings themselves, 0, 1 and 4 from 0.
+      const expected = (2 / 9) * ((1 / 16 - 0.5) ** 2 + (1 - 0.5) ** 2 + (9 / 16 - 0.5) ** 2) + 17 / 3;
+      closeTo([lossOf(one, [tf.zeros([3, 1])], apart).value], [expected], 1e-5);
+    }));
   test('both are finite at zeros, constants, copies and 1e3', () => {
     expectFiniteEverywhere(graph(), shapes, wide);
     expectFiniteEverywhere(edges, shapes.slice(0, 3), wide.slice(0, 3));
