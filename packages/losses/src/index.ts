@@ -51,6 +51,7 @@ export { logitStandardisation, type StandardisationOptions, standardisedLogits }
 export { meanSquaredLogits, meanSquaredLogitsPerExample } from './logits/meanSquaredLogits.ts';
 export { type LogitsOfView, type MultiLevelOptions, type MultiLevelParts, multiLevelLogits, multiLevelParts } from './logits/multiLevelLogits.ts';
 export { type NkdOptions, nkd, nkdPerExample } from './logits/nkd.ts';
+export { type PastSelfOptions, pastSelf } from './logits/pastSelf.ts';
 export {
   batchCorrelation,
   batchCorrelationOfBatch,

@@ -19,6 +19,7 @@ import {
   multiLevelLogits,
   nkd,
   otherClasses,
+  pastSelf,
   pskd,
   reversal,
   softTargets,
@@ -122,6 +123,7 @@ const objectives: Readonly<Record<string, () => Objective>> = {
       uskd: uskd({ tap: { name: 'pooled', channels: 8, stride: 0 }, classes, beta: 0.5, mu: 0.1 }),
       virtual: virtualTeacher(),
       classWise: weighted(0.1, classWise()),
+      self: weighted(0.1, pastSelf(pskd(), { pictures: ROWS, classes })),
     }),
 };
 

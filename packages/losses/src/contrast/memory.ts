@@ -1,5 +1,6 @@
 import { deriveSeed, randomUniform } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { writeRows } from '../rowMemory.ts';
 import { unit } from '../unit.ts';
 
 /** A row for every picture of the set, [pictures, width]: what was said of it last, mixed with what was said before. */
@@ -25,8 +26,7 @@ export function makeMemory(pictures: number, width: number, seed: number): Memor
     remember(places, values, momentum) {
       tf.tidy(() => {
         const mixed = tf.add<tf.Tensor2D>(tf.mul(at(places), momentum), tf.mul(values, 1 - momentum));
-        // A copy: TF.js's cpu kernel writes into its argument, which the gradient of the scores still needs.
-        rows.assign(tf.tensorScatterUpdate(tf.add(rows, 0), tf.expandDims(places, 1), unit(mixed)) as tf.Tensor2D);
+        writeRows(rows, places, unit(mixed));
       });
     },
   };
