@@ -18,7 +18,9 @@ export function ownInput(file: GoldenFile, entry: JsonObject, role: string, name
   if (floored !== undefined) return flooredBy(entry.margin, at(floored));
   const row = /^every row = (\[.+\])$/.exec(name)?.[1];
   if (row !== undefined) return repeated(JSON.parse(row), batchOf(file, entry, role));
-  const defined = (file.losses ?? []).map((other) => (other as LossEntry & JsonObject).studentInput).find((text) => textDefines(text, name));
+  const defined = [entry as LossEntry & JsonObject, ...(file.losses ?? [])]
+    .map((other) => (other as LossEntry & JsonObject).studentInput)
+    .find((text) => textDefines(text, name));
   return typeof defined === 'string' ? rolled(defined, at) : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { maskedGeneration, maskedGenerationPerExample, weighted } from '@kd/losses';
-import type { Scalar, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorIn } from '../modules.ts';
 import { numberOf } from '../values.ts';
@@ -20,8 +20,13 @@ export const maskedGenerationKind: LossKind = {
       const [student, teacher] = [roles.tensor('student'), roles.tensor('teacher')] as [Tensor4D, Tensor4D];
       return tf.mul(tf.mean(maskedGenerationPerExample(student, teacher)), alpha) as Scalar;
     }
-    const kept = tensorIn(entry, 'mask');
-    const mask = () => (kept.rank === 2 ? tf.reshape(kept, [kept.shape[0] as number, 1, 1, kept.shape[1] as number]) : kept);
+    const mask = () => maskOf(tensorIn(entry, 'mask'));
     return withModule(entry, weighted(alpha, maskedGeneration(pairs, { mask })), (term) => term(step));
   },
 };
+
+/** [batch, channels], or in PyTorch's order [batch, channels, height, width] with ones where it broadcasts. */
+function maskOf(kept: Tensor): Tensor {
+  const [batch = 0, channels = 0] = kept.shape;
+  return kept.rank === 2 ? tf.reshape(kept, [batch, 1, 1, channels]) : tf.transpose(kept, [0, 2, 3, 1]);
+}
