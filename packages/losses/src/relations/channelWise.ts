@@ -18,7 +18,7 @@ import { expectMaps, places } from './places.ts';
  * @param options.temperature τ > 0; 1.
  * @returns [batch], nats, ≥ 0, 0 where each channel's maps differ by a constant only.
  * @throws RangeError on channels that differ and on a temperature ≤ 0.
- * Source: Shu et al., "Channel-wise knowledge distillation for dense prediction" (2021), section 3.2; scaled as in MMRazor.
+ * Source: Shu et al., "Channel-wise knowledge distillation for dense prediction" (2021), section 3; scaled as in MMRazor.
  * See also `attentionTransfer`, one map for all channels, and `softTargets`, whose divergence this is.
  */
 export function channelWisePerExample(

@@ -28,7 +28,7 @@ export interface CorrelationCongruenceOptions {
  * @param teacher [batch, …]; of another width, if need be, with `kernel`. Not differentiated.
  * @returns One number ≥ 0; 0 in a batch of one.
  * @throws RangeError on widths that differ without `kernel`, on γ ≤ 0 and on an order that is no whole number ≥ 1.
- * Source: Peng et al., "Correlation congruence for knowledge distillation" (2019), sections 3.3 and 3.4.
+ * Source: Peng et al., "Correlation congruence for knowledge distillation" (2019), section 3.
  * See also `similarityPreserving`, `relational`.
  */
 export function correlationCongruenceOfBatch(student: tf.Tensor, teacher: tf.Tensor, { kernel }: CorrelationCongruenceOptions = {}): tf.Scalar {

@@ -15,7 +15,7 @@ import { expectMaps, places } from './places.ts';
  * @param teacherMaps [batch, height, width, channels]: as many channels, any size. Not differentiated.
  * @returns [batch], ≥ 0.
  * @throws RangeError on channels that differ.
- * Source: Liu et al., "Exploring inter-channel correlation for diversity-preserved knowledge distillation" (2021), section 3.2; without the embedding that
+ * Source: Liu et al., "Exploring inter-channel correlation for diversity-preserved knowledge distillation" (2021), section 3; without the embedding that
  * the authors' code has, so that both need as many channels, and summed where torchdistill averages.
  * See also `neuronSelectivity`, which does not know channels by their number, and `similarityPreserving`, which does this for examples.
  */

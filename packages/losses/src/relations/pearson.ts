@@ -22,7 +22,7 @@ export interface PearsonOptions {
  * @param teacherMaps [batch, height, width, channels]: as many channels; another size is interpolated, bilinearly with corners not aligned. Not differentiated.
  * @returns One number ≥ 0, 0 where each channel is a·x + b of the teacher's, a > 0.
  * @throws RangeError on channels that differ.
- * Source: Cao et al., "PKD: general distillation framework for object detectors via Pearson correlation coefficient" (2022), section 3.3; as in MMRazor.
+ * Source: Cao et al., "PKD: general distillation framework for object detectors via Pearson correlation coefficient" (2022), section 3; as in MMRazor.
  * See also `dist`, which correlates logits.
  */
 export function pearsonOfBatch(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, { resize = 'student' }: PearsonOptions = {}): tf.Scalar {
