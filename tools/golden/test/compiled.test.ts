@@ -5,6 +5,7 @@
 import { foldIn, type Objective, type OptimizerFactory, randomUniform } from '@kd/core';
 import { startEngine } from '@kd/engine';
 import {
+  activationBoundaries,
   classWise,
   combine,
   crd,
@@ -12,6 +13,7 @@ import {
   curriculumTemperature,
   dist,
   dkd,
+  hints,
   infoNce,
   klDivergencePerExample,
   logitStandardisation,
@@ -19,17 +21,32 @@ import {
   multiLevelLogits,
   nkd,
   otherClasses,
+  overhaul,
   pastSelf,
   pskd,
   reversal,
+  review,
   softTargets,
   tutorialLoss,
   uskd,
+  variationalInformation,
   virtualTeacher,
   weighted,
   wsld,
 } from '@kd/losses';
-import { cifarResnet, dense, fromLayers, globalAveragePool, type LayerPlan, networkOf, resnet, resnet9, seedCnn, studentCnn } from '@kd/models';
+import {
+  cifarResnet,
+  dense,
+  fromLayers,
+  globalAveragePool,
+  type LayerPlan,
+  networkOf,
+  resnet,
+  resnet9,
+  reuseClassifier,
+  seedCnn,
+  studentCnn,
+} from '@kd/models';
 import { closeTo } from '@kd/testing';
 import { adam, adamW, mutualLearning, rmsProp, sgd } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
@@ -76,6 +93,13 @@ const networks = {
       ],
     });
     return fromLayers(model);
+  },
+  "with its teacher's classifier": () => {
+    const kernel = tf.tensor2d([1, -1, 0, 0, 1, -1, -1, 0, 1, 1, 1, -2], [4, classes]);
+    const student = cifarResnet({ classes, seed: 1, depth: 8, width: 0.25 });
+    const ended = reuseClassifier(student, { tap: 'stage3', classifier: { kernel }, seed: 2 });
+    kernel.dispose();
+    return ended;
   },
   'with dropout': () =>
     networkOf({
@@ -125,6 +149,19 @@ const objectives: Readonly<Record<string, () => Objective>> = {
       classWise: weighted(0.1, classWise()),
       self: weighted(0.1, pastSelf(pskd(), { pictures: ROWS, classes })),
     }),
+};
+
+/** Through regressors of their own, between a student's rows and those that the teacher says. */
+const connected = () => {
+  const pair = { student: { name: 'pooled', channels: 8, stride: 0 }, teacher: { name: 'said', channels: classes, stride: 0 } };
+  return combine({
+    hard: crossEntropy(),
+    hints: weighted(0.1, hints(pair, { regressor: { batchNorm: true } })),
+    boundaries: activationBoundaries(pair),
+    likely: weighted(0.1, variationalInformation(pair)),
+    overhauled: weighted(0.01, overhaul({ ...pair, margin: new Array(classes).fill(-1) })),
+    reviewed: weighted((progress) => 0.1 * progress, review(pair)),
+  });
 };
 
 /** The row numbers of the pictures are dealt to three classes in turn. */
@@ -182,6 +219,10 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
 
   test.each(Object.entries(objectives))('with %s', async (_, objective) => {
     await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: objective(), optimizer: sgd({ momentum: 0.9 }) }));
+  });
+
+  test('with feature methods and their regressors', async () => {
+    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: connected(), optimizer: sgd() }));
   });
 
   test('with contrastive methods and their memories', async () => {
