@@ -32,6 +32,8 @@ export const crdKind: LossKind = {
         numbers: {},
       });
     });
+    // What the gradient needs of them was kept.
+    tf.dispose(term.weights ?? {});
     return values.at(-1) as Scalar;
   },
 };
