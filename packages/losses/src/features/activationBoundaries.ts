@@ -28,7 +28,7 @@ const scale = 3 / 1000;
  * @param options.margin m > 0.
  * @returns [batch], ≥ 0.
  * @throws RangeError on shapes that differ and on a margin ≤ 0.
- * Source: Heo et al., "Knowledge transfer via distillation of activation boundaries formed by hidden neurons" (2019), equation 5; the factor is RepDistiller's.
+ * Source: Heo et al., "Knowledge transfer via distillation of activation boundaries formed by hidden neurons" (2019), section 3; the factor is RepDistiller's.
  */
 export function activationBoundariesPerExample(
   student: tf.Tensor,

@@ -24,7 +24,7 @@ export interface FactorTransferOptions {
  * @param teacher [batch, height, width, channels]; sizes and, unless `p1: 'raw'`, channels may differ: the larger is averaged down. Not differentiated.
  * @returns [batch], ≥ 0.
  * @throws RangeError on p1 and p2 that are no whole numbers ≥ 1, and on raw factors of other channels.
- * Source: Kim, Park, Kwak, "Paraphrasing complex network: network compression via factor transfer" (2018), equation 3. The paper trains a paraphraser of the
+ * Source: Kim, Park, Kwak, "Paraphrasing complex network: network compression via factor transfer" (2018), section 3. The paper trains a paraphraser of the
  * teacher and a translator of the student to make the factors; RepDistiller averages over channels instead, which is the default here.
  */
 export function factorTransferPerExample(student: tf.Tensor4D, teacher: tf.Tensor4D, { p1 = 2, p2 = 1 }: FactorTransferOptions = {}): tf.Tensor1D {

@@ -29,7 +29,7 @@ export interface FusionBlock extends Stateful {
  * Attention-based fusion: x · a₁ + y · a₂, x the maps on the middle channels, y what comes from deeper, a = σ(1×1 convolution of both), one for each place.
  *
  * Weights: `name.in`, `name.out` (convolutions with batch norm, 1×1 and 3×3), and `name.attention` (1×1 with bias).
- * Source: Chen et al., "Distilling knowledge via knowledge review" (2021), section 3.3 (ABF).
+ * Source: Chen et al., "Distilling knowledge via knowledge review" (2021), section 3 (ABF).
  */
 export function fusionBlock({ from, middle, to, fuses, name = 'fusion', seed = 0 }: FusionBlockOptions): FusionBlock {
   const inside = connector([{ from, to: middle, batchNorm: true }], { name: `${name}.in`, seed });

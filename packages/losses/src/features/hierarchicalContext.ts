@@ -13,7 +13,7 @@ import { meanSquares } from './alike.ts';
  * @param options.levels Descending sides; 4, 2, 1. Those that are not smaller than the height are left out.
  * @returns [batch], ≥ 0.
  * @throws RangeError on shapes that differ and on levels that are no whole numbers ≥ 1.
- * Source: Chen et al., "Distilling knowledge via knowledge review" (2021), section 3.4 (HCL).
+ * Source: Chen et al., "Distilling knowledge via knowledge review" (2021), section 3 (HCL).
  */
 export function hierarchicalContextPerExample(
   student: tf.Tensor4D,

@@ -22,7 +22,7 @@ export interface HintsOptions {
  * @param teacher The same with its own height and width. Not differentiated.
  * @returns [batch], ≥ 0.
  * @throws RangeError on channels that differ, and on rows against maps.
- * Source: Romero et al., "FitNets: hints for thin deep nets" (2015), equation 3, as the mean that RepDistiller takes of it.
+ * Source: Romero et al., "FitNets: hints for thin deep nets" (2015), section 2.2, as the mean that RepDistiller takes of it.
  */
 export function hintsPerExample(student: tf.Tensor, teacher: tf.Tensor): tf.Tensor1D {
   return tf.tidy(() => meanSquares('hints', ...alike('hints', student, detached(teacher))));

@@ -34,7 +34,7 @@ export function maskedPlaces(share: number): Mask {
  * Σ over places and channels of (generated − teacher)²
  * @param generated [batch, height, width, channels]. @param teacher The same; not differentiated. Of other sizes the larger is averaged down.
  * @returns [batch], ≥ 0: large, hence the small weight.
- * Source: Yang et al., "Masked generative distillation" (2022), equation 4.
+ * Source: Yang et al., "Masked generative distillation" (2022), section 3.
  */
 export function maskedGenerationPerExample(generated: tf.Tensor4D, teacher: tf.Tensor4D): tf.Tensor1D {
   return tf.tidy(() => sumOfSquares('maskedGeneration', ...alike('maskedGeneration', generated, detached(teacher))));

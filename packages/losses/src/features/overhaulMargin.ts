@@ -10,7 +10,7 @@ const seldom = 0.001;
  * @param scale Of the batch norm, a number for each channel: `teacher.weights['stage3.block2.bn2.scale'].dataSync()`.
  * @param offset Of the batch norm.
  * @returns A margin ≤ 0 for each channel.
- * Source: Heo et al., "A comprehensive overhaul of feature distillation" (2019), section 3.1; `get_margin_from_BN` of its code.
+ * Source: Heo et al., "A comprehensive overhaul of feature distillation" (2019), section 3; `get_margin_from_BN` of its code.
  */
 export function overhaulMargin(scale: ArrayLike<number>, offset: ArrayLike<number>): number[] {
   ensure(scale.length === offset.length, 'overhaulMargin', 'as many scales as offsets', [scale.length, offset.length]);

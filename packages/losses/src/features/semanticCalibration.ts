@@ -32,7 +32,7 @@ export interface SemanticCalibrationOptions {
  * @param attention [batch, student layers, teacher layers], adding up to 1 over the teacher's.
  * @returns [batch], ≥ 0.
  * @throws RangeError on shapes that do not fit.
- * Source: Chen et al., "Cross-layer distillation with semantic calibration" (2021), equation 8.
+ * Source: Chen et al., "Cross-layer distillation with semantic calibration" (2021), section 3.
  */
 export function semanticCalibrationPerExample(
   projected: readonly (readonly tf.Tensor[])[],

@@ -10,7 +10,7 @@ import { hints } from './hints.ts';
  *
  * The teacher's maps are averaged to the student's size where they are larger.
  * See also `hints`, whose regressor is thrown away after the training.
- * Source: Chen et al., "Knowledge distillation with the reused teacher classifier" (2022), equation 1.
+ * Source: Chen et al., "Knowledge distillation with the reused teacher classifier" (2022), section 3.
  */
 export function simKd(pair: TapPair): LossTerm {
   return hints(pair, { regressor: 'none' });

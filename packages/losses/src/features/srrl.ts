@@ -32,7 +32,7 @@ export interface SrrlOptions extends SrrlWeights {
  * @param classifier W and its bias, the teacher's.
  * @returns [batch], ≥ 0.
  * @throws RangeError on shapes that do not fit.
- * Source: Yang et al., "Knowledge distillation via softmax regression representation learning" (2021), equations 4 and 7, with the squared error of logits.
+ * Source: Yang et al., "Knowledge distillation via softmax regression representation learning" (2021), section 3, with the squared error of logits.
  */
 export function srrlPerExample(
   student: tf.Tensor2D,

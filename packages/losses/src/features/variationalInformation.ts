@@ -29,7 +29,7 @@ export interface VariationalInformationOptions {
  * @param logScale [channels], learned along.
  * @returns [batch], nats without the constant ln(2π) / 2; below 0 where variances are below 1.
  * @throws RangeError on shapes that do not fit.
- * Source: Ahn et al., "Variational information distillation for knowledge transfer" (2019), equations 4 and 5.
+ * Source: Ahn et al., "Variational information distillation for knowledge transfer" (2019), section 2.
  */
 export function variationalInformationPerExample(
   prediction: tf.Tensor,
