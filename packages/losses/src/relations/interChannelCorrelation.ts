@@ -16,7 +16,7 @@ import { expectMaps, places } from './places.ts';
  * @returns [batch], ≥ 0.
  * @throws RangeError on channels that differ.
  * Source: Liu et al., "Exploring inter-channel correlation for diversity-preserved knowledge distillation" (2021), section 3; without the embedding that
- * the authors' code has, so that both need as many channels, and summed where torchdistill averages.
+ * the authors' code has, so that both need as many channels; torchdistill's is this over the batch once more.
  * See also `neuronSelectivity`, which does not know channels by their number, and `similarityPreserving`, which does this for examples.
  */
 export function interChannelCorrelationPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {

@@ -38,7 +38,7 @@ export function relationalOfBatch(student: tf.Tensor, teacher: tf.Tensor, option
     ];
     const losses: tf.Scalar[] = [];
     if (distanceWeight > 0) losses.push(tf.mul(huber(tf.sub(relativeDistances(ours), relativeDistances(theirs))), distanceWeight));
-    if (angleWeight > 0) losses.push(tf.mul(huber(tf.sub(angles(ours), angles(theirs))), angleWeight));
+    if (angleWeight > 0) losses.push(tf.mul(huber(tf.sub(ours.cosines(), theirs.cosines())), angleWeight));
     return losses.length > 0 ? tf.addN(losses) : tf.mul(tf.sum(ours.squared), 0);
   });
 }
@@ -57,19 +57,6 @@ function relativeDistances({ squared, apart }: Distances): tf.Tensor2D {
   const distances = tf.mul(tf.maximum(tf.where(apart, roots, tf.zerosLike(roots)), 1e-6), isOther);
   // A batch of one has no distance, and so no mean of them.
   return batch === 1 ? (distances as tf.Tensor2D) : tf.div(distances, tf.div(tf.sum(distances), batch * (batch - 1)));
-}
-
-/** [batch, batch, batch]: the cosine at i of the triangle of i, j and k, 0 where two of them are one. */
-function angles({ inner, squared, apart }: Distances): tf.Tensor3D {
-  const batch = squared.shape[0];
-  const inverse = tf.div(tf.cast(apart, 'float32'), tf.sqrt(tf.where(apart, squared, tf.onesLike(squared))));
-  const own = tf.sum(tf.mul(inner, tf.eye(batch)), 1, true);
-  // (j − i)·(k − i) = j·k + (i·i / 2 − i·j) + (i·i / 2 − i·k)
-  const offset = tf.sub(tf.div(own, 2), inner);
-  const across = (matrix: tf.Tensor): [tf.Tensor, tf.Tensor] => [tf.reshape(matrix, [batch, batch, 1]), tf.reshape(matrix, [batch, 1, batch])];
-  const [[offsetJ, offsetK], [inverseJ, inverseK]] = [across(offset), across(inverse)];
-  const products = tf.add(tf.add(tf.reshape(inner, [1, batch, batch]), offsetJ), offsetK);
-  return tf.mul(tf.mul(products, inverseJ), inverseK);
 }
 
 /** Mean of x² / 2 up to |x| = 1 and |x| − 1/2 beyond. */

@@ -2,6 +2,7 @@ import { closeTo, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { relational, relationalOfBatch } from '../../src/index.ts';
+import { byDifferences, byProduct } from '../../src/relations/distances.ts';
 import { expectFinite, expectFiniteEverywhere, expectTidy, expectTrueGradient, filled, lossOf, pairs } from './features.ts';
 
 const forms = [{}, { distanceWeight: 0 }, { angleWeight: 0 }, { normalise: true }];
@@ -24,6 +25,17 @@ onEveryEngine(() => {
       closeTo([reversed], [lossOf(relational(pairs(), options), [student], [teacher]).value], 1e-5);
     }),
   );
+  test('of many differences one product says the same', () =>
+    tf.tidy(() => {
+      const rows = tf.concat([filled([4, 6], 1), tf.slice(filled([4, 6], 1), 2, 1)]) as tf.Tensor2D;
+      const told = [byDifferences, byProduct].map((by) => {
+        const weigh = (x: tf.Tensor): tf.Tensor => tf.sum(tf.mul(x, filled(x.shape, 7)));
+        const of = (x: tf.Tensor): tf.Scalar => tf.add(weigh(by(x as tf.Tensor2D).squared), weigh(by(x as tf.Tensor2D).cosines()));
+        const { squared, apart, cosines } = by(rows);
+        return [squared, tf.cast(apart, 'float32'), cosines(), tf.grad(of)(rows)].map((x) => x.dataSync());
+      }) as [Float32Array[], Float32Array[]];
+      for (const [at, values] of told[0].entries()) closeTo(told[1][at] as Float32Array, values, 1e-5);
+    }));
   test('both weights at 0 are 0, with a gradient', () =>
     tf.tidy(() => expectFinite(relational(pairs(), { distanceWeight: 0, angleWeight: 0 }), [filled([3, 3], 1)], [filled([3, 3], 2)], 0)));
   test('copies far from the origin are copies', () =>
