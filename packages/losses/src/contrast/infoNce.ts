@@ -47,6 +47,8 @@ function pairing(
 ): tf.Tensor1D {
   expectRows(temperature);
   expectShape('infoNce', 'student rows [batch, channels]', studentRows, [null, null]);
+  const widths = [studentRows.shape[1], teacherRows.shape[1]];
+  ensure(widths[0] === widths[1], 'infoNce', 'student and teacher rows of the same width', widths, 'embedding: 128 puts both on 128');
   expectSameShape('infoNce', 'student rows', studentRows, 'teacher rows', teacherRows);
   return tf.tidy(() => {
     const scores = tf.div<tf.Tensor2D>(tf.matMul(unit(studentRows), unit(teacherRows), false, true), temperature);

@@ -99,7 +99,7 @@ onEveryEngine(() => {
         "infoNce: expected a tap that knows its channels, got 'rows'; tapOf(network, 'rows') gives one.",
       );
       expect(() => infoNce(taps)(stepOf(students(), tf.zeros([3, 4])))).toThrow(
-        'infoNce: expected student rows and teacher rows of the same shape, got [3, 3] and [3, 4].',
+        'infoNce: expected student and teacher rows of the same width, got [3, 4]; embedding: 128 puts both on 128.',
       );
     }));
 });
