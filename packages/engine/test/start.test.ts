@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Candidate } from '../src/contracts.ts';
 import { type EngineName, startEngine } from '../src/index.ts';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
@@ -15,6 +15,16 @@ test('cpu and wasm start, and the last one started is current', async () => {
   expect(tf.getBackend()).toBe('wasm');
   await startEngine({ engine: 'cpu', ...quiet });
   expect(tf.getBackend()).toBe('cpu');
+});
+
+test('an engine that is started again says nothing, and is what it was', async () => {
+  const warn = vi.spyOn(console, 'warn');
+  const kernel = async () => {
+    await startEngine({ engine: 'wasm', ...quiet });
+    return tf.getKernel('KdBatchNorm', 'wasm');
+  };
+  expect(await kernel()).toBe(await kernel());
+  expect(warn).not.toHaveBeenCalled();
 });
 
 test.skipIf(!hasTensorflow)('tensorflow asks for oneDNN before the library loads, and says so', async () => {

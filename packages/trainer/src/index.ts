@@ -1,10 +1,12 @@
 export { encodeWeights, loadWeights } from './checkpoints/weights.ts';
 export { type EvaluateOptions, evaluate } from './evaluate.ts';
 export type { Evaluation, Scores } from './evaluation.ts';
+export { type AdagradOptions, adagrad } from './optimizers/adagrad.ts';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.ts';
 export { type AverageOptions, averageWeights, type WeightAverage } from './optimizers/averageWeights.ts';
 export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
 export type { DecayFilter, DecayOptions } from './optimizers/decay.ts';
+export { type NadamOptions, nadam } from './optimizers/nadam.ts';
 export { type RmsPropOptions, rmsProp } from './optimizers/rmsProp.ts';
 export { type SgdOptions, sgd } from './optimizers/sgd.ts';
 export { type BornAgainOptions, bornAgain } from './schemes/bornAgain.ts';

@@ -3,7 +3,7 @@ import type { OptimizerFactory } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { adam, adamW, averageWeights, clipByGlobalNorm, rmsProp, sgd } from '../src/index.ts';
+import { adagrad, adam, adamW, averageWeights, clipByGlobalNorm, nadam, rmsProp, sgd } from '../src/index.ts';
 
 /** PyTorch's traces in float64: one vector of six weights, ten given gradients. */
 const golden = JSON.parse(readFileSync(new URL('./fixtures/optimizers.json', import.meta.url), 'utf8')) as Golden;
@@ -31,7 +31,9 @@ const factories: Record<string, OptimizerFactory> = {
   adam: adam(),
   'adam.l2': adam({ weightDecay: 0.01 }),
   'adam.amsgrad': adam({ amsgrad: true }),
+  adagrad: adagrad(),
   adamw: adamW(),
+  nadam: nadam(),
   rmsprop: rmsProp(),
   'rmsprop.centered': rmsProp({ alpha: 0.9, momentum: 0.9, centered: true }),
 };

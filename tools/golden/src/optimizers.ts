@@ -1,5 +1,5 @@
 import type { OptimizerFactory } from '@kd/core';
-import { adam, adamW, rmsProp, sgd } from '@kd/trainer';
+import { adagrad, adam, adamW, nadam, rmsProp, sgd } from '@kd/trainer';
 import type { Json, JsonObject } from './file.ts';
 
 /** PyTorch's name of an option → ours. */
@@ -13,6 +13,8 @@ const known: Readonly<Record<string, { readonly make: (options: JsonObject) => O
   SGD: { make: sgd, names: { ...decay, momentum: 'momentum', nesterov: 'nesterov', dampening: 'dampening' } },
   Adam: { make: adam, names: adamNames },
   AdamW: { make: adamW, names: adamNames },
+  NAdam: { make: nadam, names: { ...decay, eps: 'epsilon', momentum_decay: 'momentumDecay' } },
+  Adagrad: { make: adagrad, names: { ...decay, eps: 'epsilon' } },
   RMSprop: { make: rmsProp, names: { ...decay, alpha: 'alpha', eps: 'epsilon', momentum: 'momentum', centered: 'centered' } },
 };
 
@@ -25,7 +27,7 @@ export function optimizerOf(reference: string, options: JsonObject): { readonly 
   for (const [option, value] of Object.entries(options)) {
     const ours = optimizer.names[option];
     if (option === 'lr') continue;
-    if (option === 'betas' && name.startsWith('Adam') && Array.isArray(value)) [translated.beta1, translated.beta2] = value;
+    if (option === 'betas' && /Adam/.test(name) && Array.isArray(value)) [translated.beta1, translated.beta2] = value;
     else if (ours === undefined) return { missing: `${name} with ${option}` };
     else translated[ours] = value;
   }

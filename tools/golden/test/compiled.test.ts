@@ -8,6 +8,7 @@ import {
   activationBoundaries,
   classWise,
   combine,
+  correlationCongruence,
   crd,
   crossEntropy,
   curriculumTemperature,
@@ -23,9 +24,12 @@ import {
   otherClasses,
   overhaul,
   pastSelf,
+  probabilisticTransfer,
   pskd,
+  relational,
   reversal,
   review,
+  similarityPreserving,
   softTargets,
   tutorialLoss,
   uskd,
@@ -47,12 +51,12 @@ import {
   seedCnn,
   studentCnn,
 } from '@kd/models';
-import { closeTo } from '@kd/testing';
 import { adam, adamW, mutualLearning, rmsProp, sgd } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { CLASSES as classes, fiftySteps, numbersOf, type Parts, ROWS } from './helpers/fiftySteps.ts';
+import { afterEach, beforeAll, describe, test } from 'vitest';
+import { expectSameBothWays } from './helpers/bothWays.ts';
+import { CLASSES as classes, ROWS } from './helpers/fiftySteps.ts';
 
 const refusal = await startEngine({ engine: 'tensorflow', log: () => {} }).then(
   () => undefined,
@@ -164,6 +168,18 @@ const connected = () => {
   });
 };
 
+/** Between the student's rows and those that the teacher says, of another width. */
+const related = () => {
+  const pair = { student: 'pooled', teacher: 'said' };
+  return combine({
+    hard: crossEntropy(),
+    distances: weighted(0.1, relational(pair)),
+    similar: similarityPreserving(pair),
+    neighbours: weighted(100, probabilisticTransfer(pair)),
+    kernel: correlationCongruence(pair, { kernel: {} }),
+  });
+};
+
 /** The row numbers of the pictures are dealt to three classes in turn. */
 const contrasting = () => {
   const taps = { student: { name: 'pooled', channels: 8, stride: 0 }, teacher: { name: 'said', channels: classes, stride: 0 }, embedding: 4 };
@@ -187,25 +203,6 @@ const optimizers: Readonly<Record<string, [OptimizerFactory, number]>> = {
   'rmsProp, centered, momentum': [rmsProp({ alpha: 0.9, centered: true, momentum: 0.5 }), 1e-3],
 };
 
-/** Both ways; losses and norms of each epoch and all weights at the end must agree, and validations with what they were without folding. */
-async function expectSameBothWays(make: () => Parts, size = 8): Promise<void> {
-  delete process.env.KD_COMPILE;
-  const compiled = await fiftySteps(make, size);
-  process.env.KD_COMPILE = 'off';
-  const eager = await fiftySteps(make, size);
-  closeTo(numbersOf(compiled.reports), numbersOf(eager.reports), 1e-5);
-  for (const [name, values] of Object.entries(eager.weights)) {
-    try {
-      closeTo(compiled.weights[name] ?? [], values, 1e-5);
-    } catch (cause) {
-      throw new Error(`${name}: ${(cause as Error).message}`, { cause });
-    }
-  }
-  for (const { reports, unfolded } of [compiled, eager]) closeTo([reports.at(-1)?.validation?.loss ?? 0], [unfolded], 1e-5);
-  const [first, last] = [eager.reports[0]?.terms.total, eager.reports.at(-1)?.terms.total];
-  expect(last).not.toBe(first);
-}
-
 describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the same', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
   afterEach(() => {
@@ -223,6 +220,10 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
 
   test('with feature methods and their regressors', async () => {
     await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: connected(), optimizer: sgd() }));
+  });
+
+  test('with methods on relations', async () => {
+    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: related(), optimizer: sgd() }));
   });
 
   test('with contrastive methods and their memories', async () => {

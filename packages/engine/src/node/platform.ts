@@ -8,9 +8,12 @@ import { tensorflow } from './tensorflow/candidate.ts';
 import { registerThreadedWasm } from './wasm/threads.ts';
 import { prepareWebgpu } from './webgpu.ts';
 
+/** They remember what they have opened. */
+const others = [webgpu(prepareWebgpu), wasm(registerThreadedWasm), cpu];
+
 /** What can be started in Node. @param cluster For the engine that can compute with others. */
 export const node = (cluster?: Required<ClusterOptions>): Platform => ({
-  candidates: [tensorflow(cluster), webgpu(prepareWebgpu), wasm(registerThreadedWasm), cpu],
+  candidates: [tensorflow(cluster), ...others],
   named: () => process.env.KD_ENGINE || undefined,
   async registerGradients() {
     // @tensorflow/tfjs-layers brings them too; some code may have replaced one since.

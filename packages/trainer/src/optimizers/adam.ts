@@ -1,6 +1,7 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
-import { add, div, expm1, maximum, mul, neg, sqrt, square, sub, type Tensor } from '@tensorflow/tfjs-core';
+import { add, div, maximum, mul, sqrt, square, sub, type Tensor } from '@tensorflow/tfjs-core';
 import { type DecayOptions, decayRates, withDecay } from './decay.ts';
+import { correction, move } from './moments.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
 import { withSettings } from './withSettings.ts';
 
@@ -65,20 +66,8 @@ function adaptiveMoments(where: string, options: AdamOptions, decoupled: boolean
   });
 }
 
-/** slot ← β slot + (1 − β) value. */
-function move(slot: ReturnType<typeof slotOf>, beta: number, value: Tensor): Tensor {
-  const moved = add(mul(slot, beta), mul(value, 1 - beta));
-  slot.assign(moved);
-  return moved;
-}
-
 function raise(slot: ReturnType<typeof slotOf>, value: Tensor): Tensor {
   const largest = maximum(slot, value);
   slot.assign(largest);
   return largest;
-}
-
-/** 1 − βᵗ. As −expm1(t ln β): 1 − 0.999 in float32 is off by 3e-5 of itself. */
-function correction(beta: number, step: Tensor): Tensor {
-  return neg(expm1(mul(step, beta === 0 ? -100 : Math.log(beta))));
 }
