@@ -38,6 +38,7 @@ export { asSchedule, constant } from './schedules/constant.ts';
 export { cosineRestarts } from './schedules/cosineRestarts.ts';
 export { cosine, exponential, linear, polynomial } from './schedules/decay.ts';
 export { type OneCycleOptions, oneCycle } from './schedules/oneCycle.ts';
+export { type PlateauOptions, reduceOnPlateau } from './schedules/reduceOnPlateau.ts';
 export { multiStep, step } from './schedules/steps.ts';
 export { triangular } from './schedules/triangular.ts';
 export { warmUp } from './schedules/warmUp.ts';

@@ -3,7 +3,7 @@ import { dispose } from '@tensorflow/tfjs-core';
 import { breathe } from '../breathe.ts';
 import { freeFeed, makeFeed } from './feed.ts';
 import { Interrupted } from './interrupted.ts';
-import { type Run, save } from './run.ts';
+import { type Run, rateOf, save } from './run.ts';
 import { rehearse, sumNames, trainingStep } from './step.ts';
 import { RunningSums, type SumsRead } from './sums.ts';
 
@@ -49,7 +49,7 @@ async function oneStep(run: Run, batch: Batch): Promise<number> {
   const { epoch, step } = run.position;
   const stepsBefore = epoch * batches.batchesPerEpoch + step;
   const progress = stepsBefore / (epochs * batches.batchesPerEpoch);
-  const learningRate = run.learningRate(progress);
+  const learningRate = rateOf(run, progress);
   ensure(Number.isFinite(learningRate) && learningRate >= 0, 'train', 'a learning rate ≥ 0', `${learningRate} at progress ${progress}`);
   const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)]));
   const images = Math.min(batches.batchSize, batches.rows - step * batches.batchSize);

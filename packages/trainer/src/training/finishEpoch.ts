@@ -1,7 +1,7 @@
 import { BEST } from '../checkpoints/checkpoint.ts';
 import { encodeWeights, readWeights } from '../checkpoints/weights.ts';
 import type { Scores } from '../evaluation.ts';
-import { type Run, save, weightsOf } from './run.ts';
+import { type Run, rateOf, save, weightsOf } from './run.ts';
 import type { SumsRead } from './sums.ts';
 import type { EpochReport, TrainOptions } from './types.ts';
 
@@ -44,7 +44,7 @@ async function reportOf(run: Run, { images, means }: SumsRead): Promise<EpochRep
     images,
     seconds: run.seconds,
     imagesPerSecond: images / run.seconds,
-    learningRate: run.learningRate((epoch * steps + steps - 1) / (run.options.epochs * steps)),
+    learningRate: rateOf(run, (epoch * steps + steps - 1) / (run.options.epochs * steps)),
     terms,
     accuracy,
     ...(gradientNorm === undefined ? {} : { gradientNorm }),

@@ -76,6 +76,11 @@ export async function openRun(options: TrainOptions): Promise<Run> {
   return run;
 }
 
+/** The learning rate of a step of the epoch under way. */
+export function rateOf({ learningRate, history, options: { learningRateFactor } }: Run, progress: number): number {
+  return learningRate(progress) * (learningRateFactor?.(history) ?? 1);
+}
+
 /** All variables of a run by the names they have in a checkpoint. */
 export function weightsOf(run: Run): Record<string, Variable> {
   const { student, objective } = run.options;

@@ -20,6 +20,8 @@ export interface TrainOptions {
   readonly optimizer: OptimizerFactory;
   /** ≥ 0. A schedule is asked at step k of n in all for progress k / n: 0 at the first step, 1 after the last. */
   readonly learningRate: number | Schedule;
+  /** Multiplies the learning rate, asked before each epoch with the reports of all before it; ≥ 0. `reduceOnPlateau` of @kd/core is made for it. */
+  readonly learningRateFactor?: ((history: readonly EpochReport[]) => number) | undefined;
   /** In all, those before a resume included; a whole number ≥ 1. */
   readonly epochs: number;
   /** Upper bound of the joint norm of all gradients, > 0. */
