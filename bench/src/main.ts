@@ -6,6 +6,7 @@ import { cachedTeacher } from './cachedTeacher.ts';
 import { compare } from './compare.ts';
 import { flat } from './flat.ts';
 import { loadBefore, provenance } from './machine.ts';
+import { methodCosts } from './methods.ts';
 import { readCommandLine } from './options.ts';
 import { parts } from './parts.ts';
 import { writeReadme } from './readme.ts';
@@ -25,6 +26,7 @@ const all: Readonly<Record<string, Part>> = {
   flat,
   parts,
   wasm,
+  methods: methodCosts,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(all));

@@ -10,6 +10,8 @@ export interface Row {
   readonly ratio: number | null;
   /** Least and most of the rounds. */
   readonly spread?: readonly [number, number];
+  /** Its time over that of plain distillation, median of the paired rounds. */
+  readonly overPlain?: number;
   /** Of the machine's arithmetic ceiling, 0–1. */
   readonly ceilingShare?: number;
   /** Resident at most, above what was resident with everything loaded. */

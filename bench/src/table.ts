@@ -13,6 +13,7 @@ const columns: readonly Column[] = [
     title: 'images/s',
     cell: ({ imagesPerSecond }) => (imagesPerSecond === null ? undefined : imagesPerSecond.toFixed(imagesPerSecond < 100 ? 1 : 0)),
   },
+  { title: 'time over plain KD', cell: ({ overPlain }) => overPlain?.toFixed(2) },
   { title: 'GFLOP/s', cell: ({ gigaflops }) => gigaflops?.toFixed(0) },
   { title: 'of the ceiling', cell: ({ ceilingShare }) => (ceilingShare === undefined ? undefined : `${(100 * ceilingShare).toFixed(0)} %`) },
   { title: 'peak memory, MiB', cell: ({ peakMiB }) => peakMiB?.toFixed(0) },

@@ -1,4 +1,5 @@
 import { ensure } from '@kd/core';
+import { type MethodName, methods } from '@kd/example-cifar10';
 import { cifarResnet, resnet, seedCnn } from '@kd/models';
 import { adam, sgd } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
@@ -6,6 +7,7 @@ import { withoutTeacher, withRecording } from './cached.ts';
 import { inferring } from './inference.ts';
 import { inputGradient } from './inputGradient.ts';
 import { CLASSES } from './inputs.ts';
+import { taughtBy } from './method.ts';
 import { dealing, epochs, evaluating } from './passes.ts';
 import { product } from './product.ts';
 import { classifying, distilling } from './training.ts';
@@ -36,6 +38,9 @@ const preparations: Readonly<Record<string, Prepare>> = {
   'student, training': (options) => epochs(options, false),
   'student, distilling from a live teacher': (options) => epochs(options, true),
   'student, evaluating': evaluating,
+  ...Object.fromEntries(
+    (Object.keys(methods) as MethodName[]).map((method): [string, Prepare] => [`method ${method}`, (options) => taughtBy(method, options)]),
+  ),
   ...Object.fromEntries(
     [16, 64].flatMap((channels) =>
       ['', "upstream's "].map((whose): [string, Prepare] => [

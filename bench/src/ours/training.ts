@@ -44,7 +44,8 @@ export function classifying(student: Network, { batch: rows, size }: StepOptions
 export async function training({ student, objective, optimizer, learningRate, teacher }: TrainingParts, batch: Batch): Promise<Prepared> {
   const [rows, height, width, channels] = batch.images.shape;
   const trainable = Object.fromEntries(Object.entries(student.weights).filter(([, weight]) => weight.trainable));
-  const values = { numbers: {}, learningRate, step: 1, seed: 0 };
+  const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(0.5)]));
+  const values = { numbers, learningRate, step: 1, seed: 0, needsRows: objective.needsRows };
   const example = await makeFeed(batch, teacher, { ...values, stepsBefore: 0 });
   const sums = new RunningSums(sumNames(rehearse({ student, objective }, example, CLASSES), undefined));
   freeFeed(example);

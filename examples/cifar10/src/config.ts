@@ -1,5 +1,6 @@
 import { type ArchitectureName, architecture } from './architectures.ts';
-import { type MethodName, methods } from './methods.ts';
+import { usage } from './command/usageError.ts';
+import { type MethodName, methodOf } from './methods/index.ts';
 
 /** Which pictures: some of CIFAR-10's 50,000, stratified by class. */
 export interface DataChoice {
@@ -20,8 +21,8 @@ export interface TrainingChoice {
 
 export interface Distillation {
   readonly method: MethodName;
-  /** > 0. */
-  readonly temperature: number;
+  /** > 0; absent where the method softens nothing. */
+  readonly temperature?: number;
   /** Weight of the cross entropy with the labels, ≥ 0. */
   readonly hard: number;
   /** Weight of the teacher's part, ≥ 0. */
@@ -102,8 +103,12 @@ function resolve(choice: TrainingChoice, name: ArchitectureName | undefined, epo
   return { peakRate, ...(clipNorm !== undefined && { clipNorm }), ...kept, ...(epochs !== undefined && { epochs }) };
 }
 
-/** A temperature belongs to a method: naming another one drops the preset's. */
+/** Temperature and weights belong to a method: naming another one drops the preset's. */
 function teach(choice: Distillation, { method = choice.method, temperature }: Changes): Distillation {
-  const usual = method === choice.method ? choice.temperature : methods[method].temperature;
-  return { ...choice, method, temperature: temperature ?? usual };
+  const usual = methodOf(method);
+  if (temperature !== undefined && usual.temperature === undefined)
+    throw usage('--temperature', `nothing with --method ${method}, which softens nothing`, temperature, 'leave it out');
+  const kept = method === choice.method ? choice : { method, hard: usual.hard, soft: usual.weight };
+  const now = temperature ?? (method === choice.method ? choice.temperature : usual.temperature);
+  return { ...kept, ...(now !== undefined && { temperature: now }) };
 }

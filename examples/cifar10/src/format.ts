@@ -1,3 +1,4 @@
+import type { Distillation } from './config.ts';
 import type { Spread } from './record/summary.ts';
 
 /** `73.0 %`. @param fraction 0–1. */
@@ -35,4 +36,9 @@ export function duration(seconds: number): string {
 /** `1,234`. */
 export function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
+}
+
+/** `dkd, temperature 4`. */
+export function lessonName({ method, temperature }: Distillation): string {
+  return temperature === undefined ? method : `${method}, temperature ${temperature}`;
 }

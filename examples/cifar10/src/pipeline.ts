@@ -1,5 +1,6 @@
 import type { OpenProgress } from '@kd/core';
-import { duration } from './format.ts';
+import { duration, lessonName } from './format.ts';
+import { methodOf } from './methods/index.ts';
 import type { Pictures } from './pictures.ts';
 import { openLedger } from './record/ledger.ts';
 import type { RunRecord } from './record/runRecord.ts';
@@ -58,9 +59,11 @@ function stagesOf({ config }: RunRecord): Stage[] {
   const of = (seed: number) => (seeds.length === 1 ? '' : `, seed ${seed}`);
   const students = seeds.flatMap((seed): Stage[] => [
     { title: `student alone: ${student.architecture}, ${student.epochs} epochs${of(seed)}`, run: (context) => trainStage(context, 'alone', seed) },
-    { title: `recording the teacher's logits${of(seed)}`, run: (context) => recordStage(context, seed) },
+    ...(methodOf(distillation.method).hears === 'logits'
+      ? [{ title: `recording the teacher's logits${of(seed)}`, run: (context: Context) => recordStage(context, seed) }]
+      : []),
     {
-      title: `student distilled: ${distillation.method}, temperature ${distillation.temperature}${of(seed)}`,
+      title: `student distilled: ${lessonName(distillation)}${of(seed)}`,
       run: (context) => trainStage(context, 'distilled', seed),
     },
   ]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publishedPackages } from '../src/packages.ts';
 import { root, runNode } from '../src/process.ts';
-import { firstSnippet } from '../src/snippets.ts';
+import { firstSnippet, snippets } from '../src/snippets.ts';
 
 /** Inside node_modules, where the packages are found by their names and git looks away. */
 const folder = join(root, 'node_modules', '.cache', 'kd-snippets');
@@ -20,9 +20,9 @@ afterAll(async () => {
 });
 
 /** Runs a snippet as printed, against the sources, in an empty folder. */
-async function runSnippet(name: string, readme: string): Promise<{ ok: boolean; output: string }> {
+async function runSnippet(name: string, snippet: string): Promise<{ ok: boolean; output: string }> {
   const file = join(folder, `${name}.mts`);
-  await writeFile(file, await firstSnippet(readme));
+  await writeFile(file, snippet);
   const tsx = import.meta.resolve('tsx');
   return runNode(['--conditions=@kd/source', '--import', tsx, file], { folder: workingFolder, environment: { VITEST: undefined } });
 }
@@ -30,7 +30,15 @@ async function runSnippet(name: string, readme: string): Promise<{ ok: boolean; 
 /** The repository's own is run from installed packages: src/install.ts. */
 describe('the first snippet runs as printed:', () => {
   test.each(publishedPackages())('README of $name', async ({ short, folder }) => {
-    const { ok, output } = await runSnippet(short, join(folder, 'README.md'));
+    const { ok, output } = await runSnippet(short, await firstSnippet(join(folder, 'README.md')));
+    expect(ok, output).toBe(true);
+  });
+});
+
+describe('every snippet runs as printed:', async () => {
+  const page = 'docs/methods.md';
+  test.each((await snippets(join(root, page))).map((snippet, at) => [at + 1, snippet] as const))(`number %i of ${page}`, async (number, snippet) => {
+    const { ok, output } = await runSnippet(`methods-${number}`, snippet);
     expect(ok, output).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { architectures } from '../architectures.ts';
-import { methods } from '../methods.ts';
+import { methods } from '../methods/index.ts';
 import { presets } from '../presets.ts';
 import { options } from './options.ts';
 
@@ -20,7 +20,7 @@ export function helpPage(): string {
     ...experiments,
     '',
     `Teachers and students  ${Object.keys(architectures).join(', ')}`,
-    `Methods                ${Object.keys(methods).join(', ')}`,
+    ...listed('Methods', Object.keys(methods)),
     '',
     'The teacher is trained once, with the first seed; each seed trains a student alone and a student distilled from the same initial',
     'weights, on the same pictures in the same order. --method tutorial is the loss of the tutorial as printed (temperature 1, alpha 0.5).',
@@ -29,4 +29,18 @@ export function helpPage(): string {
     'KD_DEBUG=1 shows stack traces. The fast engine: npx kd-engine install.',
     '',
   ].join('\n');
+}
+
+/** Names behind a title, as many to a line as fit. */
+function listed(title: string, names: readonly string[]): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const name of names) {
+    if (line.length + name.length > 100) {
+      lines.push(line);
+      line = '';
+    }
+    line += `${name}, `;
+  }
+  return [...lines, line.slice(0, -2)].map((text, at) => (at === 0 ? title : '').padEnd(23) + text.trimEnd());
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { EngineName } from '@kd/engine';
 import { architectures } from '../architectures.ts';
 import type { Changes } from '../config.ts';
-import { methods } from '../methods.ts';
+import { methods } from '../methods/index.ts';
 import { type PresetName, presets } from '../presets.ts';
 import { type OptionName, options } from './options.ts';
 import { UsageError, usage } from './usageError.ts';

@@ -1,5 +1,5 @@
 import type { ResolvedTraining } from '../config.ts';
-import { bytes, duration, grouped } from '../format.ts';
+import { bytes, duration, grouped, lessonName } from '../format.ts';
 import type { RunRecord, SetRecord } from '../record/runRecord.ts';
 import { escaped, facts } from './html.ts';
 
@@ -15,7 +15,7 @@ function experiment({ config, data }: RunRecord): string {
     ['preset', config.preset],
     ['teacher', training(config.teacher)],
     ['student', training(config.student)],
-    ['method', `${distillation.method}, temperature ${distillation.temperature}, labels × ${distillation.hard}, teacher × ${distillation.soft}`],
+    ['method', `${lessonName(distillation)}, labels × ${distillation.hard}, teacher × ${distillation.soft}`],
     ['views', augmentation],
     ['optimizer', `SGD, Nesterov momentum ${optimizer.momentum}, weight decay ${optimizer.weightDecay}, batches of ${optimizer.batchSize}`],
     ['learning rate', `triangular, up during ${Math.round(100 * optimizer.rise)} % of the steps, then down to 0`],

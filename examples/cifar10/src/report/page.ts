@@ -18,7 +18,7 @@ export function reportPage(record: RunRecord, answers: Answers): string {
   const summary = summarise(record);
   if (summary === undefined) throw new RangeError('reportPage: expected a run whose networks were all tested, got one without results; resume it.');
   const { sentence, holds } = conclude(record, summary);
-  const { temperature } = record.config.distillation;
+  const { temperature = 1 } = record.config.distillation;
   const body = [
     `<header><p class="where">kd · preset ${escaped(record.config.preset)} · ${escaped(record.started.slice(0, 10))}</p><h1>${escaped(sentence)}</h1></header>`,
     holds === false ? '<p class="notice">The claim of this preset is missed.</p>' : '',

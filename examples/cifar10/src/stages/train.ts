@@ -1,14 +1,11 @@
-import type { Objective, Teacher } from '@kd/core';
-import { triangular } from '@kd/core';
+import { type Network, triangular } from '@kd/core';
 import { combine, crossEntropy } from '@kd/losses';
-import { type EpochReport, replayTeacher, sgd } from '@kd/trainer';
-import { type DistillOptions, distill, type FollowOptions, fit } from '@kd/trainer/node';
-import type { RunConfig } from '../config.ts';
+import { type EpochReport, sgd } from '@kd/trainer';
+import { distill, type FollowOptions, type FollowResult, fit } from '@kd/trainer/node';
 import { duration, percent } from '../format.ts';
-import { methods } from '../methods.ts';
 import { type Actor, stageName } from '../record/runRecord.ts';
 import { type Context, choiceOf, plainBatches, storeOf, trainingBatches, untrained } from './context.ts';
-import { recordingStage, recordTeachersViews } from './record.ts';
+import { lessonFor } from './lesson.ts';
 
 /** Trains one of the three, or goes on where it was interrupted; nothing where it is trained already. */
 export async function trainStage(context: Context, actor: Actor, seed: number): Promise<void> {
@@ -23,7 +20,7 @@ export async function trainStage(context: Context, actor: Actor, seed: number): 
       const options = { ...settings(context, actor, seed), onEpoch: (history: readonly EpochReport[]) => keep(history, false) };
       const { history, interrupted } =
         actor === 'distilled'
-          ? await distill({ ...options, ...(await lesson(context, seed)), student: network })
+          ? await taught(context, network, seed, options)
           : await fit({ ...options, objective: combine({ labels: crossEntropy() }), network });
       await keep(history, interrupted === undefined);
     } finally {
@@ -58,22 +55,12 @@ function settings(context: Context, actor: Actor, seed: number): Omit<FollowOpti
   };
 }
 
-/** What the distilled student learns, and from whom: the recorded teacher. */
-async function lesson(context: Context, seed: number): Promise<Pick<DistillOptions, 'objective' | 'teacher' | 'record'>> {
-  return { objective: objectiveOf(context.ledger.record.config), teacher: await recordedTeacher(context, seed), record: false };
-}
-
-function objectiveOf({ distillation }: RunConfig): Objective {
-  return methods[distillation.method].objective(distillation);
-}
-
-async function recordedTeacher(context: Context, seed: number): Promise<Teacher> {
-  const { identity } = await recordTeachersViews(context, seed);
-  const { views, student } = context.ledger.record.config;
-  return replayTeacher({
-    store: storeOf(context, recordingStage(seed)),
-    batches: trainingBatches(context, seed, views.count),
-    teacher: identity,
-    views: Math.min(views.count, student.epochs),
-  });
+async function taught(context: Context, student: Network, seed: number, options: Omit<FollowOptions, 'objective'>): Promise<FollowResult> {
+  const { objective, teacher, end } = await lessonFor(context, student, seed);
+  try {
+    if (teacher === undefined) return await fit({ ...options, objective, network: student });
+    return await distill({ ...options, objective, teacher, student, record: false });
+  } finally {
+    end();
+  }
 }

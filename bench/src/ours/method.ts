@@ -1,0 +1,21 @@
+import { type MethodName, methodOf, objectiveOf } from '@kd/example-cifar10';
+import { cifarResnet } from '@kd/models';
+import { frozen, sgd } from '@kd/trainer';
+import type { StepOptions } from '../protocol.ts';
+import { CLASSES, fixedBatch } from './inputs.ts';
+import type { Prepared } from './prepare.ts';
+import { training } from './training.ts';
+
+/** As many rows as CIFAR-10 has: what memories are made for. */
+const PICTURES = 50_000;
+
+/** A step of ResNet-20 taught by a ResNet-56 that looks at the batch, by a method with its usual weights; no teacher where the method does without. */
+export function taughtBy(method: MethodName, { batch, size }: StepOptions): Promise<Prepared> {
+  const [student, teacher] = [cifarResnet({ classes: CLASSES, depth: 20, seed: 0 }), cifarResnet({ classes: CLASSES, depth: 56, seed: 1 })];
+  const { hears, hard, weight, temperature } = methodOf(method);
+  const distillation = { method, hard, soft: weight, ...(temperature !== undefined && { temperature }) };
+  const objective = objectiveOf(distillation, { student, teacher, pictures: PICTURES, classes: CLASSES, batchSize: batch, seed: 0 });
+  // Small, for the pictures are noise and the weights large: the numbers stay finite.
+  const parts = { student, objective, optimizer: sgd({ momentum: 0.9 }), learningRate: 1e-5 };
+  return training(hears === 'nothing' ? parts : { ...parts, teacher: frozen(teacher) }, fixedBatch(batch, size));
+}

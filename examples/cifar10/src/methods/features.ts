@@ -1,0 +1,50 @@
+import {
+  activationBoundaries,
+  classifierOf,
+  crd,
+  factorTransfer,
+  hints,
+  infoNce,
+  maskedGeneration,
+  overhaul,
+  review,
+  semanticCalibration,
+  srrl,
+  variationalInformation,
+} from '@kd/losses';
+import type { Method } from './method.ts';
+import { lastStage, middleStage, pooled, stages } from './taps.ts';
+
+const live = { hears: 'features', hard: 1, name: 'features' } as const;
+
+/** Methods on features with weights of their own, and contrastive ones. One entry adds one. */
+export const featureMethods = {
+  hints: { ...live, weight: 100, term: (_, room) => hints(middleStage(room), { seed: room.seed }) },
+  'factor-transfer': { ...live, weight: 200, term: (_, room) => factorTransfer(lastStage(room)) },
+  'activation-boundaries': { ...live, weight: 1, until: 0.1, term: (_, room) => activationBoundaries(stages(room), { seed: room.seed }) },
+  vid: { ...live, weight: 1, term: (_, room) => variationalInformation(stages(room), { seed: room.seed }) },
+  /** Our taps lie behind a ReLU, where margins change nothing. */
+  overhaul: {
+    ...live,
+    weight: 1e-3,
+    term: (_, room) =>
+      overhaul(
+        stages(room).map((pair) => ({ ...pair, margin: new Array<number>(pair.teacher.channels).fill(0) })),
+        { seed: room.seed },
+      ),
+  },
+  review: { ...live, weight: 1, warmUp: 20 / 240, term: (_, room) => review([...stages(room), pooled(room)], { seed: room.seed }) },
+  mgd: { ...live, weight: 7e-5, term: (_, room) => maskedGeneration(lastStage(room), { seed: room.seed }) },
+  srrl: { ...live, weight: 1, term: (_, room) => srrl(pooled(room), classifierOf(room.teacher), { seed: room.seed }) },
+  semckd: {
+    ...live,
+    weight: 400,
+    term: (_, room) => {
+      const pairs = stages(room);
+      const taps = { student: pairs.map(({ student }) => student), teacher: pairs.map(({ teacher }) => teacher) };
+      return semanticCalibration(taps, { batchSize: room.batchSize, seed: room.seed });
+    },
+  },
+  crd: { ...live, weight: 0.8, term: (_, room) => crd({ ...pooled(room), pictures: room.pictures, seed: room.seed }) },
+  'info-nce': { ...live, weight: 1, term: (_, room) => infoNce({ ...pooled(room), embedding: 128, seed: room.seed }) },
+} as const satisfies Record<string, Method>;

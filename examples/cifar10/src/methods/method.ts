@@ -1,0 +1,33 @@
+import type { LossTerm, Network } from '@kd/core';
+import type { Distillation } from '../config.ts';
+
+/** What a method may look at when its term is made. */
+export interface Classroom {
+  readonly student: Network;
+  readonly teacher: Network;
+  /** Rows of the whole training set, of which the run may see some only. */
+  readonly pictures: number;
+  readonly classes: number;
+  readonly batchSize: number;
+  /** Of the student, and of what a method draws. */
+  readonly seed: number;
+}
+
+/** A way to teach, with the weights and the temperature that its paper gives it. */
+export interface Method {
+  /** What it hears of the teacher: recorded logits, features of a live one, or nothing. */
+  readonly hears: 'logits' | 'features' | 'nothing';
+  /** Absent: nothing is softened. */
+  readonly temperature?: number;
+  /** Weight of the cross entropy with the labels; 0: the term has its own. */
+  readonly hard: number;
+  /** Weight of the method's term. */
+  readonly weight: number;
+  /** Share of the training in which that weight grows from 0. */
+  readonly warmUp?: number;
+  /** Share of the training after which it is 0. */
+  readonly until?: number;
+  /** Its name in the report; `soft`. */
+  readonly name?: string;
+  readonly term: (distillation: Distillation & { readonly temperature: number }, classroom: Classroom) => LossTerm;
+}

@@ -1,0 +1,40 @@
+import {
+  attentionTransfer,
+  channelWise,
+  correlationCongruence,
+  edgeGraph,
+  flowOfSolution,
+  instanceGraph,
+  interChannelCorrelation,
+  neuronSelectivity,
+  pearson,
+  probabilisticTransfer,
+  relational,
+  similarityPreserving,
+  singularVectors,
+} from '@kd/losses';
+import type { Method } from './method.ts';
+import { lastStage, pooled, stages } from './taps.ts';
+
+const live = { hears: 'features', hard: 1, name: 'relations' } as const;
+
+/** Methods on how examples, channels and layers go together; they have no weights of their own. */
+export const relationMethods = {
+  'attention-transfer': { ...live, weight: 1000, term: (_, room) => attentionTransfer(stages(room)) },
+  'similarity-preserving': { ...live, weight: 3000, term: (_, room) => similarityPreserving(lastStage(room)) },
+  relational: { ...live, weight: 1, term: (_, room) => relational(pooled(room)) },
+  pkt: { ...live, weight: 30_000, term: (_, room) => probabilisticTransfer(pooled(room)) },
+  nst: { ...live, weight: 50, term: (_, room) => neuronSelectivity(stages(room)) },
+  'correlation-congruence': { ...live, weight: 0.02, term: (_, room) => correlationCongruence(pooled(room), { kernel: {} }) },
+  irg: { ...live, weight: 1, term: (_, room) => instanceGraph({ maps: stages(room).slice(-2), embedding: pooled(room) }) },
+  'irg-edges': { ...live, weight: 1, term: (_, room) => edgeGraph({ layers: stages(room).slice(-2), embedding: pooled(room) }) },
+} as const satisfies Record<string, Method>;
+
+/** Those that compare channel with channel: teacher and student must have as many, as resnet56 and resnet20 have. */
+export const channelMethods = {
+  fsp: { ...live, weight: 50, term: (_, room) => flowOfSolution(stages(room)) },
+  icd: { ...live, weight: 2.5, term: (_, room) => interChannelCorrelation(lastStage(room)) },
+  cwd: { ...live, weight: 50, temperature: 4, term: ({ temperature }, room) => channelWise(lastStage(room), { temperature }) },
+  pkd: { ...live, weight: 6, term: (_, room) => pearson(lastStage(room)) },
+  kdsvd: { ...live, weight: 1, term: (_, room) => singularVectors(stages(room)) },
+} as const satisfies Record<string, Method>;
