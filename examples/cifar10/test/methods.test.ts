@@ -16,8 +16,8 @@ import { tinyRun } from './fixtures/tinyRun.ts';
 const names = Object.keys(methods) as MethodName[];
 const [classes, rows] = [10, 8];
 
-onEveryEngine((engine) => {
-  test.skipIf(engine === 'cpu').each(names)('%s teaches: a finite loss, and gradients that reach the student', (method) => {
+onEveryEngine(() => {
+  test.each(names)('%s teaches: a finite loss, and gradients that reach the student', (method) => {
     const student = studentCnn({ classes, seed: 1, widths: [8, 8, 16] });
     const teacher = Object.hasOwn(channelMethods, method)
       ? studentCnn({ classes, seed: 2, widths: [8, 8, 16] })
@@ -25,7 +25,7 @@ onEveryEngine((engine) => {
     const { distillation } = configure('smoke', presets.smoke, { method });
     const objective = objectiveOf(distillation, { student, teacher, pictures: 20, classes, batchSize: rows, seed: 3 });
     tf.tidy(() => {
-      const images = tf.randomUniform<tf.Rank.R4>([rows, 32, 32, 3], 0, 1, 'float32', 1);
+      const images = tf.randomUniform<tf.Rank.R4>([rows, 16, 16, 3], 0, 1, 'float32', 1);
       const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, tf.scalar(schedule(0.05))]));
       const common: Omit<Step, 'student'> = {
         labels: tf.tensor1d([0, 1, 2, 3, 0, 1, 2, 3], 'int32'),
