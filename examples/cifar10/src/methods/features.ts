@@ -15,7 +15,7 @@ import {
 import type { Method } from './method.ts';
 import { lastStage, middleStage, pooled, stages } from './taps.ts';
 
-const live = { hears: 'features', hard: 1, name: 'features' } as const;
+const live = { hears: 'features', hard: 1, name: 'features', clipNorm: 1 } as const;
 
 /** Methods on features with weights of their own, and contrastive ones. One entry adds one. */
 export const featureMethods = {

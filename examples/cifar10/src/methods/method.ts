@@ -27,6 +27,8 @@ export interface Method {
   readonly warmUp?: number;
   /** Share of the training after which it is 0. */
   readonly until?: number;
+  /** Bound of the gradient's global norm where the student's architecture has none: on features the weights are large, and the rates are those of soft targets. */
+  readonly clipNorm?: number;
   /** Its name in the report; `soft`. */
   readonly name?: string;
   readonly term: (distillation: Distillation & { readonly temperature: number }, classroom: Classroom) => LossTerm;

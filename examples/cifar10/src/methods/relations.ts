@@ -16,7 +16,7 @@ import {
 import type { Method } from './method.ts';
 import { lastStage, pooled, stages } from './taps.ts';
 
-const live = { hears: 'features', hard: 1, name: 'relations' } as const;
+const live = { hears: 'features', hard: 1, name: 'relations', clipNorm: 1 } as const;
 
 /** Methods on how examples, channels and layers go together; they have no weights of their own. */
 export const relationMethods = {

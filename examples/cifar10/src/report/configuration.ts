@@ -1,5 +1,6 @@
-import type { ResolvedTraining } from '../config.ts';
+import type { ResolvedTraining, RunConfig } from '../config.ts';
 import { bytes, duration, grouped, lessonName } from '../format.ts';
+import { methodOf } from '../methods/index.ts';
 import type { RunRecord, SetRecord } from '../record/runRecord.ts';
 import { escaped, facts } from './html.ts';
 
@@ -15,6 +16,7 @@ function experiment({ config, data }: RunRecord): string {
     ['preset', config.preset],
     ['teacher', training(config.teacher)],
     ['student', training(config.student)],
+    ...bound(config),
     ['method', `${lessonName(distillation)}, labels × ${distillation.hard}, teacher × ${distillation.soft}`],
     ['views', augmentation],
     ['optimizer', `SGD, Nesterov momentum ${optimizer.momentum}, weight decay ${optimizer.weightDecay}, batches of ${optimizer.batchSize}`],
@@ -54,4 +56,10 @@ function training({ architecture, epochs, peakRate, clipNorm }: ResolvedTraining
 
 function set({ name, pictures, identity }: SetRecord): string {
   return `${grouped(pictures)} pictures: ${name}; sha256 ${identity.slice(0, 16)}…`;
+}
+
+/** What the method adds to the distilled student's training. */
+function bound({ student, distillation }: RunConfig): [string, string][] {
+  const { clipNorm } = methodOf(distillation.method);
+  return student.clipNorm !== undefined || clipNorm === undefined ? [] : [['distilled', `gradient norm ≤ ${clipNorm}`]];
 }

@@ -3,6 +3,7 @@ import { combine, crossEntropy } from '@kd/losses';
 import { type EpochReport, sgd } from '@kd/trainer';
 import { distill, type FollowOptions, type FollowResult, fit } from '@kd/trainer/node';
 import { duration, percent } from '../format.ts';
+import { methodOf } from '../methods/index.ts';
 import { type Actor, stageName } from '../record/runRecord.ts';
 import { type Context, choiceOf, plainBatches, storeOf, trainingBatches, untrained } from './context.ts';
 import { lessonFor } from './lesson.ts';
@@ -36,7 +37,7 @@ export async function trainStage(context: Context, actor: Actor, seed: number): 
 function settings(context: Context, actor: Actor, seed: number): Omit<FollowOptions, 'objective'> {
   const { ledger, openProgress, signal } = context;
   const { config } = ledger.record;
-  const { epochs, peakRate, clipNorm } = choiceOf(config, actor);
+  const { epochs, peakRate, clipNorm = actor === 'distilled' ? methodOf(config.distillation.method).clipNorm : undefined } = choiceOf(config, actor);
   const { momentum, weightDecay, rise } = config.optimizer;
   return {
     train: trainingBatches(context, seed, actor === 'teacher' ? Number.POSITIVE_INFINITY : config.views.count),
