@@ -28,13 +28,14 @@ export const logitMethods = {
   'soft-targets': { hears: 'logits', temperature: 4, hard: 0.1, weight: 0.9, term: ({ temperature }) => softTargets({ temperature }) },
   /** As printed, wrong mean and all: alpha is its own 0.5. */
   tutorial: { hears: 'logits', temperature: 1, hard: 0, weight: 1, name: 'tutorial', term: ({ temperature }) => tutorialLoss({ temperature }) },
-  'mean-squared-logits': { hears: 'logits', hard: 0.1, weight: 0.9, term: () => meanSquaredLogits() },
-  dkd: { hears: 'logits', temperature: 4, hard: 1, weight: 1, warmUp: 20 / epochs, term: ({ temperature }) => dkd({ temperature }) },
+  'mean-squared-logits': { hears: 'logits', clipNorm: 1, hard: 0.1, weight: 0.9, term: () => meanSquaredLogits() },
+  dkd: { hears: 'logits', temperature: 4, clipNorm: 1, hard: 1, weight: 1, warmUp: 20 / epochs, term: ({ temperature }) => dkd({ temperature }) },
   nkd: { hears: 'logits', temperature: 1, hard: 1, weight: 1, term: ({ temperature }) => nkd({ temperature }) },
   dist: { hears: 'logits', temperature: 1, hard: 1, weight: 1, term: ({ temperature }) => dist({ temperature }) },
   'standardised-kd': {
     hears: 'logits',
     temperature: 2,
+    clipNorm: 1,
     hard: 0.1,
     weight: 9,
     term: ({ temperature }) => logitStandardisation(softTargets({ temperature })),
@@ -42,15 +43,16 @@ export const logitMethods = {
   'standardised-dkd': {
     hears: 'logits',
     temperature: 2,
+    clipNorm: 1,
     hard: 1,
     weight: 1,
     warmUp: 20 / epochs,
     term: ({ temperature }) => logitStandardisation(dkd({ temperature })),
   },
   /** The strong view that MLKD adds is left out: a step shows one view. */
-  mlkd: { hears: 'logits', hard: 0.1, weight: 9, term: () => multiLevelLogits() },
+  mlkd: { hears: 'logits', clipNorm: 1, hard: 0.1, weight: 9, term: () => multiLevelLogits() },
   ctkd: { hears: 'logits', hard: 0.1, weight: 0.9, term: () => curriculumTemperature({ reversal: reversal({ over: 10 / epochs }) }) },
-  wsld: { hears: 'logits', temperature: 2, hard: 1, weight: 2.5, term: ({ temperature }) => wsld({ temperature }) },
+  wsld: { hears: 'logits', temperature: 2, clipNorm: 1, hard: 1, weight: 2.5, term: ({ temperature }) => wsld({ temperature }) },
   uskd: {
     hears: 'nothing',
     hard: 0,

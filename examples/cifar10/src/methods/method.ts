@@ -27,7 +27,7 @@ export interface Method {
   readonly warmUp?: number;
   /** Share of the training after which it is 0. */
   readonly until?: number;
-  /** Bound of the gradient's global norm where the student's architecture has none: on features the weights are large, and the rates are those of soft targets. */
+  /** Bound of the gradient's global norm where the student's architecture has none: where weights are large, for the rates are those of soft targets. */
   readonly clipNorm?: number;
   /** Its name in the report; `soft`. */
   readonly name?: string;
