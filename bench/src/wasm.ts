@@ -1,6 +1,6 @@
 import { startContender } from './contender.ts';
 import { verdict } from './goals.ts';
-import { takeTurns } from './rounds.ts';
+import { type Measured, takeTurns } from './rounds.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
 import { pairedRatio } from './statistics.ts';
 import { ourVariant } from './variants.ts';
@@ -28,8 +28,7 @@ export async function wasm(options: BenchOptions): Promise<Section> {
     };
     const ours = await startContender('ours', command(`input gradient of ${channels} channels`, 'wasm'));
     const theirs = await startContender('upstream', command(`upstream's input gradient of ${channels} channels`, 'upstream'));
-    const [mine, others] = await takeTurns([ours, theirs], options);
-    if (mine === undefined || others === undefined) throw new Error('wasm: expected two that were measured');
+    const [mine, others] = (await takeTurns([ours, theirs], options)) as [Measured, Measured];
     await Promise.all([ours.close(), theirs.close()]);
     const { median: ratio, least, most } = pairedRatio(others.turns, mine.turns);
     const row = { step: 'wasm', imagesPerSecond: null };

@@ -1,6 +1,7 @@
 import { ensure, type LossTerm, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectLabelled } from './checks.ts';
+import { labelMask } from './logits/label.ts';
 
 /** How cross entropy treats the label. */
 export interface CrossEntropyOptions {
@@ -27,8 +28,7 @@ export function crossEntropyPerExample(logits: tf.Tensor2D, labels: tf.Tensor1D,
   const classes = logits.shape[1];
   const { onLabel, elsewhere } = targetsOf(options, classes);
   return tf.tidy(() => {
-    // Cast from int32: the wasm engine's OneHot writes integers, even where float32 is asked for.
-    const isLabel = tf.cast(tf.oneHot(labels, classes), 'float32');
+    const isLabel = labelMask(labels, classes);
     const targets = elsewhere === 0 ? isLabel : tf.add(tf.mul(isLabel, onLabel - elsewhere), elsewhere);
     return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
   });

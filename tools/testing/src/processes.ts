@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '../../../packages/engine/src/node/cluster/freePorts.ts';
 
 /** How a process of a group ended, and the JSON lines that it printed. */
 export interface EndedProcess<Line> {
@@ -22,7 +21,7 @@ export interface GroupOptions {
 /** Runs a TypeScript file as every process of a group. */
 export async function runGroup<Line>(file: URL, { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions): Promise<EndedProcess<Line>[]> {
   const path = fileURLToPath(file);
-  const workers = (await addresses(processes)).join();
+  const workers = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
   const children = Array.from({ length: processes }, (_, rank) => {
     const cluster = { KD_CLUSTER: workers, KD_CLUSTER_INDEX: String(rank), KD_CLUSTER_TIMEOUT: String(timeoutSeconds), KD_THREADS: '1' };
     return spawn(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', path, ...args], {
@@ -47,13 +46,4 @@ export async function runGroup<Line>(file: URL, { processes, args, timeoutSecond
   await Promise.all(ends.filter((_, rank) => !stopped.includes(rank)));
   for (const rank of stopped) children[rank]?.kill('SIGKILL');
   return Promise.all(ends);
-}
-
-/** On this machine, with ports that nobody listens on at this moment. */
-async function addresses(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports.map((port) => `127.0.0.1:${port}`);
 }

@@ -42,7 +42,7 @@ async function teacherFor(context: Context, network: Network, seed: number): Pro
   const { hears } = methodOf(context.ledger.record.config.distillation.method);
   switch (hears) {
     case 'logits':
-      return recordedTeacher(context, seed);
+      return recordedTeacher(context, network, seed);
     case 'features':
       return frozen(network);
     case 'nothing':
@@ -52,13 +52,13 @@ async function teacherFor(context: Context, network: Network, seed: number): Pro
   }
 }
 
-async function recordedTeacher(context: Context, seed: number): Promise<Teacher> {
-  const { identity } = await recordTeachersViews(context, seed);
+async function recordedTeacher(context: Context, network: Network, seed: number): Promise<Teacher> {
+  const recording = await recordTeachersViews(context, network, seed);
   const { views, student } = context.ledger.record.config;
   return replayTeacher({
     store: storeOf(context, recordingStage(seed)),
     batches: trainingBatches(context, seed, views.count),
-    teacher: identity,
+    teacher: recording.teacher,
     views: Math.min(views.count, student.epochs),
   });
 }

@@ -1,8 +1,8 @@
 import { ensure, expectSameShape, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { factOf } from '../factOf.ts';
+import { constant } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairsOf, type TapPair } from '../taps.ts';
-import { flat } from './alike.ts';
 import { connectedTerm, doubling } from './connectedTerm.ts';
 import { type Regressor, regressorsOf } from './regressors.ts';
 
@@ -38,7 +38,7 @@ export function activationBoundariesPerExample(
   expectMargin(margin);
   expectSameShape('activationBoundaries', 'student features', student, 'teacher features', teacher);
   return tf.tidy(() => {
-    const on = factOf(teacher, (t) => tf.cast(tf.greater(t, 0), 'float32'));
+    const on = constant(() => tf.cast(tf.greater(teacher, 0), 'float32'));
     // Both cases are one, seen from the other side of the boundary: a neuron that should be on is short by m − s, one that should be off by m + s.
     const side = tf.sub(1, tf.mul(on, 2));
     const short = tf.relu(tf.add(tf.mul(student, side), margin));

@@ -1,6 +1,7 @@
 import { ensure, expectSameShape } from '@kd/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { flat } from '../flat.ts';
 import { atSmallerSize } from '../resize.ts';
 
 /** Rows as they are; maps at the smaller of both sizes, by averages over exact bins. @throws RangeError where one has rows and the other maps. */
@@ -19,12 +20,6 @@ export function meanSquares(where: string, student: Tensor, teacher: Tensor): tf
 /** Σ over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
 export function sumOfSquares(where: string, student: Tensor, teacher: Tensor): tf.Tensor1D {
   return tf.sum<tf.Tensor1D>(squares(where, student, teacher), 1);
-}
-
-/** An example's features in one row: [batch, all]. */
-export function flat(features: Tensor): tf.Tensor2D {
-  const [batch = 0] = features.shape;
-  return tf.reshape(features, [batch, features.size / batch]);
 }
 
 function squares(where: string, student: Tensor, teacher: Tensor): tf.Tensor2D {

@@ -1,12 +1,12 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { atSmallerSize } from '../resize.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
 import { absolute } from './absolute.ts';
-import { flat } from './alike.ts';
 
 /** What a factor is and how two of them are compared. */
 export interface FactorTransferOptions {

@@ -1,9 +1,8 @@
 import { ensure, expectSameShape, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairsOf, type TapPair } from '../taps.ts';
-import { flat } from './alike.ts';
 import { connectedTerm, doubling } from './connectedTerm.ts';
 import { type Regressor, regressorsOf } from './regressors.ts';
 
@@ -40,7 +39,7 @@ export function overhaulPerExample(student: tf.Tensor, teacher: tf.Tensor, margi
   return tf.tidy(() => {
     const target = tf.maximum(detached(teacher), tf.tensor1d([...margin]));
     const apart = tf.sub(student, target);
-    const counts = factOf(apart, (x) => tf.cast(tf.logicalOr(tf.greater(target, 0), tf.greater(x, 0)), 'float32'));
+    const counts = constant(() => tf.cast(tf.logicalOr(tf.greater(target, 0), tf.greater(apart, 0)), 'float32'));
     return tf.sum<tf.Tensor1D>(flat(tf.mul(tf.square(apart), counts)), 1);
   });
 }

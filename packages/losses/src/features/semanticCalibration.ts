@@ -2,9 +2,10 @@ import { ensure, expectShape, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { teacherOf } from '../checks.ts';
 import { detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { featureAt, pairsOf, type TapPoint } from '../taps.ts';
 import { unit } from '../unit.ts';
-import { alike, flat, meanSquares } from './alike.ts';
+import { alike, meanSquares } from './alike.ts';
 import { type Connector, connector, weightsOf } from './connector.ts';
 
 /** Which of the student's features learn from which of the teacher's: each from all, as much as attention says. */

@@ -1,9 +1,9 @@
 import { ensure, expectSameShape, expectShape, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { softplus } from '../softplus.ts';
 import { pairsOf, type TapPair, type TapPoint } from '../taps.ts';
-import { flat } from './alike.ts';
 import { connectedTerm } from './connectedTerm.ts';
 import { connector } from './connector.ts';
 import { channelsAt } from './regressors.ts';

@@ -1,7 +1,7 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectLabelled, expectTemperature } from '../checks.ts';
-import { factOf } from '../factOf.ts';
+import { constant } from '../detached.ts';
 import { divergence } from '../klDivergence.ts';
 
 /** T > 0; 4. */
@@ -26,7 +26,7 @@ export function classWisePerExample(logits: tf.Tensor2D, labels: tf.Tensor1D, { 
   expectTemperature('classWise', temperature);
   expectLabelled('classWise', logits, labels);
   return tf.tidy(() => {
-    const partners = factOf(logits, (x) => tf.gather(x, partnersOf(labels)));
+    const partners = constant(() => tf.gather(logits, partnersOf(labels)));
     return tf.mul(divergence('classWise', logits, partners, temperature), temperature ** 2);
   });
 }

@@ -1,8 +1,7 @@
 import { ensure, type LossTerm, type Outputs, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
 import { softTargetsPerExample } from '../softTargets.ts';
 import { featureAt } from '../taps.ts';
 import { standardisedLogits } from './logitStandardisation.ts';
@@ -126,10 +125,10 @@ function standardise({ student, teacher }: LogitsOfView): LogitsOfView {
 /** The share of the values that are at most their median, the mean of the middle two of an even number. */
 function shareUpToMedian(values: tf.Tensor1D): tf.Scalar {
   const count = values.shape[0];
-  const upTo = factOf(values, (x) => {
-    const ordered = tf.topk(x, count).values;
+  const upTo = constant(() => {
+    const ordered = tf.topk(values, count).values;
     const middle = tf.add(tf.slice(ordered, (count - 1) >> 1, 1), tf.slice(ordered, count >> 1, 1));
-    return tf.cast(tf.lessEqual(x, tf.div(middle, 2)), 'float32');
+    return tf.cast(tf.lessEqual(values, tf.div(middle, 2)), 'float32');
   });
   return tf.mean(upTo);
 }

@@ -1,8 +1,7 @@
 import { ensure, expectShape, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropyPerExample } from '../crossEntropy.ts';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
 import { connector } from '../features/connector.ts';
 import { rowsAt, type TapPoint } from '../taps.ts';
 import { atLabel, expectOthers, withoutLabel } from './label.ts';
@@ -81,7 +80,8 @@ function softLabel(studentLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor {
 function zipfShares(studentLogits: tf.Tensor2D, weakLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
   const byStudent = againstLabel(tf.logSoftmax(detached(studentLogits)), labels);
   const byWeak = againstLabel(tf.softmax(detached(weakLogits)), labels);
-  return factOf(tf.add<tf.Tensor2D>(byWeak, byStudent), (scores) => {
+  return constant(() => {
+    const scores = tf.add<tf.Tensor2D>(byWeak, byStudent);
     const classes = scores.shape[1];
     const inOrder = tf.topk(scores, classes).indices;
     // Where each class stands in that order: the order of the order.

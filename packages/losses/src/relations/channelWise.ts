@@ -6,7 +6,7 @@ import { divergence } from '../klDivergence.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { atSmallerSize } from '../resize.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
-import { expectSameChannels } from './flat.ts';
+import { expectSameChannels } from './expectations.ts';
 import { expectMaps, places } from './places.ts';
 
 /**

@@ -1,10 +1,11 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { featureAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
-import { expectSameBatch, expectSameChannels, flat } from './flat.ts';
+import { expectSameBatch, expectSameChannels } from './expectations.ts';
 
 /** exp(−γ·‖x − y‖²) of rows at length 1, by its Taylor series. */
 export interface TaylorKernel {

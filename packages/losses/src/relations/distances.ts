@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
 import { unit } from '../unit.ts';
 
 /** Numbers of the differences of all pairs that are worth their digits: 4 MB, a batch of 128 and rows of 64. Beyond, the product is several times as quick. */
@@ -33,7 +32,7 @@ export function byDifferences(rows: tf.Tensor2D): Distances {
   const [batch, width] = rows.shape;
   const differences = tf.sub<tf.Tensor3D>(tf.reshape(rows, [1, batch, width]), tf.reshape(rows, [batch, 1, width]));
   const squared = tf.sum<tf.Tensor2D>(tf.square(differences), 2);
-  const apart = factOf(squared, (it) => tf.greater(it, 0));
+  const apart = constant(() => tf.greater<tf.Tensor2D>(squared, 0));
   const cosines = (): tf.Tensor3D => {
     const directions = unit(differences);
     return tf.matMul(directions, directions, false, true);
@@ -53,7 +52,7 @@ export function byProduct(rows: tf.Tensor2D): Distances {
   const sums = tf.add(own, tf.transpose(own));
   const raw = tf.sub<tf.Tensor2D>(sums, tf.mul(inner, 2));
   const excess = tf.sub<tf.Tensor2D>(raw, tf.mul(sums, rounding));
-  const apart = factOf(excess, (more) => tf.greater(more, 0));
+  const apart = constant(() => tf.greater<tf.Tensor2D>(excess, 0));
   const squared: tf.Tensor2D = tf.where(apart, raw, tf.zerosLike(raw));
   const cosines = (): tf.Tensor3D => {
     const inverse = tf.div(tf.cast(apart, 'float32'), tf.sqrt(tf.where(apart, squared, tf.onesLike(squared))));

@@ -4,7 +4,7 @@ import { detached } from '../detached.ts';
 import { featuresTerm } from '../pairTerm.ts';
 import { atSmallerSize } from '../resize.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
-import { expectSameChannels } from './flat.ts';
+import { expectSameChannels } from './expectations.ts';
 import { expectMaps, places } from './places.ts';
 
 /**

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { factOf } from '../factOf.ts';
+import { constant } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { atSmallerSize, averagedTo } from '../resize.ts';
 import { distancesOf } from './distances.ts';
-import { flat } from './flat.ts';
 import { places } from './places.ts';
 
 /** Mean of the squared differences of two tensors of one shape. */
@@ -36,13 +36,13 @@ function withChannels(maps: tf.Tensor4D, channels: number): tf.Tensor3D {
 
 /** x over its largest value, which has its part of the gradient; several that are as large share it. x ≥ 0. */
 function overLargest<T extends tf.Tensor>(x: T, more: number): T {
-  const isLargest = factOf(x, (it) => tf.cast(tf.equal(it, tf.max(it)), 'float32'));
+  const isLargest = constant(() => tf.cast(tf.equal(x, tf.max(x)), 'float32'));
   const largest = tf.div(tf.sum(tf.mul(x, isLargest)), tf.sum(isLargest));
   return tf.mul(x, inverse(tf.add(largest, more))) as T;
 }
 
 /** 1/x, and 0 with the gradient 0 at 0. */
 function inverse(x: tf.Tensor): tf.Tensor {
-  const isSome = factOf(x, (it) => tf.cast(tf.greater(it, 0), 'float32'));
+  const isSome = constant(() => tf.cast(tf.greater(x, 0), 'float32'));
   return tf.div(isSome, tf.add(x, tf.sub(1, isSome)));
 }

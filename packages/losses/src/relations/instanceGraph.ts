@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { teacherOf } from '../checks.ts';
 import { detached } from '../detached.ts';
 import { featureAt, mapsAt, type TapPair } from '../taps.ts';
-import { expectSameBatch } from './flat.ts';
+import { expectSameBatch } from './expectations.ts';
 import { graphOf, meanSquare, transformationOf } from './graphs.ts';
 
 /** What a network says of a batch, as the graph's vertices, edges and transformation. */

@@ -4,7 +4,7 @@ import { detached } from '../detached.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
-import { expectSameChannels } from './flat.ts';
+import { expectSameChannels } from './expectations.ts';
 import { expectMaps, places } from './places.ts';
 
 /**

@@ -1,12 +1,11 @@
 import { type LossTerm, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { bilinearTo, type MapSize } from '../resize.ts';
 import { safeSqrt } from '../safeSqrt.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
-import { expectSameChannels } from './flat.ts';
+import { expectSameChannels } from './expectations.ts';
 import { expectMaps } from './places.ts';
 
 export interface PearsonOptions {
@@ -64,6 +63,6 @@ function standardised(maps: tf.Tensor4D): tf.Tensor4D {
   // One number has no deviation: 0 / 1 in place of 0 / 0.
   const variance = tf.div<tf.Tensor4D>(tf.sum(tf.square(centred), [0, 1, 2], true), Math.max(batch * height * width - 1, 1));
   const excess = tf.sub<tf.Tensor4D>(variance, tf.square(tf.mul(mean, rounding)));
-  const varies = factOf(excess, (more) => tf.cast(tf.greater(more, 0), 'float32'));
+  const varies = constant(() => tf.cast(tf.greater(excess, 0), 'float32'));
   return tf.div(tf.mul(centred, varies), tf.add(safeSqrt(tf.mul(variance, varies)), 1e-6));
 }

@@ -1,12 +1,12 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { safeSqrt } from '../safeSqrt.ts';
 import { featureAt, type TapPair } from '../taps.ts';
 
-import { expectSameBatch, flat } from './flat.ts';
+import { expectSameBatch } from './expectations.ts';
 
 export interface ProbabilisticTransferOptions {
   /** Added to lengths and probabilities, > 0; 1e-7. */
@@ -52,7 +52,7 @@ function neighbours(feature: tf.Tensor, epsilon: number): tf.Tensor2D {
   const directions = tf.mul<tf.Tensor2D>(
     rows,
     tf.div(
-      factOf(length, (it) => tf.cast(tf.greater(it, 0), 'float32')),
+      constant(() => tf.cast(tf.greater(length, 0), 'float32')),
       tf.add(length, epsilon),
     ),
   );

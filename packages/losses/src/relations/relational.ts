@@ -1,11 +1,12 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { featureAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
 import { type Distances, distancesOf } from './distances.ts';
-import { expectSameBatch, flat } from './flat.ts';
+import { expectSameBatch } from './expectations.ts';
 
 export interface RelationalOptions {
   /** Weight of the distances of pairs; 25. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { factOf } from '../factOf.ts';
+import { constant } from '../detached.ts';
 import { safeSqrt } from '../safeSqrt.ts';
 import { unit } from '../unit.ts';
 import { topVector } from './topVector.ts';
@@ -27,7 +27,7 @@ export function rightVectors(x: tf.Tensor3D, count: number): RightVectors {
     const excess = tf.sub<tf.Tensor3D>(tf.sum(tf.square(rest), [1, 2], true), enough);
     rest = tf.mul(
       rest,
-      factOf(excess, (more) => tf.cast(tf.greater(more, 0), 'float32')),
+      constant(() => tf.cast(tf.greater(excess, 0), 'float32')),
     );
     const vector = firstOf(rest);
     const along = tf.matMul<tf.Tensor3D>(rest, vector);

@@ -1,10 +1,11 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
+import { flat } from '../flat.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { featureAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
-import { expectSameBatch, flat } from './flat.ts';
+import { expectSameBatch } from './expectations.ts';
 
 /**
  * Pictures that look alike to the teacher shall look alike to the student.

@@ -1,11 +1,10 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
-import { factOf } from '../factOf.ts';
+import { constant, detached } from '../detached.ts';
 import { featuresTerm } from '../pairTerm.ts';
 import { mapsAt, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
-import { expectSameChannels } from './flat.ts';
+import { expectSameChannels } from './expectations.ts';
 import { expectMaps, places } from './places.ts';
 import { rightVectors } from './rightVectors.ts';
 import { isLargest } from './topVector.ts';
@@ -65,14 +64,21 @@ function directions(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, count: n
   const { vectors, values } = rightVectors(theirs, count);
   const teacher = tf.mul<tf.Tensor3D>(vectors, largestSign(vectors));
   const cosines = tf.matMul<tf.Tensor3D>(several, teacher, true);
-  const student = tf.matMul<tf.Tensor3D>(several, factOf(cosines, signedChoice));
+  const student = tf.matMul<tf.Tensor3D>(
+    several,
+    constant(() => signedChoice(cosines)),
+  );
   const weights = unit(values);
   return { student: tf.mul(student, weights), teacher: tf.mul(teacher, weights) };
 }
 
 /** [batch, 1, k]: the sign of the entry that is largest. */
 function largestSign(vectors: tf.Tensor3D): tf.Tensor3D {
-  return tf.sum(factOf(vectors, signedChoice), 1, true);
+  return tf.sum(
+    constant(() => signedChoice(vectors)),
+    1,
+    true,
+  );
 }
 
 /** Along axis 1, the sign of what is largest there, and 0 elsewhere. */

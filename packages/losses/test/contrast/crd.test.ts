@@ -77,8 +77,8 @@ onEveryEngine(() => {
   });
   test('momentum is the share of the old row', () => {
     const term = makeCrd({ momentum: 0.75 } as Partial<typeof options>);
-    const kernel = numbersOf(term, 'student.kernel');
-    const bias = numbersOf(term, 'student.bias');
+    const kernel = numbersOf(term, 'student.0.kernel');
+    const bias = numbersOf(term, 'student.0.bias');
     const old = numbersOf(term, 'student.memory').slice(28, 32);
     tf.tidy(() => term(stepOf(students())));
     const said = bias.map((b, out) => [0.4, -0.2, 0.9].reduce((sum, x, at) => sum + x * (kernel[4 * at + out] as number), b));
@@ -113,7 +113,7 @@ onEveryEngine(() => {
   test('the embeddings train, the memories do not, and the teacher gets no gradient', () => {
     const term = makeCrd();
     const trainable = Object.entries(term.weights ?? {}).filter(([, { trainable }]) => trainable);
-    expect(trainable.map(([name]) => name)).toEqual(['student.kernel', 'student.bias', 'teacher.kernel', 'teacher.bias']);
+    expect(trainable.map(([name]) => name)).toEqual(['student.0.kernel', 'student.0.bias', 'teacher.0.kernel', 'teacher.0.bias']);
     tf.tidy(() => {
       const { grads } = tf.variableGrads(
         () => term(stepOf(students())),

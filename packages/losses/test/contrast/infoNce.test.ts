@@ -77,15 +77,15 @@ onEveryEngine(() => {
     const term = infoNce({ ...tapsOf(3, 2), embedding: 4, seed: 7 });
     const weights = term.weights ?? {};
     expect(Object.entries(weights).map(([name, { shape }]) => `${name} ${shape}`)).toEqual([
-      'student.kernel 3,4',
-      'student.bias 4',
-      'teacher.kernel 2,4',
-      'teacher.bias 4',
+      'student.0.kernel 3,4',
+      'student.0.bias 4',
+      'teacher.0.kernel 2,4',
+      'teacher.0.bias 4',
     ]);
     const { grads } = tf.variableGrads(() => term(stepOf(students(), tf.slice(teachers(), [0, 0], [3, 2]))), Object.values(weights));
     for (const gradient of Object.values(grads)) expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeGreaterThan(0);
     const again = infoNce({ ...tapsOf(3, 2), embedding: 4, seed: 7 }).weights ?? {};
-    closeTo(again['student.kernel']?.dataSync() ?? [], weights['student.kernel']?.dataSync() ?? [], 1e-9);
+    closeTo(again['student.0.kernel']?.dataSync() ?? [], weights['student.0.kernel']?.dataSync() ?? [], 1e-9);
     tf.dispose([grads, weights, again]);
   });
   test('it leaves no tensor but its result', async () => {

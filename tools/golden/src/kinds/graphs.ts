@@ -1,4 +1,4 @@
-import type { Outputs, Step } from '@kd/core';
+import { type Outputs, type Step, unexpected } from '@kd/core';
 import { edgeGraph, instanceGraph } from '@kd/losses';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import { numberOf } from '../values.ts';
@@ -12,7 +12,7 @@ const instanceGraphKind: LossKind = {
   value({ options }, roles) {
     const { step, pairs } = featureStepOf(roles);
     const [maps, embedding] = [pairs.slice(0, -2), pairs.at(-2)];
-    if (embedding === undefined) throw new RangeError(`golden: expected maps, an embedding and logits, got ${pairs.length} inputs.`);
+    if (embedding === undefined) throw unexpected('golden', 'maps, an embedding and logits', `${pairs.length} inputs`);
     const withLogits = (outputs: Outputs): Outputs => ({ ...outputs, logits: outputs.features[String(pairs.length - 1)] as Tensor2D });
     const whole: Step = { ...step, student: withLogits(step.student), teacher: withLogits(step.teacher) };
     const weight = (name: string, fallback: number): number => numberOf(options, name, fallback);
@@ -30,7 +30,7 @@ const edgeGraphKind: LossKind = {
   value({ options }, roles) {
     const { step, pairs } = featureStepOf(roles);
     const [embedding, ...layers] = pairs;
-    if (embedding === undefined) throw new RangeError('golden: expected an embedding and layers, got no inputs.');
+    if (embedding === undefined) throw unexpected('golden', 'an embedding and layers', 'no inputs');
     const even = layers.slice(0, 2 * Math.floor(layers.length / 2));
     const weights = { graph: numberOf(options, 'graph', 1), transformation: numberOf(options, 'transformation', 1) };
     return edgeGraph({ embedding, layers: even }, weights)(step);
