@@ -121,12 +121,19 @@ export interface FoldedNetwork {
   refresh(): void;
 }
 
-/** A network. `weights`, `forward` and `dispose` make one; the rest is for reports and for speed. */
+/** What another library calls the layers of a network: our layer path → theirs, `stage1.block0.conv1` → `layer1.0.conv1`. */
+export type NameScheme = (layer: string) => string;
+
+/** A network. `weights`, `forward` and `dispose` make one; the rest is for reports, for speed and for weights from elsewhere. */
 export interface Network extends Stateful {
   readonly name?: string;
   /** How it prepares its input (size, interpolation, mean, deviation), as text: part of a recorded teacher's identity. */
   readonly preparation?: string;
   readonly taps?: Readonly<Record<string, Tap>>;
+  /** The layer that gives the logits: its weights are those called `head.…`, and a new set of classes needs a new one. The rest is the body. */
+  readonly head?: string;
+  /** How published weights of this network call its layers, by library or repository: `torchvision`. The first is the one to save by. */
+  readonly names?: Readonly<Record<string, NameScheme>>;
   forward(images: Tensor4D, mode: Mode): Outputs;
   /** A quicker form for inference, where there is one: made (and fresh) at the first call, the same one at every later call. */
   folded?(): FoldedNetwork;

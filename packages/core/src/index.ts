@@ -8,6 +8,7 @@ export type {
   LayerReport,
   LossTerm,
   Mode,
+  NameScheme,
   Network,
   Objective,
   OpenProgress,

@@ -8,6 +8,7 @@ import type { LayerPlan } from './layers/layer.ts';
 import { relu } from './layers/pointwise.ts';
 import { globalAveragePool } from './layers/pooling.ts';
 import { subsample } from './layers/subsample.ts';
+import { akamasterResnet, torchvisionResnet } from './names/resnetNames.ts';
 import { networkOf } from './network.ts';
 import { type ClassifierOptions, checkClasses, widened } from './options.ts';
 
@@ -51,6 +52,7 @@ export function cifarResnet({ depth, classes, seed, width = 1, shortcut = 'ident
     taps: ['stage1', 'stage2', 'stage3', 'pooled'],
     seed,
     ...(normalise && { normalise }),
+    names: { repDistiller: torchvisionResnet, akamaster: akamasterResnet },
   });
 }
 

@@ -1,4 +1,4 @@
-import { ensure, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
+import { ensure, type NameScheme, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
 import { engine, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { foldNetwork, type OwnedFoldedNetwork } from './folding/foldedNetwork.ts';
 import { extentOf, type LayerPlans, makeLayers, weightsOf } from './layers/compose.ts';
@@ -15,10 +15,12 @@ export interface NetworkOptions {
   readonly taps?: readonly string[];
   /** What the images are normalised by; `cifar10Statistics`. */
   readonly normalise?: ChannelStatistics;
+  /** How published weights call the layers, by library or repository, for `loadWeights` and `torchWeights`; the first is the one to save by. */
+  readonly names?: Readonly<Record<string, NameScheme>>;
 }
 
 /** The network made of these layers. It owns their variables; `dispose` frees them. */
-export function networkOf({ name, layers: plans, seed, taps: tapNames = [], normalise = cifar10Statistics }: NetworkOptions): Network {
+export function networkOf({ name, layers: plans, seed, taps: tapNames = [], normalise = cifar10Statistics, names }: NetworkOptions): Network {
   const engines = Object.keys(engine().registryFactory);
   ensure(engines.length > 0, name, 'a started engine', 'none', 'await startEngine() of @kd/engine first');
   ensure(Number.isSafeInteger(seed) && seed >= 0, name, 'seed as a whole number ≥ 0', seed);
@@ -28,6 +30,7 @@ export function networkOf({ name, layers: plans, seed, taps: tapNames = [], norm
   const layers = makeLayers(plans, '', seed);
   ensure(layers.length > 0, name, 'one layer or more', 'none');
   const tapped = new Set(tapNames);
+  const head = layers.filter((layer) => Object.keys(layer.weights).length > 0).at(-1)?.name;
   const weights = weightsOf(layers);
   const channels = normalise.mean.length;
   const prepare = (images: Tensor4D): Tensor4D => normaliseChannels(expectMaps(name, images, channels), normalise);
@@ -37,6 +40,8 @@ export function networkOf({ name, layers: plans, seed, taps: tapNames = [], norm
     weights,
     preparation: describeNormalisation(normalise),
     taps: Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)])),
+    ...(head !== undefined && { head }),
+    ...(names && { names }),
     forward(images, mode): Outputs {
       return tidy(() => {
         const features: Record<string, Tensor> = {};

@@ -6,6 +6,7 @@ import { dense } from './layers/dense.ts';
 import type { LayerPlan } from './layers/layer.ts';
 import { relu } from './layers/pointwise.ts';
 import { globalAveragePool, maxPool } from './layers/pooling.ts';
+import { akamasterResnet, huggingFaceResnet, torchvisionResnet } from './names/resnetNames.ts';
 import { networkOf } from './network.ts';
 import { imagenetStatistics } from './normalise.ts';
 import { type ClassifierOptions, checkClasses, widened } from './options.ts';
@@ -68,6 +69,7 @@ export function resnet({ depth, stem, classes, seed, width = 1, normalise = imag
     taps: ['stage1', 'stage2', 'stage3', 'stage4', 'pooled'],
     seed,
     normalise,
+    names: { torchvision: torchvisionResnet, huggingFace: huggingFaceResnet, kuangliu: akamasterResnet },
   });
 }
 

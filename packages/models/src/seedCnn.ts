@@ -5,6 +5,7 @@ import { dense } from './layers/dense.ts';
 import { uniformFanIn } from './layers/initial.ts';
 import { relu } from './layers/pointwise.ts';
 import { globalAveragePool, maxPool } from './layers/pooling.ts';
+import { tutorialNames } from './names/seedCnnNames.ts';
 import { networkOf } from './network.ts';
 import { imagenetStatistics } from './normalise.ts';
 import { type ClassifierOptions, checkClasses } from './options.ts';
@@ -33,5 +34,6 @@ export function seedCnn({ classes, seed, normalise = imagenetStatistics }: Class
     taps: ['stage1', 'stage2', 'pooled'],
     seed,
     normalise,
+    names: { tutorial: tutorialNames },
   });
 }
