@@ -7,6 +7,8 @@ export interface DataChoice {
   /** Taken from the training set, `held` of them kept out of training. */
   readonly pictures: number;
   readonly held: number;
+  /** Of those that are left the students learn from so many; all. The teacher learns from all. */
+  readonly taught?: number;
   /** Taken from the test set. */
   readonly tested: number;
 }

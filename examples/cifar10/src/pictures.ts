@@ -4,7 +4,10 @@ import type { DataRecord, SetRecord } from './record/runRecord.ts';
 
 /** The pictures of a run. */
 export interface Pictures {
+  /** The teacher learns from these. */
   readonly train: ImageSet;
+  /** The students learn from these: all of `train`, or some. */
+  readonly lessons: ImageSet;
   /** Kept out of training; they choose the best epoch. */
   readonly held: ImageSet;
   /** Looked at once, at the end. */
@@ -18,7 +21,8 @@ const seed = 0;
 /** Takes a run's pictures from the whole sets. */
 export function choosePictures(whole: { readonly train: ImageSet; readonly test: ImageSet; readonly source: string }, choice: DataChoice): Pictures {
   const [train, held] = split(taken(whole.train, choice.pictures), { held: choice.held, seed });
-  return { train, held, test: taken(whole.test, choice.tested), source: whole.source };
+  const { taught = train.rows.length, tested } = choice;
+  return { train, lessons: taken(train, taught), held, test: taken(whole.test, tested), source: whole.source };
 }
 
 /** For `run.json`. */

@@ -23,6 +23,7 @@ function experiment({ config, data }: RunRecord): string {
     ['learning rate', `triangular, up during ${Math.round(100 * optimizer.rise)} % of the steps, then down to 0`],
     ['seeds', config.seeds.join(', ')],
     ['trained on', set(data.train)],
+    ...(config.data.taught === undefined ? [] : [['students', `${grouped(config.data.taught)} of these pictures`] as const]),
     ['held out', set(data.held)],
     ['tested on', set(data.test)],
     ['pictures from', data.source],

@@ -46,11 +46,12 @@ export async function trained(context: Context, actor: Actor, seed: number): Pro
   return network;
 }
 
-/** The training pictures under random views, in an order and under views that depend on the seed only. @param viewCount Infinity: no view comes twice. */
-export function trainingBatches({ ledger, pictures }: Context, seed: number, viewCount: number): BatchSource {
+/** What an actor learns from, under random views, in an order and under views that depend on the seed only. For the teacher no view comes twice. */
+export function trainingBatches({ ledger, pictures }: Context, actor: Actor, seed: number): BatchSource {
   const { optimizer, views } = ledger.record.config;
   const transforms = [crop({ pad: views.pad, fill: 'reflect' }), ...(views.flip ? [flip()] : [])];
-  return batches(pictures.train, { batchSize: optimizer.batchSize, seed, views: transforms, viewCount, dropLast: true });
+  const [set, viewCount] = actor === 'teacher' ? [pictures.train, Number.POSITIVE_INFINITY] : [pictures.lessons, views.count];
+  return batches(set, { batchSize: optimizer.batchSize, seed, views: transforms, viewCount, dropLast: true });
 }
 
 /** Some pictures as they are. */

@@ -57,7 +57,7 @@ async function recordedTeacher(context: Context, network: Network, seed: number)
   const { views, student } = context.ledger.record.config;
   return replayTeacher({
     store: storeOf(context, recordingStage(seed)),
-    batches: trainingBatches(context, seed, views.count),
+    batches: trainingBatches(context, 'distilled', seed),
     teacher: recording.teacher,
     views: Math.min(views.count, student.epochs),
   });

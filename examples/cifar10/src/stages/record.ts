@@ -27,7 +27,7 @@ export function recordTeachersViews(context: Context, network: Network, seed: nu
   const { student, views } = ledger.record.config;
   return recordTeacher({
     teacher: frozen(network),
-    batches: trainingBatches(context, seed, views.count),
+    batches: trainingBatches(context, 'distilled', seed),
     store: storeOf(context, recordingStage(seed)),
     views: Math.min(views.count, student.epochs),
     openProgress,

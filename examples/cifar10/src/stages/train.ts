@@ -40,7 +40,7 @@ function settings(context: Context, actor: Actor, seed: number): Omit<FollowOpti
   const { epochs, peakRate, clipNorm = actor === 'distilled' ? methodOf(config.distillation.method).clipNorm : undefined } = choiceOf(config, actor);
   const { momentum, weightDecay, rise } = config.optimizer;
   return {
-    train: trainingBatches(context, seed, actor === 'teacher' ? Number.POSITIVE_INFINITY : config.views.count),
+    train: trainingBatches(context, actor, seed),
     validation: plainBatches(context, 'held'),
     optimizer: sgd({ momentum, nesterov: true, weightDecay }),
     learningRate: triangular({ peak: peakRate, rise }),
