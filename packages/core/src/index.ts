@@ -1,3 +1,4 @@
+export { type ByteSource, byteSource, bytesBetween } from './byteSource.ts';
 export { type Compiled, type CompilingBackend, compile } from './compile.ts';
 export type {
   Batch,
@@ -33,8 +34,16 @@ export { normalizeBatch } from './normalizeBatch.ts';
 export { deriveSeed, draw, drawFour, normal, permutation, streamOf, uniform } from './random.ts';
 export { foldIn, randomUniform } from './randomUniform.ts';
 export { decodeSafetensors } from './safetensors/decode.ts';
-export type { DecodedSafetensors, SafetensorsArray, SafetensorsDtype, SafetensorsTensor } from './safetensors/dtypes.ts';
+export {
+  arrays as safetensorsArrays,
+  type DecodedSafetensors,
+  emptyRecord,
+  type SafetensorsArray,
+  type SafetensorsDtype,
+  type SafetensorsTensor,
+} from './safetensors/dtypes.ts';
 export { encodeSafetensors } from './safetensors/encode.ts';
+export { type LocatedSafetensors, locateSafetensors, type SafetensorsPlace } from './safetensors/locate.ts';
 export { asSchedule, constant } from './schedules/constant.ts';
 export { cosineRestarts } from './schedules/cosineRestarts.ts';
 export { cosine, exponential, linear, polynomial } from './schedules/decay.ts';

@@ -1,9 +1,14 @@
-/** Number types of the safetensors format, each with the typed array that holds it. Half precision is held as its bits. */
+/**
+ * Number types of the safetensors format, each with the typed array that holds it. Half precision and 8-bit floats are held as their bits. The format
+ * has more (complex numbers, floats of 4 and 6 bits, other 8-bit floats): those are refused by name.
+ */
 export const arrays = {
   F64: Float64Array,
   F32: Float32Array,
   F16: Uint16Array,
   BF16: Uint16Array,
+  F8_E4M3: Uint8Array,
+  F8_E5M2: Uint8Array,
   I64: BigInt64Array,
   I32: Int32Array,
   I16: Int16Array,
@@ -33,7 +38,7 @@ export type SafetensorsArray =
 export interface SafetensorsTensor {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
-  /** F16 and BF16: their bits as Uint16Array. BOOL: 0 and 1 as Uint8Array. The others: the typed array of their name. */
+  /** F16 and BF16: their bits as Uint16Array. F8_E4M3 and F8_E5M2: their bits as Uint8Array. BOOL: 0 and 1 as Uint8Array. The others: the typed array of their name. */
   readonly data: SafetensorsArray;
 }
 

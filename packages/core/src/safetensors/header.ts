@@ -1,14 +1,15 @@
+import { type ByteSource, bytesBetween } from '../byteSource.ts';
 import { ensure, unexpected } from '../errors.ts';
 import { headerLimit } from './dtypes.ts';
 
 /** The JSON at the head of a safetensors file, and where the data begins after it. */
-export function readHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; dataStart: number } {
-  ensure(bytes.length >= 8, where, 'a safetensors file: 8 bytes of header length first', `${bytes.length} bytes`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+export function readHeader(source: ByteSource, where: string): { header: Record<string, unknown>; dataStart: number } {
+  ensure(source.length >= 8, where, 'a safetensors file: 8 bytes of header length first', `${source.length} bytes`);
+  const length = new DataView(bytesBetween(source, 0, 8).buffer).getBigUint64(0, true);
   ensure(length <= BigInt(headerLimit), where, `a header of at most ${headerLimit} bytes`, length, 'this may not be a safetensors file');
   const dataStart = 8 + Number(length);
-  ensure(dataStart <= bytes.length, where, `a header of ${length} bytes, as the file says`, `${bytes.length - 8}`, 'the file is cut short');
-  const text = textOf(bytes.subarray(8, dataStart), where);
+  ensure(dataStart <= source.length, where, `a header of ${length} bytes, as the file says`, `${source.length - 8}`, 'the file is cut short');
+  const text = textOf(bytesBetween(source, 8, dataStart), where);
   ensure(text.startsWith('{'), where, 'a header that starts with {', JSON.stringify(text.slice(0, 16)), 'this may not be a safetensors file');
   const header = parse(text, where);
   const twice = firstRepeatedKey(text);

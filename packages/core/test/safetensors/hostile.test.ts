@@ -19,7 +19,7 @@ const entry = (begin: number, end: number, shape: unknown = [end - begin], dtype
   data_offsets: [begin, end],
 });
 
-const dtypes = 'F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL';
+const dtypes = 'F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U64, U32, U16, U8, BOOL';
 
 const refusals: [string, Uint8Array][] = [
   ['x: expected a safetensors file: 8 bytes of header length first, got 0 bytes.', new Uint8Array(0)],
@@ -42,6 +42,7 @@ const refusals: [string, Uint8Array][] = [
   ],
   ['x: expected every name of the header once, got dtype twice.', file('{"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1)],
   ['x: expected dtype, shape and data_offsets for a, got extra.', file({ a: { ...entry(0, 1), extra: 1 } }, 1)],
+  [`x: expected dtype of a to be one of ${dtypes}, got C64.`, file({ a: entry(0, 8, [1], 'C64') }, 8)],
   [`x: expected dtype of a to be one of ${dtypes}, got F31.`, file({ a: entry(0, 4, [1], 'F31') }, 4)],
   [`x: expected dtype of a to be one of ${dtypes}, got constructor.`, file({ a: entry(0, 4, [1], 'constructor') }, 4)],
   [`x: expected dtype of a to be one of ${dtypes}, got nothing.`, file({ a: { shape: [1], data_offsets: [0, 4] } }, 4)],

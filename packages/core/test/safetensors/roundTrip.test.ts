@@ -97,7 +97,7 @@ const refusals: [string, () => unknown][] = [
     () => encodeSafetensors({ __metadata__: { dtype: 'U8', shape: [1], data: new Uint8Array(1) } }),
   ],
   [
-    'encodeSafetensors: expected dtype of a to be one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, got toString.',
+    'encodeSafetensors: expected dtype of a to be one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, got toString.',
     () => encodeSafetensors({ a: { dtype: 'toString' as 'U8', shape: [1], data: new Uint8Array(1) } }),
   ],
   ['encodeSafetensors: expected a string for metadata epoch, got 3.', () => encodeSafetensors({}, { epoch: 3 as unknown as string })],
