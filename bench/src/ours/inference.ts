@@ -7,7 +7,7 @@ import type { Prepared } from './prepare.ts';
 
 /** Logits of ResNet-50 with its batch norm folded, as `evaluate` computes them. @returns The step; it gives the first logit. */
 export function inferring({ batch, size }: StepOptions): Prepared {
-  const network = resnet({ depth: 50, stem: 'imagenet', classes: 1000, seed: 0 });
+  const network = resnet({ depth: 50, stem: 'imagenet', classes: 1000, seed: 0, prepare: { size: 'asGiven' } });
   const folded = network.folded?.();
   ensure(folded !== undefined, 'bench', 'a network that can be folded', network.name);
   const images = pictures(batch, size);

@@ -34,7 +34,7 @@ export interface CifarResnetOptions extends ClassifierOptions {
  * Taps, each after the last ReLU of its stage: `stage1` [16w, stride 1], `stage2` [32w, 2], `stage3` [64w, 4], `pooled` [64w].
  * Source: He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2.
  */
-export function cifarResnet({ depth, classes, seed, width = 1, shortcut = 'identity', normalise }: CifarResnetOptions): Network {
+export function cifarResnet({ depth, classes, seed, width = 1, shortcut = 'identity', prepare }: CifarResnetOptions): Network {
   checkClasses('cifarResnet', classes);
   ensure(Object.hasOwn(blocksPerStage, depth), 'cifarResnet', `depth among ${Object.keys(blocksPerStage).join(', ')}`, depth);
   const blocks = blocksPerStage[depth];
@@ -51,7 +51,7 @@ export function cifarResnet({ depth, classes, seed, width = 1, shortcut = 'ident
     },
     taps: ['stage1', 'stage2', 'stage3', 'pooled'],
     seed,
-    ...(normalise && { normalise }),
+    ...(prepare && { prepare }),
     names: { repDistiller: torchvisionResnet, akamaster: akamasterResnet },
   });
 }

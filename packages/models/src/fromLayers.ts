@@ -5,7 +5,7 @@ import { drawsFrom, redirectNoise, refuseOtherNoise } from './kerasNoise.ts';
 import { reportKerasLayer } from './kerasReports.ts';
 import { seedOf } from './layers/dropout.ts';
 import { expectMaps } from './layers/layer.ts';
-import { type ChannelStatistics, checkStatistics, describeNormalisation, normaliseChannels } from './normalise.ts';
+import { type Preparation, preparer } from './prepare/preparation.ts';
 
 export interface FromLayersOptions {
   /** Names of layers whose outputs become `features`. */
@@ -13,7 +13,7 @@ export interface FromLayersOptions {
   /** The model's own name. */
   readonly name?: string;
   /** Images reach the model as they are, 0–1, unless this is given. */
-  readonly normalise?: ChannelStatistics;
+  readonly prepare?: Preparation;
 }
 
 /**
@@ -24,12 +24,15 @@ export interface FromLayersOptions {
  * Dropout and noise layers draw from `mode.seed` and their names, as `dropout` of this package does; recurrent layers with dropout are refused in training.
  * The network owns the model: `dispose` frees it.
  */
-export function fromLayers(model: LayersModel, { taps: tapNames = [], name = model.name, normalise }: FromLayersOptions = {}): Network {
+export function fromLayers(
+  model: LayersModel,
+  { taps: tapNames = [], name = model.name, prepare: preparation = {} }: FromLayersOptions = {},
+): Network {
   ensure(model.inputs.length === 1 && model.outputs.length === 1, 'fromLayers', 'a model of one input and one output', [
     model.inputs.length,
     model.outputs.length,
   ]);
-  if (normalise !== undefined) checkStatistics('fromLayers', normalise);
+  const { description, prepare } = preparer('fromLayers', preparation);
   expectLogits(model);
   const [input] = model.inputs as [SymbolicTensor];
   ensure(input.shape.length === 4, 'fromLayers', 'an input of [batch, height, width, channels]', describe(input.shape));
@@ -39,15 +42,14 @@ export function fromLayers(model: LayersModel, { taps: tapNames = [], name = mod
   return {
     name,
     weights: weightsOf(model),
-    preparation: normalise === undefined ? 'none' : describeNormalisation(normalise),
+    preparation: description,
     taps: Object.fromEntries(tapNames.map((tap, at) => [tap, extentOf(input, tapped[at] as SymbolicTensor)])),
     forward(images, { training, seed, observe }): Outputs {
       expectMaps(name, images, input.shape[3] ?? null);
       if (training) refuseOtherNoise(model);
       return tidy(() => {
-        const prepared = normalise === undefined ? images : normaliseChannels(images, normalise);
         const results = [
-          tappedModel.apply(prepared, { training, ...(training && isRandom && { draws: drawsFrom(seedOf(name, seed)) }) }),
+          tappedModel.apply(prepare(images), { training, ...(training && isRandom && { draws: drawsFrom(seedOf(name, seed)) }) }),
         ].flat() as Tensor[];
         if (observe !== undefined) for (const layer of model.layers) reportKerasLayer(layer, observe);
         const logits = results[results.length - 1] as Tensor;

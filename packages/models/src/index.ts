@@ -12,8 +12,10 @@ export { type Layer, type LayerPlan, pointwise } from './layers/layer.ts';
 export { relu, times } from './layers/pointwise.ts';
 export { globalAveragePool, globalMaxPool, type MaxPoolOptions, maxPool } from './layers/pooling.ts';
 export { type NetworkOptions, networkOf } from './network.ts';
-export { type ChannelStatistics, cifar10Statistics, imagenetStatistics } from './normalise.ts';
 export type { ClassifierOptions } from './options.ts';
+export { type ChannelStatistics, cifar10Statistics, cifar100Statistics, imagenetStatistics } from './prepare/normalise.ts';
+export type { Preparation } from './prepare/preparation.ts';
+export type { Interpolation } from './prepare/resizeWeights.ts';
 export {
   type ResnetArchitecture,
   type ResnetBlock,

@@ -3,7 +3,8 @@ import { engine, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensor
 import { foldNetwork, type OwnedFoldedNetwork } from './folding/foldedNetwork.ts';
 import { extentOf, type LayerPlans, makeLayers, weightsOf } from './layers/compose.ts';
 import { applyLayer, expectMaps, type Layer } from './layers/layer.ts';
-import { type ChannelStatistics, checkStatistics, cifar10Statistics, describeNormalisation, normaliseChannels } from './normalise.ts';
+import { cifar10Statistics } from './prepare/normalise.ts';
+import { type Preparation, preparer } from './prepare/preparation.ts';
 
 export interface NetworkOptions {
   readonly name: string;
@@ -13,18 +14,19 @@ export interface NetworkOptions {
   readonly seed: number;
   /** Names of layers whose outputs become `features`. */
   readonly taps?: readonly string[];
-  /** What the images are normalised by; `cifar10Statistics`. */
-  readonly normalise?: ChannelStatistics;
+  /** What is done to the images first; unless it says otherwise, they are normalised by `cifar10Statistics` and keep their size. */
+  readonly prepare?: Preparation;
   /** How published weights call the layers, by library or repository, for `loadWeights` and `torchWeights`; the first is the one to save by. */
   readonly names?: Readonly<Record<string, NameScheme>>;
 }
 
 /** The network made of these layers. It owns their variables; `dispose` frees them. */
-export function networkOf({ name, layers: plans, seed, taps: tapNames = [], normalise = cifar10Statistics, names }: NetworkOptions): Network {
+export function networkOf({ name, layers: plans, seed, taps: tapNames = [], prepare: wanted, names }: NetworkOptions): Network {
   const engines = Object.keys(engine().registryFactory);
   ensure(engines.length > 0, name, 'a started engine', 'none', 'await startEngine() of @kd/engine first');
   ensure(Number.isSafeInteger(seed) && seed >= 0, name, 'seed as a whole number ≥ 0', seed);
-  checkStatistics(name, normalise);
+  const preparation = { normalise: cifar10Statistics, ...wanted };
+  const { description, prepare: prepareChecked } = preparer(name, preparation);
   const unknown = tapNames.find((tap) => !Object.hasOwn(plans, tap));
   ensure(unknown === undefined, name, `taps among the layers ${Object.keys(plans).join(', ')}`, unknown);
   const layers = makeLayers(plans, '', seed);
@@ -32,13 +34,13 @@ export function networkOf({ name, layers: plans, seed, taps: tapNames = [], norm
   const tapped = new Set(tapNames);
   const head = layers.filter((layer) => Object.keys(layer.weights).length > 0).at(-1)?.name;
   const weights = weightsOf(layers);
-  const channels = normalise.mean.length;
-  const prepare = (images: Tensor4D): Tensor4D => normaliseChannels(expectMaps(name, images, channels), normalise);
+  const channels = preparation.normalise.mean.length;
+  const prepare = (images: Tensor4D): Tensor4D => prepareChecked(expectMaps(name, images, channels));
   let folded: OwnedFoldedNetwork | undefined;
   return {
     name,
     weights,
-    preparation: describeNormalisation(normalise),
+    preparation: description,
     taps: Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)])),
     ...(head !== undefined && { head }),
     ...(names && { names }),

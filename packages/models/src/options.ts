@@ -1,13 +1,13 @@
 import { ensure } from '@kd/core';
-import type { ChannelStatistics } from './normalise.ts';
+import type { Preparation } from './prepare/preparation.ts';
 
 /** What every network of this package takes. */
 export interface ClassifierOptions {
   readonly classes: number;
   /** The first values of the weights are drawn from it and their names: a whole number ≥ 0. */
   readonly seed: number;
-  /** Images, 0–1, become (image − mean) / deviation, channel by channel, inside the network. */
-  readonly normalise?: ChannelStatistics;
+  /** What the network does to its images first; what is not given stays as the network has it. */
+  readonly prepare?: Preparation;
 }
 
 /** Throws unless there is something to tell apart. */

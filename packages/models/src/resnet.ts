@@ -8,8 +8,9 @@ import { relu } from './layers/pointwise.ts';
 import { globalAveragePool, maxPool } from './layers/pooling.ts';
 import { akamasterResnet, huggingFaceResnet, torchvisionResnet } from './names/resnetNames.ts';
 import { networkOf } from './network.ts';
-import { imagenetStatistics } from './normalise.ts';
 import { type ClassifierOptions, checkClasses, widened } from './options.ts';
+import { cifar10Statistics, imagenetStatistics } from './prepare/normalise.ts';
+import { type Preparation, preparedBy } from './prepare/preparation.ts';
 
 /** What a residual branch is made of: two 3×3 convolutions, or a 1×1, a 3×3 and a 1×1 that comes out four times as wide. */
 export type ResnetBlock = 'basic' | 'bottleneck';
@@ -34,6 +35,12 @@ export type ResnetDepth = keyof typeof architectures;
 /** `imagenet`: 7×7 at stride 2, then a 3×3 max pool at stride 2. `cifar`: 3×3 at stride 1, for images of 32×32. */
 export type ResnetStem = 'imagenet' | 'cifar';
 
+/** As torchvision's pretrained networks want their images, all of them in view: it measures at `crop: 0.875` (weights V1) or 0.965 (V2). */
+const preparations: Readonly<Record<ResnetStem, Preparation>> = {
+  imagenet: { size: 224, interpolation: 'bilinear', normalise: imagenetStatistics },
+  cifar: { normalise: cifar10Statistics },
+};
+
 export interface ResnetOptions extends ClassifierOptions {
   /** A published one, or an architecture of your own. */
   readonly depth: ResnetDepth | ResnetArchitecture;
@@ -45,14 +52,14 @@ export interface ResnetOptions extends ClassifierOptions {
 /**
  * The ResNet of ImageNet, as torchvision has it (version 1.5: a bottleneck's stride is on its 3×3). With 1000 classes and the stem `imagenet` ResNet-18 has
  * 11,689,512 parameters, ResNet-50 25,557,032. Weights lie in the order of torchvision's state_dict and are called alike: `conv1` is `stem.conv`, `bn1`
- * `stem.bn`, `layer1.0` `stage1.block0`, `downsample.0` and `.1` `shortcut.conv` and `shortcut.bn`. Images are normalised by ImageNet's statistics unless
- * `normalise` says otherwise.
+ * `stem.bn`, `layer1.0` `stage1.block0`, `downsample.0` and `.1` `shortcut.conv` and `shortcut.bn`. With the
+ * stem `imagenet`, images are resized to 224 × 224 and normalised by ImageNet's statistics unless `prepare` says otherwise.
  *
  * Taps, each after the last ReLU of its stage: `stage1` [64w, stride 4] … `stage4` [512w, 32], four times as wide with bottlenecks, strides 1 … 8 with the
  * stem `cifar`; `pooled`.
  * Source: He et al., "Deep residual learning for image recognition", CVPR 2016, table 1.
  */
-export function resnet({ depth, stem, classes, seed, width = 1, normalise = imagenetStatistics }: ResnetOptions): Network {
+export function resnet({ depth, stem, classes, seed, width = 1, prepare }: ResnetOptions): Network {
   checkClasses('resnet', classes);
   const { block, blocks } = architectureOf(depth);
   const channels = widened('resnet', [64, 128, 256, 512], width);
@@ -68,7 +75,7 @@ export function resnet({ depth, stem, classes, seed, width = 1, normalise = imag
     layers: { ...layers, pooled: globalAveragePool(), fc: dense({ from, to: classes }) },
     taps: ['stage1', 'stage2', 'stage3', 'stage4', 'pooled'],
     seed,
-    normalise,
+    prepare: preparedBy(preparations[stem], prepare),
     names: { torchvision: torchvisionResnet, huggingFace: huggingFaceResnet, kuangliu: akamasterResnet },
   });
 }

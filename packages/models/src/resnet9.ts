@@ -20,7 +20,7 @@ export interface Resnet9Options extends ClassifierOptions {
  * `stage3` [256w, 4], `stage4` [512w, 8], `pooled` [512w].
  * Source: Page, "How to train your ResNet" (DAWNBench, 2018), with 0.2 for its 0.125.
  */
-export function resnet9({ classes, seed, width = 1, normalise }: Resnet9Options): Network {
+export function resnet9({ classes, seed, width = 1, prepare }: Resnet9Options): Network {
   checkClasses('resnet9', classes);
   const [w1, w2, w3, w4] = widened('resnet9', [64, 128, 256, 512], width) as [number, number, number, number];
   const pair = (channels: number) => residual({ body: { conv1: convBnRelu(channels, channels), conv2: convBnRelu(channels, channels) } });
@@ -37,6 +37,6 @@ export function resnet9({ classes, seed, width = 1, normalise }: Resnet9Options)
     },
     taps: ['stage1', 'stage2', 'stage3', 'stage4', 'pooled'],
     seed,
-    ...(normalise && { normalise }),
+    ...(prepare && { prepare }),
   });
 }

@@ -7,8 +7,9 @@ import { relu } from './layers/pointwise.ts';
 import { globalAveragePool, maxPool } from './layers/pooling.ts';
 import { tutorialNames } from './names/seedCnnNames.ts';
 import { networkOf } from './network.ts';
-import { imagenetStatistics } from './normalise.ts';
 import { type ClassifierOptions, checkClasses } from './options.ts';
+import { imagenetStatistics } from './prepare/normalise.ts';
+import { preparedBy } from './prepare/preparation.ts';
 
 /**
  * The student of the tutorial, layer by layer as printed: nothing between `fc1` and `fc2`, its dropout rate unused, no batch norm. 264,618
@@ -17,7 +18,7 @@ import { type ClassifierOptions, checkClasses } from './options.ts';
  * Taps: `stage1` [64, stride 2] and `stage2` [128, stride 4] after ReLU and max pool, `pooled` [128].
  * Source: Het Shah, "Knowledge distillation for convolution neural networks using PyTorch".
  */
-export function seedCnn({ classes, seed, normalise = imagenetStatistics }: ClassifierOptions): Network {
+export function seedCnn({ classes, seed, prepare }: ClassifierOptions): Network {
   checkClasses('seedCnn', classes);
   const conv = (from: number, to: number) => convolution({ from, to, bias: true, initial: uniformFanIn });
   const stage = (from: number, to: number) =>
@@ -33,7 +34,7 @@ export function seedCnn({ classes, seed, normalise = imagenetStatistics }: Class
     },
     taps: ['stage1', 'stage2', 'pooled'],
     seed,
-    normalise,
+    prepare: preparedBy({ normalise: imagenetStatistics }, prepare),
     names: { tutorial: tutorialNames },
   });
 }

@@ -17,7 +17,7 @@ export interface StudentCnnOptions extends ClassifierOptions {
  *
  * Taps: `stage1`, `stage2`, … after ReLU and before the pool [widths[i], stride 2ⁱ], `pooled`.
  */
-export function studentCnn({ classes, seed, widths = [16, 32, 64], normalise }: StudentCnnOptions): Network {
+export function studentCnn({ classes, seed, widths = [16, 32, 64], prepare }: StudentCnnOptions): Network {
   checkClasses('studentCnn', classes);
   ensure(widths.length >= 1 && widths.every((width) => Number.isInteger(width) && width >= 1), 'studentCnn', 'widths as whole numbers ≥ 1', widths);
   const layers: Record<string, LayerPlan> = {};
@@ -31,6 +31,6 @@ export function studentCnn({ classes, seed, widths = [16, 32, 64], normalise }: 
     layers: { ...layers, pooled: globalAveragePool(), fc: dense({ from: widths[widths.length - 1] as number, to: classes }) },
     taps: [...stages, 'pooled'],
     seed,
-    ...(normalise && { normalise }),
+    ...(prepare && { prepare }),
   });
 }

@@ -107,7 +107,7 @@ test('width multiplies the channels', () => {
 test('images are normalised inside, and the network says how', () => {
   const layers = { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) };
   const [plain, normalised] = [{ mean: [0, 0, 0], deviation: [1, 1, 1] }, imagenetStatistics].map((normalise) =>
-    networkOf({ name: 'own', layers, seed: 0, normalise }),
+    networkOf({ name: 'own', layers, seed: 0, prepare: { normalise } }),
   );
   const images = tf.fill([1, 4, 4, 3], 0.5) as tf.Tensor4D;
   const byHand = tf.tensor4d(
@@ -134,7 +134,7 @@ test('what cannot be built or fed is refused by name', () => {
     'cifarResnet: expected depth among 8, 14, 20, 32, 44, 56, 110, got 21.',
   );
   expect(() => resnet9({ width: 0, classes: 10, seed: 0 })).toThrow('resnet9: expected width > 0, got 0; 1 is the published width.');
-  expect(() => seedCnn({ classes: 10, seed: 0, normalise: { mean: [0, 0, 0], deviation: [1, 0, 1] } })).toThrow(
+  expect(() => seedCnn({ classes: 10, seed: 0, prepare: { normalise: { mean: [0, 0, 0], deviation: [1, 0, 1] } } })).toThrow(
     'seedCnn: expected deviations > 0, got [1, 0, 1]; leave constant channels at 1.',
   );
   expect(() => networkOf({ name: 'own', seed: 0, layers: { conv: convBnRelu(3, 4) }, taps: ['stem'] })).toThrow(

@@ -1,5 +1,5 @@
 import type { Network } from '@kd/core';
-import { type ResnetArchitecture, type ResnetBlock, resnet, seedCnn } from '@kd/models';
+import { type Preparation, type ResnetArchitecture, type ResnetBlock, resnet, seedCnn } from '@kd/models';
 import * as tf from '@tensorflow/tfjs-core';
 import { difference, toleranceOf } from '../compare.ts';
 import type { GoldenFile, JsonObject } from '../file.ts';
@@ -9,19 +9,19 @@ import { numberOf, numbersOf, objectOf, rowsOf } from '../values.ts';
 import { fillByRule } from '../weightRule.ts';
 
 /** Input goes in as it is. */
-const plain = { mean: [0, 0, 0], deviation: [1, 1, 1] };
+const plain: Preparation = { size: 'asGiven', normalise: { mean: [0, 0, 0], deviation: [1, 1, 1] } };
 
 /** The models that we have, their weights in the order of PyTorch's state_dict. */
 const networks: Readonly<Record<string, (classes: number) => Network>> = {
-  seed_student: (classes) => seedCnn({ classes, seed: 0, normalise: plain }),
+  seed_student: (classes) => seedCnn({ classes, seed: 0, prepare: plain }),
   tiny_resnet_basic: (classes) => tiny('basic', [1, 1, 1, 1], classes),
   tiny_resnet_bottleneck: (classes) => tiny('bottleneck', [1, 2, 1, 1], classes),
-  resnet18: () => resnet({ depth: 18, stem: 'imagenet', classes: 1000, seed: 0, normalise: plain }),
-  resnet50: () => resnet({ depth: 50, stem: 'imagenet', classes: 1000, seed: 0, normalise: plain }),
+  resnet18: () => resnet({ depth: 18, stem: 'imagenet', classes: 1000, seed: 0, prepare: plain }),
+  resnet50: () => resnet({ depth: 50, stem: 'imagenet', classes: 1000, seed: 0, prepare: plain }),
 };
 
 function tiny(block: ResnetBlock, blocks: ResnetArchitecture['blocks'], classes: number): Network {
-  return resnet({ depth: { block, blocks }, stem: 'imagenet', width: 1 / 8, classes, seed: 0, normalise: plain });
+  return resnet({ depth: { block, blocks }, stem: 'imagenet', width: 1 / 8, classes, seed: 0, prepare: plain });
 }
 
 /** `resnet`: logits and pooled features of networks whose weights come from a rule. */

@@ -10,6 +10,9 @@ export interface ChannelStatistics {
 /** Of the 50,000 training pictures of CIFAR-10. */
 export const cifar10Statistics: ChannelStatistics = { mean: [0.4914, 0.4822, 0.4465], deviation: [0.247, 0.2435, 0.2616] };
 
+/** Of the 50,000 training pictures of CIFAR-100. */
+export const cifar100Statistics: ChannelStatistics = { mean: [0.5071, 0.4867, 0.4408], deviation: [0.2675, 0.2565, 0.2761] };
+
 /** Of ImageNet, as torchvision's pretrained networks want them. */
 export const imagenetStatistics: ChannelStatistics = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
