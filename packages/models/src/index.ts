@@ -29,3 +29,6 @@ export { type ReuseClassifierOptions, reuseClassifier } from './reuseClassifier.
 export { seedCnn } from './seedCnn.ts';
 export { type StudentCnnOptions, studentCnn } from './studentCnn.ts';
 export { summary } from './summary.ts';
+export { type LoadOptions, type LoadReport, loadWeights } from './weights/loadWeights.ts';
+export { parseWeights } from './weights/parseWeights.ts';
+export type { WeightEntry, Weights } from './weights/weights.ts';

@@ -6,7 +6,7 @@ import { dense } from './layers/dense.ts';
 import type { LayerPlan } from './layers/layer.ts';
 import { relu } from './layers/pointwise.ts';
 import { globalAveragePool, maxPool } from './layers/pooling.ts';
-import { akamasterResnet, huggingFaceResnet, torchvisionResnet } from './names/resnetNames.ts';
+import { akamasterResnet, huggingFaceResnet, torchvisionResnet, weiaicunzaiResnet } from './names/resnetNames.ts';
 import { networkOf } from './network.ts';
 import { type ClassifierOptions, checkClasses, widened } from './options.ts';
 import { cifar10Statistics, imagenetStatistics } from './prepare/normalise.ts';
@@ -19,6 +19,8 @@ export type ResnetBlock = 'basic' | 'bottleneck';
 export interface ResnetArchitecture {
   readonly block: ResnetBlock;
   readonly blocks: readonly [number, number, number, number];
+  /** Of the stages, before a bottleneck makes four times as many of them; the first is the stem's too; [64, 128, 256, 512]. */
+  readonly channels?: readonly [number, number, number, number];
 }
 
 /** The published networks. */
@@ -61,8 +63,8 @@ export interface ResnetOptions extends ClassifierOptions {
  */
 export function resnet({ depth, stem, classes, seed, width = 1, prepare }: ResnetOptions): Network {
   checkClasses('resnet', classes);
-  const { block, blocks } = architectureOf(depth);
-  const channels = widened('resnet', [64, 128, 256, 512], width);
+  const { block, blocks, channels: published = [64, 128, 256, 512] } = architectureOf(depth);
+  const channels = widened('resnet', published, width);
   const expansion = block === 'bottleneck' ? 4 : 1;
   const layers: Record<string, LayerPlan> = { stem: stemOf(stem, channels[0] as number) };
   let from = channels[0] as number;
@@ -76,7 +78,7 @@ export function resnet({ depth, stem, classes, seed, width = 1, prepare }: Resne
     taps: ['stage1', 'stage2', 'stage3', 'stage4', 'pooled'],
     seed,
     prepare: preparedBy(preparations[stem], prepare),
-    names: { torchvision: torchvisionResnet, huggingFace: huggingFaceResnet, kuangliu: akamasterResnet },
+    names: { torchvision: torchvisionResnet, huggingFace: huggingFaceResnet, kuangliu: akamasterResnet, weiaicunzai: weiaicunzaiResnet },
   });
 }
 
@@ -85,13 +87,20 @@ function architectureOf(depth: ResnetOptions['depth']): ResnetArchitecture {
     ensure(Object.hasOwn(architectures, depth), 'resnet', `depth among ${Object.keys(architectures).join(', ')}`, depth);
     return architectures[depth];
   }
-  const { blocks } = depth;
-  ensure(blocks.length === 4 && blocks.every((count) => Number.isInteger(count) && count >= 1), 'resnet', 'four whole numbers of blocks ≥ 1', blocks);
+  const { blocks, channels = [64, 128, 256, 512] } = depth;
+  ensure(isFourCounts(blocks), 'resnet', 'four whole numbers of blocks ≥ 1', blocks);
+  ensure(isFourCounts(channels), 'resnet', 'four whole numbers of channels ≥ 1', channels);
   return depth;
 }
 
+function isFourCounts(counts: readonly number[]): boolean {
+  return counts.length === 4 && counts.every((count) => Number.isInteger(count) && count >= 1);
+}
+
 function nameOf(depth: ResnetOptions['depth']): string {
-  return typeof depth === 'number' ? `ResNet-${depth}` : `ResNet ${depth.block} ${depth.blocks.join('-')}`;
+  if (typeof depth === 'number') return `ResNet-${depth}`;
+  const { block, blocks, channels } = depth;
+  return `ResNet ${block} ${blocks.join('-')}${channels === undefined ? '' : ` of ${channels.join('-')}`}`;
 }
 
 function stemOf(stem: ResnetStem, to: number): LayerPlan {

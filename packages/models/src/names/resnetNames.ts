@@ -13,6 +13,17 @@ export const torchvisionResnet: NameScheme = renamed([...stages, ['shortcut.conv
 /** Those of the networks for CIFAR of akamaster and kuangliu: `layer2.0.shortcut.0`, `linear`. */
 export const akamasterResnet: NameScheme = renamed([...stages, ['shortcut.conv', 'shortcut.0'], ['shortcut.bn', 'shortcut.1'], [/^fc$/, 'linear']]);
 
+/** Those of weiaicunzai's networks for CIFAR-100: `conv2_x.0.residual_function.0`. */
+export const weiaicunzaiResnet: NameScheme = renamed([
+  ['stem.conv', 'conv1.0'],
+  ['stem.bn', 'conv1.1'],
+  [/^stage(\d+)\.block/, (_, stage) => `conv${Number(stage) + 1}_x.`],
+  [/\.conv(\d+)$/, (_, number) => `.residual_function.${3 * Number(number) - 3}`],
+  [/\.bn(\d+)$/, (_, number) => `.residual_function.${3 * Number(number) - 2}`],
+  ['shortcut.conv', 'shortcut.0'],
+  ['shortcut.bn', 'shortcut.1'],
+]);
+
 /** Those of `ResNetForImageClassification`: `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`. */
 export const huggingFaceResnet: NameScheme = renamed([
   [/^stem\./, 'resnet.embedder.embedder.'],
