@@ -1,6 +1,6 @@
 import { ensure } from '@kd/core';
 import { PickledArray } from '../pickle/numpy.ts';
-import { readPickle } from '../pickle/readPickle.ts';
+import { readArrays } from '../pickle/readArrays.ts';
 import { interleave, type Part, pictureSize } from './layout.ts';
 
 /**
@@ -9,7 +9,7 @@ import { interleave, type Part, pictureSize } from './layout.ts';
  * @throws RangeError where the pickle holds anything but plain data, or other data.
  */
 export function readPythonBatch(bytes: Uint8Array, classes: number, labelKey: string, where: string): Required<Part> {
-  const batch = readPickle(bytes, where);
+  const batch = readArrays(bytes, where);
   ensure(batch instanceof Map, where, 'a pickled dict', 'another value');
   const data = batch.get('data');
   const list = batch.get(labelKey);

@@ -1,7 +1,7 @@
 import { ensure } from '@kd/core';
 
 /** What a pickle may name: the makers of numpy arrays, and nothing else. Naming one calls nothing; they are only recognised. */
-const allowed = ['numpy.core.multiarray _reconstruct', 'numpy._core.multiarray _reconstruct', 'numpy ndarray', 'numpy dtype'];
+const allowed = ['numpy.core.multiarray._reconstruct', 'numpy._core.multiarray._reconstruct', 'numpy.ndarray', 'numpy.dtype'];
 
 /** A global of a pickle, by name. */
 export class PickledGlobal {
@@ -35,9 +35,9 @@ export class PickledArray {
 /** `REDUCE`: what a global gives for its arguments. */
 export function reduced(global: unknown, parameters: unknown, where: string): PickledType | PickledArray {
   ensure(global instanceof PickledGlobal && Array.isArray(parameters), where, 'a numpy maker and its arguments', 'something else');
-  if (global.name === 'numpy dtype') return new PickledType(textOf(parameters[0], where));
+  if (global.name === 'numpy.dtype') return new PickledType(textOf(parameters[0], where));
   const [made] = parameters;
-  const makesArray = global.name.endsWith(' _reconstruct') && made instanceof PickledGlobal && made.name === 'numpy ndarray';
+  const makesArray = global.name.endsWith('._reconstruct') && made instanceof PickledGlobal && made.name === 'numpy.ndarray';
   ensure(makesArray, where, 'a numpy array to be made', `a call of ${global.name}`);
   return new PickledArray();
 }

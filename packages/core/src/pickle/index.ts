@@ -1,0 +1,3 @@
+export type { PickleHost } from './host.ts';
+export { PickledObject } from './pickledObject.ts';
+export { readPickle } from './readPickle.ts';
