@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { ensure, type OpenProgress, unexpected } from '@kd/core';
+import { checksumOf, checksumOfFile } from '@kd/core/node';
 import { type Cifar10, readCifar10 } from '../cifar/readCifar10.ts';
-import { checksumOf, checksumOfFile } from './checksum.ts';
 
 /** A stream of Node's or the web's. */
 export type ByteStream = AsyncIterable<Uint8Array>;
@@ -22,7 +22,8 @@ export interface ArchiveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const largest = 2 ** 29;
+/** No archive here is as large, in bytes. */
+export const largest = 2 ** 29;
 
 /** Checks an archive on disk, then reads it. @param shown For messages. */
 export async function readArchiveFile(file: string, shown: string, options: ArchiveOptions): Promise<Cifar10> {

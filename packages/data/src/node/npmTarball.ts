@@ -4,9 +4,8 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type OpenProgress, unexpected } from '@kd/core';
-import { makeFolder } from '@kd/core/node';
-import { checksumOfFile } from './checksum.ts';
-import { download, isDiskError } from './download.ts';
+import { checksumOfFile, download, isDiskError, makeFolder } from '@kd/core/node';
+import { largest } from './archive.ts';
 
 export interface NpmOptions {
   readonly folder: string;
@@ -45,7 +44,7 @@ export async function npmTarball(wanted: string, sha512: string, options: NpmOpt
 
   async function downloadTarball(): Promise<string> {
     const address: unknown = JSON.parse(await npm(['view', wanted, 'dist.tarball', '--json'], signal));
-    return download(new URL(String(address)), { folder, name, resume: true, openProgress, signal });
+    return download(new URL(String(address)), { folder, name, resume: true, largest, openProgress, signal });
   }
 }
 

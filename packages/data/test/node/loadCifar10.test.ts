@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readCifar10 } from '../../src/index.ts';
 import { readDecoded, writeDecoded } from '../../src/node/decodedFile.ts';
 import { loadCifar10 } from '../../src/node/index.ts';
 import { binaryFiles, pythonFiles, tarGz } from '../support/archives.ts';
-import { emptyFolders } from '../support/folder.ts';
-import { send, serve, type TestServer } from '../support/server.ts';
 
 const emptyFolder = emptyFolders();
 const quiet = { log: () => {} };

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { npmTarball } from '../../src/node/npmTarball.ts';
-import { emptyFolders } from '../support/folder.ts';
-import { send, serve, type TestServer } from '../support/server.ts';
 
 const emptyFolder = emptyFolders();
 const content = Buffer.from('a tarball');

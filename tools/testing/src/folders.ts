@@ -10,7 +10,7 @@ export function emptyFolders(): () => string {
     for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
   });
   return () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'kd-data-'));
+    const folder = mkdtempSync(path.join(tmpdir(), 'kd-test-'));
     made.push(folder);
     return folder;
   };

@@ -1,17 +1,16 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { download } from '../../src/node/download.ts';
-import { emptyFolders } from '../support/folder.ts';
-import { send, serve, type TestServer } from '../support/server.ts';
 
 const emptyFolder = emptyFolders();
 const content = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, at) => (at * 7 + Math.floor(at / 256)) % 256));
 let server: TestServer | undefined;
 afterEach(() => server?.close());
 
-const options = () => ({ folder: emptyFolder(), name: 'cifar.tar.gz', resume: true });
+const options = () => ({ folder: emptyFolder(), name: 'cifar.tar.gz', resume: true, largest: 2 ** 30 });
 
 describe('download', () => {
   test('reports progress and brings the bytes', async () => {

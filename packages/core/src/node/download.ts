@@ -1,6 +1,7 @@
 import { type FileHandle, open, rm, stat, truncate } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensure, type OpenProgress, type Progress, unexpected } from '@kd/core';
+import type { OpenProgress, Progress } from '../contracts.ts';
+import { ensure, unexpected } from '../errors.ts';
 import { claimPart, leavePart } from './partFile.ts';
 
 export interface DownloadOptions {
@@ -9,23 +10,34 @@ export interface DownloadOptions {
   readonly name: string;
   /** Whether a part from an earlier run may be gone on with: only where the caller checks a checksum in the end. */
   readonly resume: boolean;
+  /** Bytes: a server that sends more is stopped. */
+  readonly largest: number;
+  /** What people are shown; the name by default. */
+  readonly shown?: string | undefined;
+  /** Sent to the address, and not on to another host that it leads to: `authorization`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly openProgress?: OpenProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** No archive here is as large: a server that never stops is stopped. */
-const largest = 2 ** 30;
 const attempts = 5;
 const silenceMilliseconds = 60_000;
 
 /** What trying again will not change. */
-class FinalError extends Error {}
+class FinalError extends Error {
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /**
  * Downloads into a file that belongs to this call alone. A connection that breaks is taken up where it broke (HTTP Range), up to 5 times without
  * progress; a server that does not know Range starts anew. What was loaded when it fails in the end, or is stopped, is left for the next call.
  * @returns The file's path; the caller removes it.
- * @throws RangeError that names the address.
+ * @throws RangeError that names the address; where the server refused, its `cause` has the HTTP `status`.
  */
 export async function download(url: URL, options: DownloadOptions): Promise<string> {
   const part = await claimPart(options.folder, options.name, options.resume).catch((cause: Error) => {
@@ -50,16 +62,17 @@ export function shownUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
-async function fetchInto(part: string, url: URL, { openProgress, name, signal }: DownloadOptions): Promise<void> {
+async function fetchInto(part: string, url: URL, options: DownloadOptions): Promise<void> {
+  const { openProgress, name, shown = name, signal } = options;
   const state: Transfer = { have: (await stat(part)).size, validator: undefined, progress: undefined };
   const startProgress = (total: number): void => {
-    state.progress ??= openProgress?.(`download ${name}`, total, 'B');
+    state.progress ??= openProgress?.(`download ${shown}`, total, 'B');
   };
   try {
     for (let failures = 0; ; ) {
       const before = state.have;
       try {
-        await transfer(part, url, state, startProgress, signal);
+        await transfer(part, url, state, startProgress, options);
         return;
       } catch (cause) {
         signal?.throwIfAborted();
@@ -87,7 +100,7 @@ async function transfer(
   url: URL,
   state: Transfer,
   startProgress: (total: number) => void,
-  signal: AbortSignal | undefined,
+  { headers: own, largest, signal }: DownloadOptions,
 ): Promise<void> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(new Error(`no data for ${silenceMilliseconds / 1000} s`)), silenceMilliseconds);
@@ -95,7 +108,7 @@ async function transfer(
   if (state.have > 0 && state.validator !== undefined) range['if-range'] = state.validator;
   let file: FileHandle | undefined;
   try {
-    const headers = { 'accept-encoding': 'identity', ...range };
+    const headers = { 'accept-encoding': 'identity', ...own, ...range };
     const response = await fetch(url, { headers, signal: AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal]) });
     const whole = Number(response.headers.get('content-range')?.split('/')[1] ?? Number.NaN);
     if (response.status === 416 && state.have > 0) {
@@ -139,7 +152,7 @@ function strongMark(headers: Headers): string | undefined {
 
 function httpError(status: number): Error {
   const passing = status >= 500 || status === 408 || status === 429;
-  return passing ? new Error(`HTTP status ${status}`) : new FinalError(`HTTP status ${status}`);
+  return passing ? new Error(`HTTP status ${status}`) : new FinalError(`HTTP status ${status}`, status);
 }
 
 function refusal(url: URL, cause: Error): RangeError {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { makeFolder } from '@kd/core/node';
+import { makeFolder } from './makeFolder.ts';
 
 /**
  * A download in progress is a file of its owner's alone: `<name>.<host>.<process>.<id>.part`. Two processes that fetch the same thing do not meet.
