@@ -4,6 +4,7 @@ export type { Evaluation, Scores } from './evaluation.ts';
 export { type AdagradOptions, adagrad } from './optimizers/adagrad.ts';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.ts';
 export { type AverageOptions, averageWeights, type WeightAverage } from './optimizers/averageWeights.ts';
+export { byLayer } from './optimizers/byLayer.ts';
 export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
 export type { DecayFilter, DecayOptions } from './optimizers/decay.ts';
 export { type NadamOptions, nadam } from './optimizers/nadam.ts';
