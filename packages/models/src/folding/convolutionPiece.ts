@@ -1,43 +1,33 @@
 import { watchVariables } from '@kd/core';
-import { add, fused, mul, type Rank, rsqrt, sub, type Tensor1D, type Tensor4D, tidy, type Variable, zeros } from '@tensorflow/tfjs-core';
+import { add, mul, type Rank, reshape, rsqrt, sub, type Tensor1D, type Tensor4D, tidy, type Variable, zeros } from '@tensorflow/tfjs-core';
 import { ownedVariable } from '../layers/initial.ts';
-import type { ConvolutionPart, NormalisePart } from '../layers/parts.ts';
+import type { Activation, ConvolutionPart, ConvolutionWeights, Convolve, NormalisePart } from '../layers/parts.ts';
 import { type Piece, plainPiece } from './piece.ts';
 
-/** What follows the sum of products and bias in the same kernel. */
-export type Activation = 'linear' | 'relu';
-
-/** A convolution without batch norm, with bias and ReLU in one kernel. Its variables are the network's own. */
-export function convolutionPiece({ kernel, bias, stride, padding }: ConvolutionPart, activation: Activation): Piece {
-  return plainPiece((x) =>
-    fused.conv2d({ x: x as Tensor4D, filter: kernel, strides: stride, pad: padding, activation, ...(bias !== undefined && { bias }) }),
-  );
+/** A convolution without batch norm, with bias and activation in one kernel. Its weights are somebody else's. */
+export function convolutionPiece(convolve: Convolve, weights: ConvolutionWeights, activation: Activation): Piece {
+  return plainPiece((x) => convolve(x as Tensor4D, weights, activation));
 }
 
-/**
- * A convolution and the batch norm behind it as one convolution with bias:
- *
- *     gain = scale / √(variance + ε)    filter = kernel · gain    bias = offset + (bias − mean) · gain
- *
- * Filter and bias are variables of its own, [size, size, from, to] and [to].
- * Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", CVPR 2018, section 3.2.
- */
-export function normalisedConvolutionPiece(convolution: ConvolutionPart, norm: NormalisePart, activation: Activation): Piece {
+/** How a convolution and the batch norm behind it become one step: `normalisedConvolutionPiece`, or `liveConvolutionPiece`. */
+export type JoinNorm = (convolution: ConvolutionPart, norm: NormalisePart, activation: Activation) => Piece;
+
+/** A convolution and the batch norm behind it as one convolution with bias, which are variables of its own. */
+export const normalisedConvolutionPiece: JoinNorm = (convolution, norm, activation) => {
   const { kernel, bias: ownBias } = convolution;
   const sources: readonly Variable[] = [kernel, norm.scale, norm.offset, norm.mean, norm.variance, ...(ownBias === undefined ? [] : [ownBias])];
   const filter = ownedVariable<Rank.R4>(zeros(kernel.shape), false);
   const bias = ownedVariable<Rank.R1>(zeros(norm.offset.shape), false);
-  const { run } = convolutionPiece({ ...convolution, kernel: filter, bias }, activation);
+  const { run } = convolutionPiece(convolution.convolve, { kernel: filter, bias }, activation);
   let hasMoved = () => true;
   return {
     run,
     refresh() {
       if (!hasMoved()) return;
       tidy(() => {
-        const gain = mul<Tensor1D>(norm.scale, rsqrt(add(norm.variance, norm.epsilon)));
-        const shift = ownBias === undefined ? norm.mean : sub<Tensor1D>(norm.mean, ownBias);
-        filter.assign(mul(kernel, gain));
-        bias.assign(sub(norm.offset, mul(shift, gain)));
+        const joined = joinedWeights(convolution, norm);
+        filter.assign(joined.kernel);
+        bias.assign(joined.bias);
       });
       hasMoved = watchVariables(sources);
     },
@@ -46,4 +36,22 @@ export function normalisedConvolutionPiece(convolution: ConvolutionPart, norm: N
       bias.dispose();
     },
   };
+};
+
+/**
+ * The same, joined anew at every run: it keeps nothing and needs no `refresh`, so that it cannot be behind its weights. That costs one product a kernel's number where the
+ * convolution costs one for every pixel and picture.
+ */
+export const liveConvolutionPiece: JoinNorm = (convolution, norm, activation) =>
+  plainPiece((x) => tidy(() => convolutionPiece(convolution.convolve, joinedWeights(convolution, norm), activation).run(x)));
+
+/**
+ *     gain = scale / √(variance + ε)    kernel ← kernel · gain    bias ← offset + (bias − mean) · gain
+ *
+ * Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", CVPR 2018, section 3.2.
+ */
+function joinedWeights({ kernel, bias }: ConvolutionPart, norm: NormalisePart): Required<ConvolutionWeights> {
+  const gain = mul<Tensor1D>(norm.scale, rsqrt(add(norm.variance, norm.epsilon)));
+  const shift = bias === undefined ? norm.mean : sub<Tensor1D>(norm.mean, bias);
+  return { kernel: mul(kernel, reshape(gain, [-1, kernel.shape[3]])), bias: sub(norm.offset, mul(shift, gain)) };
 }

@@ -1,30 +1,33 @@
-import { add, batchNorm, relu, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import type { ConvolutionPart, LayerPart, NormalisePart, Part, SumPart } from '../layers/parts.ts';
-import { type Activation, convolutionPiece, normalisedConvolutionPiece } from './convolutionPiece.ts';
+import { add, batchNorm, concat, relu, relu6, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import type { Activation, ConcatenationPart, ConvolutionPart, LayerPart, NormalisePart, Part, SumPart } from '../layers/parts.ts';
+import { convolutionPiece, type JoinNorm } from './convolutionPiece.ts';
 import { type Piece, plainPiece } from './piece.ts';
 
 /** Puts parts together as far as they go together: convolution, batch norm and ReLU; sum and ReLU. The rest runs as it is. */
-export function fold(parts: readonly Part[]): Piece[] {
+export function fold(parts: readonly Part[], join: JoinNorm): Piece[] {
   const pieces: Piece[] = [];
   const left = [...parts];
   /** Takes the next part where it does this. */
   function take<Does extends Part['does']>(does: Does): Extract<Part, { does: Does }> | undefined {
     return left[0]?.does === does ? (left.shift() as Extract<Part, { does: Does }>) : undefined;
   }
-  const activation = (): Activation => (take('rectify') === undefined ? 'linear' : 'relu');
+  const activation = (): Activation => take('rectify')?.by ?? 'linear';
   for (let part = left.shift(); part !== undefined; part = left.shift()) {
     switch (part.does) {
       case 'convolve':
-        pieces.push(foldedConvolution(part, take('normalise'), activation()));
+        pieces.push(foldedConvolution(part, take('normalise'), activation(), join));
         break;
       case 'normalise':
         pieces.push(normalisePiece(part, activation()));
         break;
       case 'sum':
-        pieces.push(sumPiece(part, activation()));
+        pieces.push(sumPiece(part, activation(), join));
+        break;
+      case 'concatenate':
+        pieces.push(concatenationPiece(part, join));
         break;
       case 'rectify':
-        pieces.push(plainPiece((x) => relu(x)));
+        pieces.push(activationPiece(part.by));
         break;
       case 'apply':
         pieces.push(layerPiece(part));
@@ -39,7 +42,7 @@ export function fold(parts: readonly Part[]): Piece[] {
 /** Pieces one after another, as one. */
 export function inOrder(pieces: readonly Piece[]): Piece {
   return {
-    run: (x) => tidy(() => pieces.reduce((activations, piece) => piece.run(activations), x)),
+    run: (x) => pieces.reduce((activations, piece) => next(piece, activations, x), x),
     refresh() {
       for (const piece of pieces) piece.refresh();
     },
@@ -49,20 +52,41 @@ export function inOrder(pieces: readonly Piece[]): Piece {
   };
 }
 
-function foldedConvolution(convolution: ConvolutionPart, norm: NormalisePart | undefined, activation: Activation): Piece {
-  return norm === undefined ? convolutionPiece(convolution, activation) : normalisedConvolutionPiece(convolution, norm, activation);
+/** One step further; activations between the steps are freed as soon as they are used. */
+function next(piece: Piece, activations: Tensor, first: Tensor): Tensor {
+  const y = tidy(() => piece.run(activations));
+  if (activations !== first && activations !== y) activations.dispose();
+  return y;
+}
+
+function foldedConvolution(convolution: ConvolutionPart, norm: NormalisePart | undefined, activation: Activation, join: JoinNorm): Piece {
+  return norm === undefined ? convolutionPiece(convolution.convolve, convolution, activation) : join(convolution, norm, activation);
 }
 
 function normalisePiece({ scale, offset, mean, variance, epsilon }: NormalisePart, activation: Activation): Piece {
   return plainPiece((x) => activated(batchNorm(x as Tensor4D, mean, variance, offset, scale, epsilon), activation));
 }
 
-function sumPiece({ body, shortcut }: SumPart, activation: Activation): Piece {
-  const main = inOrder(fold(body));
-  const side = inOrder(fold(shortcut));
+function sumPiece({ body, shortcut }: SumPart, activation: Activation, join: JoinNorm): Piece {
+  const main = inOrder(fold(body, join));
+  const side = inOrder(fold(shortcut, join));
   return {
     ...inOrder([main, side]),
     run: (x) => tidy(() => activated(add(main.run(x), side.run(x)), activation)),
+  };
+}
+
+function concatenationPiece({ branches }: ConcatenationPart, join: JoinNorm): Piece {
+  const pieces = branches.map((parts) => inOrder(fold(parts, join)));
+  return {
+    ...inOrder(pieces),
+    run: (x) =>
+      tidy(() =>
+        concat(
+          pieces.map((piece) => piece.run(x)),
+          -1,
+        ),
+      ),
   };
 }
 
@@ -70,6 +94,20 @@ function layerPiece({ layer }: LayerPart): Piece {
   return plainPiece((x) => layer.apply(x, { training: false }));
 }
 
+function activationPiece(activation: Activation): Piece {
+  return plainPiece((x) => activated(x, activation));
+}
+
 function activated(x: Tensor, activation: Activation): Tensor {
-  return activation === 'relu' ? relu(x) : x;
+  switch (activation) {
+    case 'linear':
+      return x;
+    case 'relu':
+      return relu(x);
+    case 'relu6':
+      return relu6(x);
+    default:
+      activation satisfies never;
+      return x;
+  }
 }

@@ -2,6 +2,7 @@ import type { FoldedNetwork, Outputs } from '@kd/core';
 import { type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { Layer } from '../layers/layer.ts';
 import { partsOf } from '../layers/parts.ts';
+import { type JoinNorm, normalisedConvolutionPiece } from './convolutionPiece.ts';
 import { fold, inOrder } from './fold.ts';
 import type { Piece } from './piece.ts';
 
@@ -20,8 +21,13 @@ interface Section {
  * The layers for inference alone, folded and fresh.
  * @param prepare What a network does to its images first. @param taps Names of layers whose outputs become `features`.
  */
-export function foldNetwork(layers: readonly Layer[], prepare: (images: Tensor4D) => Tensor4D, taps: ReadonlySet<string>): OwnedFoldedNetwork {
-  const sections = sectionsOf(layers, taps);
+export function foldNetwork(
+  layers: readonly Layer[],
+  prepare: (images: Tensor4D) => Tensor,
+  taps: ReadonlySet<string>,
+  join: JoinNorm = normalisedConvolutionPiece,
+): OwnedFoldedNetwork {
+  const sections = sectionsOf(layers, taps, join);
   const whole = inOrder(sections.map(({ piece }) => piece));
   whole.refresh();
   return {
@@ -41,11 +47,11 @@ export function foldNetwork(layers: readonly Layer[], prepare: (images: Tensor4D
   };
 }
 
-function sectionsOf(layers: readonly Layer[], taps: ReadonlySet<string>): Section[] {
+function sectionsOf(layers: readonly Layer[], taps: ReadonlySet<string>, join: JoinNorm): Section[] {
   const ends = layers.flatMap(({ name }, at) => (taps.has(name) || at === layers.length - 1 ? [at + 1] : []));
   return ends.map((end, at) => {
     const within = layers.slice(at === 0 ? 0 : ends[at - 1], end);
     const { name } = within[within.length - 1] as Layer;
-    return { piece: inOrder(fold(partsOf(within))), ...(taps.has(name) && { tap: name }) };
+    return { piece: inOrder(fold(partsOf(within), join)), ...(taps.has(name) && { tap: name }) };
   });
 }

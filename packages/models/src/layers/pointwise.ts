@@ -1,10 +1,20 @@
-import { mul, relu as rectify } from '@tensorflow/tfjs-core';
+import { mul, relu as rectify, relu6 as rectifyTo6, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayerPlan, pointwise } from './layer.ts';
+import type { Rectifier } from './parts.ts';
 
 /** max(x, 0). */
 export function relu(): LayerPlan {
-  const plan = pointwise((x) => rectify(x));
-  return (name, seed) => ({ ...plan(name, seed), parts: [{ does: 'rectify' }] });
+  return rectifier('relu', rectify);
+}
+
+/** min(max(x, 0), 6). Source: Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010. */
+export function relu6(): LayerPlan {
+  return rectifier('relu6', rectifyTo6);
+}
+
+function rectifier(by: Rectifier, compute: (x: Tensor) => Tensor): LayerPlan {
+  const plan = pointwise((x) => compute(x));
+  return (name, seed) => ({ ...plan(name, seed), parts: [{ does: 'rectify', by }] });
 }
 
 /** x times a number. */
