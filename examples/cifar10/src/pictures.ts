@@ -31,6 +31,13 @@ export async function describePictures({ train, held, test, source }: Pictures):
   return { source, train: await describe(train), held: await describe(held), test: await describe(test), classNames: train.classNames };
 }
 
+/** The label of every row of the whole set; −1 where it is not one of these pictures. */
+export function labelsByRow({ labels, rows }: ImageSet): Int32Array {
+  const known = new Int32Array(labels.length).fill(-1);
+  for (const row of rows) known[row] = labels[row] as number;
+  return known;
+}
+
 function taken(set: ImageSet, count: number): ImageSet {
   return count === set.rows.length ? set : take(set, count, { seed });
 }

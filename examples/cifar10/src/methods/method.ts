@@ -5,8 +5,8 @@ import type { Distillation } from '../config.ts';
 export interface Classroom {
   readonly student: Network;
   readonly teacher: Network;
-  /** Rows of the whole training set, of which the run may see some only. */
-  readonly pictures: number;
+  /** Of every row of the whole training set; −1 where the students never see it. */
+  readonly labels: ArrayLike<number>;
   readonly classes: number;
   readonly batchSize: number;
   /** Of the student, and of what a method draws. */

@@ -25,9 +25,10 @@ export const relationMethods = {
   relational: { ...live, weight: 1, term: (_, room) => relational(pooled(room)) },
   pkt: { ...live, weight: 30_000, term: (_, room) => probabilisticTransfer(pooled(room)) },
   nst: { ...live, weight: 50, term: (_, room) => neuronSelectivity(stages(room)) },
-  'correlation-congruence': { ...live, weight: 0.02, term: (_, room) => correlationCongruence(pooled(room), { kernel: {} }) },
+  /** The weight of the paper's form in AberHu's zoo; RepDistiller's 0.02 is that of its own. */
+  'correlation-congruence': { ...live, weight: 100, term: (_, room) => correlationCongruence(pooled(room), { kernel: {} }) },
   irg: { ...live, weight: 1, term: (_, room) => instanceGraph({ maps: stages(room).slice(-2), embedding: pooled(room) }) },
-  'irg-edges': { ...live, weight: 1, term: (_, room) => edgeGraph({ layers: stages(room).slice(-2), embedding: pooled(room) }) },
+  'irg-edges': { ...live, weight: 0.005, term: (_, room) => edgeGraph({ layers: stages(room).slice(-2), embedding: pooled(room) }) },
 } as const satisfies Record<string, Method>;
 
 /** Those that compare channel with channel: teacher and student must have as many, as resnet56 and resnet20 have. */

@@ -2,6 +2,7 @@ import type { Network, Objective, Teacher } from '@kd/core';
 import { frozen, replayTeacher } from '@kd/trainer';
 import { methodOf, objectiveOf } from '../methods/index.ts';
 import type { Classroom } from '../methods/method.ts';
+import { labelsByRow } from '../pictures.ts';
 import { type Context, storeOf, trained, trainingBatches } from './context.ts';
 import { recordingStage, recordTeachersViews } from './record.ts';
 
@@ -22,7 +23,7 @@ export async function lessonFor(context: Context, student: Network, seed: number
   const classroom: Classroom = {
     student,
     teacher: network,
-    pictures: pictures.train.labels.length,
+    labels: labelsByRow(pictures.lessons),
     classes: pictures.train.classNames.length,
     batchSize: optimizer.batchSize,
     seed,

@@ -18,7 +18,7 @@ export interface ContrastLossOptions {
  * @param options.pictures N ≥ 1.
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError without a negative, and on N < 1.
- * Source: Tian, Krishnan, Isola, "Contrastive representation distillation" (ICLR 2020), equations 18 and 19; RepDistiller, `ContrastLoss`.
+ * Source: Tian, Krishnan, Isola, "Contrastive representation distillation" (ICLR 2020), section 3.1; RepDistiller, `ContrastLoss`.
  * See also: `crd`, which makes the scores; `infoNce`.
  */
 export function contrastLossPerExample(logScores: tf.Tensor2D, options: ContrastLossOptions): tf.Tensor1D {

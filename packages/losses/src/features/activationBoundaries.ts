@@ -48,7 +48,7 @@ export function activationBoundariesPerExample(
 
 /**
  * Activation boundaries, mean over the batch; of n pairs, shallowest first, pair i counts 2^(i − n + 1), the last one 1.
- * Usually with weight 1, and in the first epochs alone: `weighted((progress) => (progress < 0.1 ? 1 : 0), activationBoundaries([…]))`.
+ * Usually with weight 1 in the first epochs only (RepDistiller has 30 epochs with it alone before its 240 on labels alone): `weighted((progress) => (progress < 0.1 ? 1 : 0), activationBoundaries([…]))`.
  *
  * See also `overhaul`, by the same authors, which transfers the values too.
  */

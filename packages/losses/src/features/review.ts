@@ -20,7 +20,7 @@ export interface ReviewOptions {
 /**
  * Knowledge review: from the deepest stage up, each of the student's features is fused with what was made of the deeper ones and compared with the
  * teacher's; mean over the batch, sum over the stages.
- * Usually with a weight of 0.6 to 8 that grows over the first 20 epochs, over all stages: `review([…stages, { student: pooled, teacher: pooled }])`.
+ * Its authors' weights on CIFAR-100 are 0.6 (ResNet-56 to 20), 1, 5 (ResNet-32×4 to 8×4) and 8, growing over the first 20 of 240 epochs, over all stages: `review([…stages, { student: pooled, teacher: pooled }])`.
  *
  * Rows [batch, channels], such as `pooled`, count as maps of one pixel. Blocks are named `stage0` … after the places of the pairs.
  * See also `hints`, which compares each stage with itself alone.

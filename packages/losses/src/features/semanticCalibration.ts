@@ -54,7 +54,7 @@ export function semanticCalibrationPerExample(
 
 /**
  * Semantic calibration (SemCKD): each of the student's layers learns from those of the teacher's that see the batch alike; mean over the batch.
- * Usually `weighted(400, semanticCalibration({ student: [tapOf(student, 'stage1'), …], teacher: [tapOf(teacher, 'stage1'), …] }, { batchSize: 64 }))`.
+ * `weighted(400, semanticCalibration({ student: [tapOf(student, 'stage1'), …], teacher: [tapOf(teacher, 'stage1'), …] }, { batchSize: 64 }))`, beside labels and soft targets.
  *
  * Weights: `key0` … of the teacher's layers and `query0` … of the student's, two linear maps each; `project0.1` of student layer 0 for teacher layer 1, three
  * convolutions (1×1, 3×3, 1×1) with batch norm. Attention needs batches of one size: leave out the last small one (`dropLast`).

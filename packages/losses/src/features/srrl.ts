@@ -51,7 +51,7 @@ export function srrlPerExample(
 
 /**
  * Softmax regression representation learning (SRRL), mean over the batch, at the taps before both classifiers.
- * Usually with weight 1: `srrl({ student: tapOf(student, 'stage3'), teacher: tapOf(teacher, 'stage3') }, classifierOf(teacher))`.
+ * Usually with weight 1 (cls_KD has beta 5 on CIFAR-100): `srrl({ student: tapOf(student, 'stage3'), teacher: tapOf(teacher, 'stage3') }, classifierOf(teacher))`.
  *
  * At maps the connector works at every place, and the means over them are compared (the authors'); at rows, such as `pooled`, it works on the means (SimKD's
  * repository). The connector is `pair0.0`.

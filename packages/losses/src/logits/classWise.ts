@@ -19,7 +19,7 @@ export interface ClassWiseOptions {
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError on shapes that do not fit and on a temperature ≤ 0.
- * Source: Yun, Park, Lee, Shin, "Regularizing class-wise predictions via self-knowledge distillation" (CVPR 2020), equation 2.
+ * Source: Yun, Park, Lee, Shin, "Regularizing class-wise predictions via self-knowledge distillation" (CVPR 2020); alinlab/cs-kd.
  * See also `softTargets`, `pskd`.
  */
 export function classWisePerExample(logits: tf.Tensor2D, labels: tf.Tensor1D, { temperature = 4 }: ClassWiseOptions = {}): tf.Tensor1D {
@@ -31,7 +31,7 @@ export function classWisePerExample(logits: tf.Tensor2D, labels: tf.Tensor1D, { 
   });
 }
 
-/** CS-KD, mean over the batch; beside `crossEntropy()`. It needs no teacher, and batches in which classes occur more than once. */
+/** CS-KD, mean over the batch; beside `crossEntropy()`, weight 1 (3 for fine-grained classes). It needs no teacher, and batches in which classes occur more than once. */
 export function classWise(options: ClassWiseOptions = {}): LossTerm {
   expectTemperature('classWise', options.temperature ?? 4);
   return ({ student, labels }) => tf.tidy(() => tf.mean(classWisePerExample(student.logits, labels, options)) as tf.Scalar);

@@ -32,7 +32,7 @@ export interface CurriculumTemperatureOptions extends TemperatureRange {
  * @param options.reversal λ, a number, or a scalar where it changes from step to step.
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError on shapes that differ, a start ≤ 0 and a span < 0.
- * Source: Li, Li, Yang, Zhao, Song, Luo, Li, Yang, "Curriculum temperature for knowledge distillation" (AAAI 2023), section 3.3, its global temperature.
+ * Source: Li, Li, Yang, Zhao, Song, Luo, Li, Yang, "Curriculum temperature for knowledge distillation" (AAAI 2023), its global temperature; zhengli97/CTKD.
  * See also `softTargets`, whose temperature may follow a schedule.
  */
 export function curriculumTemperaturePerExample(

@@ -10,7 +10,7 @@ import { logSumExp } from './logSumExp.ts';
 export interface DkdOptions {
   /** α, the weight of what is said of the label against all else: 1. */
   readonly alpha?: number;
-  /** β, the weight of what is said of the other classes among themselves: 8; 2 to 8 is usual, lower for teachers of little certainty. */
+  /** β, the weight of what is said of the other classes among themselves: 8; on CIFAR-100 mdistiller has 2 for ResNet-56 to ResNet-20 and 8 for ResNet-32×4 to 8×4, on ImageNet 0.5. */
   readonly beta?: number;
   /** T > 0: 4. */
   readonly temperature?: number;
@@ -59,7 +59,7 @@ export function decoupledDivergence(
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and weights that are not finite.
- * Source: Zhao, Cui, Song, Qiu, Liang, "Decoupled knowledge distillation" (CVPR 2022), equation 7.
+ * Source: Zhao, Cui, Song, Qiu, Liang, "Decoupled knowledge distillation" (CVPR 2022); mdistiller, `dkd_loss`.
  * See also `softTargets`, `nkd`, `wsld`.
  */
 export function dkdPerExample(

@@ -35,7 +35,8 @@ export function standardisedLogits(logits: tf.Tensor2D, { deviation = 'sample', 
 /**
  * A term that sees standardised logits, the student's and the teacher's: the student is to learn the order and the proportions, not the size.
  *
- * Usually `weighted(9, logitStandardisation(softTargets({ temperature: 2 })))` beside `weighted(0.1, crossEntropy())`; `dkd` in the same way.
+ * Usually `weighted(9, logitStandardisation(softTargets({ temperature: 2 })))` beside `weighted(0.1, crossEntropy())`; `weighted(9, logitStandardisation(dkd({ temperature: 2 })))`
+ * beside `crossEntropy()`, for it multiplies α and β by 9.
  * The value does not change when a · z + b, a > 0, takes the place of z in any row of either.
  * @param term A term of logits: `softTargets`, `dkd`, `nkd` …. It keeps its weights and numbers. Not for the labels' own cross entropy.
  * @throws RangeError on an epsilon ≤ 0.

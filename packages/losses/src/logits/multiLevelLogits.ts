@@ -49,7 +49,7 @@ export interface MultiLevelParts {
  * multiplies means by the share, which is about ½ always, and compares those of the weak view.
  * @param weak A weakly augmented view. @param strong A strongly augmented view of the same pictures; without it its sum is left out.
  * @throws RangeError on shapes that differ, no temperatures and a temperature ≤ 0.
- * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023), section 3; sunshangquan/logit-standardization-KD, MLKD.py.
+ * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); Jin-Ying/Multi-Level-Logit-Distillation, and MLKD.py of sunshangquan/logit-standardization-KD.
  */
 export function multiLevelParts(
   weak: LogitsOfView,
@@ -82,7 +82,8 @@ export function multiLevelParts(
 }
 
 /**
- * Multi-level logit distillation: the sum of `multiLevelParts`. Usually `weighted(9, multiLevelLogits())` beside `weighted(0.1, crossEntropy())`.
+ * Multi-level logit distillation: the sum of `multiLevelParts`. Usually `weighted(0.9, multiLevelLogits())` beside `weighted(0.1, crossEntropy())`; 9 in place of
+ * 0.9 with `standardised: true`.
  * @param options.strong Name of the feature, of student and teacher, that holds the logits of a strongly augmented view; the step's own logits are then those of
  * the weak one. Without it there is one view, and what the strong one would add is left out.
  */

@@ -22,7 +22,7 @@ const CERTAIN = 1e3;
  * teacher, as in the published code. Calling it changes the memory; it cannot train in a group.
  * @param term A term of logits. It keeps its weights and numbers.
  * @throws RangeError in a step without rows, or with logits of other classes.
- * Source: Kim, Ji, Yoon, Hwang, "Self-knowledge distillation with progressive refinement of targets" (ICCV 2021), section 3.1; its code's `all_predictions`.
+ * Source: Kim, Ji, Yoon, Hwang, "Self-knowledge distillation with progressive refinement of targets" (ICCV 2021); its code's `all_predictions`.
  * See also `pskd`, `virtualTeacher`.
  */
 export function pastSelf(term: LossTerm, { pictures, classes }: PastSelfOptions): LossTerm {

@@ -16,7 +16,7 @@ export interface CorrelationOptions {
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @returns One number of the batch, ≥ 0. It grows with the square of the batch: the products are sums, not means, as in the published code.
  * @throws RangeError on shapes that differ and on a temperature ≤ 0.
- * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023), section 3.4.
+ * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); `cc_loss` of its code.
  * See also `batchCorrelation`, `multiLevelLogits`, `dist`.
  */
 export function classCorrelationOfBatch(
@@ -35,7 +35,7 @@ export function classCorrelationOfBatch(
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @returns One number of the batch, ≥ 0.
  * @throws RangeError on shapes that differ and on a temperature ≤ 0.
- * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023), section 3.3.
+ * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); `bc_loss` of its code.
  * See also `classCorrelation`, `multiLevelLogits`, `similarityPreserving`.
  */
 export function batchCorrelationOfBatch(

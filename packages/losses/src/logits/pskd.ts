@@ -16,7 +16,7 @@ import { softCrossEntropy } from './softCrossEntropy.ts';
  * @param options.alpha How far the past is believed, 0–1: a number, or a scalar where it changes from step to step.
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError on shapes that do not fit and on alpha outside [0, 1].
- * Source: Kim, Ji, Yoon, Hwang, "Self-knowledge distillation with progressive refinement of targets" (ICCV 2021), equations 5 and 6.
+ * Source: Kim, Ji, Yoon, Hwang, "Self-knowledge distillation with progressive refinement of targets" (ICCV 2021); lgcnsai/PS-KD-Pytorch.
  * See also `softTargets`, `crossEntropy` with `smoothing`.
  */
 export function pskdPerExample(

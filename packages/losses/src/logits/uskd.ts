@@ -7,7 +7,7 @@ import { rowsAt, type TapPoint } from '../taps.ts';
 import { atLabel, expectOthers, withoutLabel } from './label.ts';
 import { softCrossEntropy } from './softCrossEntropy.ts';
 
-/** Weights of universal self-knowledge distillation's parts, with the values of its ImageNet experiments. */
+/** Weights of universal self-knowledge distillation's parts, with the values of its ImageNet experiments; for CIFAR-100 its authors have 0.1 for all three. */
 export interface UskdWeights {
   /** α, of the label: 1. */
   readonly alpha?: number;
@@ -19,7 +19,7 @@ export interface UskdWeights {
 
 /** What the term needs to make its weak classifier. */
 export interface UskdOptions extends UskdWeights {
-  /** An inner tap of the student, `tapOf(student, 'stage2')`: a linear map from its rows (of maps the mean over pixels) is the weak classifier. */
+  /** An inner tap of the student, the last stage but one in its authors' code: `tapOf(student, 'stage2')` of three. A linear map from its rows (of maps the mean over pixels) is the weak classifier. */
   readonly tap: TapPoint;
   readonly classes: number;
   /** The weak classifier's first weights are drawn from it; 0. */
@@ -32,13 +32,13 @@ export interface UskdOptions extends UskdWeights {
  * −α · mean_i q_i · log p_i,label − β · mean_i Σ_{c ≠ label} z_i,c · log o_i,c + μ · mean_i CE(weak_i, label smoothed by 0.1),
  * p = softmax(logits), q = 1 + p²_label − mean over the batch of p²_label, o = softmax over the other classes, z_i,c ∝ 1 / rank_i,c, where classes are ranked by
  * w_c / (1 − w_label + 1e-6) + s_c / (1 − s_label + 1e-6), w = softmax(weak), s = log p. Neither q nor z is differentiated.
- * It takes the place of cross entropy. The paper ranks by the probabilities of both; its published code, which this is, by the student's logarithms.
+ * To be added to cross entropy with the label, as in its authors' code. The paper ranks by the probabilities of both; its published code, which this is, by the student's logarithms.
  * @param studentLogits [batch, classes], before softmax.
  * @param weakLogits [batch, classes], before softmax, of a classifier on an inner feature. They are differentiated by the last part only.
  * @param labels int32 [batch].
  * @returns One number of the batch, nats.
  * @throws RangeError on shapes that do not fit, fewer than 2 classes and weights that are not finite.
- * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge distillation" (ICCV 2023), section 3.3.
+ * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge distillation" (ICCV 2023); yzd-v/cls_KD, `USKDLoss`.
  * See also `nkd`, `virtualTeacher`.
  */
 export function uskdOfBatch(
@@ -60,7 +60,7 @@ export function uskdOfBatch(
   });
 }
 
-/** USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`). In place of `crossEntropy`; it needs no teacher. */
+/** USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`), beside `crossEntropy()`; it needs no teacher. */
 export function uskd({ tap, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
   const { alpha = 1, beta = 0.1, mu = 0.005 } = weights;
   expectWeights(alpha, beta, mu);

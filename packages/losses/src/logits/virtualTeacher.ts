@@ -20,9 +20,10 @@ export interface VirtualTeacherOptions {
  * @param logits [batch, classes], before softmax.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0, summed over classes. The published code averages over classes: its α and multiplier m are here
- * `combine({ hard: weighted(1 - α, crossEntropy()), virtual: weighted((α * m) / classes, virtualTeacher()) })`.
+ * `combine({ hard: weighted(1 - α, crossEntropy()), virtual: weighted((α * m) / classes, virtualTeacher()) })`; ResNet-18 on CIFAR-100 has
+ * α 0.1 and m 100, which makes the weights 0.9 and 0.1 here.
  * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and a probability outside [0, 1].
- * Source: Yuan, Tay, Li, Wang, Feng, "Revisiting knowledge distillation via label smoothing regularization" (CVPR 2020), section 4.2. Their other method, Tf-KD by
+ * Source: Yuan, Tay, Li, Wang, Feng, "Revisiting knowledge distillation via label smoothing regularization" (CVPR 2020), section 5. Their other method, Tf-KD by
  * self-training, is `softTargets` with an earlier training of the student as its teacher.
  * See also `crossEntropy` with `smoothing`, `uskd`.
  */

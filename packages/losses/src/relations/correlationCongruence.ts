@@ -42,7 +42,9 @@ export function correlationCongruenceOfBatch(student: tf.Tensor, teacher: tf.Ten
   });
 }
 
-/** Correlation congruence, summed over the pairs of taps; usually `weighted(0.02, correlationCongruence(pairs))`. */
+/** Correlation congruence, summed over the pairs of taps; usually `weighted(0.02, correlationCongruence(pairs))` (RepDistiller, of features embedded on 128
+ * channels), and of the paper's form `weighted(100, correlationCongruence(pairs, { kernel: {} }))` (AberHu's zoo).
+ */
 export function correlationCongruence(pairs: TapPair | readonly TapPair[], options: CorrelationCongruenceOptions = {}): LossTerm {
   if (options.kernel !== undefined) checked(options.kernel);
   return pairTerm('correlationCongruence', pairs, featureAt, (student, teacher) => correlationCongruenceOfBatch(student, teacher, options));

@@ -47,7 +47,7 @@ export function edgeGraphOfBatch(student: readonly tf.Tensor[], teacher: readonl
   });
 }
 
-/** The authors' form of the instance relationship graph, over the batch; its weights are its options. It needs a live teacher. */
+/** The authors' form of the instance relationship graph, over the batch; `weighted(0.005, edgeGraph(…))` in SemCKD's scripts. It needs a live teacher. */
 export function edgeGraph({ embedding, layers }: EdgeGraphTaps, options: EdgeGraphOptions = {}): LossTerm {
   checked(options);
   expectLayers(layers.length, layers.length);

@@ -32,7 +32,8 @@ export function flowOfSolutionPerExample(studentMaps: readonly tf.Tensor4D[], te
   });
 }
 
-/** Flow of solution procedure (FSP), mean over the batch; usually `weighted(50, flowOfSolution(pairs))`. @param pairs Two or more, in the order of the network. */
+/** Flow of solution procedure (FSP), mean over the batch; usually `weighted(50, flowOfSolution(pairs))`, or 1 (AberHu's zoo). The paper, and RepDistiller
+ * (whose 50 is then without effect), train with it alone first and then on labels alone: weights that are schedules. @param pairs Two or more, in the order of the network. */
 export function flowOfSolution(pairs: readonly TapPair[]): LossTerm {
   expectLayers(pairs.length, pairs.length);
   return featuresTerm('flowOfSolution', pairs, mapsAt, (student, teacher) => tf.mean(flowOfSolutionPerExample(student, teacher)));

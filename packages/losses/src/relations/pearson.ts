@@ -33,7 +33,9 @@ export function pearsonOfBatch(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4
   });
 }
 
-/** Pearson correlation of features (PKD), over the batch, summed over the pairs; `weighted(6, pearson(pairs))` in its paper. */
+/** Pearson correlation of features (PKD), over the batch, summed over the pairs; `weighted(6, pearson(pairs))`
+ * for detectors of two stages and 10 for one (its paper's, in MMRazor).
+ */
 export function pearson(pairs: TapPair | readonly TapPair[], options: PearsonOptions = {}): LossTerm {
   return pairTerm('pearson', pairs, mapsAt, (student, teacher) => pearsonOfBatch(student, teacher, options));
 }

@@ -5,7 +5,6 @@ import { flat } from '../flat.ts';
 import { pairTerm } from '../pairTerm.ts';
 import { safeSqrt } from '../safeSqrt.ts';
 import { featureAt, type TapPair } from '../taps.ts';
-
 import { expectSameBatch } from './expectations.ts';
 
 export interface ProbabilisticTransferOptions {
