@@ -13,7 +13,10 @@ export interface ViewKey {
 
 /** Some rows of an image set, ready for a step. It belongs to its source and lives until the next one is asked for. */
 export interface Batch {
-  /** float32 [batch, height, width, channels], 0–1, not normalised: each network prepares its own input. */
+  /**
+   * float32 [batch, height, width, channels]: pictures, 0–1, not normalised, for each network prepares its own input. For the head of a network, what its body said of
+   * the pictures, vectors as maps of 1 × 1.
+   */
   readonly images: Tensor4D;
   /** int32 [batch], 0 ≤ label < classes. */
   readonly labels: Tensor1D;
@@ -60,6 +63,8 @@ export interface BatchSource {
   readonly shard?: Shard;
   /** The view with this number, 0 ≤ number < viewCount. */
   view(number: number): ViewKey;
+  /** Rows of the whole image set in the order in which `epoch` deals them, before `dropLast` and whatever the shard: the seed's alone, no picture is touched. */
+  order(epoch: number): Int32Array;
   /** One epoch in its own seeded order; `from` is the first batch wanted, for resuming. */
   epoch(epoch: number, from?: number): AsyncIterable<Batch>;
   /** Every row once, in order, under one view: for evaluating and for recording a teacher. */
@@ -139,6 +144,22 @@ export interface Network extends Stateful {
   folded?(): FoldedNetwork;
   /** Frees the variables, those of `folded()` too. */
   dispose(): void;
+}
+
+/**
+ * The first layers of a network: pictures in, activations out, always with running averages and outside of gradients. While its weights stay, it says the
+ * same of a view for ever, so that it need be asked only once. `split` of @kd/models makes one.
+ */
+export interface Body extends Stateful {
+  readonly name: string;
+  /** As `Network.preparation`. */
+  readonly preparation: string;
+  /** Name of the layer that it ends with. */
+  readonly end: string;
+  /** Names of layers that are tapped on the way. */
+  readonly taps: readonly string[];
+  /** @returns By name, the activations of the taps and of the end: maps [batch, height, width, channels] or vectors [batch, channels], the caller's. Only tensors: it may be compiled. */
+  forward(images: Tensor4D): Readonly<Record<string, Tensor>>;
 }
 
 /** Who a teacher is; a recording keeps it, and replaying under another is refused. */

@@ -13,7 +13,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
  * Who a network is: equal exactly where name, preparation and all weights are.
  * The weights' part is the sha256 of one line a weight, in order of name: its name as JSON, dtype, shape, and the sha256 of its bytes.
  */
-export async function identityOf(network: Network): Promise<TeacherIdentity> {
+export async function identityOf(network: Pick<Network, 'name' | 'preparation' | 'weights'>): Promise<TeacherIdentity> {
   const lines: string[] = [];
   for (const name of Object.keys(network.weights).sort()) {
     const weight = network.weights[name] as Network['weights'][string];

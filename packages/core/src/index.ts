@@ -3,6 +3,7 @@ export { type Compiled, type CompilingBackend, compile } from './compile.ts';
 export type {
   Batch,
   BatchSource,
+  Body,
   DataDescription,
   FoldedNetwork,
   Group,

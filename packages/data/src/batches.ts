@@ -102,6 +102,11 @@ export function batches(set: ImageSet, options: BatchOptions): BatchSource {
     }
   }
 
+  function order(epoch: number): Int32Array {
+    ensure(isUnsigned(epoch), 'batches', 'an epoch number ≥ 0', epoch);
+    return permutation(deriveSeed(seed, 'order', epoch), 0, rows).map((at) => set.rows[at] as number);
+  }
+
   const wholeBatches = Math.ceil(rows / batchSize);
   const batchesPerEpoch = dropLast ? Math.floor(rows / batchSize) : wholeBatches;
   return {
@@ -112,11 +117,11 @@ export function batches(set: ImageSet, options: BatchOptions): BatchSource {
     viewCount,
     ...(shard === undefined ? {} : { shard: { rank: shard.rank, size: shard.size } }),
     view,
+    order,
     epoch(epoch, from = 0) {
-      ensure(isUnsigned(epoch), 'batches', 'an epoch number ≥ 0', epoch);
+      const dealt = order(epoch);
       ensure(isUnsigned(from) && from <= batchesPerEpoch, 'batches', `a first batch from 0 to ${batchesPerEpoch}`, from);
-      const order = permutation(deriveSeed(seed, 'order', epoch), 0, rows).map((at) => set.rows[at] as number);
-      return deal(order, view(epoch % viewCount), from, batchesPerEpoch);
+      return deal(dealt, view(epoch % viewCount), from, batchesPerEpoch);
     },
     pass: (viewNumber = 0) => deal(set.rows, view(viewNumber), 0, wholeBatches),
   };

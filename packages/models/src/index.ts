@@ -1,6 +1,10 @@
 export { type CifarResnetDepth, type CifarResnetOptions, cifarResnet, type Shortcut } from './cifarResnet.ts';
 export { countOperations, type Operations } from './countOperations.ts';
+export type { Part } from './freezing/bodyOf.ts';
+export { freeze, unfreeze } from './freezing/freeze.ts';
+export { type Split, split } from './freezing/split.ts';
 export { type FromLayersOptions, fromLayers } from './fromLayers.ts';
+export type { Anatomy, LayeredNetwork } from './layered.ts';
 export { type BatchNormOptions, batchNorm } from './layers/batchNorm.ts';
 export { type LayerPlans, type ResidualOptions, residual, sequence } from './layers/compose.ts';
 export { convBnRelu } from './layers/convBnRelu.ts';

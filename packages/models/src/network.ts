@@ -1,8 +1,8 @@
-import { ensure, type NameScheme, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
-import { engine, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import { foldNetwork, type OwnedFoldedNetwork } from './folding/foldedNetwork.ts';
+import { ensure, type NameScheme, type Tap } from '@kd/core';
+import { engine, type Tensor4D } from '@tensorflow/tfjs-core';
+import { type LayeredNetwork, layeredNetwork } from './layered.ts';
 import { extentOf, type LayerPlans, makeLayers, weightsOf } from './layers/compose.ts';
-import { applyLayer, expectMaps, type Layer } from './layers/layer.ts';
+import { expectMaps, type Layer } from './layers/layer.ts';
 import { cifar10Statistics } from './prepare/normalise.ts';
 import { type Preparation, preparer } from './prepare/preparation.ts';
 
@@ -21,7 +21,7 @@ export interface NetworkOptions {
 }
 
 /** The network made of these layers. It owns their variables; `dispose` frees them. */
-export function networkOf({ name, layers: plans, seed, taps: tapNames = [], prepare: wanted, names }: NetworkOptions): Network {
+export function networkOf({ name, layers: plans, seed, taps: tapNames = [], prepare: wanted, names }: NetworkOptions): LayeredNetwork {
   const engines = Object.keys(engine().registryFactory);
   ensure(engines.length > 0, name, 'a started engine', 'none', 'await startEngine() of @kd/engine first');
   ensure(Number.isSafeInteger(seed) && seed >= 0, name, 'seed as a whole number ≥ 0', seed);
@@ -31,40 +31,11 @@ export function networkOf({ name, layers: plans, seed, taps: tapNames = [], prep
   ensure(unknown === undefined, name, `taps among the layers ${Object.keys(plans).join(', ')}`, unknown);
   const layers = makeLayers(plans, '', seed);
   ensure(layers.length > 0, name, 'one layer or more', 'none');
-  const tapped = new Set(tapNames);
-  const head = layers.filter((layer) => Object.keys(layer.weights).length > 0).at(-1)?.name;
-  const weights = weightsOf(layers);
   const channels = preparation.normalise.mean.length;
+  const taps = Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)]));
+  const trains = new Set(Object.values(weightsOf(layers)).filter((weight) => weight.trainable));
   const prepare = (images: Tensor4D): Tensor4D => prepareChecked(expectMaps(name, images, channels));
-  let folded: OwnedFoldedNetwork | undefined;
-  return {
-    name,
-    weights,
-    preparation: description,
-    taps: Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)])),
-    ...(head !== undefined && { head }),
-    ...(names && { names }),
-    forward(images, mode): Outputs {
-      return tidy(() => {
-        const features: Record<string, Tensor> = {};
-        let activations: Tensor = prepare(images);
-        for (const layer of layers) {
-          activations = applyLayer(layer, activations, mode);
-          if (tapped.has(layer.name)) features[layer.name] = activations;
-        }
-        if (activations.rank !== 2) throw unexpected(name, 'logits [batch, classes] from the last layer', `[${activations.shape.join(', ')}]`);
-        return { logits: activations as Tensor2D, features };
-      });
-    },
-    folded() {
-      folded ??= foldNetwork(layers, prepare, tapped);
-      return folded;
-    },
-    dispose() {
-      folded?.dispose();
-      for (const weight of Object.values(weights)) weight.dispose();
-    },
-  };
+  return layeredNetwork({ name, layers, prepare, preparation: description, taps, names, trains }, true);
 }
 
 function tapAt(layers: readonly Layer[], tap: string, imageChannels: number): Tap {

@@ -45,6 +45,23 @@ export function applyInOrder(layers: readonly Layer[], x: Tensor, mode: Mode): T
   return tidy(() => layers.reduce((activations, layer) => applyLayer(layer, activations, mode), x));
 }
 
+/** What comes out of some layers in a row, and what was tapped on the way. */
+export interface Activations {
+  readonly activations: Tensor;
+  readonly features: Readonly<Record<string, Tensor>>;
+}
+
+/** Several layers one after another, in the caller's tidy. @param taps Names of layers whose outputs become `features`. */
+export function applyTapped(layers: readonly Layer[], x: Tensor, taps: ReadonlySet<string>, mode: Mode): Activations {
+  const features: Record<string, Tensor> = {};
+  let activations = x;
+  for (const layer of layers) {
+    activations = applyLayer(layer, activations, mode);
+    if (taps.has(layer.name)) features[layer.name] = activations;
+  }
+  return { activations, features };
+}
+
 /** Throws unless x is [batch, height, width, channels]. @param channels null: any. */
 export function expectMaps(where: string, x: Tensor, channels: number | null): Tensor4D {
   if (x.rank !== 4 || (channels !== null && x.shape[3] !== channels)) {

@@ -40,6 +40,8 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
   const pixel = (row: number, at: number) => 0.5 * uniform(dataSeed, row, at) + (at % (classes + 1) === labels[row] ? 0.4 : 0);
   const viewOf = (number: number) => ({ spec, seed: spec === 'plain' ? 0 : deriveSeed(seed, 'view', number % viewCount) });
 
+  const orderOf = (epoch: number) => permutation(deriveSeed(seed, 'order', epoch), 0, rows);
+
   const make = (at: Int32Array, number: number): Batch => {
     const view = viewOf(number);
     const shift = (row: number) => (view.seed === 0 ? 0 : 0.2 * uniform(view.seed, 1, row));
@@ -82,7 +84,8 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     viewCount,
     ...(shard === undefined ? {} : { shard }),
     view: viewOf,
-    epoch: (epoch, from = 0) => deal(permutation(deriveSeed(seed, 'order', epoch), 0, rows), epoch, from),
+    order: (epoch) => orderOf(epoch).map((row) => row + firstRow),
+    epoch: (epoch, from = 0) => deal(orderOf(epoch), epoch, from),
     pass: (number = 0) =>
       deal(
         Int32Array.from({ length: rows }, (_, row) => row),

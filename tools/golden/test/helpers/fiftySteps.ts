@@ -89,6 +89,7 @@ function brightPatches(size: number): BatchSource {
     batchesPerEpoch: Math.ceil(ROWS / BATCH),
     viewCount: 1,
     view: () => view,
+    order: (epoch) => permutation(epoch, 0, ROWS),
     epoch: (epoch) => deal(permutation(epoch, 0, ROWS)),
     pass: () => deal(Int32Array.from({ length: ROWS }, (_, row) => row)),
   };

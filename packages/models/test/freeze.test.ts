@@ -1,0 +1,204 @@
+import type { Mode, Network } from '@kd/core';
+import { closeTo, expectNoNewTensors, onEveryEngine, refusalOf } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { convBnRelu, dense, dropout, freeze, globalAveragePool, maxPool, networkOf, reuseClassifier, seedCnn, unfreeze } from '../src/index.ts';
+import { makers, pictures } from './makers.ts';
+
+/** Adds to every weight that trains what its gradient says, as a step of training does. */
+function trainStep(network: Network, images: tf.Tensor4D): string[] {
+  const trainable = Object.entries(network.weights).filter(([, weight]) => weight.trainable);
+  return tf.tidy(() => {
+    const { grads } = tf.variableGrads(
+      () => tf.mean<tf.Scalar>(tf.square(tf.sub(network.forward(images, { training: true, seed: tf.tensor1d([3, 4], 'int32') }).logits, 1))),
+      trainable.map(([, weight]) => weight),
+    );
+    return trainable.flatMap(([name, weight]) => {
+      const gradient = grads[weight.name];
+      if (gradient === undefined || gradient === null) return [];
+      weight.assign(tf.sub(weight, tf.mul(gradient, 0.1)));
+      return [name];
+    });
+  });
+}
+
+function numbersOf(network: Network): Record<string, Float32Array> {
+  return Object.fromEntries(Object.entries(network.weights).map(([name, weight]) => [name, weight.dataSync().slice() as Float32Array]));
+}
+
+function moved(network: Network, before: Record<string, Float32Array>): string[] {
+  const now = numbersOf(network);
+  return Object.keys(now).filter((name) => (now[name] as Float32Array).some((value, at) => !Object.is(value, (before[name] as Float32Array)[at])));
+}
+
+onEveryEngine(() => {
+  test.each(Object.entries(makers))('%s: with a frozen body, training moves the head and not a bit of the rest', async (_, make) => {
+    const images = pictures();
+    await expectNoNewTensors(() => {
+      const network = freeze(make(), 'body');
+      const [head, before] = [`${network.head}.`, numbersOf(network)];
+      for (let step = 0; step < 3; step++) trainStep(network, images);
+      const changed = moved(network, before);
+      expect(changed.length).toBeGreaterThan(0);
+      expect(changed.filter((name) => !name.startsWith(head))).toEqual([]);
+      network.dispose();
+    });
+    images.dispose();
+  });
+
+  test.each(Object.entries(makers))('%s: in training a frozen network says what it says at inference', async (_, make) => {
+    const images = pictures();
+    await expectNoNewTensors(() => {
+      const network = make();
+      const seed = tf.tensor1d([1, 2], 'int32');
+      freeze(network, { upTo: network.head as string });
+      const [training, inference] = [network.forward(images, { training: true, seed }), network.forward(images, { training: false })];
+      expect(Object.keys(training.features)).toEqual(Object.keys(inference.features));
+      closeTo(training.logits.dataSync(), inference.logits.dataSync(), 1e-5);
+      for (const [tap, feature] of Object.entries(training.features)) {
+        closeTo(feature.dataSync(), (inference.features[tap] as tf.Tensor).dataSync(), 1e-5);
+      }
+      tf.dispose([training.logits, inference.logits, training.features as tf.NamedTensorMap, inference.features as tf.NamedTensorMap, seed]);
+      network.dispose();
+    });
+    images.dispose();
+  });
+
+  test('no activation of a frozen body is kept for the backward pass, and its kernels stay joined', async () => {
+    const network = small();
+    const images = pictures();
+    const kept = () =>
+      tf.tidy(() => {
+        const before = tf.memory().numTensors;
+        let during = 0;
+        tf.variableGrads(() => {
+          const { logits } = network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32') });
+          during = tf.memory().numTensors - before;
+          return tf.mean<tf.Scalar>(logits);
+        }, trainableOf(network));
+        return during;
+      });
+    const whole = kept();
+    freeze(network, 'body');
+    // The logits, the three taps, the seed, and what dropout and the dense layer keep.
+    expect(kept()).toBeLessThanOrEqual(20);
+    expect(kept()).toBeLessThan(whole / 2);
+    const { kernels } = await tf.profile(() =>
+      tf.tidy(
+        () =>
+          tf.variableGrads(
+            () => tf.mean<tf.Scalar>(network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32') }).logits),
+            trainableOf(network),
+          ).value,
+      ),
+    );
+    const names = kernels.map(({ name }) => name);
+    expect(names.filter((name) => name === 'FusedConv2D')).toHaveLength(2);
+    expect(names.filter((name) => /norm|Backprop|MaxPoolGrad/i.test(name))).toEqual([]);
+    tf.dispose([images, network.weights]);
+  });
+});
+
+describe('a frozen network', () => {
+  beforeAll(async () => {
+    await refusalOf('cpu');
+  });
+
+  test('freezes up to a named layer, trains all behind it, and thaws', () => {
+    const network = small();
+    const training = () => Object.keys(network.weights).filter((name) => (network.weights[name] as tf.Variable).trainable);
+    const all = training();
+    expect(all).toEqual([
+      'stage1.conv.kernel',
+      'stage1.bn.scale',
+      'stage1.bn.offset',
+      'stage2.conv.kernel',
+      'stage2.bn.scale',
+      'stage2.bn.offset',
+      'fc.kernel',
+      'fc.bias',
+    ]);
+    expect(freeze(network, 'body')).toBe(network);
+    expect(training()).toEqual(['fc.kernel', 'fc.bias']);
+    freeze(network, { upTo: 'stage1' });
+    expect(training()).toEqual(all.slice(3));
+    const images = pictures();
+    const before = numbersOf(network);
+    trainStep(network, images);
+    expect(moved(network, before)).toEqual(Object.keys(network.weights).slice(5));
+    expect(unfreeze(network)).toBe(network);
+    expect(training()).toEqual(all);
+    trainStep(network, images);
+    expect(moved(network, before)).toEqual(Object.keys(network.weights));
+    tf.dispose([images, network.weights]);
+  });
+
+  test('follows weights that are loaded after it was frozen', () => {
+    const network = freeze(small(), 'body');
+    const images = pictures();
+    const logits = (mode: Mode) => tf.tidy(() => network.forward(images, mode).features.pooled?.dataSync() as Float32Array);
+    const before = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
+    tf.tidy(() => (network.weights['stage1.bn.variance'] as tf.Variable).assign(tf.fill([4], 3)));
+    const after = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
+    closeTo(after, logits({ training: false }), 1e-5);
+    expect(Math.max(...after.map((value, at) => Math.abs(value - (before[at] as number))))).toBeGreaterThan(1e-3);
+    tf.dispose([images, network.weights]);
+  });
+
+  test('lets dropout before the head work, and tells its layers to an observer', () => {
+    const network = freeze(small(), 'body');
+    const images = pictures();
+    tf.tidy(() => {
+      const of = (seed: number[]) => network.forward(images, { training: true, seed: tf.tensor1d(seed, 'int32') }).logits.dataSync();
+      expect(of([1, 2])).not.toEqual(of([1, 3]));
+      const told: string[] = [];
+      network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32'), observe: ({ name }) => told.push(name) });
+      expect(told).toEqual(['stage1.conv', 'stage1.bn', 'pool', 'stage2.conv', 'stage2.bn', 'pooled', 'fc']);
+    });
+    tf.dispose([images, network.weights]);
+  });
+
+  test('is frozen inside another network too', () => {
+    const student = freeze(seedCnn({ classes: 10, seed: 1 }), { upTo: 'stage2' });
+    const images = pictures();
+    const kernel = tf.ones([8, 10]);
+    const network = reuseClassifier(student, { tap: 'stage2', classifier: { kernel }, seed: 1 });
+    const before = numbersOf(network);
+    trainStep(network, images);
+    expect(moved(network, before).filter((name) => !name.startsWith('projector.'))).toEqual([]);
+    network.dispose();
+    tf.dispose([images, kernel]);
+  });
+
+  test('says what it cannot freeze', () => {
+    const network = small();
+    expect(() => freeze(network, { upTo: 'stage9' })).toThrow(
+      'freeze: expected a layer of small (stage1, pool, stage2, pooled, drop, fc), got stage9.',
+    );
+    const bare = networkOf({ name: 'bare', seed: 1, layers: { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) } });
+    expect(() => freeze(bare, 'body')).toThrow('freeze: expected weights in the first layers of bare, got none; name a later layer: upTo.');
+    const own: Network = { name: 'own', weights: {}, forward: network.forward, dispose: () => {} };
+    expect(() => freeze(own, 'body')).toThrow('freeze: expected a network of networkOf, whose layers are known, got own.');
+    tf.dispose([network.weights, bare.weights]);
+  });
+});
+
+function small() {
+  return networkOf({
+    name: 'small',
+    seed: 1,
+    layers: {
+      stage1: convBnRelu(3, 4),
+      pool: maxPool(),
+      stage2: convBnRelu(4, 8),
+      pooled: globalAveragePool(),
+      drop: dropout({ rate: 0.5 }),
+      fc: dense({ from: 8, to: 10 }),
+    },
+    taps: ['stage1', 'stage2', 'pooled'],
+  });
+}
+
+function trainableOf(network: Network): tf.Variable[] {
+  return Object.values(network.weights).filter((weight) => weight.trainable);
+}
