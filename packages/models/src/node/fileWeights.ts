@@ -1,0 +1,32 @@
+import path from 'node:path';
+import { emptyRecord, ensure } from '@kd/core';
+import { weightsOf } from '../weights/parseWeights.ts';
+import { withoutPrefixes } from '../weights/prefixes.ts';
+import type { WeightEntry, Weights, WeightsOptions } from '../weights/weights.ts';
+import { fileSource } from './fileSource.ts';
+import { shardIndex } from './shardIndex.ts';
+
+/**
+ * Named tensors of a file on this disk, or of the shards that an index (`model.safetensors.index.json`) names.
+ * @param place For messages: the file's name.
+ * @throws RangeError that names the file and what is wrong in it.
+ */
+export function fileWeights(file: string, options: WeightsOptions = {}, place = path.basename(file)): Weights {
+  const weights = file.endsWith('.json') ? shardedWeights(file, options, place) : weightsOf(fileSource(file, place), place, options);
+  return withoutPrefixes(weights);
+}
+
+function shardedWeights(file: string, options: WeightsOptions, place: string): Weights {
+  const { shards, shardOf, metadata } = shardIndex(fileSource(file, place), place);
+  const entries = emptyRecord<WeightEntry>();
+  for (const shard of shards) {
+    const weights = weightsOf(fileSource(path.join(path.dirname(file), ...shard.split('/')), shard), shard, options);
+    for (const [name, entry] of Object.entries(weights.entries)) {
+      ensure(shardOf[name] === shard, place, `${name} in ${shardOf[name] ?? 'the weight_map'}`, `it in ${shard}`, 'the files do not belong together');
+      entries[name] = entry;
+    }
+  }
+  const missing = Object.keys(shardOf).find((name) => !Object.hasOwn(entries, name));
+  ensure(missing === undefined, place, `${missing} in ${shardOf[missing ?? '']}, as the weight_map says`, 'none', 'the files do not belong together');
+  return { place, entries, metadata };
+}

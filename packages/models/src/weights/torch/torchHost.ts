@@ -1,0 +1,109 @@
+import { ensure, unexpected } from '@kd/core';
+import { PickledObject, type PickleHost } from '@kd/core/pickle';
+import { type StorageRecord, TensorRecord, TorchName } from './records.ts';
+import { isRefused } from './refusedNames.ts';
+
+/** Stands for PyTorch where a pickle of it is read, and keeps what storages it names, by key. */
+export interface TorchHost extends PickleHost {
+  readonly storages: ReadonlyMap<string, StorageRecord>;
+}
+
+/**
+ * What `torch.save` writes is described by calls; those that make tensors and dicts are recognised, all others kept as `PickledObject`. None is called.
+ * @param where For messages: the file's name.
+ */
+export function torchHost(where: string): TorchHost {
+  const storages = new Map<string, StorageRecord>();
+  return {
+    storages,
+    global(name) {
+      if (isRefused(name)) {
+        throw unexpected(where, 'data alone', `the function ${name}`, 'it is refused, nothing was run: do not open this file elsewhere either');
+      }
+      return new TorchName(name);
+    },
+    call(callee, parameters) {
+      ensure(callee instanceof TorchName && Array.isArray(parameters), where, 'a pickle whose calls have a name and arguments', 'another call');
+      return made(callee.name, parameters);
+    },
+    build(target, state) {
+      // A dict's attributes (`_metadata` of a state dict) say nothing about its tensors.
+      if (target instanceof PickledObject) target.state = state;
+    },
+    persistent(id) {
+      ensure(Array.isArray(id), where, 'a storage outside of the pickle', 'another id');
+      const [kind, name] = id;
+      // A module's class with its source, of `torch.save(module)` before PyTorch 1.6: only the name counts.
+      if (textOf(kind) === 'module') return name;
+      const storage = storageOf(id, where);
+      const known = storages.get(storage.key);
+      const same = known === undefined || (known.type === storage.type && known.length === storage.length);
+      ensure(same, where, `one kind of storage ${storage.key}`, `${known?.type} of ${known?.length} and ${storage.type} of ${storage.length}`);
+      storages.set(storage.key, storage);
+      return storage;
+    },
+  };
+}
+
+function made(name: string, parameters: readonly unknown[]): unknown {
+  switch (name) {
+    case 'torch._utils._rebuild_tensor':
+      return new TensorRecord(parameters, undefined, undefined);
+    case 'torch._utils._rebuild_tensor_v2':
+      return new TensorRecord(parameters, undefined, parameters[6]);
+    case 'torch._utils._rebuild_tensor_v3': {
+      const type = parameters[6];
+      return new TensorRecord(parameters, type instanceof TorchName ? lastPart(type.name) : 'an unknown type', parameters[7]);
+    }
+    case 'torch._utils._rebuild_parameter':
+    case 'torch._utils._rebuild_parameter_with_state':
+      return parameters[0];
+    case 'torch._tensor._rebuild_from_type_v2': {
+      const [rebuild, , rest] = parameters;
+      return rebuild instanceof TorchName && Array.isArray(rest) && rebuild.name !== name
+        ? made(rebuild.name, rest)
+        : new PickledObject(name, parameters);
+    }
+    case 'collections.OrderedDict':
+    case 'collections.defaultdict':
+      return dictOf(parameters[0]);
+    case '__builtin__.set':
+    case 'builtins.set':
+      return new Set(Array.isArray(parameters[0]) ? parameters[0] : []);
+    case 'copy_reg._reconstructor':
+    case 'copyreg._reconstructor':
+      return new PickledObject(parameters[0] instanceof TorchName ? parameters[0].name : name, parameters);
+    default:
+      return new PickledObject(name, parameters);
+  }
+}
+
+/** Python 2 gives the items of an OrderedDict as a list of pairs; otherwise they come later. */
+function dictOf(items: unknown): Map<unknown, unknown> {
+  const dict = new Map<unknown, unknown>();
+  if (Array.isArray(items)) for (const item of items) if (Array.isArray(item)) dict.set(textOf(item[0]) ?? item[0], item[1]);
+  return dict;
+}
+
+/** ('storage', type, key, device, length), in legacy files with what it is a view of. */
+function storageOf(id: readonly unknown[], where: string): StorageRecord {
+  const [kind, type, key, , length, view] = id;
+  const [kindText, keyText] = [textOf(kind), textOf(key)];
+  ensure(
+    kindText === 'storage' && type instanceof TorchName && keyText !== undefined && Number.isSafeInteger(length) && (length as number) >= 0,
+    where,
+    'a storage outside of the pickle: its type, key and length',
+    'another id',
+  );
+  ensure(view === undefined || view === null, where, `storage ${keyText} on its own`, 'a view of another', 'load it in PyTorch and save it anew');
+  return { type: lastPart(type.name), key: keyText, length: length as number };
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return value instanceof Uint8Array ? new TextDecoder('latin1').decode(value) : undefined;
+}
+
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1);
+}
