@@ -1,1 +1,2 @@
 export { readWeights } from './readWeights.ts';
+export { saveTorchWeights } from './saveTorchWeights.ts';

@@ -1,6 +1,7 @@
 import { ensure, type NameScheme, type Network, unexpected } from '@kd/core';
 import { tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { bestFileNames, type FileNames } from './fileNames.ts';
+import { firstNotFinite } from './firstNotFinite.ts';
 import { type Fit, fitOf } from './fit.ts';
 import type { Weights } from './weights.ts';
 
@@ -56,7 +57,7 @@ export function loadWeights(network: Network, weights: Weights, options: LoadOpt
 
   for (const { ours, place, entry } of fit.found) {
     const values = place.toOurs(entry.read());
-    const wrong = values.find((value) => !Number.isFinite(value));
+    const wrong = firstNotFinite(values);
     if (wrong !== undefined)
       throw unexpected(weights.place, `finite numbers in ${place.name}`, wrong, 'the file is damaged, or its training diverged');
     const variable = network.weights[ours] as Variable;
