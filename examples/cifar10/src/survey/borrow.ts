@@ -3,7 +3,6 @@ import path from 'node:path';
 import { makeFolder } from '@kd/core/node';
 import { configure } from '../config.ts';
 import { type MethodName, methodOf } from '../methods/index.ts';
-import { presets } from '../presets.ts';
 import { openLedger, readRecord } from '../record/ledger.ts';
 import type { FoundRun } from '../record/runFolder.ts';
 import type { RunRecord } from '../record/runRecord.ts';
@@ -17,13 +16,14 @@ export async function borrow(base: FoundRun, method: MethodName, directory: stri
   const begun = await readRecord(directory);
   if (begun !== undefined) return begun;
   const { finished: _, ...record } = base.record;
+  const { config } = record;
   const borrowed: RunRecord = {
     ...record,
     status: 'running',
     started: new Date().toISOString(),
     seconds: 0,
     command: `npm run survey -- --methods ${method}`,
-    config: configure('survey', presets.survey, { method, seeds: record.config.seeds }),
+    config: configure(config.preset, { about: '', ...config }, { method }),
     trainings: withoutDistilled(record.trainings),
     recordings: methodOf(method).hears === 'logits' ? record.recordings : {},
     results: withoutDistilled(record.results),
@@ -31,8 +31,9 @@ export async function borrow(base: FoundRun, method: MethodName, directory: stri
   await makeFolder(directory);
   const stages = [...Object.keys(borrowed.trainings), ...Object.keys(borrowed.recordings)];
   for (const stage of stages) await cp(path.join(base.directory, stage), path.join(directory, stage), { recursive: true });
-  await openLedger(directory, borrowed).update({});
-  return borrowed;
+  const ledger = openLedger(directory, borrowed);
+  await ledger.update({});
+  return ledger.record;
 }
 
 function withoutDistilled<Stage extends { readonly actor: string }>(stages: Readonly<Record<string, Stage>>): Record<string, Stage> {
