@@ -1,7 +1,7 @@
 import { closeTo, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { dist, distOfBatch } from '../../src/index.ts';
+import { type DistOptions, dist, distOfBatch } from '../../src/index.ts';
 import { stepOf } from '../golden.ts';
 import { expectFinite, expectRestAtTeacher, expectRightGradient, expectTidy, expectUnchanged, small } from './helpers.ts';
 
@@ -24,6 +24,15 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const [student, teacher] = [tf.tensor2d([[1, 2, 4]]), tf.tensor2d([[0, 3, 1]])];
       expect(distOfBatch(student, teacher, { beta: 0, gamma: 2, temperature: 3 }).dataSync()[0]).toBe(18);
+    }));
+  test('of two classes rows correlate by 1 or −1 whatever the student says: no gradient, but for the relation between examples', () =>
+    tf.tidy(() => {
+      const [student, teacher] = [tf.tensor2d([1, 0.2, -0.4, 0.9, 0.3, 0.1], [3, 2]), tf.tensor2d([0.5, 0, 0.1, 1, 2, -1], [3, 2])];
+      const gradient = (options: DistOptions, rows: number) =>
+        tf.grad((x: tf.Tensor2D) => distOfBatch(x, tf.slice(teacher, 0, rows), options))(tf.slice(student, 0, rows));
+      closeTo(gradient({ gamma: 0 }, 3).dataSync(), new Array(6).fill(0), 1e-6);
+      closeTo(gradient({}, 2).dataSync(), new Array(4).fill(0), 1e-6);
+      closeTo(gradient({}, 3).dataSync(), gradient({ beta: 0 }, 3).dataSync(), 1e-5);
     }));
   test('its gradient is that of finite differences, and the teacher has none', () => expectRightGradient(dist({ beta: 2, temperature: 2 })));
   test('a student equal to its teacher costs 0 and has gradient 0', () => expectRestAtTeacher(dist()));

@@ -22,6 +22,20 @@ onEveryEngine(() => {
       closeTo([lossOf(term, [tf.reverse(student, 0)], [tf.reverse(teacher, 0)]).value], [value], 1e-5);
       closeTo([lossOf(two, [student, student], [teacher, teacher]).value], [2 * value], 1e-5);
     }));
+  test.each([0.1, 0.01])('rows within %d of each other, or of their opposites, are as exact as cosines in float32 can be', (distance) =>
+    tf.tidy(() => {
+      for (const sign of [1, -1]) {
+        const row = filled([1, 6], 3);
+        const student = tf.add(tf.concat([row, row, tf.mul(row, sign), tf.mul(row, sign)]), tf.mul(filled([4, 6], 1), distance));
+        const teacher = filled([4, 5], 2);
+        const [rows, wanted] = [student, teacher].map((feature) => feature.arraySync() as number[][]) as [number[][], number[][]];
+        const { value, gradients } = lossOf(term, [student], [teacher]);
+        closeTo([value], [inDoubles(rows, wanted)], 5e-7 / distance ** 2);
+        const slopes = rows.flatMap((row, at) => row.map((_, column) => slope(rows, wanted, at, column)));
+        closeTo(gradients[0] as Float32Array, slopes, 5e-6 / distance ** 2);
+      }
+    }),
+  );
   test('opposite rows, which have no probability to be neighbours, are finite', () =>
     tf.tidy(() => {
       const row = filled([1, 4], 1);
@@ -38,3 +52,26 @@ onEveryEngine(() => {
     expect(() => probabilisticTransfer(pairs(), { epsilon: 0 })).toThrow('probabilisticTransfer: expected epsilon > 0, got 0; 1e-7 is usual.');
   });
 });
+
+const epsilon = 1e-7;
+
+/** The same loss in double precision, as RepDistiller writes it. */
+function inDoubles(student: number[][], teacher: number[][]): number {
+  const model = neighbours(student);
+  const terms = neighbours(teacher).map((target, at) => target * Math.log((target + epsilon) / ((model[at] as number) + epsilon)));
+  return terms.reduce((sum, term) => sum + term, 0) / terms.length;
+}
+
+function neighbours(rows: number[][]): number[] {
+  const dot = (a: number[], b: number[]) => a.reduce((sum, x, at) => sum + x * (b[at] as number), 0);
+  const directions = rows.map((row) => row.map((x) => x / (Math.sqrt(dot(row, row)) + epsilon)));
+  return directions.flatMap((row) => {
+    const near = directions.map((other) => (1 + dot(row, other)) / 2);
+    return near.map((x) => x / near.reduce((sum, other) => sum + other, 0));
+  });
+}
+
+function slope(student: number[][], teacher: number[][], row: number, column: number): number {
+  const moved = (by: number) => student.map((values, at) => values.map((x, place) => (at === row && place === column ? x + by : x)));
+  return (inDoubles(moved(1e-5), teacher) - inDoubles(moved(-1e-5), teacher)) / 2e-5;
+}
