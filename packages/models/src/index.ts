@@ -33,7 +33,9 @@ export { type ReuseClassifierOptions, reuseClassifier } from './reuseClassifier.
 export { seedCnn } from './seedCnn.ts';
 export { type StudentCnnOptions, studentCnn } from './studentCnn.ts';
 export { summary } from './summary.ts';
+export { type VggDepth, type VggOptions, vgg } from './vgg.ts';
 export { encodeTorchWeights, type TorchWeightsOptions } from './weights/encodeTorchWeights.ts';
 export { type LoadOptions, type LoadReport, loadWeights } from './weights/loadWeights.ts';
 export { parseWeights } from './weights/parseWeights.ts';
 export type { WeightEntry, Weights } from './weights/weights.ts';
+export { type WideResnetDepth, type WideResnetOptions, wideResnet } from './wideResnet.ts';

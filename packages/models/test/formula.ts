@@ -1,3 +1,6 @@
+import type { Network } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+
 /** The golden checkpoints' weights, which a formula gives: hash u(n, k) in [0, 1), n the flat index in PyTorch's layout, k the place in state_dict(). */
 export function hashed(n: number, k: number, seed: number): number {
   let h = (Math.imul(n, 2654435761) + Math.imul(k + 1, 2246822519) + Math.imul(seed, 3266489917)) >>> 0;
@@ -27,4 +30,28 @@ export function toNhwc(nchw: (n: number) => number, [batch, height, width, chann
 /** The golden input, [2, 32, 32, 3]. */
 export function goldenImages(): Float32Array {
   return toNhwc((n) => Math.sin(0.017 * n) + 0.4 * Math.cos(0.000023 * n * n + 0.3), [2, 32, 32, 3]);
+}
+
+/** Gives a network the golden weights. They lie in the order of PyTorch's state_dict(), where a counter stands behind every variance. @param lastNorm Of a residual branch, where there is one: `bn2`. */
+export function fillByFormula(network: Network, seed: number, lastNorm: string): void {
+  const names = Object.keys(network.weights).flatMap((name) => (name.endsWith('.variance') ? [name, null] : [name]));
+  names.forEach((name, k) => {
+    if (name === null) return;
+    const variable = network.weights[name] as tf.Variable;
+    const u = (n: number) => hashed(n, k, seed);
+    const centred = (n: number) => 2 * u(n) - 1;
+    const { shape } = variable;
+    const last = name.endsWith(`.${lastNorm}.scale`);
+    const vectorRules: Record<string, (n: number) => number> = {
+      scale: (n) => (last ? 0.25 + 0.25 * u(n) : 0.75 + 0.5 * u(n)),
+      variance: (n) => 0.5 + u(n),
+    };
+    const vector = vectorRules[name.split('.').at(-1) as string] ?? ((n: number) => 0.2 * centred(n));
+    const fanIn = shape.slice(0, -1).reduce((product, side) => product * side, 1);
+    const kernel = (n: number) => centred(n) * Math.sqrt(6 / fanIn);
+    const [from, to] = shape.slice(-2) as [number, number];
+    const size = shape.length === 4 ? (shape[0] as number) : 1;
+    const values = shape.length === 1 ? Float32Array.from({ length: variable.size }, (_, n) => vector(n)) : toHwio(kernel, [size, size, from, to]);
+    tf.tidy(() => variable.assign(tf.tensor(values, shape)));
+  });
 }

@@ -15,6 +15,8 @@ import {
   seedCnn,
   studentCnn,
   uniformFanIn,
+  vgg,
+  wideResnet,
 } from '../src/index.ts';
 
 const makers: Record<string, (seed: number) => Network> = {
@@ -22,6 +24,9 @@ const makers: Record<string, (seed: number) => Network> = {
   studentCnn: (seed) => studentCnn({ classes: 10, seed }),
   'cifarResnet 8': (seed) => cifarResnet({ depth: 8, classes: 10, seed }),
   'cifarResnet 8 projection': (seed) => cifarResnet({ depth: 8, classes: 10, seed, shortcut: 'projection', width: 0.5 }),
+  'cifarResnet 8x4': (seed) => cifarResnet({ depth: '8x4', classes: 10, seed, width: 1 / 8 }),
+  'wideResnet 16-0.5': (seed) => wideResnet({ depth: 16, classes: 10, seed, width: 0.5 }),
+  'vgg 16': (seed) => vgg({ depth: 16, classes: 10, seed, width: 1 / 32 }),
   resnet9: (seed) => resnet9({ classes: 10, seed, width: 0.125 }),
 };
 
@@ -131,7 +136,7 @@ test('what cannot be built or fed is refused by name', () => {
   expect(() => studentCnn({ classes: 10, seed: 0, widths: [] })).toThrow('studentCnn: expected widths as whole numbers ≥ 1, got [].');
   expect(() => studentCnn({ classes: 10, seed: -1 })).toThrow('studentCnn 16-32-64: expected seed as a whole number ≥ 0, got -1.');
   expect(() => cifarResnet({ depth: 21 as 20, classes: 10, seed: 0 })).toThrow(
-    'cifarResnet: expected depth among 8, 14, 20, 32, 44, 56, 110, got 21.',
+    'cifarResnet: expected depth among 8, 14, 20, 32, 44, 56, 110, 8x4, 32x4, got 21.',
   );
   expect(() => resnet9({ width: 0, classes: 10, seed: 0 })).toThrow('resnet9: expected width > 0, got 0; 1 is the published width.');
   expect(() => seedCnn({ classes: 10, seed: 0, prepare: { normalise: { mean: [0, 0, 0], deviation: [1, 0, 1] } } })).toThrow(

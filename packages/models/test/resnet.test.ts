@@ -49,3 +49,22 @@ test('what is no ResNet is refused', () => {
     'resnet: expected block basic or bottleneck, got dense.',
   );
 });
+
+test("weights lie in the order of torchvision's state_dict, and their names are its names by a few rules", () => {
+  const network = resnet({ depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] }, stem: 'imagenet', width: 1 / 16, classes: 10, seed: 0 });
+  expect(Object.keys(network.weights).slice(0, 16)).toEqual([
+    'stem.conv.kernel',
+    ...parts('stem.bn'),
+    'stage1.block0.conv1.kernel',
+    ...parts('stage1.block0.bn1'),
+    'stage1.block0.conv2.kernel',
+    ...parts('stage1.block0.bn2'),
+    'stage1.block0.conv3.kernel',
+  ]);
+  expect(Object.keys(network.weights).slice(20, 25)).toEqual(['stage1.block0.shortcut.conv.kernel', ...parts('stage1.block0.shortcut.bn')]);
+  network.dispose();
+});
+
+function parts(norm: string): string[] {
+  return ['scale', 'offset', 'mean', 'variance'].map((part) => `${norm}.${part}`);
+}

@@ -21,26 +21,32 @@ export function sequence(plans: LayerPlans): LayerPlan {
 }
 
 export interface ResidualOptions {
+  /** What both ways start from; x itself where there is none. Its layers are called as the body's are. */
+  readonly before?: LayerPlans;
   readonly body: LayerPlans;
-  /** The other way round the body; x itself where there is none. */
+  /** The other way round the body; the body's own input where there is none. */
   readonly shortcut?: LayerPlan;
   /** Of the sum: `relu()`. */
   readonly after?: LayerPlan;
 }
 
-/** after(body(x) + shortcut(x)). */
-export function residual({ body, shortcut, after }: ResidualOptions): LayerPlan {
+/** after(body(y) + shortcut(y)), y = before(x). */
+export function residual({ before = {}, body, shortcut, after }: ResidualOptions): LayerPlan {
   return (name, seed) => {
+    const first = makeLayers(before, `${name}.`, seed);
     const main = makeLayers(body, `${name}.`, seed);
     const side = makeLayers(shortcut === undefined ? {} : { shortcut }, `${name}.`, seed);
     const last = makeLayers(after === undefined ? {} : { after }, `${name}.`, seed);
     return {
       name,
-      ...extentOf(main),
-      weights: weightsOf([...main, ...side, ...last]),
-      parts: [{ does: 'sum', body: partsOf(main), shortcut: partsOf(side) }, ...partsOf(last)],
+      ...extentOf([...first, ...main]),
+      weights: weightsOf([...first, ...main, ...side, ...last]),
+      parts: [...partsOf(first), { does: 'sum', body: partsOf(main), shortcut: partsOf(side) }, ...partsOf(last)],
       apply(x, mode) {
-        return tidy(() => applyInOrder(last, add(applyInOrder(main, x, mode), applyInOrder(side, x, mode)), mode));
+        return tidy(() => {
+          const y = applyInOrder(first, x, mode);
+          return applyInOrder(last, add(applyInOrder(main, y, mode), applyInOrder(side, y, mode)), mode);
+        });
       },
     };
   };

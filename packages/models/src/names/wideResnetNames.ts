@@ -1,0 +1,10 @@
+import type { NameScheme } from '@kd/core';
+import { renamed } from './renamed.ts';
+
+/** Those of RepDistiller and mdistiller: `conv1`, `block1.layer.0.convShortcut`, `bn1`, `fc`. */
+export const repDistillerWideResnet: NameScheme = renamed([
+  [/^stage(\d+)\.block(\d+)/, 'block$1.layer.$2'],
+  [/\.shortcut$/, '.convShortcut'],
+  [/^stem$/, 'conv1'],
+  [/^bn$/, 'bn1'],
+]);
