@@ -3,13 +3,16 @@ import { directoryOf } from './zipDirectory.ts';
 
 /** A file of an archive: where its bytes lie. */
 export interface ZipEntry {
-  readonly size: number;
+  /** @throws RangeError where the entry is packed. */
+  size(): number;
   /** The byte of the archive where they begin. @throws RangeError where it does not lie where the directory says. */
   begin(): number;
 }
 
 interface Listed {
   readonly name: string;
+  /** 0: stored as it is. */
+  readonly method: number;
   readonly size: number;
   readonly header: number;
 }
@@ -18,8 +21,8 @@ const directoryLimit = 1 << 26;
 const remedy = 'the file is cut short or damaged: get it again';
 
 /**
- * The files of a zip archive by name, from its central directory; zip64 too. Only entries that are stored as they are can be listed, as `torch.save` writes
- * them; names stay within the archive and none twice, and no entry reaches into the next. Nothing is unpacked.
+ * The files of a zip archive by name, from its central directory; zip64 too. Names stay within the archive and none comes twice, no entry reaches into the
+ * next. Only entries that are stored as they are can be read, as `torch.save` writes them: nothing is unpacked.
  * Layout: APPNOTE.TXT 6.3.10 of PKWARE, sections 4.3.7–4.3.16.
  * @param where For messages: the file's name.
  */
@@ -56,20 +59,13 @@ function listedEntry(entry: DataView<ArrayBuffer>, where: string): Listed {
   const name = nameOf(new Uint8Array(entry.buffer, entry.byteOffset + 46, nameLength), where);
   ensure((entry.getUint16(8, true) & 1) === 0, `${where}: ${name}`, 'an entry that is not encrypted', 'an encrypted one');
   const method = entry.getUint16(10, true);
-  ensure(
-    method === 0,
-    `${where}: ${name}`,
-    'an entry stored as it is, as torch.save writes it',
-    `a packed one (method ${method})`,
-    'save it anew in PyTorch',
-  );
   const wide = wideFields(entry, 46 + nameLength, entry.getUint16(30, true));
   const field = (at: number): number => (entry.getUint32(at, true) === 0xffffffff ? wide() : entry.getUint32(at, true));
   // In the order in which zip64 has them: the size, the packed size, where the entry begins.
   const [size, packed, header] = [field(24), field(20), field(42)];
-  const fits = [size, packed, header].every(Number.isSafeInteger) && size === packed;
+  const fits = [size, packed, header].every(Number.isSafeInteger) && (size === packed || method !== 0);
   ensure(fits, `${where}: ${name}`, 'one size of a stored entry, and its place', `${size} and ${packed} at ${header}`, remedy);
-  return { name, size, header };
+  return { name, method, size: packed, header };
 }
 
 /** The 64-bit fields of an entry's zip64 record, one after the other; NaN where there is none. */
@@ -87,16 +83,27 @@ function wideFields(entry: DataView, start: number, length: number): () => numbe
 function checkedEntries(listed: readonly Listed[], source: ByteSource, directory: number, where: string): ReadonlyMap<string, ZipEntry> {
   const entries = new Map<string, ZipEntry>();
   const inOrder = [...listed].sort((left, right) => left.header - right.header);
-  inOrder.forEach(({ name, size, header }, at) => {
+  inOrder.forEach((entry, at) => {
+    const { name, size, header } = entry;
     const end = inOrder[at + 1]?.header ?? directory;
     ensure(!entries.has(name), where, `one entry ${name}`, 'a second one');
     ensure(header + 30 + size <= end, `${where}: ${name}`, `an entry that ends before byte ${end}`, `${size} bytes at ${header}`, remedy);
-    entries.set(name, { size, begin: () => dataStart(source, { name, size, header }, end, where) });
+    entries.set(name, {
+      size: () => storedSize(entry, where),
+      begin: () => dataStart(source, entry, end, where),
+    });
   });
   return entries;
 }
 
-function dataStart(source: ByteSource, { name, size, header }: Listed, end: number, where: string): number {
+function storedSize({ name, method, size }: Listed, where: string): number {
+  ensure(method === 0, `${where}: ${name}`, 'an entry stored as it is', `a packed one (method ${method})`, 'load it in PyTorch and save it anew');
+  return size;
+}
+
+function dataStart(source: ByteSource, entry: Listed, end: number, where: string): number {
+  const { name, header } = entry;
+  const size = storedSize(entry, where);
   const local = new DataView(bytesBetween(source, header, header + 30).buffer);
   const begin = header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
   const fits = local.getUint32(0, true) === 0x04034b50 && begin + size <= end;

@@ -21,12 +21,12 @@ export function zipCheckpoint(source: ByteSource, place: string): TorchCheckpoin
 
   const pickle = entries.get(pickleName) as ZipEntry;
   const begin = pickle.begin();
-  const { value } = readPickle(before(source, begin + pickle.size), place, torchHost(place), begin);
+  const { value } = readPickle(before(source, begin + pickle.size()), place, torchHost(place), begin);
   const storageEntry = (key: string) => entries.get(`${folder}data/${key}`);
   return {
     format: 'torch zip',
     root: value,
-    storages: { source, bytesOf: (key) => storageEntry(key)?.size, beginOf: (key) => (storageEntry(key) as ZipEntry).begin() },
+    storages: { source, bytesOf: (key) => storageEntry(key)?.size(), beginOf: (key) => (storageEntry(key) as ZipEntry).begin() },
   };
 }
 
@@ -38,5 +38,5 @@ function before(source: ByteSource, end: number): ByteSource {
 function textOf(source: ByteSource, entry: ZipEntry | undefined): string | undefined {
   if (entry === undefined) return undefined;
   const begin = entry.begin();
-  return new TextDecoder('latin1').decode(bytesBetween(source, begin, begin + Math.min(entry.size, 16)));
+  return new TextDecoder('latin1').decode(bytesBetween(source, begin, begin + Math.min(entry.size(), 16)));
 }
