@@ -1,2 +1,2 @@
-export { readWeights } from './readWeights.ts';
+export { type ReadOptions, readWeights } from './readWeights.ts';
 export { saveTorchWeights } from './saveTorchWeights.ts';
