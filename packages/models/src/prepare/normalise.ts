@@ -16,6 +16,12 @@ export const cifar100Statistics: ChannelStatistics = { mean: [0.5071, 0.4867, 0.
 /** Of ImageNet, as torchvision's pretrained networks want them. */
 export const imagenetStatistics: ChannelStatistics = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
+/** From about −1 to 1: what TensorFlow trained its networks for phones with. */
+export const efficientNetLiteStatistics: ChannelStatistics = {
+  mean: [127 / 255, 127 / 255, 127 / 255],
+  deviation: [128 / 255, 128 / 255, 128 / 255],
+};
+
 /** Throws unless the statistics are usable. */
 export function checkStatistics(where: string, { mean, deviation }: ChannelStatistics): void {
   ensure(mean.length >= 1 && mean.length === deviation.length, where, 'one mean and one deviation a channel', [mean.length, deviation.length]);
