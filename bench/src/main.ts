@@ -14,6 +14,7 @@ import type { BenchOptions, Section } from './section.ts';
 import { starting } from './starting.ts';
 import { comparedSteps, product } from './steps.ts';
 import { markdownTable, plainTable } from './table.ts';
+import { tutorial } from './tutorial.ts';
 import { AS_INSTALLED } from './variants.ts';
 import { wasm } from './wasm.ts';
 
@@ -27,6 +28,7 @@ const all: Readonly<Record<string, Part>> = {
   parts,
   wasm,
   methods: methodCosts,
+  tutorial,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(all));

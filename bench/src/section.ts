@@ -2,8 +2,12 @@
 export interface Row {
   readonly step: string;
   readonly variant: string;
-  /** Median of a step's time. */
-  readonly ms: number;
+  /** Median of a step's time; null in a sum. */
+  readonly ms: number | null;
+  /** That go through it in a whole recipe. */
+  readonly pictures?: number;
+  /** That they take. */
+  readonly hours?: number;
   /** null where a step has no images. */
   readonly imagesPerSecond: number | null;
   /** Speed of ours over the speed of this variant, median of the paired rounds: above 1, ours is faster. null where nothing was paired. */

@@ -8,11 +8,13 @@ interface Column {
 
 const columns: readonly Column[] = [
   { title: 'variant', cell: ({ variant }) => variant },
-  { title: 'ms', cell: ({ ms }) => ms.toFixed(ms < 10 ? 2 : 1) },
+  { title: 'ms', cell: ({ ms }) => ms?.toFixed(ms < 10 ? 2 : 1) },
   {
     title: 'images/s',
     cell: ({ imagesPerSecond }) => (imagesPerSecond === null ? undefined : imagesPerSecond.toFixed(imagesPerSecond < 100 ? 1 : 0)),
   },
+  { title: 'pictures', cell: ({ pictures }) => pictures?.toLocaleString('en-US') },
+  { title: 'hours', cell: ({ hours }) => hours?.toFixed(hours < 1 ? 3 : 1) },
   { title: 'time over plain KD', cell: ({ overPlain }) => overPlain?.toFixed(2) },
   { title: 'GFLOP/s', cell: ({ gigaflops }) => gigaflops?.toFixed(0) },
   { title: 'of the ceiling', cell: ({ ceilingShare }) => (ceilingShare === undefined ? undefined : `${(100 * ceilingShare).toFixed(0)} %`) },

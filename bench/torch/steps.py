@@ -48,6 +48,43 @@ def resnet50_inference(options):
     return run
 
 
+def tutorial_head(options):
+    """As printed: every batch goes through the whole ResNet-50 in training mode, of which the new head alone has gradients."""
+    network, forward, images = placed(frozen_teacher(), options)
+    labels = torch.randint(0, CLASSES, (options["batch"],))
+    return training(forward, images, lambda logits: F.cross_entropy(logits, labels), torch.optim.Adam(network[-1].parameters()))
+
+
+def tutorial_student(options):
+    """As printed: 224×224, temperature 1, the divergence's mean over batch and classes."""
+    network, forward, images = placed(TutorialStudent(), options)
+    labels, teacher = torch.randint(0, CLASSES, (options["batch"],)), torch.randn(options["batch"], CLASSES)
+
+    def loss_of(logits):
+        soft = F.kl_div(F.log_softmax(logits, 1), F.softmax(teacher, 1), reduction="mean")
+        return 0.5 * soft + 0.5 * F.cross_entropy(logits, labels)
+
+    return training(forward, images, loss_of, torch.optim.Adam(network.parameters()))
+
+
+def evaluating(make_network):
+    """As printed: without `no_grad`."""
+
+    def prepare_step(options):
+        network, forward, images = placed(make_network(), options)
+        network.eval()
+        return lambda: forward(images)[0, 0].item()
+
+    return prepare_step
+
+
+def frozen_teacher():
+    network = resnet50("imagenet", CLASSES)
+    for parameter in network[:-1].parameters():
+        parameter.requires_grad = False
+    return network
+
+
 def training(forward, images, loss_of, optimizer):
     def run():
         optimizer.zero_grad()
@@ -96,6 +133,10 @@ STEPS = {
     "resnet20-kd": distilling(resnet20),
     "resnet50-infer": resnet50_inference,
     "resnet50-train": resnet50_training,
+    "tutorial-head": tutorial_head,
+    "tutorial-teacher": evaluating(frozen_teacher),
+    "tutorial-student": tutorial_student,
+    "tutorial-student-evaluating": evaluating(TutorialStudent),
     "gemm": product,
     "adam": update(lambda weights, fused: torch.optim.Adam(weights, fused=fused)),
     "sgd": update(lambda weights, fused: torch.optim.SGD(weights, 0.1, 0.9, weight_decay=5e-4, fused=fused)),

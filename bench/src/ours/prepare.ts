@@ -11,6 +11,7 @@ import { taughtBy } from './method.ts';
 import { dealing, epochs, evaluating } from './passes.ts';
 import { product } from './product.ts';
 import { classifying, distilling } from './training.ts';
+import { tutorialBody, tutorialEvaluating, tutorialHead } from './tutorial.ts';
 import { updating } from './updating.ts';
 
 /** A step of ours, ready to run. */
@@ -29,6 +30,9 @@ const preparations: Readonly<Record<string, Prepare>> = {
   'resnet20-kd': (options) => distilling(cifarResnet({ depth: 20, shortcut: 'projection', classes: CLASSES, seed: 0 }), options),
   'resnet50-infer': inferring,
   'resnet50-train': (options) => classifying(resnet({ depth: 50, stem: 'cifar', classes: CLASSES, seed: 0 }), options),
+  'tutorial-body': tutorialBody,
+  'tutorial-head': tutorialHead,
+  'tutorial-evaluating': tutorialEvaluating,
   cached: withRecording,
   'without teacher': withoutTeacher,
   gemm: product,
