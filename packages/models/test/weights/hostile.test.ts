@@ -1,0 +1,227 @@
+/** A file may come from anywhere: each of these is refused, with the file and the field in the message, and nothing in it is run. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseWeights, type Weights } from '../../src/index.ts';
+import { bytesOf } from './checkpoints.ts';
+import { joined, legacyFile, raw, tensorPickle, text, torchZip, zip } from './torchZip.ts';
+
+const six = new Uint8Array(new Float32Array([0, 1, 2, 3, 4, 5]).buffer);
+const parse = (bytes: Uint8Array): Weights => parseWeights(bytes, 'w.pth');
+const refuses = (bytes: Uint8Array, message: string): void => {
+  expect(() => parse(bytes)).toThrow(expect.objectContaining({ name: 'RangeError', message: `w.pth${message}` }));
+};
+
+test('the files of this test are read where nothing is wrong with them', () => {
+  expect([...(parse(torchZip(tensorPickle({}), { 0: six })).entries.a?.read() ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
+  const legacy = legacyFile(tensorPickle({}), '\x80\x02]X\x01\0\0\x000a.', joined([Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0), six]));
+  expect([...(parse(legacy).entries.a?.read() ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+describe('code in a pickle', () => {
+  const refused = (name: string) =>
+    `: expected data alone, got the function ${name}; it is refused, nothing was run: do not open this file elsewhere either.`;
+  test.each([
+    ['posix.system', `cposix\nsystem\n${text('touch x')}\x85R.`],
+    ['os.system', `\x80\x04${text('os')}${text('system')}\x93${text('touch x')}\x85R.`],
+    ['nt.system', `(${text('touch x')}int\nsystem\n.`],
+    ['subprocess.Popen', `}${text('weights')}csubprocess\nPopen\n]${text('ls')}a\x85Rs.`],
+    ['builtins.eval', `cbuiltins\neval\n${text('1')}\x85\x81.`],
+    ['__builtin__.exec', `c__builtin__\nexec\n${text('1')}\x85}\x92.`],
+    ['runpy._run_code', 'crunpy\n_run_code\n)R.'],
+    ['importlib.import_module', `cimportlib\nimport_module\n${text('os')}\x85R.`],
+  ])('%s', (name, pickle) => {
+    refuses(torchZip(pickle), refused(name));
+    refuses(legacyFile(pickle, '', new Uint8Array(0)), refused(name));
+  });
+
+  test('a call in the place of a tensor, of a function that nobody here knows', () => {
+    const call = (callee: string) => `}${text('fc')}c${callee}\n)Rs${text('a')}${tensorPickle({}).slice(3 + 6, -2)}s.`;
+    const { entries, metadata } = parse(torchZip(call('some.module\nmake_weights'), { 0: six }));
+    expect([Object.keys(entries), metadata.else]).toEqual([['a'], 'fc: some.module.make_weights']);
+    refuses(
+      torchZip(call('torch._utils\n_rebuild_new'), { 0: six }),
+      ': fc: expected a dense tensor, got torch._utils._rebuild_new; convert it in PyTorch.',
+    );
+  });
+
+  test('a value is called, a storage has no key, an attribute is set on a number', () => {
+    refuses(torchZip('K\x01)R.'), ': expected a pickle whose calls have a name and arguments, got another call.');
+    refuses(torchZip('K\x01Q.'), ': expected a storage outside of the pickle, got another id.');
+    refuses(torchZip('(K\x01K\x02K\x03K\x04K\x05tQ.'), ': expected a storage outside of the pickle: its type, key and length, got another id.');
+    refuses(torchZip('K\x01}b.'), ': expected a state dict, got 1; in Python: torch.save(model.state_dict(), …).');
+  });
+
+  test('names of Object.prototype are names as any other', () => {
+    const { entries } = parse(torchZip(tensorPickle({ name: '__proto__' }), { 0: six }));
+    expect([Object.keys(entries), entries.toString, Object.getPrototypeOf(entries)]).toEqual([['__proto__'], undefined, null]);
+    expect(() => parse(torchZip(tensorPickle({ type: 'constructor' }), { 0: six }))).toThrow('got constructor');
+  });
+
+  test('dicts and modules that hold themselves end', () => {
+    refuses(
+      torchZip(`}q\0${text('me')}h\0s.`),
+      ': expected a state dict, got a dict of "me" (a dict of 1); in Python: torch.save(model.state_dict(), …).',
+    );
+    const parts = ['_parameters', '_buffers', '_modules'].map((name) => `${text(name)}}`);
+    const module = `csome\nModule\n)\x81q\0}(${parts.join('')}q\x01uh\x01${text('me')}h\0s0b.`;
+    expect(() => parse(torchZip(module))).toThrow(RangeError);
+  });
+});
+
+describe('tensors that do not lie in their storage', () => {
+  const big = 'J\xff\xff\xff\x7f';
+  test.each([
+    [{ offset: 'K\x01' }, ': a: expected a view of 6 numbers, got [6] with strides [1] from 1.'],
+    [{ strides: 'K\x02\x85' }, ': a: expected a view of 6 numbers, got [6] with strides [2] from 0.'],
+    [{ offset: 'J\xff\xff\xff\xff' }, ': a: expected an offset in its storage, a whole number ≥ 0, got -1.'],
+    [{ strides: 'J\xff\xff\xff\xff\x85' }, ': a: expected 1 strides, whole numbers ≥ 0, got [-1].'],
+    [{ shape: 'J\xff\xff\xff\xff\x85' }, ': a: expected a shape of at most 64 whole numbers ≥ 0, got [-1].'],
+    [{ shape: `(${'K\x01'.repeat(65)}t` }, ': a: expected a shape of at most 64 whole numbers ≥ 0, got something else.'],
+    [{ shape: 'K\x02K\x03\x86' }, ': a: expected 2 strides, whole numbers ≥ 0, got [1].'],
+    [{ shape: 'N' }, ': a: expected a shape of at most 64 whole numbers ≥ 0, got something else.'],
+    [
+      { shape: `${big}${big}\x86`, strides: 'K\0K\0\x86' },
+      ': a: expected at most 16777216 numbers of an expanded tensor, got 4611686014132420600; save it with .contiguous().',
+    ],
+    [{ shape: `${big}\x85` }, ': a: expected a view of 6 numbers, got [2147483647] with strides [1] from 0.'],
+    [{ length: 'K\x07' }, ': a: expected storage 0 of 28 bytes, got 24; the file is damaged.'],
+    [{ length: 'J\xff\xff\xff\xff' }, ': expected a storage outside of the pickle: its type, key and length, got another id.'],
+    [{ key: '1' }, ': a: expected storage 1 of 24 bytes, got nothing; the file is damaged.'],
+    [{ key: '../data.pkl' }, ': a: expected storage ../data.pkl of 24 bytes, got nothing; the file is damaged.'],
+    [{ type: 'DoubleStorage' }, ': a: expected storage 0 of 48 bytes, got 24; the file is damaged.'],
+  ])('%j', (change, message) => {
+    refuses(torchZip(tensorPickle(change), { 0: six }), message);
+  });
+
+  test.each([
+    ['K\x06', '\x80\x02]X\x01\0\0\x000a.', [7, 24], ': expected 6 numbers in storage 0, got 7; the file is damaged.'],
+    ['K\x06', '\x80\x02]X\x01\0\0\x000a.', [6, 20], ': expected 24 bytes of storage 0, got 20; the file is cut short.'],
+    ['K\x06', '\x80\x02]X\x01\0\0\x000a.', [], /^: expected storage 0 at byte \d+, got \d+ bytes in all; the file is cut short\.$/],
+    ['K\x06', '\x80\x02]X\x01\0\0\x001a.', [6, 24], ": expected each storage's key once, as the pickle has it, got another key."],
+    ['K\x06', '\x80\x02](X\x01\0\0\x000X\x01\0\0\x000e.', [6, 24], ": expected each storage's key once, as the pickle has it, got another key."],
+    ['K\x06', '\x80\x02K\x01.', [6, 24], ": expected a list of storages' keys after the pickle, got something else; the file is damaged."],
+    ['K\x06', '\x80\x02].', [], ': a: expected storage 0 of 24 bytes, got nothing; the file is damaged.'],
+  ])('legacy, %j %j %j', (length, keys, [count, size], message) => {
+    const data = count === undefined ? new Uint8Array(0) : joined([Uint8Array.of(count, 0, 0, 0, 0, 0, 0, 0), six.subarray(0, size)]);
+    const wanted = typeof message === 'string' ? `w.pth${message}` : expect.stringMatching(new RegExp(message.source.replace('^', '^w\\.pth')));
+    expect(() => parse(legacyFile(tensorPickle({ length }), keys, data))).toThrow(expect.objectContaining({ name: 'RangeError', message: wanted }));
+  });
+
+  test('a legacy file of another byte order or protocol', () => {
+    const file = Buffer.from(legacyFile(tensorPickle({}), '', six)).toString('latin1');
+    refuses(
+      raw(file.replace('little_endian\x88', 'little_endian\x89')),
+      ': expected numbers with the low byte first (little_endian True), got others; save it anew on another machine.',
+    );
+    refuses(raw(file.replace('M\xe9\x03', 'M\xea\x03')), ': expected protocol 1001 of torch.save, got 1002.');
+  });
+});
+
+describe('zip archives', () => {
+  const pickle = { name: 'w/data.pkl', bytes: raw(tensorPickle({})) };
+  const data = { name: 'w/data/0', bytes: six };
+  const damaged = '; the file is cut short or damaged: get it again.';
+  test.each([
+    ['no pickle', zip([data]), ': expected a zip archive of torch.save, with one data.pkl, got 0 of them.'],
+    ['two pickles', zip([pickle, { ...pickle, name: 'v/data.pkl' }]), ': expected a zip archive of torch.save, with one data.pkl, got 2 of them.'],
+    ['a name twice', zip([pickle, data, data]), ': expected one entry w/data/0, got a second one.'],
+    [
+      'a name that leads out',
+      zip([pickle, { ...data, name: 'w/../../x' }]),
+      ': expected zip entries whose names stay within the archive, got "w/../../x".',
+    ],
+    [
+      'an absolute name',
+      zip([pickle, { ...data, name: '/etc/passwd' }]),
+      ': expected zip entries whose names stay within the archive, got "/etc/passwd".',
+    ],
+    [
+      'a name that is not text',
+      zip([pickle, { ...data, name: Uint8Array.of(0xff) }]),
+      `: expected zip entries with names in UTF-8, got other bytes${damaged}`,
+    ],
+    ['an encrypted entry', zip([pickle, { ...data, flags: 1 }]), ': w/data/0: expected an entry that is not encrypted, got an encrypted one.'],
+    [
+      'a packed entry',
+      zip([pickle, { ...data, method: 8 }]),
+      ': w/data/0: expected an entry stored as it is, got a packed one (method 8); load it in PyTorch and save it anew.',
+    ],
+    [
+      'an entry within another',
+      zip([pickle, { ...data, header: 0 }]),
+      /^: w\/data(\.pkl|\/0): expected an entry that ends before byte 0, got \d+ bytes at 0; /,
+    ],
+    [
+      'a size beyond the end',
+      zip([pickle, { ...data, size: 1000 }]),
+      /^: w\/data\/0: expected an entry that ends before byte \d+, got 1000 bytes at \d+; /,
+    ],
+    ['another size than the storage', zip([pickle, { ...data, size: 20 }]), ': a: expected storage 0 of 24 bytes, got 20; the file is damaged.'],
+    ['more entries than there are', zip([pickle, data], { count: 3 }), `: expected 3 entries in the zip directory, got 2${damaged}`],
+    ['a directory beyond the end', zip([pickle, data], { begin: 5000 }), /^: expected a zip directory within \d+ bytes, got 5000–\d+; /],
+    [
+      'a zip64 directory that is not there',
+      zip([pickle, data], { begin: 0xffffffff }),
+      ': expected a zip64 directory record before the end, got none; the file is damaged.',
+    ],
+    ['a directory of other bytes', zip([pickle, data], { begin: 0, size: 60 }), `: expected entry 0 of the zip directory, got other bytes${damaged}`],
+    [
+      'no directory',
+      zip([pickle, data]).subarray(0, 200),
+      ': expected a zip archive with its directory at the end, got none; the file is cut short: get it again.',
+    ],
+    [
+      'high bytes first',
+      zip([pickle, { name: 'w/byteorder', bytes: raw('big') }, data]),
+      ': expected numbers with the low byte first (byteorder little), got "big"; save it anew on another machine.',
+    ],
+    ['a pickle that runs on', torchZip('X\x10\0\0\0ab'), /^: expected 16 bytes at byte \d+, got 2; the file is cut short\.$/],
+  ])('%s', (_, bytes, message) => {
+    const wanted = typeof message === 'string' ? `w.pth${message}` : expect.stringMatching(new RegExp(message.source.replace('^', '^w\\.pth')));
+    expect(() => parse(bytes)).toThrow(expect.objectContaining({ name: 'RangeError', message: wanted }));
+  });
+
+  test('zip64 sizes and places, and a directory that lacks them', () => {
+    const wide = { ...data, wide: true };
+    expect([...(parse(zip([pickle, wide])).entries.a?.read() ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
+    const message = /^w\.pth: w\/data\/0: expected one size of a stored entry, and its place, got NaN and NaN at NaN; /;
+    expect(() => parse(zip([pickle, { ...data, size: 0xffffffff, header: 0xffffffff }]))).toThrow(message);
+  });
+
+  test('an entry whose own header is elsewhere is refused when it is read', () => {
+    const bytes = zip([pickle, data]);
+    bytes[30 + 10 + pickle.bytes.length] = 0;
+    expect(() => parse(bytes).entries.a?.read()).toThrow(
+      new RangeError(`w.pth: w/data/0: expected 24 bytes where the zip directory says, got other bytes${damaged}`),
+    );
+  });
+});
+
+describe('a file cut or altered anywhere is read or refused in one line', () => {
+  test.each(['odd.pth', 'odd.legacy.pth', 'odd.safetensors', 'checkpoint.pth', 'wholeModule.pth', 'protocol4.pth'])('%s', (file) => {
+    const whole = bytesOf(file);
+    fc.assert(
+      fc.property(
+        fc.nat(whole.length),
+        fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 3 }),
+        fc.boolean(),
+        (length, changes, cut) => {
+          const changed = cut ? whole.slice(0, length) : whole.slice();
+          for (const [at, value] of changed.length > 0 ? changes : []) changed[at % changed.length] = value;
+          try {
+            for (const entry of Object.values(parse(changed).entries)) {
+              const numbers = entry.read();
+              expect(numbers.length).toBe(entry.shape.reduce((product, side) => product * side, 1));
+              expect(numbers.length).toBeLessThanOrEqual(2 ** 24);
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+            expect((error as Error).message).toMatch(/^w\.pth: .*expected .*\.$/s);
+          }
+        },
+      ),
+      { seed: 1, numRuns: 700 },
+    );
+  });
+});
