@@ -19,7 +19,7 @@ export function helpPage(): string {
     'Presets',
     ...experiments,
     '',
-    `Teachers and students  ${Object.keys(architectures).join(', ')}`,
+    ...listed('Teachers and students', Object.keys(architectures)),
     ...listed('Methods', Object.keys(methods)),
     '',
     'The teacher is trained once, with the first seed; each seed trains a student alone and a student distilled from the same initial',
