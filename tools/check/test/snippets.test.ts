@@ -35,6 +35,15 @@ describe('the first snippet runs as printed:', () => {
   });
 });
 
+test('weights go from a network to a file for PyTorch and into another network, as the README of @kd/models prints it', async () => {
+  const all = await snippets(join(root, 'packages/models/README.md'));
+  const snippet = all.find((each) => each.includes('saveTorchWeights')) as string;
+  const { ok, output } = await runSnippet('weights', snippet);
+  expect(ok, output).toBe(true);
+  const [, printed = ''] = /console\.log\(scheme.*\/\/ (.*)/.exec(snippet) ?? [];
+  expect(output).toContain(printed);
+});
+
 describe('every snippet runs as printed:', async () => {
   const page = 'docs/methods.md';
   test.each((await snippets(join(root, page))).map((snippet, at) => [at + 1, snippet] as const))(`number %i of ${page}`, async (number, snippet) => {
