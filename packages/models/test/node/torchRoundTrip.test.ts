@@ -9,8 +9,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cifarResnet, convBnRelu, dense, globalAveragePool, loadWeights, networkOf, type Preparation, resnet, seedCnn } from '../../src/index.ts';
 import { readWeights, saveTorchWeights } from '../../src/node/index.ts';
+import { python, refusalOfTorch } from '../torch/python.ts';
 
-const python = process.env.KD_TORCH_PYTHON || 'python3';
 const script = fileURLToPath(new URL('../torch/roundTrip.py', import.meta.url));
 
 const prepare: Preparation = { size: 'asGiven', normalise: { mean: [0, 0, 0], deviation: [1, 1, 1] } };
@@ -89,13 +89,4 @@ function logitsOf(network: Network): Float32Array {
   const numbers = logits.dataSync<'float32'>();
   tf.dispose([images, logits, features]);
   return numbers;
-}
-
-function refusalOfTorch(): string | undefined {
-  try {
-    execFileSync(python, ['-c', 'import torch, safetensors'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return `${python} has no torch and safetensors; KD_TORCH_PYTHON=<one that has>`;
-  }
 }

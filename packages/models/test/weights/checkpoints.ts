@@ -1,6 +1,7 @@
 /** Small files of PyTorch and what is in them, made by `test/torch/checkpoints.py`. */
 
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Weights } from '../../src/index.ts';
@@ -11,11 +12,13 @@ interface Told {
   readonly values: (number | string)[];
 }
 
-const folder = new URL('../fixtures/checkpoints/', import.meta.url);
-const told = JSON.parse(readFileSync(new URL('expected.json', folder), 'utf8')) as Record<string, Record<string, Told>>;
+type Tellings = Record<string, Record<string, Told>>;
+
+/** The files that are kept with the tests. */
+export const kept = fileURLToPath(new URL('../fixtures/checkpoints', import.meta.url));
 
 export function pathOf(file: string): string {
-  return fileURLToPath(new URL(file, folder));
+  return path.join(kept, file);
 }
 
 export function bytesOf(file: string): Uint8Array<ArrayBuffer> {
@@ -23,7 +26,8 @@ export function bytesOf(file: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Names, shapes and every number are those that PyTorch told, rounded to float32. */
-export function expectTold(weights: Weights, file: string, name = file): void {
+export function expectTold(weights: Weights, file: string, name = file, folder = kept): void {
+  const told = JSON.parse(readFileSync(path.join(folder, 'expected.json'), 'utf8')) as Tellings;
   const wanted = told[name] as Record<string, Told>;
   expect(Object.keys(weights.entries).sort(), file).toEqual(Object.keys(wanted).sort());
   for (const [tensor, { shape, values }] of Object.entries(wanted)) {
