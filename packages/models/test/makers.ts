@@ -15,6 +15,8 @@ import {
   resnet9,
   seedCnn,
   studentCnn,
+  vgg,
+  wideResnet,
 } from '../src/index.ts';
 
 /** One of every family, small. */
@@ -27,6 +29,8 @@ export const makers: Record<string, () => Network> = {
   'resnet basic': () =>
     resnet({ depth: { block: 'basic', blocks: [1, 2, 1, 1] }, stem: 'imagenet', width: 0.125, classes: 10, seed: 1, prepare: { size: 24 } }),
   'resnet bottleneck': () => resnet({ depth: { block: 'bottleneck', blocks: [1, 2, 1, 1] }, stem: 'cifar', width: 0.125, classes: 10, seed: 1 }),
+  'wideResnet 16-0.5': () => wideResnet({ depth: 16, width: 0.5, classes: 10, seed: 1 }),
+  'vgg 11': () => vgg({ depth: 11, width: 1 / 16, classes: 10, seed: 1 }),
   'all that folds and all that does not': mixed,
 };
 

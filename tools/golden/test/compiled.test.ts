@@ -83,7 +83,7 @@ const networks = {
   resnet9: () => resnet9({ classes, seed: 1, width: 1 / 16 }),
   'resnet, basic, stem of CIFAR': () => resnet({ classes, seed: 1, depth: { block: 'basic', blocks: [1, 1, 1, 1] }, stem: 'cifar', width: 1 / 16 }),
   'resnet, bottleneck, stem of ImageNet': () =>
-    resnet({ classes, seed: 1, depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] }, stem: 'imagenet', width: 1 / 16, prepare: { size: 48 } }),
+    resnet({ classes, seed: 1, depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] }, stem: 'imagenet', width: 1 / 16, prepare: { size: 16 } }),
   fromLayers: () => {
     const kernelInitializer = layers.initializers.heNormal({ seed: 1 });
     const model = layers.sequential({
