@@ -1,9 +1,9 @@
-import { type BatchSource, compile, ensure, type Group, type Network, shardOf, unexpected } from '@kd/core';
+import { type BatchSource, compile, ensure, type Group, type Network, shardOf, type Teacher, unexpected } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { breathe } from './breathe.ts';
 import { type Evaluation, Tally } from './evaluation.ts';
 import { gatherColumns } from './group/gather.ts';
-import { inferenceOf } from './inference.ts';
+import { FIELDS, judgeOf } from './judge.ts';
 
 export interface EvaluateOptions {
   /** Told of each batch in order. @param logits [batch, classes], row-major, before softmax. @param indices Row numbers of the batch in the whole image set. */
@@ -13,38 +13,35 @@ export interface EvaluateOptions {
 }
 
 /**
- * How good a network is on all pictures of a source (its view 0), with running averages and without gradients; nothing of it changes.
- * @throws RangeError on an empty source, on labels beyond the network's classes and on logits that are not finite.
+ * How good a network or a teacher is on all pictures of a source (its view 0). A network runs with running averages and without gradients; nothing of it changes.
+ * @throws RangeError on an empty source, on labels beyond the classes and on logits that are not finite.
  */
-export function evaluate(network: Network, source: BatchSource, { onLogits, group }: EvaluateOptions = {}): Promise<Evaluation> {
-  return evaluator(network, group)(source, onLogits);
+export function evaluate(asked: Network | Teacher, source: BatchSource, { onLogits, group }: EvaluateOptions = {}): Promise<Evaluation> {
+  return evaluator(asked, group)(source, onLogits);
 }
 
 /** `evaluate` for many times: what the engine compiles is kept, and batch norm is folded once a pass. */
-export function evaluator(network: Network, group?: Group): (source: BatchSource, onLogits?: EvaluateOptions['onLogits']) => Promise<Evaluation> {
-  const { forward, refresh } = inferenceOf(network);
-  const judge = compile((images: tf.Tensor4D, labels: tf.Tensor1D) =>
-    tf.tidy(() => {
-      const { logits } = forward(images);
-      return { logits, judgements: judgements(logits, labels) };
-    }),
-  );
+export function evaluator(
+  asked: Network | Teacher,
+  group?: Group,
+): (source: BatchSource, onLogits?: EvaluateOptions['onLogits']) => Promise<Evaluation> {
+  const judge = judgeOf(asked);
   const gather = group === undefined ? undefined : gatherer(group);
   return async (source, onLogits) => {
     const tally = new Tally(source.data.classNames.length);
     const started = performance.now();
     let images = 0;
     expectShard(source, group);
-    refresh();
+    judge.refresh();
     for await (const batch of source.pass()) {
       const inBatch = group === undefined ? batch.indices.length : Math.min(source.batchSize, source.rows - images);
-      const judged = batch.indices.length > 0 ? await judge.later(batch.images, batch.labels) : nobody();
+      const judged = batch.indices.length > 0 ? await judge.look(batch) : nobody();
       try {
         const numbers = gather === undefined ? await judged.judgements.data() : await gather(judged.judgements, inBatch);
         addAll(tally, numbers, source, (at) => batch.indices[at - shardOf(inBatch, group).from]);
         if (batch.indices.length > 0) onLogits?.((await judged.logits.data()) as Float32Array, batch.indices);
       } finally {
-        tf.dispose(judged);
+        tf.dispose([judged.logits, judged.judgements]);
       }
       images += inBatch;
       await breathe();
@@ -53,8 +50,6 @@ export function evaluator(network: Network, group?: Group): (source: BatchSource
     return tally.evaluation((performance.now() - started) / 1000);
   };
 }
-
-const FIELDS = 6;
 
 /** What a shard without pictures has to say. */
 function nobody(): { readonly logits: tf.Tensor2D; readonly judgements: tf.Tensor2D } {
@@ -83,26 +78,6 @@ function gatherer(group: Group): (mine: tf.Tensor2D, count: number) => Promise<A
     tf.dispose([all, gathered]);
     return numbers;
   };
-}
-
-/** @returns [6, batch]: truth, prediction, confidence, cross entropy, rank of the truth, classes; one small tensor to read. */
-function judgements(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
-  return tf.tidy(() => {
-    const classes = logits.shape[1];
-    const truth = tf.cast(tf.oneHot(labels, classes), 'float32');
-    const logProbabilities = tf.logSoftmax(logits);
-    const own = tf.sum(tf.mul(truth, logits), 1, true);
-    const lower = tf.less(tf.range(0, classes, 1, 'float32'), tf.expandDims(tf.cast(labels, 'float32'), 1));
-    const before = tf.logicalOr(tf.greater(logits, own), tf.logicalAnd(tf.equal(logits, own), lower));
-    return tf.stack([
-      tf.cast(labels, 'float32'),
-      tf.cast(tf.argMax(logits, 1), 'float32'),
-      tf.exp(tf.max(logProbabilities, 1)),
-      tf.neg(tf.sum(tf.mul(truth, logProbabilities), 1)),
-      tf.sum(tf.cast(before, 'float32'), 1),
-      tf.fill([logits.shape[0]], classes),
-    ]) as tf.Tensor2D;
-  });
 }
 
 /** @param rowOf The row number of a picture of the batch, where it is in this shard. */
