@@ -45,6 +45,7 @@ export {
 } from './safetensors/dtypes.ts';
 export { encodeSafetensors } from './safetensors/encode.ts';
 export { type LocatedSafetensors, locateSafetensors, type SafetensorsPlace } from './safetensors/locate.ts';
+export { readNumbers, widthOf } from './safetensors/numbers.ts';
 export { asSchedule, constant } from './schedules/constant.ts';
 export { cosineRestarts } from './schedules/cosineRestarts.ts';
 export { cosine, exponential, linear, polynomial } from './schedules/decay.ts';

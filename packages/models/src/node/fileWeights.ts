@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { emptyRecord, ensure } from '@kd/core';
+import { fileSource } from '@kd/core/node';
 import { weightsOf } from '../weights/parseWeights.ts';
 import { withoutPrefixes } from '../weights/prefixes.ts';
 import type { WeightEntry, Weights, WeightsOptions } from '../weights/weights.ts';
-import { fileSource } from './fileSource.ts';
 import { shardIndex } from './shardIndex.ts';
 
 /**

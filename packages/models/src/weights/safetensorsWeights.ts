@@ -1,5 +1,4 @@
-import { type ByteSource, emptyRecord, locateSafetensors } from '@kd/core';
-import { readNumbers, widthOf } from './numbers.ts';
+import { type ByteSource, emptyRecord, locateSafetensors, readNumbers, widthOf } from '@kd/core';
 import type { WeightEntry, Weights } from './weights.ts';
 
 /** The tensors of a safetensors file; only its header is read now. @throws RangeError that names the file and the field. */

@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { ensure, unexpected } from '@kd/core';
-import { download, makeFolder } from '@kd/core/node';
+import { download, fileSource, makeFolder } from '@kd/core/node';
 import type { FetchedFile, FetchOptions } from '../fetchedFile.ts';
-import { fileSource } from '../fileSource.ts';
 import { shardIndex } from '../shardIndex.ts';
 import { expectContent } from './expectContent.ts';
 import { type HubAddress, hubAddress } from './hubAddress.ts';

@@ -1,6 +1,5 @@
-import { type ByteSource, bytesBetween, ensure } from '@kd/core';
+import { type ByteSource, bytesBetween, ensure, widthOf } from '@kd/core';
 import { type PickleHost, readPickle } from '@kd/core/pickle';
-import { widthOf } from '../numbers.ts';
 import type { TorchCheckpoint } from './checkpoint.ts';
 import { dtypeOf, type StorageRecord } from './records.ts';
 import { torchHost } from './torchHost.ts';

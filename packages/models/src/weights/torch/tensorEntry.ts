@@ -1,5 +1,4 @@
-import { type ByteSource, ensure, unexpected } from '@kd/core';
-import { readNumbers, widthOf } from '../numbers.ts';
+import { type ByteSource, ensure, readNumbers, unexpected, widthOf } from '@kd/core';
 import type { WeightEntry } from '../weights.ts';
 import { dtypeOf, type StorageRecord, type TensorRecord } from './records.ts';
 

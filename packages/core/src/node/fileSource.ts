@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { type ByteSource, ensure, unexpected } from '@kd/core';
+import type { ByteSource } from '../byteSource.ts';
+import { ensure, unexpected } from '../errors.ts';
 
 /**
  * A file on disk, by range: it is opened for every read and closed after it, so nothing of it stays open or in memory.

@@ -1,11 +1,12 @@
-import { type ByteSource, bytesBetween, type SafetensorsDtype, safetensorsArrays } from '@kd/core';
+import { type ByteSource, bytesBetween } from '../byteSource.ts';
+import { arrays, type SafetensorsDtype } from './dtypes.ts';
 
 /** Numbers that are converted at a time: what is held twice stays small. */
 const pieceLength = 1 << 16;
 
 /** Bytes of one number. */
 export function widthOf(dtype: SafetensorsDtype): number {
-  return safetensorsArrays[dtype].BYTES_PER_ELEMENT;
+  return arrays[dtype].BYTES_PER_ELEMENT;
 }
 
 /** Numbers of a file as float32, little-endian there. @param begin Byte of the first; all `count` of them lie inside the source. */
@@ -25,7 +26,7 @@ export function readNumbers(source: ByteSource, dtype: SafetensorsDtype, begin: 
 }
 
 function convert(dtype: SafetensorsDtype, bytes: ArrayBuffer, numbers: Float32Array<ArrayBuffer>): void {
-  const held = new safetensorsArrays[dtype](bytes);
+  const held = new arrays[dtype](bytes);
   const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
   for (let at = 0; at < held.length; at++) {
     const value = Number(held[at]);
