@@ -1,4 +1,4 @@
-import { type MethodName, methods } from '@kd/example-cifar10';
+import { type MethodName, methodOf, methods } from '@kd/example-cifar10';
 import { type Contender, startContender } from './contender.ts';
 import { type Measured, takeTurns } from './rounds.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
@@ -16,7 +16,8 @@ export async function methodCosts(options: BenchOptions): Promise<Section> {
   const rows: Row[] = [];
   const remarks: string[] = [];
   for (const name of Object.keys(methods) as MethodName[]) {
-    if (name === PLAIN) continue;
+    // A scheme's step is that of soft targets; what it costs is how many trainings it takes.
+    if (name === PLAIN || methodOf(name).company !== undefined) continue;
     options.log(`methods: ${name}`);
     const other = await start(name).catch((error: Error) => error);
     if (other instanceof Error) {

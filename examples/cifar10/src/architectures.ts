@@ -9,7 +9,11 @@ export interface Architecture {
   readonly peakRate: number;
   /** Bound of the gradient's global norm. Networks without batch norm need one: soft targets at T 4 weigh 14 times as much as labels. */
   readonly clipNorm?: number;
+  /** How its maps become logits, where that is not the classifier of their means. */
+  readonly head?: { readonly pooling: 'mean' | 'max'; readonly scale: number };
 }
+
+const maxima = { pooling: 'max', scale: 0.2 } as const;
 
 /**
  * What `--teacher` and `--student` may name. One line adds one.
@@ -39,10 +43,10 @@ export const architectures = {
   'mobilenet-v2-half': { make: (options) => mobileNetV2({ ...options, stem: 'cifar', width: 0.5 }), peakRate: 0.02 },
   'shufflenet-v1': { make: shuffleNetV1, peakRate: 0.02 },
   'shufflenet-v2': { make: (options) => shuffleNetV2({ ...options, stem: 'cifar' }), peakRate: 0.02 },
-  'resnet9-w0.125': { make: (options) => resnet9({ ...options, width: 0.125 }), peakRate: 0.4 },
-  'resnet9-w0.25': { make: (options) => resnet9({ ...options, width: 0.25 }), peakRate: 0.4 },
-  'resnet9-w0.5': { make: (options) => resnet9({ ...options, width: 0.5 }), peakRate: 0.4 },
-  resnet9: { make: (options) => resnet9({ ...options, width: 1 }), peakRate: 0.4 },
+  'resnet9-w0.125': { make: (options) => resnet9({ ...options, width: 0.125 }), peakRate: 0.4, head: maxima },
+  'resnet9-w0.25': { make: (options) => resnet9({ ...options, width: 0.25 }), peakRate: 0.4, head: maxima },
+  'resnet9-w0.5': { make: (options) => resnet9({ ...options, width: 0.5 }), peakRate: 0.4, head: maxima },
+  resnet9: { make: (options) => resnet9({ ...options, width: 1 }), peakRate: 0.4, head: maxima },
 } as const satisfies Record<string, Architecture>;
 
 export type ArchitectureName = keyof typeof architectures;

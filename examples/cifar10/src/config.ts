@@ -29,6 +29,10 @@ export interface Distillation {
   readonly hard: number;
   /** Weight of the teacher's part, ≥ 0. */
   readonly soft: number;
+  /** Only where the method has one: taught like the student, which it teaches. */
+  readonly assistant?: ArchitectureName;
+  /** Only where the method has some: how many students, each taught by the one before, the last of them the distilled one. */
+  readonly generations?: number;
 }
 
 export interface Views {
@@ -56,6 +60,8 @@ export interface Preset {
   readonly data: DataChoice;
   readonly teacher: TrainingChoice;
   readonly student: TrainingChoice;
+  /** Between the two, for methods that want one. */
+  readonly assistant: ArchitectureName;
   readonly distillation: Distillation;
   readonly views: Views;
   readonly optimizer: OptimizerChoice;
@@ -80,6 +86,8 @@ export interface Changes {
   readonly student?: ArchitectureName;
   readonly method?: MethodName;
   readonly temperature?: number;
+  readonly assistant?: ArchitectureName;
+  readonly generations?: number;
   /** Of the students. */
   readonly epochs?: number;
   readonly seeds?: readonly number[];
@@ -93,13 +101,13 @@ export function configure(name: string, preset: Preset, changes: Changes): RunCo
     preset: name,
     teacher: resolve(preset.teacher, changes.teacher, undefined),
     student: resolve(preset.student, changes.student, changes.epochs),
-    distillation: teach(preset.distillation, changes),
+    distillation: { ...teach(preset.distillation, changes), ...companyOf(preset.assistant, changes, preset.distillation.method) },
     seeds: changes.seeds ?? preset.seeds,
   };
 }
 
 /** Rates belong to an architecture: naming another one drops the preset's. */
-function resolve(choice: TrainingChoice, name: ArchitectureName | undefined, epochs: number | undefined): ResolvedTraining {
+export function resolve(choice: TrainingChoice, name: ArchitectureName | undefined, epochs: number | undefined): ResolvedTraining {
   const kept = name === undefined || name === choice.architecture ? choice : { architecture: name, epochs: choice.epochs };
   const { peakRate, clipNorm } = architecture(kept.architecture);
   return { peakRate, ...(clipNorm !== undefined && { clipNorm }), ...kept, ...(epochs !== undefined && { epochs }) };
@@ -113,4 +121,20 @@ function teach(choice: Distillation, { method = choice.method, temperature }: Ch
   const kept = method === choice.method ? choice : { method, hard: usual.hard, soft: usual.weight };
   const now = temperature ?? (method === choice.method ? choice.temperature : usual.temperature);
   return { ...kept, ...(now !== undefined && { temperature: now }) };
+}
+
+/** As in the paper's experiments on CIFAR. */
+const usualGenerations = 3;
+
+/** Who else learns, where the method has company. */
+function companyOf(between: ArchitectureName, { method: named, assistant, generations }: Changes, usual: MethodName) {
+  const method = named ?? usual;
+  const { company } = methodOf(method);
+  if (assistant !== undefined && company !== 'assistant') throw usage('--assistant', `nothing with --method ${method}, which has none`, assistant);
+  if (generations !== undefined && company !== 'generations')
+    throw usage('--generations', `nothing with --method ${method}, which has none`, generations);
+  return {
+    ...(company === 'assistant' && { assistant: assistant ?? between }),
+    ...(company === 'generations' && { generations: generations ?? usualGenerations }),
+  };
 }

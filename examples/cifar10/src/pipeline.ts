@@ -1,8 +1,10 @@
 import type { OpenProgress } from '@kd/core';
+import type { RunConfig } from './config.ts';
 import { duration, lessonName } from './format.ts';
 import { methodOf } from './methods/index.ts';
 import type { Pictures } from './pictures.ts';
 import { openLedger } from './record/ledger.ts';
+import { alonePupil, assistantOf, distilledPupil, generationsOf, type Pupil, teacherPupil } from './record/pupils.ts';
 import type { RunRecord } from './record/runRecord.ts';
 import type { Context } from './stages/context.ts';
 import { recordStage } from './stages/record.ts';
@@ -54,27 +56,32 @@ export async function runPipeline({ directory, record, pictures, openProgress, l
 }
 
 function stagesOf({ config }: RunRecord): Stage[] {
-  const { seeds, teacher, student, distillation } = config;
-  const [first] = seeds as readonly [number];
-  const of = (seed: number) => (seeds.length === 1 ? '' : `, seed ${seed}`);
-  const students = seeds.flatMap((seed): Stage[] => [
-    { title: `student alone: ${student.architecture}, ${student.epochs} epochs${of(seed)}`, run: (context) => trainStage(context, 'alone', seed) },
-    ...(methodOf(distillation.method).hears === 'logits'
-      ? [{ title: `recording the teacher's logits${of(seed)}`, run: (context: Context) => recordStage(context, seed) }]
-      : []),
-    {
-      title: `student distilled: ${lessonName(distillation)}${of(seed)}`,
-      run: (context) => trainStage(context, 'distilled', seed),
-    },
-  ]);
+  const { seeds, distillation } = config;
+  const teacher = teacherPupil(config);
+  const assistant = assistantOf(config);
+  const students = seeds.flatMap((seed): Stage[] => {
+    const of = seeds.length === 1 ? '' : `, seed ${seed}`;
+    const alone = alonePupil(config, seed);
+    const generations = generationsOf(config, seed).flatMap((pupil) => taught(config, pupil, `${pupil.title}: ${described(pupil)}${of}`, of));
+    const distilled = distilledPupil(config, seed);
+    return [
+      { title: `student alone: ${described(alone)}${of}`, run: (context) => trainStage(context, alone) },
+      ...generations,
+      ...taught(config, distilled, `student distilled: ${lessonName(distillation)}${of}`, of),
+    ];
+  });
   return [
-    { title: `teacher: ${teacher.architecture}, ${teacher.epochs} epochs`, run: (context) => trainStage(context, 'teacher', first) },
+    { title: `teacher: ${described(teacher)}`, run: (context) => trainStage(context, teacher) },
+    ...(assistant === undefined ? [] : taught(config, assistant, `assistant: ${described(assistant)}`, '')),
     ...students,
     {
       title: 'test set, once for each',
       run: async (context) => {
-        await testStage(context, 'teacher', first);
-        for (const seed of seeds) for (const actor of ['alone', 'distilled'] as const) await testStage(context, actor, seed);
+        await testStage(context, 'teacher', teacher);
+        for (const seed of seeds) {
+          await testStage(context, 'alone', alonePupil(config, seed));
+          await testStage(context, 'distilled', distilledPupil(config, seed));
+        }
       },
     },
     {
@@ -86,4 +93,16 @@ function stagesOf({ config }: RunRecord): Stage[] {
       },
     },
   ];
+}
+
+/** What its teacher says of its pictures is recorded first, where the method hears logits alone. */
+function taught({ distillation }: RunConfig, pupil: Pupil, title: string, of: string): Stage[] {
+  const { teacher } = pupil;
+  const train = { title, run: (context: Context) => trainStage(context, pupil) };
+  if (teacher === undefined || methodOf(distillation.method).hears !== 'logits') return [train];
+  return [{ title: `recording the ${teacher.title}'s logits${of}`, run: (context) => recordStage(context, pupil, teacher) }, train];
+}
+
+function described({ choice }: Pupil): string {
+  return `${choice.architecture}, ${choice.epochs} epochs`;
 }

@@ -11,6 +11,7 @@ import { duration } from './format.ts';
 import { choosePictures, describePictures, type Pictures } from './pictures.ts';
 import { runPipeline } from './pipeline.ts';
 import { type PresetName, presets } from './presets.ts';
+import { besides } from './record/besides.ts';
 import { type FoundRun, findRun, newFolder, removeIfEmpty } from './record/runFolder.ts';
 import type { RunRecord } from './record/runRecord.ts';
 import { summarise } from './record/summary.ts';
@@ -107,6 +108,8 @@ function report(record: RunRecord, shown: string, log: (line: string) => void): 
   ensure(summary !== undefined, shown, 'results of all networks', 'a run without some', 'resume it');
   const { sentence, holds = true } = conclude(record, summary);
   log(`\n${table(summary)}\n\n${sentence}`);
+  const extra = besides(record);
+  if (extra !== undefined) log(extra);
   if (!holds)
     log(
       `kd: preset ${record.config.preset}: expected the distilled student to beat the student alone, and it did not; more seeds (--seeds 3) tell chance from effect.`,

@@ -18,14 +18,18 @@ const [classes, rows] = [10, 8];
 
 onEveryEngine(() => {
   test.each(names)('%s teaches: a finite loss, and gradients that reach the student', (method) => {
-    const student = studentCnn({ classes, seed: 1, widths: [8, 8, 16] });
+    const plain = studentCnn({ classes, seed: 1, widths: [8, 8, 16] });
     const teacher = Object.hasOwn(channelMethods, method)
       ? studentCnn({ classes, seed: 2, widths: [8, 8, 16] })
       : resnet9({ classes, seed: 2, width: 0.125 });
+    const head = { pooling: 'max', scale: 0.2 } as const;
+    const { hears, company, student: wrapped } = methodOf(method);
+    const student = wrapped?.({ student: plain, teacher, head, seed: 3 }) ?? plain;
     const { distillation } = configure('smoke', presets.smoke, { method });
     const objective = objectiveOf(distillation, {
       student,
       teacher,
+      head,
       labels: [0, 1, 2, 3, 0, 1, 2, 3, ...new Array<number>(12).fill(-1)],
       classes,
       batchSize: rows,
@@ -39,7 +43,7 @@ onEveryEngine(() => {
         numbers,
         rows: tf.range(0, rows, 1, 'int32'),
         seed: tf.tensor1d([1, 2], 'int32'),
-        ...(methodOf(method).hears === 'nothing' ? {} : { teacher: teacher.forward(images, { training: false }) }),
+        ...(hears === 'nothing' && company === undefined ? {} : { teacher: teacher.forward(images, { training: false }) }),
       };
       const trainable = Object.values(student.weights).filter((weight) => weight.trainable);
       const { value, grads } = tf.variableGrads(

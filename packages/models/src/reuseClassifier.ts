@@ -1,5 +1,5 @@
 import { ensure, type Network, type Outputs, unexpected } from '@kd/core';
-import { add, avgPool, clone, matMul, mean, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { add, avgPool, clone, matMul, max, mean, mul, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { batchNorm } from './layers/batchNorm.ts';
 import { sequence } from './layers/compose.ts';
 import { convolution } from './layers/convolution.ts';
@@ -11,7 +11,9 @@ export interface ReuseClassifierOptions {
   /** The student's tap, maps, that is projected to the teacher's channels. */
   readonly tap: string;
   /** The teacher's classifier, which is copied and does not train: kernel [channels, classes] and bias [classes], `classifierOf(teacher)` of @kd/losses. */
-  readonly classifier: { readonly kernel: Tensor; readonly bias?: Tensor };
+  readonly classifier: { readonly kernel: Tensor; readonly bias?: Tensor; readonly scale?: number };
+  /** What the teacher makes of its maps before its classifier; `mean`. `resnet9` takes maxima. */
+  readonly pooling?: 'mean' | 'max';
   /** How many times fewer channels the projector has inside than the teacher; 2. */
   readonly factor?: number;
   /** How many times smaller than the student's the teacher's maps are along a side: the student's are averaged before they are projected; 1. */
@@ -21,7 +23,7 @@ export interface ReuseClassifierOptions {
 }
 
 /**
- * A student that ends in its teacher's classifier: a projector puts its maps on the teacher's channels, and the means over them are classified. The projector
+ * A student that ends in its teacher's classifier: a projector puts its maps on the teacher's channels, and the means over them (or maxima) are classified. The projector
  * is part of it: it trains, is saved and runs at inference.
  *
  * Weights: the student's, `projector.conv1` … (1×1, 3×3 and 1×1 convolutions, each with batch norm and ReLU), `classifier`. The student's own classifier stays
@@ -30,7 +32,8 @@ export interface ReuseClassifierOptions {
  * Source: Chen et al., "Knowledge distillation with the reused teacher classifier" (2022), section 3. Its loss: `simKd` of @kd/losses.
  */
 export function reuseClassifier(student: Network, options: ReuseClassifierOptions): Network {
-  const { tap, classifier, factor = 2, pool = 1, seed } = options;
+  const { tap, classifier, pooling = 'mean', factor = 2, pool = 1, seed } = options;
+  const { scale = 1 } = classifier;
   const known = Object.keys(student.taps ?? {}).join(', ') || 'none';
   const { channels: from, stride } = student.taps?.[tap] ?? { channels: 0, stride: 0 };
   ensure(stride > 0, 'reuseClassifier', `a tap with maps among ${known}`, tap);
@@ -65,8 +68,9 @@ export function reuseClassifier(student: Network, options: ReuseClassifierOption
         if (maps === undefined) throw unexpected('reuseClassifier', `a feature '${tap}'`, Object.keys(features).join(', '));
         const small = pool === 1 ? maps : avgPool(maps as Tensor4D, pool, pool, 'valid');
         const projected = applyLayer(projector, small, mode);
-        const logits: Tensor2D = matMul(mean<Tensor2D>(projected, [1, 2]), kernel as Tensor2D);
-        return { logits: bias === undefined ? logits : add<Tensor2D>(logits, bias), features: { ...features, projected } };
+        const product: Tensor2D = matMul(pooled(projected, pooling), kernel as Tensor2D);
+        const logits = bias === undefined ? product : add<Tensor2D>(product, bias);
+        return { logits: scale === 1 ? logits : mul<Tensor2D>(logits, scale), features: { ...features, projected } };
       });
     },
     dispose() {
@@ -74,4 +78,16 @@ export function reuseClassifier(student: Network, options: ReuseClassifierOption
       for (const weight of Object.values(own)) weight.dispose();
     },
   };
+}
+
+/** Maps as rows [batch, channels]. */
+function pooled(maps: Tensor, pooling: 'mean' | 'max'): Tensor2D {
+  switch (pooling) {
+    case 'mean':
+      return mean<Tensor2D>(maps, [1, 2]);
+    case 'max':
+      return max<Tensor2D>(maps, [1, 2]);
+    default:
+      throw unexpected('reuseClassifier', "pooling 'mean' or 'max'", pooling satisfies never);
+  }
 }

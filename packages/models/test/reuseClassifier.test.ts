@@ -38,6 +38,19 @@ onEveryEngine(() => {
       network.dispose();
     }));
 
+  test('maxima and a scale where the teacher has them', () =>
+    tf.tidy(() => {
+      const { kernel, bias } = classifier();
+      const network = reuseClassifier(passing, { tap: 'maps', classifier: { kernel, bias, scale: 0.2 }, pooling: 'max', seed: 1 });
+      const { logits, features } = network.forward(pictures(), { training: true });
+      const expected = tf.mul(tf.add(tf.matMul(tf.max<tf.Tensor2D>(features.projected as tf.Tensor, [1, 2]), kernel), bias), 0.2);
+      closeTo(logits.dataSync(), expected.dataSync(), 1e-5);
+      const other = reuseClassifier(passing, { tap: 'maps', classifier: { kernel }, pooling: 'sum' as 'max', seed: 1 });
+      expect(() => other.forward(pictures(), { training: false })).toThrow("reuseClassifier: expected pooling 'mean' or 'max', got sum.");
+      network.dispose();
+      other.dispose();
+    }));
+
   test('the projector trains, the classifier does not; at inference running averages count and nothing changes', () =>
     tf.tidy(() => {
       const network = reuseClassifier(passing, { tap: 'maps', classifier: classifier(), factor: 3, seed: 1 });

@@ -12,6 +12,7 @@ export { type RmsPropOptions, rmsProp } from './optimizers/rmsProp.ts';
 export { type SgdOptions, sgd } from './optimizers/sgd.ts';
 export { type BornAgainOptions, bornAgain } from './schemes/bornAgain.ts';
 export type { ChainOptions, LinkReport } from './schemes/chain.ts';
+export { type CohortOptions, cohort } from './schemes/cohort.ts';
 export { type MutualLearning, mutualLearning } from './schemes/mutualLearning.ts';
 export { type TeacherAssistantOptions, teacherAssistants } from './schemes/teacherAssistants.ts';
 export { ensemble, probabilityEnsemble } from './teachers/ensemble.ts';

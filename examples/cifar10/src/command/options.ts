@@ -5,6 +5,8 @@ export const options = {
   student: { takes: 'name', about: 'another student (below)' },
   method: { takes: 'name', about: 'how the student is taught (below)' },
   temperature: { takes: 'number', about: 'softens teacher and student, > 0; 4 is usual' },
+  assistant: { takes: 'name', about: 'with --method takd: who stands between teacher and student (below)' },
+  generations: { takes: 'number', about: 'with --method ban: students in a row, each taught by the one before; 3' },
   epochs: { takes: 'number', about: 'of the students; the teacher keeps its own' },
   seeds: { takes: 'list', about: '3 means 0,1,2; a list names them: 0,1,2 or 7, alone' },
   engine: { takes: 'name', about: 'tensorflow, webgpu, wasm or cpu; the fastest that is here if left out' },

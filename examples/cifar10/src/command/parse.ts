@@ -49,6 +49,8 @@ export function parseCommand(args: readonly string[]): Request {
       student: value('student', one(architectures)),
       method: value('method', one(methods)),
       temperature: value('temperature', (text, flag) => atLeast(text, flag, Number.MIN_VALUE, 'a temperature > 0')),
+      assistant: value('assistant', one(architectures)),
+      generations: value('generations', (text, flag) => atLeast(text, flag, 1, 'a whole number of generations ≥ 1', { whole: true })),
       epochs: value('epochs', (text, flag) => atLeast(text, flag, 1, 'a whole number of epochs ≥ 1', { whole: true })),
       seeds: value('seeds', seedList),
     }),

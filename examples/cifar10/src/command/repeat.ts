@@ -17,13 +17,15 @@ export function commandOf(preset: string, engine: EngineName, changes: Changes):
  * @throws UsageError that names the first that does not.
  */
 export function expectSameRun(request: Request, { config, environment }: RunRecord, directory: string): void {
-  const { teacher, student, method, temperature, epochs, seeds } = request.changes;
+  const { teacher, student, method, temperature, assistant, generations, epochs, seeds } = request.changes;
   const pairs: readonly (readonly [flag: string, given: unknown, recorded: unknown])[] = [
     ['preset', request.preset, config.preset],
     ['teacher', teacher, config.teacher.architecture],
     ['student', student, config.student.architecture],
     ['method', method, config.distillation.method],
     ['temperature', temperature, config.distillation.temperature],
+    ['assistant', assistant, config.distillation.assistant],
+    ['generations', generations, config.distillation.generations],
     ['epochs', epochs, config.student.epochs],
     ['seeds', seeds?.join(','), config.seeds.join(',')],
     ['engine', request.engine, environment.engine.name],

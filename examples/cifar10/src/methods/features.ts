@@ -1,5 +1,6 @@
 import {
   activationBoundaries,
+  type Classifier,
   classifierOf,
   crd,
   factorTransfer,
@@ -10,11 +11,13 @@ import {
   overhaul,
   review,
   semanticCalibration,
+  simKd,
   srrl,
   variationalInformation,
 } from '@kd/losses';
-import type { Method } from './method.ts';
-import { lastStage, middleStage, pooled, stages } from './taps.ts';
+import { reuseClassifier } from '@kd/models';
+import type { Classroom, Method } from './method.ts';
+import { lastStage, mapsOf, middleStage, pooled, stages } from './taps.ts';
 
 const live = { hears: 'features', hard: 1, name: 'features', clipNorm: 1 } as const;
 
@@ -37,7 +40,20 @@ export const featureMethods = {
   review: { ...live, weight: 1, warmUp: 20 / 240, term: (_, room) => review([...stages(room), pooled(room)], { seed: room.seed }) },
   /** The weight of cls_KD for CIFAR-100; for ImageNet it is 7e-5. */
   mgd: { ...live, weight: 1.2e-3, term: (_, room) => maskedGeneration(lastStage(room), { seed: room.seed }) },
-  srrl: { ...live, weight: 1, term: (_, room) => srrl(pooled(room), classifierOf(room.teacher), { seed: room.seed }) },
+  srrl: { ...live, weight: 1, term: (_, room) => srrl(pooled(room), teachersClassifier(room), { seed: room.seed }) },
+  /** The student ends in the teacher's own classifier, behind a projector; labels are not looked at. */
+  simkd: {
+    ...live,
+    hard: 0,
+    weight: 1,
+    student: (room) => {
+      const { student, teacher } = lastStage(room);
+      const pool = Math.max(1, Math.round(teacher.stride / student.stride));
+      const { pooling } = room.head;
+      return reuseClassifier(room.student, { tap: student.name, classifier: teachersClassifier(room), pooling, pool, seed: room.seed });
+    },
+    term: (_, { teacher }) => simKd({ student: 'projected', teacher: mapsOf(teacher).at(-1) ?? '' }),
+  },
   semckd: {
     ...live,
     weight: 400,
@@ -55,3 +71,7 @@ export const featureMethods = {
   },
   'info-nce': { ...live, weight: 1, term: (_, room) => infoNce({ ...pooled(room), embedding: 128, seed: room.seed }) },
 } as const satisfies Record<string, Method>;
+
+function teachersClassifier({ teacher, head }: Pick<Classroom, 'teacher' | 'head'>): Classifier {
+  return { ...classifierOf(teacher), scale: head.scale };
+}

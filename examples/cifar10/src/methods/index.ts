@@ -5,9 +5,10 @@ import { featureMethods } from './features.ts';
 import { logitMethods } from './logits.ts';
 import type { Classroom, Method } from './method.ts';
 import { channelMethods, relationMethods } from './relations.ts';
+import { schemes } from './schemes.ts';
 
 /** What `--method` may name. */
-export const methods = { ...logitMethods, ...featureMethods, ...relationMethods, ...channelMethods } as const;
+export const methods = { ...logitMethods, ...featureMethods, ...relationMethods, ...channelMethods, ...schemes } as const;
 
 export type MethodName = keyof typeof methods;
 

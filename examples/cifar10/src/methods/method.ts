@@ -5,6 +5,8 @@ import type { Distillation } from '../config.ts';
 export interface Classroom {
   readonly student: Network;
   readonly teacher: Network;
+  /** How the teacher's maps become its logits. */
+  readonly head: { readonly pooling: 'mean' | 'max'; readonly scale: number };
   /** Of every row of the whole training set; −1 where the students never see it. */
   readonly labels: ArrayLike<number>;
   readonly classes: number;
@@ -29,6 +31,13 @@ export interface Method {
   readonly until?: number;
   /** Bound of the gradient's global norm where the student's architecture has none: where weights are large, for the rates are those of soft targets. */
   readonly clipNorm?: number;
+  /**
+   * Who learns beside or between teacher and student: an `assistant` of a size between, taught like the student, which it then teaches; `generations` of
+   * students, each taught by the one before, the first by the student alone; a `peer` that student and peer learn from.
+   */
+  readonly company?: 'assistant' | 'generations' | 'peer';
+  /** The student as it learns, where it is not the student as it is made. It takes the student over. */
+  readonly student?: (classroom: Omit<Classroom, 'labels' | 'batchSize' | 'classes'>) => Network;
   /** Its name in the report; `soft`. */
   readonly name?: string;
   readonly term: (distillation: Distillation & { readonly temperature: number }, classroom: Classroom) => LossTerm;

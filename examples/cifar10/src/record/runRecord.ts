@@ -5,9 +5,12 @@ import type { RunConfig } from '../config.ts';
 /** The three that are compared. */
 export type Actor = 'teacher' | 'alone' | 'distilled';
 
+/** They, and those whom a method trains on the way. */
+export type Learner = Actor | 'assistant' | 'generation';
+
 /** One network in training. Its folder in the run has the same name. */
 export interface TrainingRecord {
-  readonly actor: Actor;
+  readonly actor: Learner;
   readonly seed: number;
   readonly finished: boolean;
   /** Of training, summed over interruptions. */
@@ -73,7 +76,7 @@ export interface RunRecord {
   readonly config: RunConfig;
   readonly environment: EnvironmentRecord;
   readonly data: DataRecord;
-  /** By stage: `teacher`, `alone-0`, `distilled-0`. */
+  /** By stage: `teacher`, `alone-0`, `distilled-0`; `assistant`, `generation-1-0` where a method has them. */
   readonly trainings: Readonly<Record<string, TrainingRecord>>;
   readonly recordings: Readonly<Record<string, RecordingRecord>>;
   readonly results: Readonly<Record<string, ResultRecord>>;

@@ -1,5 +1,5 @@
 import { percent } from '../format.ts';
-import { type Actor, type RunRecord, stageName, type TrainingRecord } from '../record/runRecord.ts';
+import { type Actor, type RunRecord, stageName } from '../record/runRecord.ts';
 import { actorTitles } from '../table.ts';
 import { axisOf, chart, type Place, round, ticks } from './axes.ts';
 
@@ -33,12 +33,12 @@ export function lossCurves(record: RunRecord): string {
 
 function curvesOf(record: RunRecord, value: (held: { readonly top1: number; readonly loss: number }) => number): Curve[] {
   const stages = [
-    stageName('teacher', 0),
-    ...(['alone', 'distilled'] as const).flatMap((actor) => record.config.seeds.map((seed) => stageName(actor, seed))),
+    { actor: 'teacher', name: stageName('teacher', 0) } as const,
+    ...(['alone', 'distilled'] as const).flatMap((actor) => record.config.seeds.map((seed) => ({ actor, name: stageName(actor, seed) }))),
   ];
-  const trainings = stages.map((name) => record.trainings[name]).filter((training): training is TrainingRecord => training !== undefined);
-  const held = ({ epochs }: TrainingRecord) => epochs.flatMap(({ validation }) => (validation === undefined ? [] : [value(validation)]));
-  return trainings.map((training) => ({ actor: training.actor, values: held(training) })).filter(({ values }) => values.length > 0);
+  const held = (name: string) =>
+    (record.trainings[name]?.epochs ?? []).flatMap(({ validation }) => (validation === undefined ? [] : [value(validation)]));
+  return stages.map(({ actor, name }) => ({ actor, values: held(name) })).filter(({ values }) => values.length > 0);
 }
 
 function draw(title: string, curves: readonly Curve[], format: (value: number) => string, bounds: readonly [number, number]): string {

@@ -1,5 +1,6 @@
 import { conclude } from '../conclusion.ts';
 import { percent, percentSpread } from '../format.ts';
+import { besides } from '../record/besides.ts';
 import { type ResultRecord, type RunRecord, stageName } from '../record/runRecord.ts';
 import { type Summary, summarise } from '../record/summary.ts';
 import { actorTitles, columns } from '../table.ts';
@@ -18,10 +19,12 @@ export function reportPage(record: RunRecord, answers: Answers): string {
   const summary = summarise(record);
   if (summary === undefined) throw new RangeError('reportPage: expected a run whose networks were all tested, got one without results; resume it.');
   const { sentence, holds } = conclude(record, summary);
+  const extra = besides(record);
   const { temperature = 1 } = record.config.distillation;
   const body = [
     `<header><p class="where">kd · preset ${escaped(record.config.preset)} · ${escaped(record.started.slice(0, 10))}</p><h1>${escaped(sentence)}</h1></header>`,
     holds === false ? '<p class="notice">The claim of this preset is missed.</p>' : '',
+    extra === undefined ? '' : `<p>${escaped(extra)}</p>`,
     tiles(summary),
     section(
       'Result',

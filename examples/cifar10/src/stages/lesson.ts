@@ -1,49 +1,58 @@
 import type { Network, Objective, Teacher } from '@kd/core';
-import { frozen, replayTeacher } from '@kd/trainer';
+import { frozen, mutualLearning, replayTeacher } from '@kd/trainer';
 import { methodOf, objectiveOf } from '../methods/index.ts';
 import type { Classroom } from '../methods/method.ts';
 import { labelsByRow } from '../pictures.ts';
-import { type Context, storeOf, trained, trainingBatches } from './context.ts';
+import type { Pupil } from '../record/pupils.ts';
+import { type Context, storeOf, trainingBatches } from './context.ts';
 import { recordingStage, recordTeachersViews } from './record.ts';
+import { headOf, studentOf } from './student.ts';
+import { trained } from './trained.ts';
 
-/** What the distilled student learns, and from whom. */
+/** What a pupil learns, and from whom. */
 export interface Lesson {
+  /** The pupil as it trains: with a projector, or together with its peer, where the method has them. */
+  readonly student: Network;
   readonly objective: Objective;
   /** None where the method does without. */
   readonly teacher: Teacher | undefined;
-  /** Frees the teacher and what the method has made. */
+  /** Frees the pupil, the teacher and what the method has made. */
   end(): void;
 }
 
 /** The teacher is replayed from its recording where its logits are enough, and looks at every batch itself where its features are wanted. */
-export async function lessonFor(context: Context, student: Network, seed: number): Promise<Lesson> {
+export async function lessonFor(context: Context, pupil: Pupil, from: Pupil): Promise<Lesson> {
   const { ledger, pictures } = context;
-  const { seeds, distillation, optimizer } = ledger.record.config;
-  const network = await trained(context, 'teacher', seeds[0] as number);
+  const { distillation, optimizer } = ledger.record.config;
+  const network = await trained(context, from);
+  const { trains, keeps, members } = studentOf(context, pupil, network);
   const classroom: Classroom = {
-    student,
+    student: keeps,
     teacher: network,
+    head: headOf(from),
     labels: labelsByRow(pictures.lessons),
     classes: pictures.train.classNames.length,
     batchSize: optimizer.batchSize,
-    seed,
+    seed: pupil.seed,
   };
   const objective = objectiveOf(distillation, classroom);
   return {
-    objective,
-    teacher: await teacherFor(context, network, seed),
+    student: trains,
+    objective: members.length > 1 ? mutualLearning(members, objective, { speaks: 'first' }).objective : objective,
+    teacher: await teacherFor(context, network, pupil),
     end() {
+      keeps.dispose();
       network.dispose();
       for (const weight of Object.values(objective.weights)) weight.dispose();
     },
   };
 }
 
-async function teacherFor(context: Context, network: Network, seed: number): Promise<Teacher | undefined> {
+async function teacherFor(context: Context, network: Network, pupil: Pupil): Promise<Teacher | undefined> {
   const { hears } = methodOf(context.ledger.record.config.distillation.method);
   switch (hears) {
     case 'logits':
-      return recordedTeacher(context, network, seed);
+      return recordedTeacher(context, network, pupil);
     case 'features':
       return frozen(network);
     case 'nothing':
@@ -53,13 +62,13 @@ async function teacherFor(context: Context, network: Network, seed: number): Pro
   }
 }
 
-async function recordedTeacher(context: Context, network: Network, seed: number): Promise<Teacher> {
-  const recording = await recordTeachersViews(context, network, seed);
-  const { views, student } = context.ledger.record.config;
+async function recordedTeacher(context: Context, network: Network, pupil: Pupil): Promise<Teacher> {
+  const recording = await recordTeachersViews(context, network, pupil);
+  const { views } = context.ledger.record.config;
   return replayTeacher({
-    store: storeOf(context, recordingStage(seed)),
-    batches: trainingBatches(context, 'distilled', seed),
+    store: storeOf(context, recordingStage(pupil)),
+    batches: trainingBatches(context, pupil),
     teacher: recording.teacher,
-    views: Math.min(views.count, student.epochs),
+    views: Math.min(views.count, pupil.choice.epochs),
   });
 }

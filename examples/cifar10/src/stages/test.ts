@@ -2,17 +2,19 @@ import { decodeSafetensors, encodeSafetensors, unexpected } from '@kd/core';
 import { countOperations } from '@kd/models';
 import { evaluate } from '@kd/trainer';
 import { percent } from '../format.ts';
+import type { Pupil } from '../record/pupils.ts';
 import { type Actor, stageName } from '../record/runRecord.ts';
-import { type Context, plainBatches, storeOf, trained } from './context.ts';
+import { type Context, plainBatches, storeOf } from './context.ts';
+import { trained } from './trained.ts';
 
 const file = 'test-logits.safetensors';
 
 /** The test set, once: what a network is worth and what it costs. Its logits are kept for the report. */
-export async function testStage(context: Context, actor: Actor, seed: number): Promise<void> {
+export async function testStage(context: Context, actor: Actor, pupil: Pupil): Promise<void> {
   const { ledger, log, pictures } = context;
-  const name = stageName(actor, seed);
+  const { name, seed } = pupil;
   if (ledger.record.results[name] === undefined) {
-    const network = await trained(context, actor, seed);
+    const network = await trained(context, pupil);
     try {
       const classes = pictures.test.classNames.length;
       const data = new Float32Array(pictures.test.rows.length * classes);

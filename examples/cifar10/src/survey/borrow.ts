@@ -17,6 +17,7 @@ export async function borrow(base: FoundRun, method: MethodName, directory: stri
   if (begun !== undefined) return begun;
   const { finished: _, ...record } = base.record;
   const { config } = record;
+  const { hears, company } = methodOf(method);
   const borrowed: RunRecord = {
     ...record,
     status: 'running',
@@ -25,7 +26,7 @@ export async function borrow(base: FoundRun, method: MethodName, directory: stri
     command: `npm run survey -- --methods ${method}`,
     config: configure(config.preset, { about: '', ...config }, { method }),
     trainings: withoutDistilled(record.trainings),
-    recordings: methodOf(method).hears === 'logits' ? record.recordings : {},
+    recordings: hears === 'logits' && company === undefined ? record.recordings : {},
     results: withoutDistilled(record.results),
   };
   await makeFolder(directory);

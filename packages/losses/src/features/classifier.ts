@@ -8,10 +8,13 @@ export interface Classifier {
   readonly kernel: tf.Tensor;
   /** [classes]. */
   readonly bias?: tf.Tensor;
+  /** What the logits are multiplied by, where the network does so; 1. `resnet9` of @kd/models has 0.2. */
+  readonly scale?: number;
 }
 
 /**
- * A network's classifier, by the name of its layer: `classifierOf(teacher)` of our networks. The tensors stay the network's own.
+ * A network's classifier, by the name of its layer: `classifierOf(teacher)` of our networks, and `{ ...classifierOf(teacher), scale: 0.2 }` of a `resnet9`. The
+ * tensors stay the network's own.
  * @throws RangeError where the network has no such weights.
  */
 export function classifierOf({ name: of = 'the network', weights }: Pick<Network, 'name' | 'weights'>, layer = 'fc'): Classifier {
@@ -22,8 +25,9 @@ export function classifierOf({ name: of = 'the network', weights }: Pick<Network
 }
 
 /** Logits of rows. The classifier is a teacher's: it does not train. */
-export function classified(where: string, rows: tf.Tensor2D, { kernel, bias }: Classifier): tf.Tensor2D {
+export function classified(where: string, rows: tf.Tensor2D, { kernel, bias, scale = 1 }: Classifier): tf.Tensor2D {
   ensure(kernel.rank === 2 && kernel.shape[0] === rows.shape[1], where, `a classifier [${rows.shape[1]}, classes]`, kernel.shape);
-  const logits: tf.Tensor2D = tf.matMul(rows, detached(kernel as tf.Tensor2D));
-  return bias === undefined ? logits : tf.add<tf.Tensor2D>(logits, detached(bias));
+  const product: tf.Tensor2D = tf.matMul(rows, detached(kernel as tf.Tensor2D));
+  const logits = bias === undefined ? product : tf.add<tf.Tensor2D>(product, detached(bias));
+  return scale === 1 ? logits : tf.mul<tf.Tensor2D>(logits, scale);
 }

@@ -14,6 +14,7 @@ onEveryEngine(() => {
       // Features (1, 2) apart, logits (5, 2).
       closeTo(srrlPerExample(student, teacher, { kernel }).dataSync(), [2.5 + 14.5], 1e-6);
       closeTo(srrlPerExample(student, teacher, { kernel, bias: tf.tensor1d([7, 8]) }, { alpha: 2, beta: 0 }).dataSync(), [5], 1e-6);
+      closeTo(srrlPerExample(student, teacher, { kernel, scale: 0.2 }, { alpha: 0 }).dataSync(), [14.5 / 25], 1e-6);
     }));
 
   test.each([

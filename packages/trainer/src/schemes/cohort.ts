@@ -1,18 +1,30 @@
-import { ensure, foldIn, type Mode, type Network, type Outputs, type Tap } from '@kd/core';
-import { addN, div, type Tensor, type Tensor2D, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { ensure, foldIn, type Mode, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
+import { addN, clone, div, type Tensor, type Tensor2D, tidy, type Variable } from '@tensorflow/tfjs-core';
+
+/** How several students speak as one. */
+export interface CohortOptions {
+  /** Whose logits are those of the cohort, which a validation judges: the `mean` of all (the default), or those of the `first`. */
+  readonly speaks?: 'mean' | 'first';
+}
 
 /**
- * Several networks as one that trains in one step: the mean of their logits, what each says as the features `0.logits`, `0.<tap>`, `1.logits` …, and their
- * weights as `0.<name>` … They still belong to the caller, or to whoever disposes of the cohort.
+ * Several networks as one that trains in one step: the mean of their logits or those of the first, what each says as the features `0.logits`, `0.<tap>`,
+ * `1.logits` …, and their weights as `0.<name>` … They still belong to the caller, or to whoever disposes of the cohort.
+ *
+ * `mutualLearning` makes one; a checkpoint of its training is loaded into one: `loadWeights(cohort([a, b]), bytes, 'best')`.
  */
-export function cohort(students: readonly Network[]): Network {
+export function cohort(students: readonly Network[], { speaks = 'mean' }: CohortOptions = {}): Network {
   const names = students.map(({ name = 'network' }) => name);
   return {
     name: `cohort of ${names.join(', ')}`,
     preparation: students.map(({ preparation = '' }) => preparation).join('; '),
     weights: numbered<Variable>(students.map(({ weights }) => weights)),
     taps: numbered<Tap>(students.map(({ taps = {} }) => taps)),
-    forward: (images, mode) => tidy(() => together(students.map((student, at) => student.forward(images, modeOf(mode, at))))),
+    forward: (images, mode) =>
+      tidy(() => {
+        const all = students.map((student, at) => student.forward(images, modeOf(mode, at)));
+        return together(all, speaks);
+      }),
     dispose() {
       for (const student of students) student.dispose();
     },
@@ -28,13 +40,24 @@ export function membersOf({ features }: Outputs, count: number): Outputs[] {
   });
 }
 
-function together(all: readonly Outputs[]): { logits: Tensor2D; features: Record<string, Tensor> } {
+function together(all: readonly Outputs[], speaks: 'mean' | 'first'): { logits: Tensor2D; features: Record<string, Tensor> } {
   const classes = all.map(({ logits }) => logits.shape[1]);
   ensure(new Set(classes).size === 1, 'mutualLearning', 'students of as many classes', classes);
   return {
-    logits: div<Tensor2D>(addN(all.map(({ logits }) => logits)), all.length),
+    logits: said(all, speaks),
     features: numbered<Tensor>(all.map(({ logits, features }) => ({ ...features, logits }))),
   };
+}
+
+function said(all: readonly Outputs[], speaks: 'mean' | 'first'): Tensor2D {
+  switch (speaks) {
+    case 'mean':
+      return div<Tensor2D>(addN(all.map(({ logits }) => logits)), all.length);
+    case 'first':
+      return clone((all[0] as Outputs).logits);
+    default:
+      throw unexpected('cohort', "speaks 'mean' or 'first'", speaks satisfies never);
+  }
 }
 
 /** Each draws numbers of its own. */

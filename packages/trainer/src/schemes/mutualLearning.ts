@@ -1,10 +1,10 @@
 import { ensure, type Network, type Objective, type Outputs, type Step } from '@kd/core';
 import { addN, mul, type Scalar, tidy } from '@tensorflow/tfjs-core';
-import { cohort, membersOf } from './cohort.ts';
+import { type CohortOptions, cohort, membersOf } from './cohort.ts';
 
 /** What `train` takes for a cohort. */
 export interface MutualLearning {
-  /** All students as one network. Its logits, which a validation judges, are the mean of theirs. */
+  /** All students as one network. Its logits, which a validation judges, are the mean of theirs, or those of the first. */
   readonly student: Network;
   /** Terms are `0.<term>`, `1.<term>` …: those of each student. */
   readonly objective: Objective;
@@ -22,9 +22,10 @@ export interface MutualLearning {
  * of all their gradients together. Afterwards each is judged alone by `evaluate(a, validation)`.
  * @param students Two or more, of any architectures; they still belong to the caller.
  * @param objective Reads the peer as its teacher. Weights of its own are shared by all pairs.
+ * @param options.speaks `first` judges the first student alone, whose best epoch is then the one that is kept; the `mean` of all by default.
  * Source: Zhang, Xiang, Hospedales, Lu, "Deep mutual learning" (CVPR 2018), section 3.
  */
-export function mutualLearning(students: readonly Network[], objective: Objective): MutualLearning {
+export function mutualLearning(students: readonly Network[], objective: Objective, options: CohortOptions = {}): MutualLearning {
   ensure(students.length >= 2, 'mutualLearning', 'two students or more', students.length, 'one has no peers: distill it from a teacher');
   const { weights, numbers, needsRows = false } = objective;
   const mutual = (step: Step) =>
@@ -41,7 +42,7 @@ export function mutualLearning(students: readonly Network[], objective: Objectiv
       const terms = Object.fromEntries(lessons.flatMap(({ terms }, at) => Object.entries(terms).map(([name, value]) => [`${at}.${name}`, value])));
       return { total: addN(lessons.map(({ total }) => total)) as Scalar, terms };
     });
-  return { student: cohort(students), objective: Object.assign(mutual, { weights, numbers, needsRows, needsTeacher: false }) };
+  return { student: cohort(students, options), objective: Object.assign(mutual, { weights, numbers, needsRows, needsTeacher: false }) };
 }
 
 /** The objective of one student, mean over its peers. */

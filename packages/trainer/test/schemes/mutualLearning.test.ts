@@ -2,7 +2,7 @@ import type { Network, Objective, Step } from '@kd/core';
 import { closeTo, expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { evaluate, mutualLearning, sgd, train } from '../../src/index.ts';
+import { cohort, evaluate, mutualLearning, sgd, train } from '../../src/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
 import { dropping, linear, numbersOf, tinyCnn } from '../helpers/networks.ts';
 import { hard } from '../helpers/objectives.ts';
@@ -99,6 +99,17 @@ describe('mutualLearning', () => {
       expect(Object.keys(student.weights)).toContain('1.dense.kernel');
       student.dispose();
     }));
+  test('a cohort may speak by its first student alone, whose accuracy a validation then is', async () => {
+    const all = students();
+    const reports = await reportsOf({ ...options, validation: tinySource(), ...mutualLearning(all, hard(), { speaks: 'first' }) });
+    const { top1, loss } = await evaluate(all[0] as Network, tinySource());
+    expect(reports.at(-1)?.validation).toMatchObject({ top1, loss });
+    expect(numbersOf(cohort(all).weights)).toEqual(numbersOf(mutualLearning(all, hard()).student.weights));
+    expect(() => cohort(all, { speaks: 'last' as 'first' }).forward(tf.zeros([1, 4, 4, 2]), { training: false })).toThrow(
+      "cohort: expected speaks 'mean' or 'first', got last.",
+    );
+    disposeAll(all);
+  });
   test('each draws at random by itself', async () => {
     const seeds: string[][] = [[], []];
     const all = [0, 1].map((at) => dropping(INPUTS, 3, 1, (seed) => seeds[at]?.push(seed.join())));
