@@ -3,7 +3,8 @@ import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
-import { countOperations, fromLayers, summary } from '../src/index.ts';
+import { countOperations, fromLayers, imagenetStatistics, type Preparation, summary } from '../src/index.ts';
+import { preparer } from '../src/prepare/preparation.ts';
 
 onEveryEngine(() => {
   test("gives the model's logits and taps, moves its averages in training only, and frees everything", async () => {
@@ -29,6 +30,21 @@ onEveryEngine(() => {
       network.dispose();
     });
     images.dispose();
+  });
+
+  test('resizes and normalises its images where it is told to', () => {
+    const model = classifier();
+    const preparation: Preparation = { size: 8, interpolation: 'bicubic', normalise: imagenetStatistics };
+    const network = fromLayers(model, { prepare: preparation });
+    expect(network.preparation).toBe('resize(8,bicubic,antialias)+centre(8)+normalise(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])');
+    const images = tf.randomUniform([2, 12, 20, 3], 0, 1, 'float32', 1) as tf.Tensor4D;
+    const [own, direct] = tf.tidy(() => [
+      network.forward(images, { training: false }).logits.dataSync(),
+      (model.predict(preparer('test', preparation).prepare(images)) as tf.Tensor).dataSync(),
+    ]);
+    closeTo(own as Float32Array, direct as Float32Array, 1e-6);
+    images.dispose();
+    network.dispose();
   });
 
   test('gradients reach the weights that train', () => {
