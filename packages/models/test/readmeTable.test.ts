@@ -86,14 +86,18 @@ const readme = new URL('../README.md', import.meta.url);
 
 onEveryEngine((engine) => {
   // What is counted depends on no engine, and the others take minutes.
-  test.skipIf(engine !== 'tensorflow')("the README's table of networks is what they count: KD_WRITE_README=1 writes it", () => {
-    const text = readFileSync(readme, 'utf8');
-    const table = [...heading, ...small.map((entry) => row(...entry, 10)), ...large.map((entry) => row(...entry, 1000))].join('\n');
-    const [before, after] = [text.split('<!-- networks -->\n')[0], text.split('\n<!-- /networks -->')[1]];
-    const whole = `${before}<!-- networks -->\n${table}\n<!-- /networks -->${after}`;
-    if (process.env.KD_WRITE_README === '1') writeFileSync(readme, whole);
-    else expect(text).toBe(whole);
-  });
+  test.skipIf(engine !== 'tensorflow')(
+    "the README's table of networks is what they count: KD_WRITE_README=1 writes it",
+    () => {
+      const text = readFileSync(readme, 'utf8');
+      const table = [...heading, ...small.map((entry) => row(...entry, 10)), ...large.map((entry) => row(...entry, 1000))].join('\n');
+      const [before, after] = [text.split('<!-- networks -->\n')[0], text.split('\n<!-- /networks -->')[1]];
+      const whole = `${before}<!-- networks -->\n${table}\n<!-- /networks -->${after}`;
+      if (process.env.KD_WRITE_README === '1') writeFileSync(readme, whole);
+      else expect(text).toBe(whole);
+    },
+    180_000,
+  );
 });
 
 const heading = ['| | classes | images | parameters | multiply-adds | taps: channels / stride |', '|---|---:|---:|---:|---:|---|'];
