@@ -10,6 +10,8 @@ export type { DecayFilter, DecayOptions } from './optimizers/decay.ts';
 export { type NadamOptions, nadam } from './optimizers/nadam.ts';
 export { type RmsPropOptions, rmsProp } from './optimizers/rmsProp.ts';
 export { type SgdOptions, sgd } from './optimizers/sgd.ts';
+export { type FeatureRecording, type RecordFeaturesOptions, recordFeatures } from './recordings/recordFeatures.ts';
+export { type ReplayFeaturesOptions, replayFeatures } from './recordings/replayFeatures.ts';
 export { type BornAgainOptions, bornAgain } from './schemes/bornAgain.ts';
 export type { ChainOptions, LinkReport } from './schemes/chain.ts';
 export { type CohortOptions, cohort } from './schemes/cohort.ts';
@@ -17,7 +19,7 @@ export { type MutualLearning, mutualLearning } from './schemes/mutualLearning.ts
 export { type TeacherAssistantOptions, teacherAssistants } from './schemes/teacherAssistants.ts';
 export { ensemble, probabilityEnsemble } from './teachers/ensemble.ts';
 export { frozen } from './teachers/frozen.ts';
-export type { Recording } from './teachers/manifest.ts';
+export type { Recording, RecordingKey } from './teachers/manifest.ts';
 export { type RecordOptions, recordTeacher } from './teachers/recordTeacher.ts';
 export { type ReplayOptions, replayTeacher } from './teachers/replayTeacher.ts';
 export { Interrupted } from './training/interrupted.ts';

@@ -1,17 +1,38 @@
-import { type BatchSource, type DecodedSafetensors, ensure, type TeacherIdentity, unexpected, type ViewKey } from '@kd/core';
+import {
+  type Batch,
+  type BatchSource,
+  type DecodedSafetensors,
+  ensure,
+  type Outputs,
+  sha256,
+  type TeacherIdentity,
+  unexpected,
+  type ViewKey,
+} from '@kd/core';
+import { checkedLayout, type Layout } from '../recordings/layout.ts';
+import { disposeOutputs } from './ask.ts';
 
-/** What a recording says of itself. */
-export interface Recording {
+/** Of what a recording is. */
+export interface RecordingKey {
   /** Of the data set. */
   readonly dataName: string;
   readonly dataIdentity: string;
+  /** Who was asked. */
   readonly teacher: TeacherIdentity;
   /** In the order of the file. */
   readonly views: readonly ViewKey[];
   readonly rows: number;
+  /** sha256 of the row numbers, ascending, where activations are recorded. */
+  readonly rowSet?: string;
   readonly classes: number;
+}
+
+/** What a recording of a teacher says of itself. */
+export interface Recording extends RecordingKey {
   /** Top-1 accuracy of the teacher on each view, 0–1. */
   readonly accuracy: readonly number[];
+  /** Where taps were recorded: what is in the files beside it. */
+  readonly layout?: Layout;
 }
 
 /** A recording as it lies in memory. */
@@ -40,11 +61,12 @@ export function recordedOf({ tensors, metadata }: DecodedSafetensors, where: str
   const shape = [manifest.views.length, manifest.rows, manifest.classes];
   ensure(logits.shape.join() === shape.join(), where, `logits of shape [${shape.join(', ')}]`, logits.shape);
   ensure(rows.shape.join() === String(manifest.rows), where, `rows of shape [${manifest.rows}]`, rows.shape);
-  return { manifest, logits: logits.data, rows: rows.data };
+  const { layout } = manifest;
+  return { manifest: { ...manifest, ...(layout && { layout: checkedLayout(where, layout) }) }, logits: logits.data, rows: rows.data };
 }
 
 /** What a recording for this source and teacher must say, but for the accuracy. */
-export async function wantedOf(batches: BatchSource, teacher: TeacherIdentity, views: number): Promise<Omit<Recording, 'accuracy'>> {
+export async function wantedOf(batches: BatchSource, teacher: TeacherIdentity, views: number): Promise<RecordingKey> {
   return {
     dataName: batches.data.name,
     dataIdentity: await batches.data.identity(),
@@ -55,23 +77,44 @@ export async function wantedOf(batches: BatchSource, teacher: TeacherIdentity, v
   };
 }
 
-/** Throws, by name, where a recording is of something else than what is wanted. */
-export function expectRecordingOf(where: string, found: Recording, wanted: Omit<Recording, 'accuracy'>): void {
-  const again = 'record the teacher again';
+/** The same for a recording of activations, whose rows must be the same ones too. */
+export async function wantedRowsOf(batches: BatchSource, asked: TeacherIdentity, views: number): Promise<RecordingKey> {
+  const rows = batches.order(0).slice().sort();
+  return { ...(await wantedOf(batches, asked, views)), rowSet: await sha256(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)) };
+}
+
+/** Throws, by name, where a recording is of something else than what is wanted. @param who Was asked. */
+export function expectRecordingOf(where: string, found: RecordingKey, wanted: RecordingKey, who = 'teacher'): void {
+  const again = `record the ${who} again`;
   const same = (what: string, expected: string | number, got: string | number) =>
     ensure(expected === got, where, `a recording of ${what} ${expected}`, got, again);
   same('the data set', `${wanted.dataName} (${wanted.dataIdentity})`, `${found.dataName} (${found.dataIdentity})`);
-  same('a teacher with the weights', wanted.teacher.weights, found.teacher.weights);
-  same('a teacher with the preparation', wanted.teacher.preparation, found.teacher.preparation);
-  same('the teacher', wanted.teacher.name, found.teacher.name);
+  same(`a ${who} with the weights`, wanted.teacher.weights, found.teacher.weights);
+  same(`a ${who} with the preparation`, wanted.teacher.preparation, found.teacher.preparation);
+  same(`the ${who}`, wanted.teacher.name, found.teacher.name);
   same('classes', wanted.classes, found.classes);
   same('rows', wanted.rows, found.rows);
+  if (wanted.rowSet !== undefined) same('the rows', wanted.rowSet, found.rowSet ?? 'others');
   for (const [number, view] of wanted.views.entries()) {
     const other = found.views[number];
     if (other === undefined) throw unexpected(where, `a recording of ${wanted.views.length} views`, found.views.length, again);
     same(`view ${number} as`, view.spec, other.spec);
     same(`view ${number} from the seed`, view.seed, other.seed);
   }
+}
+
+/** The same with the labels in the order of the rows. */
+export function accuraciesOf(recorded: Omit<Recorded, 'manifest'>, classes: number, labels: Int32Array): number[] {
+  const known = new Map(Array.from(recorded.rows, (row, at) => [row, labels[at] as number]));
+  return accuracyOf(recorded, classes, (row) => known.get(row) ?? -1);
+}
+
+/** Throws, and frees, where a teacher does not say what there is to say. */
+export function expectClasses(outputs: Outputs, { indices }: Batch, classes: number): void {
+  const [count, answers] = outputs.logits.shape;
+  if (count === indices.length && answers === classes) return;
+  disposeOutputs(outputs);
+  throw unexpected('recordTeacher', `a teacher of ${classes} classes`, answers);
 }
 
 /** @returns Top-1 accuracy of each view. @param labelOf By row number. */

@@ -1,7 +1,9 @@
-import { type BatchSource, ensure, type Store, type Teacher, type TeacherIdentity, unexpected, type ViewKey } from '@kd/core';
-import { tensor2d } from '@tensorflow/tfjs-core';
+import { type Batch, type BatchSource, ensure, type Store, type Teacher, type TeacherIdentity, unexpected } from '@kd/core';
+import { type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
 import { unseal } from '../checkpoints/sealed.ts';
-import { accuracyOf, expectRecordingOf, type Recorded, recordedOf, TEACHER_FILE, wantedOf } from './manifest.ts';
+import { gatherer, placesOf, viewNumbers } from '../recordings/lookUp.ts';
+import { accuracyOf, expectRecordingOf, type Recorded, recordedOf, TEACHER_FILE, wantedOf, wantedRowsOf } from './manifest.ts';
+import { withTaps } from './replayTaps.ts';
 
 export interface ReplayOptions {
   readonly store: Store;
@@ -10,27 +12,33 @@ export interface ReplayOptions {
   readonly batches: BatchSource;
   /** Who is to be replayed: `await teacher.identity()`. */
   readonly teacher: TeacherIdentity;
+  /** Features that must be there, and are given beside the logits; none. Memory: all rows under one view. */
+  readonly taps?: readonly string[] | undefined;
   /** Views that must be there, from the first; all of the source by default. */
   readonly views?: number | undefined;
 }
 
 /**
- * A recorded teacher: looks logits up by row and view. It costs a copy of `classes` numbers a picture, and no features.
+ * A recorded teacher: looks logits, and taps where they are asked for, up by row and view. It costs a copy of so many numbers a picture.
+ * A teacher with taps reads a view when its first batch comes: ask it by `later`, as `train` does.
  *
  * Before it speaks, the recording's data set, teacher and views must be those given, and its accuracy, counted again against the labels of
  * `batches`, that of its manifest: rows that got mixed up show here.
  * @throws RangeError that names what does not fit; later, on a row or a view that was not recorded.
  */
 export async function replayTeacher(options: ReplayOptions): Promise<Teacher> {
-  const { store, file = TEACHER_FILE, batches, teacher, views = batches.viewCount } = options;
+  const { store, file = TEACHER_FILE, batches, teacher, views = batches.viewCount, taps = [] } = options;
   const where = `${file} in ${store.place}`;
   ensure(Number.isFinite(views), 'replayTeacher', 'a source with a finite number of views', views, 'pass viewCount to batches');
   const bytes = await store.read(file);
   if (bytes === undefined) throw unexpected('replayTeacher', where, 'no such file', 'record the teacher first: recordTeacher');
   const recorded = recordedOf(await unseal(bytes, where, true), where);
-  expectRecordingOf(where, recorded.manifest, await wantedOf(batches, teacher, views));
+  expectRecordingOf(where, recorded.manifest, await (taps.length === 0 ? wantedOf : wantedRowsOf)(batches, teacher, views));
   await expectAccuracy(where, recorded, batches);
-  return Object.assign(lookUp(where, recorded), { identity: async () => teacher });
+  const logitsOf = lookUp(where, recorded);
+  const identity = async () => teacher;
+  if (taps.length === 0) return Object.assign((batch: Batch) => ({ logits: logitsOf(batch), features: {} }), { identity });
+  return Object.assign(withTaps(options, where, recorded, taps, logitsOf), { identity });
 }
 
 async function expectAccuracy(where: string, recorded: Recorded, batches: BatchSource): Promise<void> {
@@ -47,25 +55,14 @@ async function expectAccuracy(where: string, recorded: Recorded, batches: BatchS
   }
 }
 
-function lookUp(where: string, { manifest, logits, rows }: Recorded): Teacher {
+/** @returns [batch, classes]. */
+function lookUp(where: string, { manifest, logits, rows }: Recorded): (batch: Batch) => Tensor2D {
   const { classes, views } = manifest;
-  const places = new Int32Array(rows.reduce((most, row) => Math.max(most, row), 0) + 1).fill(-1);
-  for (const [at, row] of rows.entries()) places[row] = at;
-  const known = new Map(views.map((view, number) => [keyOf(view), number]));
+  const placesIn = placesOf(where, rows, 'record the teacher on these pictures too');
+  const numberOf = viewNumbers(where, views);
+  const gather = gatherer();
   return ({ indices, view }) => {
-    const number = known.get(keyOf(view));
-    if (number === undefined) throw unexpected(where, `a view among ${known.size} recorded`, `${view.spec} from seed ${view.seed}`, 'record it too');
-    const chosen = new Float32Array(indices.length * classes);
-    for (let at = 0; at < indices.length; at++) {
-      const place = places[indices[at] as number] ?? -1;
-      if (place < 0) throw unexpected(where, `a row among ${rows.length} recorded`, indices[at], 'record the teacher on these pictures too');
-      const start = (number * rows.length + place) * classes;
-      chosen.set(logits.subarray(start, start + classes), at * classes);
-    }
-    return { logits: tensor2d(chosen, [indices.length, classes]), features: {} };
+    const start = numberOf(view) * rows.length * classes;
+    return tensor2d(gather(logits, classes, placesIn(indices), start), [indices.length, classes]);
   };
-}
-
-function keyOf({ spec, seed }: ViewKey): string {
-  return `${spec} from ${seed}`;
 }
