@@ -91,7 +91,7 @@ export function machine(from: Cursor, where: string): Machine {
   };
 }
 
-/** Strings of Python 2 are bytes; as keys they are the text that Python 3 makes of them. */
+/** Strings of Python 2 are bytes; as keys they are the text that Python 3 makes of them. Long ones are no names: one that is stored could be asked for at every item. */
 function keyOf(value: unknown): unknown {
-  return value instanceof Uint8Array ? new TextDecoder('latin1').decode(value) : value;
+  return value instanceof Uint8Array && value.length <= 1024 ? new TextDecoder('latin1').decode(value) : value;
 }

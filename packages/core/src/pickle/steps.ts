@@ -80,12 +80,8 @@ export const steps: Readonly<Record<number, Step>> = {
   [code('c')]: (on, host) => on.push(host.global(`${on.from.line()}.${on.from.line()}`)),
   147: (on, host) => {
     const names = on.popSeveral(2);
-    ensure(
-      names.every((name) => typeof name === 'string'),
-      on.where,
-      'a name in text',
-      'something else',
-    );
+    const fits = names.every((name) => typeof name === 'string' && name.length <= 256);
+    ensure(fits, on.where, 'a name in text, at most 256 characters', 'something else');
     on.push(host.global(names.join('.')));
   },
   [code('R')]: called,

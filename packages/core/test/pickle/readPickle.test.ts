@@ -98,7 +98,7 @@ describe('readPickle', () => {
     ['}K\x01a.', 'p: expected a list to append to, got something else.'],
     [']K\x01K\x02s.', 'p: expected a dict and pairs to put into it, got something else.'],
     ['}(K\x01u.', 'p: expected a dict and pairs to put into it, got something else.'],
-    ['K\x01K\x02\x93.', 'p: expected a name in text, got something else.'],
+    ['K\x01K\x02\x93.', 'p: expected a name in text, at most 256 characters, got something else.'],
     [`c${'a'.repeat(300)}\nb\n.`, 'p: expected a short name that ends with its line, got none; the file is cut short.'],
   ])('refuses %j', (text, message) => {
     expect(() => read(bytes(text))).toThrow(expect.objectContaining({ name: 'RangeError', message }));

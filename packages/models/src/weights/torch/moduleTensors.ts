@@ -1,29 +1,39 @@
 import { PickledObject } from '@kd/core/pickle';
 
-/** Modules within modules, at most; real ones have ten. */
+/** Modules within modules, and names of tensors, at most; real ones are ten deep and have some thousands. */
 const depthLimit = 64;
-const moduleLimit = 100_000;
+const nameLimit = 512;
+const tensorLimit = 100_000;
 
 /**
  * The state dict of a module that was pickled whole (`torch.save(model)`): its class is not known and not needed, as its parameters, buffers and inner
  * modules lie in dicts of fixed names. Buffers that the module does not save are left out, as PyTorch does.
- * @returns undefined where it is no module.
+ * @returns undefined where it is no module, or one that holds itself or more than any does.
  */
 export function moduleTensors(module: PickledObject): ReadonlyMap<string, unknown> | undefined {
-  if (attributesOf(module) === undefined) return undefined;
   const tensors = new Map<string, unknown>();
-  let count = 0;
-  const visit = (value: unknown, prefix: string, depth: number): void => {
-    const attributes = value instanceof PickledObject ? attributesOf(value) : undefined;
-    count++;
-    if (attributes === undefined || depth > depthLimit || count > moduleLimit) return;
-    const { parameters, buffers, modules, unsaved } = attributes;
-    for (const [name, tensor] of parameters) if (tensor !== null) tensors.set(`${prefix}${String(name)}`, tensor);
-    for (const [name, tensor] of buffers) if (tensor !== null && !unsaved.has(name)) tensors.set(`${prefix}${String(name)}`, tensor);
-    for (const [name, inner] of modules) visit(inner, `${prefix}${String(name)}.`, depth + 1);
+  let visited = 0;
+  const put = (values: ReadonlyMap<unknown, unknown>, prefix: string, unsaved?: ReadonlySet<unknown>): boolean => {
+    for (const [name, tensor] of values) {
+      visited++;
+      if (visited > tensorLimit || typeof name !== 'string' || prefix.length + name.length > nameLimit) return false;
+      if (tensor !== null && !unsaved?.has(name)) tensors.set(prefix + name, tensor);
+    }
+    return true;
   };
-  visit(module, '', 0);
-  return tensors;
+  const visit = (value: unknown, prefix: string, depth: number): boolean => {
+    visited++;
+    const attributes = value instanceof PickledObject ? attributesOf(value) : undefined;
+    if (attributes === undefined) return value === null;
+    const { parameters, buffers, modules, unsaved } = attributes;
+    if (depth > depthLimit || !put(parameters, prefix) || !put(buffers, prefix, unsaved)) return false;
+    for (const [name, inner] of modules) {
+      if (visited > tensorLimit || typeof name !== 'string' || prefix.length + name.length > nameLimit) return false;
+      if (!visit(inner, `${prefix}${name}.`, depth + 1)) return false;
+    }
+    return true;
+  };
+  return visit(module, '', 0) ? tensors : undefined;
 }
 
 interface Attributes {

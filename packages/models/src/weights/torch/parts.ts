@@ -5,6 +5,7 @@ import { TensorRecord, TorchName } from './records.ts';
 /** How deep parts are looked for: `model.state_dict` is the second level. */
 const depthLimit = 3;
 const partLimit = 1000;
+const keyLimit = 256;
 
 /** What a state dict may be in: a dict, an object that is a kind of dict, a whole module. @returns undefined for anything else. */
 export function dictOf(value: unknown): ReadonlyMap<unknown, unknown> | undefined {
@@ -20,7 +21,10 @@ export function isTensor(value: unknown): boolean {
 
 export function holdsTensors(value: unknown): boolean {
   const dict = dictOf(value);
-  if (dict === undefined) return false;
+  return dict !== undefined && hasTensors(dict);
+}
+
+function hasTensors(dict: ReadonlyMap<unknown, unknown>): boolean {
   for (const inner of dict.values()) if (isTensor(inner)) return true;
   return false;
 }
@@ -28,16 +32,21 @@ export function holdsTensors(value: unknown): boolean {
 /** The dicts of tensors inside a value, by their keys with dots between: `model`, `ema.state_dict`. The value itself is not among them. */
 export function partsOf(root: unknown): ReadonlyMap<string, ReadonlyMap<unknown, unknown>> {
   const parts = new Map<string, ReadonlyMap<unknown, unknown>>();
-  const look = (value: unknown, path: string, depth: number): void => {
-    for (const [key, inner] of dictOf(value) ?? []) {
-      if (typeof key !== 'string' || parts.size >= partLimit) continue;
-      const dict = dictOf(inner);
-      if (dict === undefined) continue;
-      if (holdsTensors(inner)) parts.set(path + key, dict);
-      else if (depth < depthLimit) look(inner, `${path}${key}.`, depth + 1);
+  // A value may be in many places: it is looked into once.
+  const looked = new Map<unknown, ReadonlyMap<unknown, unknown> | undefined>();
+  const look = (dict: ReadonlyMap<unknown, unknown> | undefined, path: string, depth: number): void => {
+    for (const [key, inner] of dict ?? []) {
+      if (typeof key !== 'string' || key.length > keyLimit || typeof inner !== 'object' || inner === null || parts.size >= partLimit) continue;
+      const isNew = !looked.has(inner);
+      if (isNew) looked.set(inner, dictOf(inner));
+      const innerDict = looked.get(inner);
+      if (isNew && innerDict !== undefined && !hasTensors(innerDict)) {
+        looked.set(inner, undefined);
+        if (depth < depthLimit) look(innerDict, `${path}${key}.`, depth + 1);
+      } else if (innerDict !== undefined) parts.set(path + key, innerDict);
     }
   };
-  look(root, '', 1);
+  look(dictOf(root), '', 1);
   return parts;
 }
 

@@ -3,6 +3,11 @@ import { PickledObject, type PickleHost } from '@kd/core/pickle';
 import { type StorageRecord, TensorRecord, TorchName } from './records.ts';
 import { isRefused } from './refusedNames.ts';
 
+/** Items that calls may copy from lists into dicts and sets, in all: a short pickle could ask for the same long list again and again. */
+const copyLimit = 1_000_000;
+/** Bytes of a text of Python 2 that is a name here. */
+const textLimit = 256;
+
 /** Stands for PyTorch where a pickle of it is read, and keeps what storages it names, by key. */
 export interface TorchHost extends PickleHost {
   readonly storages: ReadonlyMap<string, StorageRecord>;
@@ -14,6 +19,13 @@ export interface TorchHost extends PickleHost {
  */
 export function torchHost(where: string): TorchHost {
   const storages = new Map<string, StorageRecord>();
+  let copied = 0;
+  const itemsOf = (list: unknown): readonly unknown[] => {
+    if (!Array.isArray(list)) return [];
+    copied += list.length;
+    ensure(copied <= copyLimit, where, `at most ${copyLimit} items in dicts and sets made of lists`, 'more', 'it is refused, nothing was run');
+    return list;
+  };
   return {
     storages,
     global(name) {
@@ -24,7 +36,7 @@ export function torchHost(where: string): TorchHost {
     },
     call(callee, parameters) {
       ensure(callee instanceof TorchName && Array.isArray(parameters), where, 'a pickle whose calls have a name and arguments', 'another call');
-      return made(callee.name, parameters);
+      return made(callee.name, parameters, itemsOf);
     },
     build(target, state) {
       // A dict's attributes (`_metadata` of a state dict) say nothing about its tensors.
@@ -45,7 +57,7 @@ export function torchHost(where: string): TorchHost {
   };
 }
 
-function made(name: string, parameters: readonly unknown[]): unknown {
+function made(name: string, parameters: readonly unknown[], itemsOf: (list: unknown) => readonly unknown[]): unknown {
   switch (name) {
     case 'torch._utils._rebuild_tensor':
       return new TensorRecord(parameters, undefined, undefined);
@@ -61,15 +73,15 @@ function made(name: string, parameters: readonly unknown[]): unknown {
     case 'torch._tensor._rebuild_from_type_v2': {
       const [rebuild, , rest] = parameters;
       return rebuild instanceof TorchName && Array.isArray(rest) && rebuild.name !== name
-        ? made(rebuild.name, rest)
+        ? made(rebuild.name, rest, itemsOf)
         : new PickledObject(name, parameters);
     }
     case 'collections.OrderedDict':
     case 'collections.defaultdict':
-      return dictOf(parameters[0]);
+      return dictOf(itemsOf(parameters[0]));
     case '__builtin__.set':
     case 'builtins.set':
-      return new Set(Array.isArray(parameters[0]) ? parameters[0] : []);
+      return new Set(itemsOf(parameters[0]));
     case 'copy_reg._reconstructor':
     case 'copyreg._reconstructor':
       return new PickledObject(parameters[0] instanceof TorchName ? parameters[0].name : name, parameters);
@@ -79,9 +91,9 @@ function made(name: string, parameters: readonly unknown[]): unknown {
 }
 
 /** Python 2 gives the items of an OrderedDict as a list of pairs; otherwise they come later. */
-function dictOf(items: unknown): Map<unknown, unknown> {
+function dictOf(items: readonly unknown[]): Map<unknown, unknown> {
   const dict = new Map<unknown, unknown>();
-  if (Array.isArray(items)) for (const item of items) if (Array.isArray(item)) dict.set(textOf(item[0]) ?? item[0], item[1]);
+  for (const item of items) if (Array.isArray(item)) dict.set(textOf(item[0]) ?? item[0], item[1]);
   return dict;
 }
 
@@ -101,7 +113,7 @@ function storageOf(id: readonly unknown[], where: string): StorageRecord {
 
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  return value instanceof Uint8Array ? new TextDecoder('latin1').decode(value) : undefined;
+  return value instanceof Uint8Array && value.length <= textLimit ? new TextDecoder('latin1').decode(value) : undefined;
 }
 
 function lastPart(name: string): string {
