@@ -29,7 +29,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const [student, teacher] = [tf.tensor2d([1, 0.2, -0.4, 0.9, 0.3, 0.1], [3, 2]), tf.tensor2d([0.5, 0, 0.1, 1, 2, -1], [3, 2])];
       const gradient = (options: DistOptions, rows: number) =>
-        tf.grad((x: tf.Tensor2D) => distOfBatch(x, tf.slice(teacher, 0, rows), options))(tf.slice(student, 0, rows));
+        tf.grad((x: tf.Tensor) => distOfBatch(x as tf.Tensor2D, tf.slice(teacher, 0, rows), options))(tf.slice(student, 0, rows));
       closeTo(gradient({ gamma: 0 }, 3).dataSync(), new Array(6).fill(0), 1e-6);
       closeTo(gradient({}, 2).dataSync(), new Array(4).fill(0), 1e-6);
       closeTo(gradient({}, 3).dataSync(), gradient({ beta: 0 }, 3).dataSync(), 1e-5);
