@@ -31,7 +31,7 @@ export {
   efficientNetLiteStatistics,
   imagenetStatistics,
 } from './prepare/normalise.ts';
-export type { Preparation } from './prepare/preparation.ts';
+export { type Preparation, type Preparer, prepareImages } from './prepare/preparation.ts';
 export type { Interpolation } from './prepare/resizeWeights.ts';
 export {
   type ResnetArchitecture,

@@ -26,6 +26,15 @@ export interface Preparer {
   prepare(images: Tensor4D): Tensor4D;
 }
 
+/**
+ * A preparation for a model that has none of its own, such as `onnxTeacher` of @kd/trainer: `prepareImages({ size: 224, interpolation: 'bicubic', normalise:
+ * imagenetStatistics })`.
+ * @throws RangeError on what cannot be done.
+ */
+export function prepareImages(preparation: Preparation): Preparer {
+  return preparer('prepareImages', preparation);
+}
+
 /** Throws unless all of it can be done. @param where Who asks, for messages. */
 export function preparer(where: string, preparation: Preparation): Preparer {
   const { normalise } = preparation;
