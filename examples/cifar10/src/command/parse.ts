@@ -47,6 +47,12 @@ export function parseCommand(args: readonly string[]): Request {
     changes: defined({
       teacher: value('teacher', one(architectures)),
       student: value('student', one(architectures)),
+      teacherWeights: value('teacher-weights', (text, flag) => {
+        if (text === '') throw usage(flag, 'a file or an address', 'nothing');
+        return text;
+      }),
+      asPrinted: given.has('as-printed') || undefined,
+      pictures: value('pictures', (text, flag) => atLeast(text, flag, 100, 'a whole number of pictures ≥ 100', { whole: true })),
       method: value('method', one(methods)),
       temperature: value('temperature', (text, flag) => atLeast(text, flag, Number.MIN_VALUE, 'a temperature > 0')),
       assistant: value('assistant', one(architectures)),

@@ -1,4 +1,4 @@
-import type { ResolvedTraining, RunConfig } from '../config.ts';
+import type { OptimizerChoice, ResolvedTraining, RunConfig, Views } from '../config.ts';
 import { bytes, duration, grouped, lessonName } from '../format.ts';
 import { methodOf } from '../methods/index.ts';
 import type { RunRecord, SetRecord } from '../record/runRecord.ts';
@@ -11,7 +11,7 @@ export function configuration(record: RunRecord): string {
 
 function experiment({ config, data }: RunRecord): string {
   const { optimizer, distillation, views } = config;
-  const augmentation = `crop (pad ${views.pad}, reflected)${views.flip ? ' + flip' : ''}, ${views.count} different views of each picture`;
+  const augmentation = viewsText(views);
   return facts([
     ['preset', config.preset],
     ['teacher', training(config.teacher)],
@@ -19,8 +19,7 @@ function experiment({ config, data }: RunRecord): string {
     ...bound(config),
     ['method', `${lessonName(distillation)}, labels × ${distillation.hard}, teacher × ${distillation.soft}`],
     ['views', augmentation],
-    ['optimizer', `SGD, Nesterov momentum ${optimizer.momentum}, weight decay ${optimizer.weightDecay}, batches of ${optimizer.batchSize}`],
-    ['learning rate', `triangular, up during ${Math.round(100 * optimizer.rise)} % of the steps, then down to 0`],
+    ...movedBy(optimizer),
     ['seeds', config.seeds.join(', ')],
     ['trained on', set(data.train)],
     ...(config.data.taught === undefined ? [] : [['students', `${grouped(config.data.taught)} of these pictures`] as const]),
@@ -51,8 +50,25 @@ function environment({ environment: { engine, machine, versions }, trainings, re
   ]);
 }
 
-function training({ architecture, epochs, peakRate, clipNorm }: ResolvedTraining): string {
-  return `${architecture}, ${epochs} epochs, peak rate ${peakRate}${clipNorm === undefined ? '' : `, gradient norm ≤ ${clipNorm}`}`;
+function viewsText({ pad, flip, count }: Views): string {
+  const drawn = [...(pad > 0 ? [`crop (pad ${pad}, reflected)`] : []), ...(flip ? ['flip'] : [])];
+  return drawn.length === 0 ? 'the pictures as they are' : `${drawn.join(' + ')}, ${count} different views of each picture`;
+}
+
+function movedBy(optimizer: OptimizerChoice): [string, string][] {
+  if (optimizer.name === 'adam') return [['optimizer', `Adam at a constant rate, batches of ${optimizer.batchSize}`]];
+  const { momentum, weightDecay, batchSize, rise } = optimizer;
+  return [
+    ['optimizer', `SGD, Nesterov momentum ${momentum}, weight decay ${weightDecay}, batches of ${batchSize}`],
+    ['learning rate', `triangular, up during ${Math.round(100 * rise)} % of the steps, then down to 0`],
+  ];
+}
+
+function training({ architecture, epochs, peakRate, clipNorm, size, body }: ResolvedTraining): string {
+  const bound = clipNorm === undefined ? '' : `, gradient norm ≤ ${clipNorm}`;
+  const seen = size === undefined ? '' : `, pictures enlarged to ${size} × ${size}`;
+  if (body === undefined) return `${architecture}${seen}, ${epochs} epochs, peak rate ${peakRate}${bound}`;
+  return `${architecture}, body from ${body.weights}${seen}; a new head, ${epochs} epochs of Adam at ${peakRate}${bound}`;
 }
 
 function set({ name, pictures, identity }: SetRecord): string {

@@ -26,14 +26,23 @@ export function storeOf({ directory }: Context, stage: string): Store {
 
 /** A network as it is before training. Alone and distilled are the same network for the same seed. */
 export function untrained({ pictures }: Context, { choice, seed }: Pupil): Network {
-  return architecture(choice.architecture).make({ classes: pictures.train.classNames.length, seed });
+  const { size } = choice;
+  return architecture(choice.architecture).make({
+    classes: pictures.train.classNames.length,
+    seed,
+    ...(size !== undefined && { prepare: { size } }),
+  });
 }
 
-/** What a pupil learns from, under random views, in an order and under views that depend on the seed only. For the teacher no view comes twice. */
-export function trainingBatches({ ledger, pictures }: Context, { actor, seed }: Pupil): BatchSource {
+/**
+ * What a pupil learns from, under random views, in an order and under views that depend on the seed only. For a teacher that trains here no view comes
+ * twice; one from elsewhere looks at the views of its first student, once.
+ */
+export function trainingBatches({ ledger, pictures }: Context, { actor, seed, choice }: Pupil): BatchSource {
   const { optimizer, views } = ledger.record.config;
-  const transforms = [crop({ pad: views.pad, fill: 'reflect' }), ...(views.flip ? [flip()] : [])];
-  const [set, viewCount] = actor === 'teacher' ? [pictures.train, Number.POSITIVE_INFINITY] : [pictures.lessons, views.count];
+  const transforms = [...(views.pad > 0 ? [crop({ pad: views.pad, fill: 'reflect' })] : []), ...(views.flip ? [flip()] : [])];
+  const set = actor === 'teacher' ? pictures.train : pictures.lessons;
+  const viewCount = actor === 'teacher' && choice.body === undefined && transforms.length > 0 ? Number.POSITIVE_INFINITY : views.count;
   return batches(set, { batchSize: optimizer.batchSize, seed, views: transforms, viewCount, dropLast: true });
 }
 

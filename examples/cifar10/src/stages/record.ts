@@ -2,6 +2,7 @@ import type { Network } from '@kd/core';
 import { frozen, type Recording, recordTeacher } from '@kd/trainer';
 import { percent } from '../format.ts';
 import type { Pupil } from '../record/pupils.ts';
+import { throughBody } from './body.ts';
 import { type Context, storeOf, trainingBatches } from './context.ts';
 import { trained } from './trained.ts';
 
@@ -17,23 +18,30 @@ export async function recordStage(context: Context, pupil: Pupil, teacher: Pupil
   const name = recordingStage(pupil);
   const started = performance.now();
   const network = await trained(context, teacher);
-  const recording = await recordTeachersViews(context, network, pupil).finally(() => network.dispose());
+  const recording = await recordTeachersViews(context, { network, pupil: teacher }, pupil).finally(() => network.dispose());
   const seconds = ledger.record.recordings[name]?.seconds ?? (performance.now() - started) / 1000;
   await ledger.recording(name, { seed, views: recording.views.length, seconds });
   const accuracy = recording.accuracy.reduce((sum, one) => sum + one, 0) / recording.accuracy.length;
   log(`views: ${recording.views.length}; the ${teacher.title} is right about ${percent(accuracy)} of the training pictures`);
 }
 
-/** The recording that is there already, or a new one. @param network The teacher. */
-export function recordTeachersViews(context: Context, network: Network, pupil: Pupil): Promise<Recording> {
-  const { ledger, openProgress, signal } = context;
-  const { views } = ledger.record.config;
-  return recordTeacher({
-    teacher: frozen(network),
-    batches: trainingBatches(context, pupil),
-    store: storeOf(context, recordingStage(pupil)),
-    views: Math.min(views.count, pupil.choice.epochs),
-    openProgress,
-    signal,
-  });
+/** A teacher, and how it came to be one. */
+interface Trained {
+  readonly network: Network;
+  readonly pupil: Pupil;
+}
+
+/** The recording that is there already, or a new one. Of a teacher with a body from elsewhere, what its body said is recorded before, and asked. */
+export async function recordTeachersViews(context: Context, teacher: Trained, pupil: Pupil): Promise<Recording> {
+  const { openProgress, signal } = context;
+  const views = viewsOf(context, pupil);
+  const batches = trainingBatches(context, pupil);
+  const said = teacher.pupil.choice.body === undefined ? undefined : await throughBody(context, teacher.network, pupil, batches, views);
+  const options = said ?? { teacher: frozen(teacher.network), batches };
+  return recordTeacher({ ...options, store: storeOf(context, recordingStage(pupil)), views, openProgress, signal });
+}
+
+/** How many views of every picture a pupil sees. */
+export function viewsOf({ ledger }: Context, { choice }: Pupil): number {
+  return Math.min(ledger.record.config.views.count, choice.epochs);
 }

@@ -1,11 +1,13 @@
 import { triangular } from '@kd/core';
 import { combine, crossEntropy } from '@kd/losses';
-import { type EpochReport, sgd } from '@kd/trainer';
+import { adam, type EpochReport, sgd } from '@kd/trainer';
 import { distill, type FollowOptions, type FollowResult, fit } from '@kd/trainer/node';
+import type { OptimizerChoice } from '../config.ts';
 import { duration, percent } from '../format.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Pupil } from '../record/pupils.ts';
 import { type Context, plainBatches, storeOf, trainingBatches, untrained } from './context.ts';
+import { headOnly } from './head.ts';
 import { lessonFor } from './lesson.ts';
 
 /** Trains a network, or goes on where it was interrupted; nothing where it is trained already. */
@@ -31,12 +33,10 @@ function settings(context: Context, pupil: Pupil): Omit<FollowOptions, 'objectiv
   const { config } = ledger.record;
   const { name, seed, teacher, choice } = pupil;
   const { epochs, peakRate, clipNorm = teacher && methodOf(config.distillation.method).clipNorm } = choice;
-  const { momentum, weightDecay, rise } = config.optimizer;
   return {
     train: trainingBatches(context, pupil),
     validation: plainBatches(context, 'held'),
-    optimizer: sgd({ momentum, nesterov: true, weightDecay }),
-    learningRate: triangular({ peak: peakRate, rise }),
+    ...movedBy(config.optimizer, peakRate),
     epochs,
     clipNorm,
     seed,
@@ -49,7 +49,14 @@ function settings(context: Context, pupil: Pupil): Omit<FollowOptions, 'objectiv
   };
 }
 
+function movedBy(optimizer: OptimizerChoice, peakRate: number): Pick<FollowOptions, 'optimizer' | 'learningRate'> {
+  if (optimizer.name === 'adam') return { optimizer: adam(), learningRate: peakRate };
+  const { momentum, weightDecay, rise } = optimizer;
+  return { optimizer: sgd({ momentum, nesterov: true, weightDecay }), learningRate: triangular({ peak: peakRate, rise }) };
+}
+
 async function onLabels(context: Context, pupil: Pupil, options: Omit<FollowOptions, 'objective'>): Promise<FollowResult> {
+  if (pupil.choice.body !== undefined) return headOnly(context, pupil, pupil.choice.body, options);
   const network = untrained(context, pupil);
   try {
     return await fit({ ...options, objective: combine({ labels: crossEntropy() }), network });

@@ -1,0 +1,39 @@
+import path from 'node:path';
+import { combine, crossEntropy } from '@kd/losses';
+import { split } from '@kd/models';
+import { adam, encodeWeights } from '@kd/trainer';
+import { type FollowOptions, type FollowResult, fit } from '@kd/trainer/node';
+import type { ResolvedTraining } from '../config.ts';
+import type { Pupil } from '../record/pupils.ts';
+import { featuresStage, seenByBody, withBody } from './body.ts';
+import { type Context, plainBatches, storeOf, trainingBatches } from './context.ts';
+import { viewsOf } from './record.ts';
+
+/** Trains a new head on what a frozen body says of every view of every picture, once; then the whole network is kept. */
+export async function headOnly(
+  context: Context,
+  pupil: Pupil,
+  { weights }: NonNullable<ResolvedTraining['body']>,
+  options: Omit<FollowOptions, 'objective'>,
+): Promise<FollowResult> {
+  const network = await withBody(context, pupil, weights);
+  try {
+    const views = viewsOf(context, pupil);
+    const train = await seenByBody(context, network, trainingBatches(context, pupil), featuresStage(pupil.seed), views);
+    const validation = await seenByBody(context, network, plainBatches(context, 'held'), 'features-held', 1);
+    const result = await fit({
+      ...options,
+      network: split(network).head,
+      train,
+      validation,
+      objective: combine({ labels: crossEntropy() }),
+      optimizer: adam(),
+      learningRate: pupil.choice.peakRate,
+      directory: path.join(options.directory, 'head'),
+    });
+    if (result.interrupted === undefined) await storeOf(context, pupil.name).write('best.safetensors', await encodeWeights(network));
+    return result;
+  } finally {
+    network.dispose();
+  }
+}
