@@ -3,6 +3,7 @@ export { checksumOf, checksumOfFile } from './checksum.ts';
 export { type DownloadOptions, download, expectHttp, isDiskError, shownUrl } from './download.ts';
 export { fileSource } from './fileSource.ts';
 export { folderStore } from './folderStore.ts';
+export { importPeer } from './importPeer.ts';
 export { interruptSignal } from './interruptSignal.ts';
 export { makeFolder } from './makeFolder.ts';
 export { openProgress } from './openProgress.ts';

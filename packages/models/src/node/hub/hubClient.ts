@@ -1,4 +1,5 @@
 import { ensure, unexpected } from '@kd/core';
+import { importPeer } from '@kd/core/node';
 import { expectInside } from './hubAddress.ts';
 import { hubFetch } from './hubFetch.ts';
 import type { HubSettings } from './hubSettings.ts';
@@ -30,7 +31,7 @@ export interface HubClient {
 
 /** @param cache The cache's folder; the hub's own by default. @throws RangeError where `@huggingface/hub` is not installed. */
 export async function hubClient(settings: HubSettings, repository: string, cache: string | undefined): Promise<HubClient> {
-  const hub = await loadHub();
+  const hub = await importPeer('readWeights', '@huggingface/hub', () => import('@huggingface/hub'));
   const { endpoint: hubUrl } = settings;
   const address = `hf://${repository}`;
   const repo = { name: repository, type: 'model' } as const;
@@ -78,15 +79,4 @@ async function understood<Answer>(place: string, hubUrl: string, ask: () => Prom
 
 function unlike(hubUrl: string): string {
   return `${hubUrl} does not answer as the hub does`;
-}
-
-async function loadHub() {
-  try {
-    return await import('@huggingface/hub');
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const remedy = 'it reads hf:// addresses: npm install @huggingface/hub';
-    const got = code === 'ERR_MODULE_NOT_FOUND' ? 'no such package' : message;
-    throw Object.assign(unexpected('readWeights', 'the package @huggingface/hub', got, remedy), { cause });
-  }
 }

@@ -1,5 +1,5 @@
 import { ensure, unexpected } from '@kd/core';
-import { importPeer } from './importPeer.ts';
+import { importPeer } from '@kd/core/node';
 
 /** Numbers with a shape. */
 export interface OnnxValue {

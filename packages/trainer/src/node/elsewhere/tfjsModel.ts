@@ -1,7 +1,7 @@
 import { ensure, unexpected } from '@kd/core';
+import { importPeer } from '@kd/core/node';
 import { io, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { importPeer } from './importPeer.ts';
 import type { TfjsFiles } from './tfjsArtifacts.ts';
 
 /** A model of either kind, ready to run. */

@@ -1,4 +1,4 @@
-import { unexpected } from '@kd/core';
+import { unexpected } from '../errors.ts';
 
 /** An optional package, loaded when it is needed. @throws RangeError that says how to install it. */
 export async function importPeer<Module>(where: string, name: string, load: () => Promise<Module>): Promise<Module> {
