@@ -80,7 +80,7 @@ export {
   instanceGraph,
   instanceGraphOfBatch,
 } from './relations/instanceGraph.ts';
-export { interChannelCorrelation, interChannelCorrelationPerExample } from './relations/interChannelCorrelation.ts';
+export { type InterChannelOptions, interChannelCorrelation, interChannelCorrelationPerExample } from './relations/interChannelCorrelation.ts';
 export { neuronSelectivity, neuronSelectivityPerExample } from './relations/neuronSelectivity.ts';
 export { type PearsonOptions, pearson, pearsonOfBatch } from './relations/pearson.ts';
 export { type ProbabilisticTransferOptions, probabilisticTransfer, probabilisticTransferOfBatch } from './relations/probabilisticTransfer.ts';

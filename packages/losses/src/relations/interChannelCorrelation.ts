@@ -1,11 +1,21 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { detached } from '../detached.ts';
-import { pairTerm } from '../pairTerm.ts';
-import { mapsAt, type TapPair } from '../taps.ts';
+import { weightsOf } from '../features/connector.ts';
+import { type Regressor, regressorsOf } from '../features/regressors.ts';
+import { featuresTerm } from '../pairTerm.ts';
+import { mapsAt, pairsOf, type TapPair } from '../taps.ts';
 import { unit } from '../unit.ts';
 import { expectSameChannels } from './expectations.ts';
 import { expectMaps, places } from './places.ts';
+
+/** How a student of other channels is compared. */
+export interface InterChannelOptions {
+  /** `'none'`; `{ batchNorm: true }` puts the student's maps on the teacher's channels first, whose taps must then be `tapOf(network, name)`. */
+  readonly regressor?: Regressor;
+  /** The regressors' first weights are drawn from it; 0. */
+  readonly seed?: number;
+}
 
 /**
  * Which channels of the student go together, against which of the teacher's do (ICKD).
@@ -15,22 +25,34 @@ import { expectMaps, places } from './places.ts';
  * @param teacherMaps [batch, height, width, channels]: as many channels, any size. Not differentiated.
  * @returns [batch], ≥ 0.
  * @throws RangeError on channels that differ.
- * Source: Liu et al., "Exploring inter-channel correlation for diversity-preserved knowledge distillation" (2021), section 3; without the embedding that
- * the authors' code has, so that both need as many channels; torchdistill's is this over the batch once more.
+ * Source: Liu et al., "Exploring inter-channel correlation for diversity-preserved knowledge distillation" (2021), section 3; torchdistill's is this over
+ * the batch once more.
  * See also `neuronSelectivity`, which does not know channels by their number, and `similarityPreserving`, which does this for examples.
  */
 export function interChannelCorrelationPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {
   expectMaps('interChannelCorrelation', studentMaps, teacherMaps);
-  expectSameChannels('interChannelCorrelation', studentMaps, teacherMaps, 'neuronSelectivity compares networks of other widths');
+  expectSameChannels('interChannelCorrelation', studentMaps, teacherMaps, 'the regressor { batchNorm: true } puts the student on as many');
   return tf.tidy(() => {
     const difference = tf.sub(correlations(studentMaps), correlations(detached(teacherMaps)));
     return tf.div(tf.sum<tf.Tensor1D>(tf.square(difference), [1, 2]), studentMaps.shape[3]);
   });
 }
 
-/** Inter-channel correlation (ICKD), mean over the batch, summed over the pairs; usually `weighted(2.5, interChannelCorrelation(pairs))`. */
-export function interChannelCorrelation(pairs: TapPair | readonly TapPair[]): LossTerm {
-  return pairTerm('interChannelCorrelation', pairs, mapsAt, (student, teacher) => tf.mean(interChannelCorrelationPerExample(student, teacher)));
+/**
+ * Inter-channel correlation (ICKD), mean over the batch, summed over the pairs; `weighted(2.5, interChannelCorrelation(pairs))` is its authors'.
+ *
+ * Its authors' code puts a 1×1 convolution with batch norm before the student always, `regressor: { batchNorm: true }`; the paper where channels differ.
+ */
+export function interChannelCorrelation(pairs: TapPair | readonly TapPair[], options: InterChannelOptions = {}): LossTerm {
+  const { regressor = 'none', seed = 0 } = options;
+  const regressors = regressorsOf('interChannelCorrelation', pairsOf<TapPair>('interChannelCorrelation', pairs), regressor, seed);
+  const term = featuresTerm('interChannelCorrelation', pairs, mapsAt, (student, teacher) => {
+    const losses = regressors.map(({ apply }, at) =>
+      interChannelCorrelationPerExample(apply(student[at] as tf.Tensor4D), teacher[at] as tf.Tensor4D),
+    );
+    return tf.addN(losses.map((loss) => tf.mean<tf.Scalar>(loss)));
+  });
+  return Object.assign(term, { weights: weightsOf(regressors) });
 }
 
 function correlations(maps: tf.Tensor4D): tf.Tensor3D {

@@ -18,10 +18,22 @@ onEveryEngine(() => {
     }));
   test('it is finite at zeros, constants, copies and 1e3', () => expectFiniteEverywhere(term, [[3, 2, 2, 3]]));
   test('it leaves no tensor but its result', () => expectTidy(term, [filled([2, 3, 3, 2], 1)], [filled([2, 2, 2, 2], 2)]));
+  test('a regressor of its own puts a student of other channels on those of its teacher, and trains', () =>
+    tf.tidy(() => {
+      const [student, teacher] = [filled([2, 2, 2, 2], 1), filled([2, 3, 1, 4], 2)];
+      const pair = { student: { name: '0', channels: 2, stride: 1 }, teacher: { name: '0', channels: 4, stride: 1 } };
+      const embedded = interChannelCorrelation(pair, { regressor: { batchNorm: true }, seed: 3 });
+      expect(Object.keys(embedded.weights ?? {})).toEqual(['pair0.0.kernel', 'pair0.0.scale', 'pair0.0.offset']);
+      expectTrueGradient(embedded, [student], [teacher], 1e-2);
+      const kernel = embedded.weights?.['pair0.0.kernel'] as tf.Variable;
+      const { grads } = tf.variableGrads(() => embedded(stepWith([student], [teacher])), [kernel]);
+      expect(tf.norm(grads[kernel.name] as tf.Tensor).dataSync()[0]).toBeGreaterThan(1e-3);
+      tf.dispose(Object.values(embedded.weights ?? {}));
+    }));
   test('other widths are named', () =>
     tf.tidy(() => {
       expect(() => term(stepWith([filled([1, 2, 2, 3], 1)], [filled([1, 2, 2, 4], 1)]))).toThrow(
-        'interChannelCorrelation: expected student and teacher features with as many channels, got [1, 2, 2, 3] and [1, 2, 2, 4]; neuronSelectivity ',
+        'interChannelCorrelation: expected student and teacher features with as many channels, got [1, 2, 2, 3] and [1, 2, 2, 4]; the regressor ',
       );
     }));
 });
