@@ -44,6 +44,16 @@ test('weights go from a network to a file for PyTorch and into another network, 
   expect(output).toContain(printed);
 });
 
+test.each([
+  ['models', 'freeze(network', "[ 'fc.kernel', 'fc.bias' ]"],
+  ['trainer', 'recordFeatures', 'confusion'],
+])('the README of @kd/%s freezes and trains a head as printed', async (short, word, printed) => {
+  const all = await snippets(join(root, `packages/${short}/README.md`));
+  const { ok, output } = await runSnippet(`frozen-${short}`, all.find((each) => each.includes(word)) as string);
+  expect(ok, output).toBe(true);
+  expect(output).toContain(printed);
+});
+
 describe('every snippet runs as printed:', async () => {
   const page = 'docs/methods.md';
   test.each((await snippets(join(root, page))).map((snippet, at) => [at + 1, snippet] as const))(`number %i of ${page}`, async (number, snippet) => {

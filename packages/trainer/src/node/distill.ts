@@ -10,9 +10,11 @@ export interface DistillOptions extends FollowOptions {
   readonly student: Network;
   /**
    * Whether the teacher looks at every view of every picture once, before the training, and is replayed from a file. By default it does where the
-   * source has a finite number of views and the teacher an identity, and the training is not that of a group. A recording holds logits only: a loss on features needs `record: false`.
+   * source has a finite number of views and the teacher an identity, and the training is not that of a group. A loss on features needs `taps`, or `record: false`.
    */
   readonly record?: boolean;
+  /** Names of the teacher's features that are recorded beside its logits, for losses on them; none. Memory: all rows under one view. */
+  readonly taps?: readonly string[];
   /** Where the recording is; `directory` by default. Several trainings can share one. */
   readonly recordingDirectory?: string;
 }
@@ -32,7 +34,8 @@ export async function distill(options: DistillOptions): Promise<FollowResult> {
       if (record) teacher = await recordedTeacher(live, options, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
-      (options.log ?? logToStderr)('Interrupted while the teacher was recorded; nothing of it is saved. Run again to begin anew.');
+      const kept = options.taps === undefined ? 'nothing of it is saved. Run again to begin anew.' : 'Run again to go on.';
+      (options.log ?? logToStderr)(`Interrupted while the teacher was recorded; ${kept}`);
       return { history: [], best: undefined, last: undefined, directory, interrupted: { epoch: 0, step: 0 } };
     }
     return follow({ ...options, student, batches: train, teacher, store: folderStore(directory), signal }, options);
@@ -40,11 +43,12 @@ export async function distill(options: DistillOptions): Promise<FollowResult> {
 }
 
 async function recordedTeacher(teacher: Teacher, options: DistillOptions, signal: AbortSignal): Promise<Teacher> {
-  const { train: batches, epochs, directory, recordingDirectory = directory, openProgress = openTerminalProgress(), log = logToStderr } = options;
+  const { train: batches, epochs, taps, directory, recordingDirectory = directory } = options;
+  const { openProgress = openTerminalProgress(), log = logToStderr } = options;
   const views = Math.min(batches.viewCount, epochs);
   const store: Store = folderStore(recordingDirectory);
-  const { accuracy } = await recordTeacher({ teacher, batches, store, views, openProgress, signal });
+  const { accuracy } = await recordTeacher({ teacher, batches, store, views, taps, openProgress, signal });
   const mean = accuracy.reduce((sum, one) => sum + one, 0) / accuracy.length;
   log(`The teacher is right about ${percent(mean)} of ${batches.data.name} (views recorded in ${store.place}: ${accuracy.length}).`);
-  return replayTeacher({ store, batches, views, teacher: await identityOfTeacher(teacher) });
+  return replayTeacher({ store, batches, views, taps, teacher: await identityOfTeacher(teacher) });
 }

@@ -29,6 +29,18 @@ export function taught(weight: Schedule): Objective<'hard' | 'soft'> & { dispose
   });
 }
 
+/** Cross entropy, and the mean squared distance to a feature of the teacher. */
+export function near(tap: string): Objective<'hard' | 'near'> {
+  const objective = (step: Step) => {
+    const one = crossEntropy(step);
+    const [own, other] = [step.student.features[tap], step.teacher?.features[tap]];
+    if (own === undefined || other === undefined) throw new Error(`near: no feature ${tap}`);
+    const distance = tf.mean(tf.squaredDifference(own, other)) as tf.Scalar;
+    return { total: tf.add(one, distance) as tf.Scalar, terms: { hard: one, near: distance } };
+  };
+  return Object.assign(objective, { weights: {}, numbers: {}, needsTeacher: true });
+}
+
 function crossEntropy({ labels, student }: Step): tf.Scalar {
   const truth = tf.cast(tf.oneHot(labels, student.logits.shape[1]), 'float32');
   return tf.neg(tf.mean(tf.sum(tf.mul(truth, tf.logSoftmax(student.logits)), 1))) as tf.Scalar;

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { evaluate, type StepReport, sgd } from '../../src/index.ts';
 import { distill, fit } from '../../src/node/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
-import { linear, numbersOf } from '../helpers/networks.ts';
-import { hard, taught } from '../helpers/objectives.ts';
+import { linear, numbersOf, tinyCnn } from '../helpers/networks.ts';
+import { hard, near, taught } from '../helpers/objectives.ts';
 import { INPUTS, tinySource } from '../helpers/source.ts';
 
 onCpu();
@@ -66,6 +66,25 @@ describe('the calls for most people', () => {
     expect(lines.filter((line) => line.startsWith('record'))).toEqual([]);
     expect(numbersOf(teacher.weights)).toStrictEqual(before);
     tf.dispose([teacher.weights, student.weights, objective.weights]);
+  });
+
+  test('distill records the taps that a loss reads, and trains as with the live teacher', async () => {
+    const teacher = tinyCnn(2, 3, 1);
+    const run = async (more: object) => {
+      const student = tinyCnn(2, 3, 2);
+      await distill({ ...usual(), ...quiet(), teacher, student, objective: near('map'), train: tinySource({ viewCount: 2 }), ...more });
+      const numbers = numbersOf(student.weights);
+      student.dispose();
+      return numbers;
+    };
+    const live = await run({ record: false });
+    expect(await run({ taps: ['map'] })).toStrictEqual(live);
+    expect(
+      readdirSync(directory)
+        .filter((name) => name.startsWith('teacher'))
+        .sort(),
+    ).toEqual(['teacher.safetensors', 'teacher.view0.part0.safetensors', 'teacher.view1.part0.safetensors']);
+    teacher.dispose();
   });
 
   test('distill asks a live teacher where views never end', async () => {
