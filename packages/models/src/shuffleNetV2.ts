@@ -65,7 +65,7 @@ export interface ShuffleNetV2Options extends ClassifierOptions {
 export function shuffleNetV2({ stem, width = 1, classes, seed, prepare }: ShuffleNetV2Options): Network {
   checkClasses('shuffleNetV2', classes);
   ensure(Object.hasOwn(stems, stem), 'shuffleNetV2', `stem ${Object.keys(stems).join(' or ')}`, stem);
-  ensure(Object.hasOwn(widths, width), 'shuffleNetV2', `width among ${Object.keys(widths).join(', ')}`, width);
+  ensure(Object.hasOwn(widths, width), 'shuffleNetV2', `width among ${Object.keys(widths).sort().join(', ')}`, width);
   const { stem: stemOf, prepare: own, names } = stems[stem];
   const { channels, top } = widths[width];
   const [c1, c2, c3] = channels;

@@ -35,6 +35,12 @@ export const images: Row[] = [
     () => [random(1, 2, 6, 6, 4), random(2, 3, 3, 4, 5), random(3, 5)],
   ],
   [
+    'fused conv2d, ReLU6, padded by number',
+    (x, filter, bias) =>
+      tf.fused.conv2d({ x: t4(x), filter: t4(filter), strides: 2, pad: 1, dimRoundingMode: 'floor', bias: bias as tf.Tensor, activation: 'relu6' }),
+    () => [random(1, 2, 6, 6, 4), random(2, 3, 3, 4, 5), random(3, 5)],
+  ],
+  [
     'fused matMul',
     (a, b, bias) => tf.fused.matMul({ a: a as tf.Tensor, b: b as tf.Tensor, bias: bias as tf.Tensor, activation: 'relu' }),
     () => [random(1, 3, 4), random(2, 4, 5), random(3, 5)],

@@ -3,8 +3,15 @@ import type { Attribute } from '../attributes.ts';
 import { attributeType, dataType } from '../constants.ts';
 import { channelsLast, floatType, type KernelCall, replaceKernel, run } from './replace.ts';
 
+/** What `_FusedConv2D` can end with, by TF.js's name. */
+const activations = {
+  linear: { op: [], apply: (x: tf.Tensor) => x },
+  relu: { op: ['Relu'], apply: (x: tf.Tensor) => tf.relu(x) },
+  relu6: { op: ['Relu6'], apply: (x: tf.Tensor) => tf.relu6(x) },
+} as const;
+
 /**
- * Convolution, bias and ReLU in one op, where TensorFlow has one: `_FusedConv2D`, which oneDNN takes over when a graph is made, hence only in compiled functions
+ * Convolution, bias and ReLU (or ReLU6) in one op, where TensorFlow has one: `_FusedConv2D`, which oneDNN takes over when a graph is made, hence only in compiled functions
  * on the CPU. Run at once, it would be the slower op without oneDNN: there, and for all other activations, it is a convolution, BiasAdd and the activation, paddings by
  * number included, which upstream's kernel refuses.
  */
@@ -12,16 +19,15 @@ export function addFusedConvolution(): void {
   replaceKernel('FusedConv2D', (stock) => (call) => {
     const { x, filter, bias } = call.inputs as { x: tf.Tensor; filter: tf.Tensor; bias?: tf.Tensor };
     const { activation = 'linear', dataFormat } = call.attrs as { activation?: string; dataFormat: string };
-    if (dataFormat !== 'NHWC' || (activation !== 'linear' && activation !== 'relu')) return stock(call);
+    if (dataFormat !== 'NHWC' || !(activation in activations)) return stock(call);
+    const { op, apply } = activations[activation as keyof typeof activations];
     const { binding } = call.backend;
     if (bias?.shape.length === 1 && binding.trace !== undefined && !binding.isUsingGpuDevice()) {
-      const fused = activation === 'relu' ? ['BiasAdd', 'Relu'] : ['BiasAdd'];
-      return call.backend.executeSingleOutput('_FusedConv2D', attributes(x.shape, filter.shape, call, fused), [x, filter, bias]);
+      return call.backend.executeSingleOutput('_FusedConv2D', attributes(x.shape, filter.shape, call, ['BiasAdd', ...op]), [x, filter, bias]);
     }
     return tf.tidy(() => {
       const products = run('Conv2D', { x, filter }, call.attrs);
-      const sum = bias === undefined ? products : tf.add(products, bias);
-      return activation === 'relu' ? tf.relu(sum) : sum;
+      return apply(bias === undefined ? products : tf.add(products, bias));
     });
   });
 }
