@@ -1,20 +1,28 @@
 import type { Network } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  averagePool,
   batchNorm,
+  channelShuffle,
   cifarResnet,
+  concatenation,
   convolution,
   dense,
+  depthwiseConvolution,
   globalAveragePool,
   maxPool,
+  mobileNetV2,
   networkOf,
   pointwise,
   relu,
+  relu6,
   residual,
   resnet,
   resnet9,
   seedCnn,
+  sequence,
   studentCnn,
+  takeChannels,
   vgg,
   wideResnet,
 } from '../src/index.ts';
@@ -31,7 +39,9 @@ export const makers: Record<string, () => Network> = {
   'resnet bottleneck': () => resnet({ depth: { block: 'bottleneck', blocks: [1, 2, 1, 1] }, stem: 'cifar', width: 0.125, classes: 10, seed: 1 }),
   'wideResnet 16-0.5': () => wideResnet({ depth: 16, width: 0.5, classes: 10, seed: 1 }),
   'vgg 11': () => vgg({ depth: 11, width: 1 / 16, classes: 10, seed: 1 }),
+  'mobileNetV2 cifar': () => mobileNetV2({ stem: 'cifar', width: 1 / 8, classes: 10, seed: 1 }),
   'all that folds and all that does not': mixed,
+  'groups, channels on their own and branches': grouped,
 };
 
 /** Convolutions with and without bias, batch norm and ReLU, also each where nothing stands before it to be folded into. */
@@ -57,6 +67,37 @@ function mixed(): Network {
       fc: dense({ from: 6, to: 10 }),
     },
     taps: ['tapped', 'sum'],
+  });
+}
+
+/** Grouped and depthwise convolutions with and without bias and batch norm, ReLU6, and branches that fold, pass or run as they are. */
+function grouped(): Network {
+  return networkOf({
+    name: 'grouped',
+    seed: 1,
+    layers: {
+      conv1: convolution({ from: 3, to: 6, stride: 2, padding: 'same' }),
+      bn1: batchNorm({ channels: 6 }),
+      act1: relu6(),
+      conv2: convolution({ from: 6, to: 12, size: 1, groups: 3, bias: true }),
+      bn2: batchNorm({ channels: 12 }),
+      tapped: channelShuffle({ groups: 3 }),
+      conv3: depthwiseConvolution({ channels: 12, stride: 2, bias: true }),
+      bn3: batchNorm({ channels: 12 }),
+      act3: relu(),
+      wide: concatenation({
+        from: 12,
+        branches: {
+          kept: takeChannels({ of: 12, first: 0, count: 4 }),
+          pooled: averagePool({ size: 3, stride: 1, padding: 1 }),
+          deep: sequence({ conv: depthwiseConvolution({ channels: 12, size: 5 }), act: relu6(), bn: batchNorm({ channels: 12 }) }),
+        },
+      }),
+      act4: relu6(),
+      pooled: globalAveragePool(),
+      fc: dense({ from: 28, to: 10 }),
+    },
+    taps: ['tapped', 'wide'],
   });
 }
 

