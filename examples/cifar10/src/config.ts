@@ -118,17 +118,30 @@ export interface Changes {
 
 /** A preset with the changes of the command line in it. */
 export function configure(name: string, preset: Preset, changes: Changes): RunConfig {
+  if (changes.asPrinted === true) return asPrinted(name, configure(name, preset, printable(name, changes)));
   const { about: _, ...plain } = preset;
   return {
     ...plain,
     preset: name,
-    ...(changes.asPrinted === true && { asPrinted: true }),
     data: shown(preset.data, changes.pictures),
     teacher: fromElsewhere(resolve(preset.teacher, changes.teacher, undefined), changes.teacherWeights),
     student: resolve(preset.student, changes.student, changes.epochs),
     distillation: { ...teach(preset.distillation, changes), ...companyOf(preset.assistant, changes, preset.distillation.method) },
     seeds: changes.seeds ?? preset.seeds,
   };
+}
+
+/** The changes but `asPrinted`, with the loss as printed. @throws UsageError where there is nothing printed. */
+function printable(name: string, { asPrinted: _, ...changes }: Changes): Changes {
+  if (name !== 'tutorial') throw usage('--as-printed', 'the preset tutorial', name, 'add --preset tutorial');
+  if (changes.method !== undefined) throw usage('--method', 'nothing beside --as-printed', changes.method, 'the loss is the printed one');
+  return { ...changes, method: 'tutorial' };
+}
+
+/** The student sees pictures as large as the teacher does, and nothing is claimed. */
+function asPrinted(name: string, config: RunConfig): RunConfig {
+  const { size } = config.teacher;
+  return { ...config, preset: name, asPrinted: true, claim: false, student: { ...config.student, ...(size !== undefined && { size }) } };
 }
 
 /** Rates belong to an architecture: naming another one drops the preset's. */

@@ -96,10 +96,10 @@ function stagesOf({ config }: RunRecord): Stage[] {
 }
 
 /** What its teacher says of its pictures is recorded first, where the method hears logits alone. */
-function taught({ distillation }: RunConfig, pupil: Pupil, title: string, of: string): Stage[] {
+function taught({ distillation, asPrinted }: RunConfig, pupil: Pupil, title: string, of: string): Stage[] {
   const { teacher } = pupil;
   const train = { title, run: (context: Context) => trainStage(context, pupil) };
-  if (teacher === undefined || methodOf(distillation.method).hears !== 'logits') return [train];
+  if (teacher === undefined || asPrinted === true || methodOf(distillation.method).hears !== 'logits') return [train];
   return [{ title: `recording the ${teacher.title}'s logits${of}`, run: (context) => recordStage(context, pupil, teacher) }, train];
 }
 

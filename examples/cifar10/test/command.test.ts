@@ -42,7 +42,7 @@ describe('the command line', () => {
     [['--epoch', '3'], /^distill: expected one of --preset, .*, --help, got --epoch; --help explains them\.$/],
     [['-x'], /^distill: expected one of .*, got -x; --help explains them\.$/],
     [['runs/x'], /^distill: expected flags only, got 'runs\/x'; --help lists them\.$/],
-    [['--preset', 'big'], /^--preset: expected one of smoke, quick, quick-wasm, survey, standard, got big\.$/],
+    [['--preset', 'big'], /^--preset: expected one of smoke, quick, quick-wasm, survey, standard, pretrained, tutorial, got big\.$/],
     [['--preset', 'toString'], /^--preset: expected one of .*, got toString\.$/],
     [['--preset'], /^--preset: expected a name, got nothing\.$/],
     [['--epochs', '1', '--epochs', '2'], /^--epochs: expected one value, got the flag twice; leave one out\.$/],

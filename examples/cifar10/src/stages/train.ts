@@ -9,6 +9,7 @@ import type { Pupil } from '../record/pupils.ts';
 import { type Context, plainBatches, storeOf, trainingBatches, untrained } from './context.ts';
 import { headOnly } from './head.ts';
 import { lessonFor } from './lesson.ts';
+import { trainAsPrinted } from './printed.ts';
 
 /** Trains a network, or goes on where it was interrupted; nothing where it is trained already. */
 export async function trainStage(context: Context, pupil: Pupil): Promise<void> {
@@ -16,7 +17,11 @@ export async function trainStage(context: Context, pupil: Pupil): Promise<void> 
   const { name, actor, seed } = pupil;
   const keep = (epochs: readonly EpochReport[], finished: boolean) =>
     ledger.training(name, { actor, seed, finished, seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0), epochs });
-  if (ledger.record.trainings[name]?.finished !== true) {
+  const isDone = ledger.record.trainings[name]?.finished === true;
+  if (!isDone && ledger.record.config.asPrinted === true) {
+    await trainAsPrinted(context, pupil, (epochs) => keep(epochs, false));
+    await keep(ledger.record.trainings[name]?.epochs ?? [], true);
+  } else if (!isDone) {
     const options = { ...settings(context, pupil), onEpoch: (history: readonly EpochReport[]) => keep(history, false) };
     const { history, interrupted } =
       pupil.teacher === undefined ? await onLabels(context, pupil, options) : await taught(context, pupil, pupil.teacher, options);
