@@ -61,6 +61,7 @@ describe('the text of a survey', () => {
     expect(text).toContain('| `hints` | features, live | 0.1 | 0.9 | 51.00 ± 1.41 % | −4.00 ± 1.41 | 10.0 s |');
     expect(text).toContain('| `fsp` | features, live | 0.1 | 0.9 | train: expected a finite loss, got NaN | – | – |');
     expect(text).toContain('5,000 of these pictures');
+    expect(text).toMatch(/Not run yet: `tutorial`, .*`dml`\.$/);
   });
 
   test('needs a finished run', () => {

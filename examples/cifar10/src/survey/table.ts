@@ -1,5 +1,5 @@
 import { duration, grouped, percentSpread } from '../format.ts';
-import { type MethodName, methodOf } from '../methods/index.ts';
+import { type MethodName, methodOf, methods } from '../methods/index.ts';
 import type { RunRecord } from '../record/runRecord.ts';
 import { type ActorSummary, type Spread, summarise } from '../record/summary.ts';
 
@@ -26,7 +26,14 @@ export function surveyText(records: readonly RunRecord[]): string {
     ['---', '---', '---:', '---:', '---:', '---:', '---:'],
     ...lines.map(({ cells }) => cells),
   ];
-  return `${about(base as RunRecord, teacher)}\n\n${table.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}`;
+  return [about(base as RunRecord, teacher), table.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), ...missing(records)].join('\n\n');
+}
+
+/** Methods that were not run, by name. */
+function missing(records: readonly RunRecord[]): string[] {
+  const run = new Set<string>(records.map(({ config }) => config.distillation.method));
+  const names = Object.keys(methods).filter((name) => !run.has(name));
+  return names.length === 0 ? [] : [`Not run yet: ${names.map((name) => `\`${name}\``).join(', ')}.`];
 }
 
 function about({ config, data, environment: { engine, machine } }: RunRecord, teacher: ActorSummary): string {
