@@ -53,9 +53,15 @@ export async function unpackWithPip({ pip, requirements, target, folder, onBytes
     throw unexpected('pip', `the wheels of ${requirements} with their checksums`, failure, 'is the package index to be reached?');
 }
 
+/** 0 where a folder goes while it is read, as pip's own do. */
 function largestFile(folder: string): number {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return Math.max(0, ...names.map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0));
+  try {
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    return Math.max(0, ...names.map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 function lastWords(said: string): string {

@@ -70,12 +70,15 @@ function run({ pip, requirement, folder, onBytes, signal }: Download, extra: rea
   });
 }
 
-/** pip writes a wheel once or twice under other names before it puts it there. */
+/** pip writes a wheel once or twice under other names before it puts it there. 0 where a folder goes while it is read, as pip's own do. */
 function largestFile(folder: string): number {
-  const sizes = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(
-    (name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0,
-  );
-  return Math.max(0, ...sizes);
+  try {
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    return Math.max(0, ...names.map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 function lastError(words: string): string {
