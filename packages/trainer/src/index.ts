@@ -1,4 +1,4 @@
-export { encodeWeights, loadWeights } from './checkpoints/weights.ts';
+export { encodeWeights, restoreWeights } from './checkpoints/weights.ts';
 export { type EvaluateOptions, evaluate } from './evaluate.ts';
 export type { Evaluation, Scores } from './evaluation.ts';
 export { type AdagradOptions, adagrad } from './optimizers/adagrad.ts';

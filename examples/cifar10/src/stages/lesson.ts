@@ -1,11 +1,11 @@
-import type { Network, Objective, Teacher } from '@kd/core';
+import { identityOf, type Network, type Objective, type Teacher } from '@kd/core';
 import { frozen, mutualLearning, replayTeacher } from '@kd/trainer';
 import { methodOf, objectiveOf } from '../methods/index.ts';
 import type { Classroom } from '../methods/method.ts';
 import { labelsByRow } from '../pictures.ts';
 import type { Pupil } from '../record/pupils.ts';
 import { type Context, storeOf, trainingBatches } from './context.ts';
-import { recordingStage, recordTeachersViews, viewsOf } from './record.ts';
+import { recordingStage, viewsOf } from './record.ts';
 import { headOf, studentOf } from './student.ts';
 import { trained } from './trained.ts';
 
@@ -39,7 +39,7 @@ export async function lessonFor(context: Context, pupil: Pupil, from: Pupil): Pr
   return {
     student: trains,
     objective: members.length > 1 ? mutualLearning(members, objective, { speaks: 'first' }).objective : objective,
-    teacher: await teacherFor(context, network, pupil, from),
+    teacher: await teacherFor(context, network, pupil),
     end() {
       keeps.dispose();
       network.dispose();
@@ -48,11 +48,11 @@ export async function lessonFor(context: Context, pupil: Pupil, from: Pupil): Pr
   };
 }
 
-async function teacherFor(context: Context, network: Network, pupil: Pupil, from: Pupil): Promise<Teacher | undefined> {
+async function teacherFor(context: Context, network: Network, pupil: Pupil): Promise<Teacher | undefined> {
   const { hears } = methodOf(context.ledger.record.config.distillation.method);
   switch (hears) {
     case 'logits':
-      return recordedTeacher(context, network, pupil, from);
+      return recordedTeacher(context, network, pupil);
     case 'features':
       return frozen(network);
     case 'nothing':
@@ -62,12 +62,12 @@ async function teacherFor(context: Context, network: Network, pupil: Pupil, from
   }
 }
 
-async function recordedTeacher(context: Context, network: Network, pupil: Pupil, from: Pupil): Promise<Teacher> {
-  const recording = await recordTeachersViews(context, { network, pupil: from }, pupil);
+/** From what the stage before has recorded. */
+async function recordedTeacher(context: Context, network: Network, pupil: Pupil): Promise<Teacher> {
   return replayTeacher({
     store: storeOf(context, recordingStage(pupil)),
     batches: trainingBatches(context, pupil),
-    teacher: recording.teacher,
+    teacher: await identityOf(network),
     views: viewsOf(context, pupil),
   });
 }

@@ -1,7 +1,7 @@
 import { type BatchSource, deriveSeed, type Network, type Objective, type Teacher } from '@kd/core';
 import { batches } from '@kd/data';
 import { combine, crossEntropy, tutorialLoss } from '@kd/losses';
-import { adam, type EpochReport, encodeWeights, evaluate, loadWeights, train } from '@kd/trainer';
+import { adam, type EpochReport, encodeWeights, evaluate, restoreWeights, train } from '@kd/trainer';
 import { dispose } from '@tensorflow/tfjs-core';
 import type { Pupil } from '../record/pupils.ts';
 import { withBody } from './body.ts';
@@ -39,7 +39,7 @@ export async function trainAsPrinted(context: Context, pupil: Pupil, keep: (epoc
         const { confusion: _, ...validation } = await evaluate(network, testSet);
         const isBest = validation.top1 > best.top1;
         if (isBest) best = { top1: validation.top1, bytes: await encodeWeights(network) };
-        if (isTeacher) await loadWeights(network, best.bytes, 'the best weights so far');
+        if (isTeacher) await restoreWeights(network, best.bytes, 'the best weights so far');
         history.push({ ...report, epoch, validation, isBest });
         log(
           `${pupil.title} ${epoch}/${pupil.choice.epochs}: ${(100 * validation.top1).toFixed(1)} % of the test set, ${report.imagesPerSecond.toFixed(0)} images/s`,

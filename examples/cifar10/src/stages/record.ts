@@ -32,7 +32,7 @@ interface Trained {
 }
 
 /** The recording that is there already, or a new one. Of a teacher with a body from elsewhere, what its body said is recorded before, and asked. */
-export async function recordTeachersViews(context: Context, teacher: Trained, pupil: Pupil): Promise<Recording> {
+async function recordTeachersViews(context: Context, teacher: Trained, pupil: Pupil): Promise<Recording> {
   const { openProgress, signal } = context;
   const views = viewsOf(context, pupil);
   const batches = trainingBatches(context, pupil);

@@ -30,7 +30,8 @@ export async function trainStage(context: Context, pupil: Pupil): Promise<void> 
   }
   const { epochs = [], seconds = 0 } = ledger.record.trainings[name] ?? {};
   const best = epochs.filter(({ isBest }) => isBest).at(-1);
-  log(`held-out accuracy ${percent(best?.validation?.top1 ?? 0)} in epoch ${best?.epoch} of ${epochs.length}; trained for ${duration(seconds)}`);
+  const judge = ledger.record.config.asPrinted === true ? 'test-set' : 'held-out';
+  log(`${judge} accuracy ${percent(best?.validation?.top1 ?? 0)} in epoch ${best?.epoch} of ${epochs.length}; trained for ${duration(seconds)}`);
 }
 
 function settings(context: Context, pupil: Pupil): Omit<FollowOptions, 'objective'> {

@@ -1,5 +1,5 @@
 import { type Network, unexpected } from '@kd/core';
-import { loadWeights } from '@kd/trainer';
+import { restoreWeights } from '@kd/trainer';
 import type { Pupil } from '../record/pupils.ts';
 import { type Context, storeOf, untrained } from './context.ts';
 import { studentOf } from './student.ts';
@@ -12,6 +12,6 @@ export async function trained(context: Context, pupil: Pupil): Promise<Network> 
   const teacher = pupil.teacher && untrained(context, pupil.teacher);
   const { trains, keeps } = studentOf(context, pupil, teacher);
   teacher?.dispose();
-  await loadWeights(trains, bytes, `best.safetensors in ${store.place}`);
+  await restoreWeights(trains, bytes, `best.safetensors in ${store.place}`);
   return keeps;
 }

@@ -42,7 +42,7 @@ function about({ config, data, environment: { engine, machine } }: RunRecord, te
     `Teacher: ${teacher.architecture}, ${percentSpread(teacher.accuracy)}, trained on ${grouped(data.train.pictures)} pictures.`,
     `Students: ${student.architecture}, ${student.epochs} epochs of ${grouped(config.data.taught ?? data.train.pictures)} of these pictures, SGD at the peak rate ${student.peakRate}, batches of ${optimizer.batchSize};`,
     `mean ± standard deviation of ${seeds.length} seeds, the gain seed by seed over the same student alone; ${grouped(data.test.pictures)} test pictures, looked at once, by the weights of the best epoch on held-out ones.`,
-    `Times on ${machine.cores} cores (${machine.processor}, ${engine.name} ${engine.version}), not alone on the machine.`,
+    `Times on ${machine.cores} cores (${machine.processor}, ${engine.name} ${engine.version}), with whatever else ran there.`,
   ].join(' ');
 }
 

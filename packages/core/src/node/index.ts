@@ -7,4 +7,5 @@ export { importPeer } from './importPeer.ts';
 export { interruptSignal } from './interruptSignal.ts';
 export { makeFolder } from './makeFolder.ts';
 export { openProgress } from './openProgress.ts';
+export { findPip, type PipRun, runPip } from './pip.ts';
 export { writeWhole } from './writeWhole.ts';

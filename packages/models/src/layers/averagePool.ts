@@ -1,7 +1,7 @@
-import { ensure } from '@kd/core';
-import { avgPool, tidy } from '@tensorflow/tfjs-core';
-import { expectMaps, type LayerPlan } from './layer.ts';
+import { avgPool, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { LayerPlan } from './layer.ts';
 import { paddedByName } from './padding.ts';
+import { squarePool } from './squarePool.ts';
 
 export interface AveragePoolOptions {
   /** Side of the squares. */
@@ -14,22 +14,9 @@ export interface AveragePoolOptions {
 
 /** Mean over squares: [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …, channels]. */
 export function averagePool({ size, stride = size, padding = 0 }: AveragePoolOptions): LayerPlan {
-  ensure(Number.isInteger(size) && size >= 1, 'averagePool', 'size as a whole number ≥ 1', size);
-  ensure(Number.isInteger(stride) && stride >= 1, 'averagePool', 'stride as a whole number ≥ 1', stride);
-  ensure(Number.isInteger(padding) && padding >= 0 && 2 * padding <= size, 'averagePool', 'padding as a whole number from 0 to size / 2', padding);
-  return (name) => ({
-    name,
-    weights: {},
-    stride,
-    apply(x, { observe }) {
-      const maps = expectMaps(name, x, null);
-      const y = tidy(() => {
-        const [framed, pad] = paddedByName(maps, padding === 0 ? 'valid' : padding);
-        return avgPool(framed, size, stride, pad);
-      });
-      const kind = `average pool ${size}×${size}${stride === size ? '' : ` /${stride}`}`;
-      observe?.({ name, kind, outputShape: y.shape.slice(1), parameters: 0, multiplyAdds: 0 });
-      return y;
-    },
-  });
+  const reduce = (maps: Tensor4D): Tensor4D => {
+    const [framed, pad] = paddedByName(maps, padding === 0 ? 'valid' : padding);
+    return avgPool(framed, size, stride, pad);
+  };
+  return squarePool({ where: 'averagePool', kind: 'average pool', size, stride, padding, reduce });
 }

@@ -1,6 +1,6 @@
-import { ensure } from '@kd/core';
-import { max, mean, maxPool as poolMaxima } from '@tensorflow/tfjs-core';
+import { max, mean, maxPool as poolMaxima, type Tensor4D } from '@tensorflow/tfjs-core';
 import { expectMaps, type LayerPlan } from './layer.ts';
+import { squarePool } from './squarePool.ts';
 
 export interface MaxPoolOptions {
   /** Side of the squares; 2. */
@@ -13,29 +13,8 @@ export interface MaxPoolOptions {
 
 /** Maximum over squares: [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …, channels]. */
 export function maxPool({ size = 2, stride = size, padding = 0 }: MaxPoolOptions = {}): LayerPlan {
-  ensure(Number.isInteger(size) && size >= 1, 'maxPool', 'size as a whole number ≥ 1', size);
-  ensure(Number.isInteger(stride) && stride >= 1, 'maxPool', 'stride as a whole number ≥ 1', stride);
-  ensure(Number.isInteger(padding) && padding >= 0 && 2 * padding <= size, 'maxPool', 'padding as a whole number from 0 to size / 2', padding);
-  return (name) => ({
-    name,
-    weights: {},
-    stride,
-    apply(x, { observe }) {
-      const maps = expectMaps(name, x, null);
-      const [, height, width] = maps.shape;
-      ensure(
-        Math.min(height, width) + 2 * padding >= size,
-        name,
-        `maps of at least ${size - 2 * padding} × ${size - 2 * padding}`,
-        `${height} × ${width}`,
-        'pool less often or take larger images',
-      );
-      const y = poolMaxima(maps, size, stride, padding === 0 ? 'valid' : padding);
-      const kind = `max pool ${size}×${size}${stride === size ? '' : ` /${stride}`}`;
-      observe?.({ name, kind, outputShape: y.shape.slice(1), parameters: 0, multiplyAdds: 0 });
-      return y;
-    },
-  });
+  const reduce = (maps: Tensor4D): Tensor4D => poolMaxima(maps, size, stride, padding === 0 ? 'valid' : padding);
+  return squarePool({ where: 'maxPool', kind: 'max pool', size, stride, padding, reduce });
 }
 
 /** Mean over the whole map: [batch, height, width, channels] → [batch, channels]. */

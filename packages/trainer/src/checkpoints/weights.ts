@@ -24,7 +24,7 @@ export async function encodeWeights(network: Network, metadata: Named<string> = 
  * @param where For messages: the file's name.
  * @throws RangeError that names the first weight that is missing, left over or of another shape; on a file that was altered.
  */
-export async function loadWeights(network: Network, bytes: Uint8Array, where: string): Promise<void> {
+export async function restoreWeights(network: Network, bytes: Uint8Array, where: string): Promise<void> {
   const { tensors, metadata } = await unseal(bytes, where, false);
   if (metadata.format !== TRAINING_FORMAT) return assignWeights(where, network.weights, tensors);
   const averaged = under('average.', tensors);

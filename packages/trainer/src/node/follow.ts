@@ -1,7 +1,7 @@
 import type { BatchSource, Group, OpenProgress, Progress, Store } from '@kd/core';
 import { interruptSignal, openProgress as openTerminalProgress } from '@kd/core/node';
 import { BEST, readCheckpoint } from '../checkpoints/checkpoint.ts';
-import { loadWeights } from '../checkpoints/weights.ts';
+import { restoreWeights } from '../checkpoints/weights.ts';
 import { sharedStore } from '../group/sharedStore.ts';
 import { Interrupted } from '../training/interrupted.ts';
 import { train } from '../training/train.ts';
@@ -81,7 +81,7 @@ export async function follow(options: TrainOptions & { readonly store: Store }, 
   }
   if (interrupted === undefined) {
     const bytes = await store.read(BEST);
-    if (bytes !== undefined) await loadWeights(student, bytes, `${BEST} in ${store.place}`);
+    if (bytes !== undefined) await restoreWeights(student, bytes, `${BEST} in ${store.place}`);
   } else {
     log(`Interrupted at epoch ${interrupted.epoch + 1}, step ${interrupted.step}; saved in ${directory}. Run again with resume: true to go on.`);
   }

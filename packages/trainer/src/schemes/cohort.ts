@@ -11,7 +11,7 @@ export interface CohortOptions {
  * Several networks as one that trains in one step: the mean of their logits or those of the first, what each says as the features `0.logits`, `0.<tap>`,
  * `1.logits` …, and their weights as `0.<name>` … They still belong to the caller, or to whoever disposes of the cohort.
  *
- * `mutualLearning` makes one; a checkpoint of its training is loaded into one: `loadWeights(cohort([a, b]), bytes, 'best')`.
+ * `mutualLearning` makes one; a checkpoint of its training is loaded into one: `restoreWeights(cohort([a, b]), bytes, 'best')`.
  */
 export function cohort(students: readonly Network[], { speaks = 'mean' }: CohortOptions = {}): Network {
   const names = students.map(({ name = 'network' }) => name);

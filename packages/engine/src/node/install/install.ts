@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ensure, type OpenProgress } from '@kd/core';
-import { makeFolder } from '@kd/core/node';
+import { findPip, makeFolder } from '@kd/core/node';
 import { isGlibc } from '../tensorflow/environment.ts';
 import { findTensorflow } from '../tensorflow/find.ts';
 import { libraryVersion, missingFrom } from '../tensorflow/library.ts';
@@ -18,7 +18,6 @@ import {
 import { sizes, wheelPackage } from './builds.ts';
 import { downloadWheels } from './download.ts';
 import { expectRoom, makePart, putInPlace } from './part.ts';
-import { findPip } from './pip.ts';
 import { unpackWheels } from './unpack.ts';
 
 export interface InstallOptions {
