@@ -30,6 +30,7 @@ export type {
 } from './contracts.ts';
 export { ensure, unexpected } from './errors.ts';
 export { identityOf, sha256 } from './identity.ts';
+export { isInside } from './isInside.ts';
 export { memoryStore } from './memoryStore.ts';
 export { normalizeBatch } from './normalizeBatch.ts';
 export { deriveSeed, draw, drawFour, normal, permutation, streamOf, uniform } from './random.ts';

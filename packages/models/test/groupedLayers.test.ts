@@ -158,6 +158,9 @@ test('wrong options and shapes are named', () => {
     'shuffle: expected channels that 3 groups share, got 4.',
   );
   expect(() => takeChannels({ of: 4, first: 3, count: 2 })).toThrow('takeChannels: expected first and count within 4 channels, got [3, 2].');
+  expect(() => averagePool({ size: 2 })('pool', 0).apply(tf.zeros([1, 1, 1, 1]), { training: false })).toThrow(
+    'pool: expected maps of at least 2 × 2, got 1 × 1; pool less often or take larger images.',
+  );
   expect(() => averagePool({ size: 2, padding: 2 })).toThrow('averagePool: expected padding as a whole number from 0 to size / 2, got 2.');
 });
 

@@ -5,11 +5,9 @@ import type { RunRecord } from './runRecord.ts';
 
 /** What a method trained besides the three that are compared, with what that cost; undefined where it was nothing. */
 export function besides({ config, trainings }: RunRecord): string | undefined {
-  const pupils = [
-    ...(assistantOf(config) === undefined ? [] : [assistantOf(config)]),
-    ...config.seeds.flatMap((seed) => generationsOf(config, seed)),
-  ];
-  const seconds = pupils.reduce((sum, pupil) => sum + (trainings[pupil?.name ?? '']?.seconds ?? 0), 0);
+  const assistant = assistantOf(config);
+  const pupils = [...(assistant === undefined ? [] : [assistant]), ...config.seeds.flatMap((seed) => generationsOf(config, seed))];
+  const seconds = pupils.reduce((sum, { name }) => sum + (trainings[name]?.seconds ?? 0), 0);
   const { architecture, epochs } = pupils[0]?.choice ?? config.student;
   switch (methodOf(config.distillation.method).company) {
     case 'assistant':

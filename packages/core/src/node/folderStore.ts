@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Store } from '../contracts.ts';
 import { ensure } from '../errors.ts';
+import { isInside } from '../isInside.ts';
 import { writeWhole } from './writeWhole.ts';
 
 /**
@@ -28,8 +29,6 @@ export function folderStore(folder: string): Store {
 }
 
 function inside(place: string, name: string): string {
-  const parts = name.split('/');
-  const fits = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\:\0]/.test(part));
-  ensure(fits, 'folderStore', 'a name inside the folder, such as teacher/view-0.safetensors', JSON.stringify(name));
-  return path.join(place, ...parts);
+  ensure(isInside(name), 'folderStore', 'a name inside the folder, such as teacher/view-0.safetensors', JSON.stringify(name));
+  return path.join(place, ...name.split('/'));
 }

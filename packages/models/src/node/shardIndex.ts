@@ -1,4 +1,4 @@
-import { type ByteSource, bytesBetween, emptyRecord, ensure, unexpected } from '@kd/core';
+import { type ByteSource, bytesBetween, emptyRecord, ensure, isInside, unexpected } from '@kd/core';
 
 /** What an index of shards says. */
 export interface ShardIndex {
@@ -44,8 +44,4 @@ function parsed(bytes: Uint8Array, place: string): unknown {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isInside(name: string): boolean {
-  return name !== '' && !/[\\:\0]/.test(name) && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }

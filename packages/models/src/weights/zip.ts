@@ -1,4 +1,4 @@
-import { type ByteSource, bytesBetween, ensure, unexpected } from '@kd/core';
+import { type ByteSource, bytesBetween, ensure, isInside, unexpected } from '@kd/core';
 import { directoryOf } from './zipDirectory.ts';
 
 /** A file of an archive: where its bytes lie. */
@@ -118,7 +118,8 @@ function nameOf(bytes: Uint8Array, where: string): string {
   } catch (cause) {
     throw Object.assign(unexpected(where, 'zip entries with names in UTF-8', 'other bytes', remedy), { cause });
   }
-  const contained = !/[\\:\0]/.test(name) && name.split('/').every((part) => part !== '..' && part !== '.') && !name.startsWith('/') && name !== '';
+  // The name of a folder ends with a slash.
+  const contained = isInside(name.replace(/\/$/, ''));
   ensure(contained, where, 'zip entries whose names stay within the archive', JSON.stringify(name));
   return name;
 }

@@ -1,4 +1,4 @@
-import { ensure, unexpected } from '@kd/core';
+import { ensure, isInside, unexpected } from '@kd/core';
 
 /** What an `hf://` address names. */
 export interface HubAddress {
@@ -31,8 +31,7 @@ export function hubAddress(address: string): HubAddress {
 
 /** Throws unless a path stays inside its folder, on every platform. @param meaning For messages: `a file name`. */
 export function expectInside(meaning: string, path: string, place: string): void {
-  const fits = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\:\0]/.test(part));
-  ensure(fits, place, `${meaning} inside its folder`, JSON.stringify(path));
+  ensure(isInside(path), place, `${meaning} inside its folder`, JSON.stringify(path));
 }
 
 function decoded(part: string, address: string): string {

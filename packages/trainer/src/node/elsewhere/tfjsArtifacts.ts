@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ensure, unexpected } from '@kd/core';
+import { ensure, isInside, unexpected } from '@kd/core';
 import { checksumOf } from '@kd/core/node';
 import { type io, util } from '@tensorflow/tfjs-core';
 import { readBounded } from './readBounded.ts';
@@ -52,8 +52,7 @@ function parsed(text: Uint8Array, where: string): ModelJson {
 }
 
 function beside(file: string, name: unknown, where: string): string {
-  const fits = typeof name === 'string' && name !== '' && !/[\\:\0]/.test(name) && name.split('/').every((part) => !['', '.', '..'].includes(part));
-  ensure(fits, where, 'weight files beside it', JSON.stringify(name));
+  ensure(typeof name === 'string' && isInside(name), where, 'weight files beside it', JSON.stringify(name));
   return path.join(path.dirname(file), ...name.split('/'));
 }
 
