@@ -10,6 +10,7 @@ import { methodCosts } from './methods.ts';
 import { readCommandLine } from './options.ts';
 import { parts } from './parts.ts';
 import { writeReadme } from './readme.ts';
+import { recipe } from './recipe.ts';
 import type { BenchOptions, Section } from './section.ts';
 import { starting } from './starting.ts';
 import { comparedSteps, product } from './steps.ts';
@@ -29,6 +30,7 @@ const all: Readonly<Record<string, Part>> = {
   wasm,
   methods: methodCosts,
   tutorial,
+  recipe,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(all));

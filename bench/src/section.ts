@@ -8,6 +8,13 @@ export interface Row {
   readonly pictures?: number;
   /** That they take. */
   readonly hours?: number;
+  /** Of a whole recipe that was run. */
+  readonly minutes?: number;
+  /** Test accuracy of who teaches and of who is taught, 0–1. */
+  readonly teacher?: number;
+  readonly student?: number;
+  /** Of all its pictures, 10¹⁵ floating-point operations. */
+  readonly petaflops?: number;
   /** null where a step has no images. */
   readonly imagesPerSecond: number | null;
   /** Speed of ours over the speed of this variant, median of the paired rounds: above 1, ours is faster. null where nothing was paired. */

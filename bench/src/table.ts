@@ -15,6 +15,10 @@ const columns: readonly Column[] = [
   },
   { title: 'pictures', cell: ({ pictures }) => pictures?.toLocaleString('en-US') },
   { title: 'hours', cell: ({ hours }) => hours?.toFixed(hours < 1 ? 3 : 1) },
+  { title: 'PFLOP', cell: ({ petaflops }) => petaflops?.toPrecision(3) },
+  { title: 'minutes', cell: ({ minutes }) => minutes?.toFixed(1) },
+  { title: 'teacher, %', cell: ({ teacher }) => percent(teacher) },
+  { title: 'student, %', cell: ({ student }) => percent(student) },
   { title: 'time over plain KD', cell: ({ overPlain }) => overPlain?.toFixed(2) },
   { title: 'GFLOP/s', cell: ({ gigaflops }) => gigaflops?.toFixed(0) },
   { title: 'of the ceiling', cell: ({ ceilingShare }) => (ceilingShare === undefined ? undefined : `${(100 * ceilingShare).toFixed(0)} %`) },
@@ -45,6 +49,10 @@ export function markdownTable(section: Section): string {
   const table =
     section.rows.length > 0 ? [line(titles), line(titles.map((_, column) => (column === 0 ? '---' : '---:'))), ...rows.map(line), ''] : [];
   return [`**${section.title}**`, '', ...table, ...section.remarks.map((remark) => `- ${remark}`)].join('\n');
+}
+
+function percent(share: number | undefined): string | undefined {
+  return share === undefined ? undefined : (100 * share).toFixed(1);
 }
 
 function ratioCell(ratio: number | null, spread: Row['spread']): string | undefined {

@@ -12,17 +12,37 @@ interface Stage {
   readonly batch: number;
   readonly size: number;
   readonly pictures: number;
+  /** The step of ours that has the same arithmetic, and how many of its passes a picture takes: PyTorch does not count its own. */
+  readonly like?: { readonly step: string; readonly size: number; readonly passes: number };
 }
+
+/** The frozen body makes its pictures 224×224 itself. */
+const teacherPass = { step: 'tutorial-body', size: 32, passes: 1 };
+const largeStudentPass = { step: 'tutorial-evaluating', size: 224, passes: 1 };
 
 const [TRAIN, TEST, HEAD_EPOCHS, STUDENT_EPOCHS] = [50_000, 10_000, 10, 20];
 
 /** As printed: body and head at every picture of every epoch, the student at 224×224. Batches are half as large as printed, for memory. */
 const printed: readonly Stage[] = [
-  { title: 'teacher, training the head', step: 'tutorial-head', batch: 32, size: 224, pictures: HEAD_EPOCHS * TRAIN },
-  { title: 'teacher, evaluating', step: 'tutorial-teacher', batch: 32, size: 224, pictures: HEAD_EPOCHS * TEST },
-  { title: "the teacher's outputs", step: 'tutorial-teacher', batch: 32, size: 224, pictures: TRAIN + TEST },
-  { title: 'student, training', step: 'tutorial-student', batch: 32, size: 224, pictures: STUDENT_EPOCHS * TRAIN },
-  { title: 'student, evaluating', step: 'tutorial-student-evaluating', batch: 32, size: 224, pictures: STUDENT_EPOCHS * TEST },
+  { title: 'teacher, training the head', step: 'tutorial-head', batch: 32, size: 224, pictures: HEAD_EPOCHS * TRAIN, like: teacherPass },
+  { title: 'teacher, evaluating', step: 'tutorial-teacher', batch: 32, size: 224, pictures: HEAD_EPOCHS * TEST, like: teacherPass },
+  { title: "the teacher's outputs", step: 'tutorial-teacher', batch: 32, size: 224, pictures: TRAIN + TEST, like: teacherPass },
+  {
+    title: 'student, training',
+    step: 'tutorial-student',
+    batch: 32,
+    size: 224,
+    pictures: STUDENT_EPOCHS * TRAIN,
+    like: { ...largeStudentPass, passes: 3 },
+  },
+  {
+    title: 'student, evaluating',
+    step: 'tutorial-student-evaluating',
+    batch: 32,
+    size: 224,
+    pictures: STUDENT_EPOCHS * TEST,
+    like: largeStudentPass,
+  },
 ];
 
 /** The same epochs: the frozen body looks at every picture once, the student at 32×32. */
@@ -63,16 +83,18 @@ interface Recipe {
 async function recipe(name: string, stages: readonly Stage[], variantOf: (stage: Stage) => Variant, options: BenchOptions): Promise<Recipe> {
   const rows: Row[] = [];
   let versions: Section['versions'] = {};
-  const measured = new Map<string, { readonly ms: number; readonly peakMiB: number }>();
+  const measured = new Map<string, { readonly ms: number; readonly peakMiB: number; readonly flops: number }>();
   for (const stage of stages) {
     const known = measured.get(stage.step) ?? (await measure(`${name}: ${stage.title}`, stage));
     measured.set(stage.step, known);
     const imagesPerSecond = (1000 * stage.batch) / known.ms;
-    const hours = stage.pictures / imagesPerSecond / 3600;
-    rows.push({ step: 'tutorial', variant: `${name}: ${stage.title}`, ...known, imagesPerSecond, pictures: stage.pictures, hours, ratio: null });
+    const { title, pictures } = stage;
+    const [hours, petaflops] = [pictures / imagesPerSecond / 3600, (pictures * known.flops) / 1e15];
+    const { ms, peakMiB } = known;
+    rows.push({ step: 'tutorial', variant: `${name}: ${title}`, ms, peakMiB, imagesPerSecond, pictures, hours, petaflops, ratio: null });
   }
-  const hours = rows.reduce((sum, row) => sum + (row.hours ?? 0), 0);
-  rows.push({ step: 'tutorial', variant: `**${name}: the whole**`, ms: null, imagesPerSecond: null, hours, ratio: null });
+  const [hours, petaflops] = [sum(rows, 'hours'), sum(rows, 'petaflops')];
+  rows.push({ step: 'tutorial', variant: `**${name}: the whole**`, ms: null, imagesPerSecond: null, hours, petaflops, ratio: null });
   return { rows, hours, versions };
 
   async function measure(title: string, stage: Stage) {
@@ -80,9 +102,22 @@ async function recipe(name: string, stages: readonly Stage[], variantOf: (stage:
     const contender: Contender = await startContender(title, variantOf(stage).command);
     const [{ ms, peakBytes }] = (await takeTurns([contender], options)) as [Measured];
     await contender.close();
+    const { facts } = contender.ready;
     versions = { ...versions, ...contender.ready.versions };
-    return { ms, peakMiB: (peakBytes - contender.ready.facts.loadedBytes) / 2 ** 20 };
+    const flops = stage.like === undefined ? (facts.flops ?? 0) / stage.batch : await flopsOf(stage.like);
+    return { ms, peakMiB: (peakBytes - facts.loadedBytes) / 2 ** 20, flops };
   }
+}
+
+/** Floating-point operations of one picture. */
+async function flopsOf({ step, size, passes }: NonNullable<Stage['like']>): Promise<number> {
+  const contender = await startContender(step, ourVariant({ step, size, batch: 1 }).command);
+  await contender.close();
+  return passes * (contender.ready.facts.flops ?? 0);
+}
+
+function sum(rows: readonly Row[], field: 'hours' | 'petaflops'): number {
+  return rows.reduce((total, row) => total + (row[field] ?? 0), 0);
 }
 
 function remark(ratio: number): string {

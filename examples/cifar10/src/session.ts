@@ -6,12 +6,13 @@ import type { Request } from './command/parse.ts';
 import { commandOf, expectSameRun } from './command/repeat.ts';
 import { conclude } from './conclusion.ts';
 import { configure } from './config.ts';
-import { describeEnvironment, openEngine } from './environment.ts';
+import { openEngine } from './environment.ts';
 import { duration } from './format.ts';
 import { choosePictures, describePictures, type Pictures } from './pictures.ts';
 import { runPipeline } from './pipeline.ts';
 import { type PresetName, presets } from './presets.ts';
 import { besides } from './record/besides.ts';
+import { newRecord } from './record/newRecord.ts';
 import { type FoundRun, findRun, newFolder, removeIfEmpty } from './record/runFolder.ts';
 import type { RunRecord } from './record/runRecord.ts';
 import { summarise } from './record/summary.ts';
@@ -55,20 +56,8 @@ async function openNew(request: Request, surroundings: Surroundings): Promise<Op
     const config = configure(preset, presets[preset], request.changes);
     const pictures = choosePictures(await loadCifar10(surroundings), config.data);
     const directory = early ?? (await newFolder(undefined, preset, started));
-    const record: RunRecord = {
-      format: 1,
-      status: 'running',
-      started: started.toISOString(),
-      seconds: 0,
-      command: commandOf(preset, engine.name, request.changes),
-      config,
-      environment: await describeEnvironment(engine),
-      data: await describePictures(pictures),
-      trainings: {},
-      recordings: {},
-      results: {},
-    };
-    return { directory, record, pictures };
+    const command = commandOf(preset, engine.name, request.changes);
+    return { directory, record: await newRecord({ config, pictures, engine, command, started }), pictures };
   } catch (error) {
     if (early !== undefined) await removeIfEmpty(early);
     throw error;

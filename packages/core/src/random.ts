@@ -5,7 +5,7 @@
 
 /** Four unsigned 32-bit draws at once. @param out Where they go: no allocation in a hot loop. */
 export function drawFour(seed: number, stream: number, index: number, out: Uint32Array): void {
-  philox(index >>> 0, Math.floor(index / 2 ** 32) >>> 0, stream >>> 0, 0, seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, out);
+  philox(index | 0, (index / 2 ** 32) | 0, stream | 0, 0, seed | 0, (seed / 2 ** 32) | 0, out);
 }
 
 const block = new Uint32Array(4);
@@ -71,13 +71,11 @@ export function philox(c0: number, c1: number, c2: number, c3: number, k0: numbe
   out[3] = c3;
 }
 
-/** The upper 32 bits of the product of two unsigned 32-bit integers. */
+/** The upper 32 bits of the product of two unsigned 32-bit integers, in whole numbers of 32 bits alone: what is larger would be allocated. */
 function multiplyHigh(a: number, b: number): number {
-  const aLow = a & 0xffff;
-  const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000);
-  const cross = aLow * bHigh + (middle % 0x10000);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) | 0;
+  const [aLow, aHigh] = [a & 0xffff, a >>> 16];
+  const [bLow, bHigh] = [b & 0xffff, b >>> 16];
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }

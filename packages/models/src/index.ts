@@ -1,6 +1,7 @@
 export { type CifarResnetDepth, type CifarResnetOptions, cifarResnet, type Shortcut } from './cifarResnet.ts';
 export { countOperations, type Operations } from './countOperations.ts';
 export { type EfficientNetLiteOptions, type EfficientNetLiteVersion, efficientNetLite } from './efficientNetLite.ts';
+export { fuse } from './folding/fuse.ts';
 export type { Part } from './freezing/bodyOf.ts';
 export { freeze, unfreeze } from './freezing/freeze.ts';
 export { type Split, split } from './freezing/split.ts';

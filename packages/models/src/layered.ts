@@ -24,6 +24,10 @@ export interface Anatomy {
 /** A network whose layers are known, as those of `networkOf` are: what `freeze` and `split` work on. */
 export interface LayeredNetwork extends Network {
   readonly anatomy: Anatomy;
+  /** Whether `dispose` frees the weights. */
+  readonly owns: boolean;
+  /** Frees what `folded()` made, if it was called. */
+  unfold(): void;
 }
 
 /**
@@ -37,8 +41,14 @@ export function layeredNetwork(anatomy: Anatomy, owns: boolean): LayeredNetwork 
   const weights = weightsOf(layers);
   const frozen = frozenPart(layers, prepare, tapped);
   let folded: OwnedFoldedNetwork | undefined;
+  const unfold = (): void => {
+    folded?.dispose();
+    folded = undefined;
+  };
   return {
     anatomy,
+    owns,
+    unfold,
     name,
     weights,
     preparation,
@@ -59,7 +69,7 @@ export function layeredNetwork(anatomy: Anatomy, owns: boolean): LayeredNetwork 
       return folded;
     },
     dispose() {
-      folded?.dispose();
+      unfold();
       if (owns) for (const weight of Object.values(weights)) weight.dispose();
     },
   };
@@ -67,6 +77,11 @@ export function layeredNetwork(anatomy: Anatomy, owns: boolean): LayeredNetwork 
 
 /** @throws RangeError on a network that does not know its layers. */
 export function anatomyOf(where: string, network: Network): Anatomy {
+  return asLayered(where, network).anatomy;
+}
+
+/** @throws RangeError as `anatomyOf`. */
+export function asLayered(where: string, network: Network): LayeredNetwork {
   if (!('anatomy' in network)) throw unexpected(where, 'a network of networkOf, whose layers are known', network.name ?? 'another');
-  return (network as LayeredNetwork).anatomy;
+  return network as LayeredNetwork;
 }

@@ -1,9 +1,10 @@
-import type { FoldedNetwork, Network, Outputs } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import type { FoldedNetwork, Network } from '@kd/core';
+import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { studentCnn } from '../src/index.ts';
 import { makers, pictures } from './makers.ts';
+import { expectSame, scatter } from './scatter.ts';
 
 const inference = { training: false };
 
@@ -54,31 +55,6 @@ onEveryEngine(() => {
     network.dispose();
   });
 });
-
-/** Gives every weight values as after a training: scales, averages and variances that are not those of the start. */
-function scatter(network: Network, seed: number): void {
-  for (const [place, [name, weight]] of Object.entries(network.weights).entries()) {
-    tf.tidy(() => {
-      const noise = tf.randomUniform(weight.shape, -0.5, 0.5, 'float32', 100 * seed + place);
-      if (/\.(scale|variance)$/.test(name)) weight.assign(tf.add(1, noise));
-      else if (/\.(offset|mean)$/.test(name)) weight.assign(tf.mul(0.4, noise));
-      else weight.assign(tf.mul(noise, Math.sqrt((12 * (weight.shape.at(-1) as number)) / weight.size)));
-    });
-  }
-}
-
-function expectSame(network: Network, folded: FoldedNetwork, images: tf.Tensor4D): void {
-  const expected = network.forward(images, inference);
-  const got = folded.forward(images);
-  expect(Object.keys(got.features)).toEqual(Object.keys(expected.features));
-  const all = (outputs: Outputs) => [outputs.logits, ...Object.values(outputs.features)];
-  all(got).forEach((tensor, at) => {
-    const other = all(expected)[at] as tf.Tensor;
-    expect(tensor.shape).toEqual(other.shape);
-    closeTo(tensor.dataSync(), other.dataSync(), 1e-5);
-  });
-  tf.dispose([all(expected), all(got)]);
-}
 
 function differenceOf(network: Network, folded: FoldedNetwork, images: tf.Tensor4D): number {
   return tf.tidy(() => tf.max(tf.abs(tf.sub(network.forward(images, inference).logits, folded.forward(images).logits))).dataSync()[0] as number);

@@ -1,13 +1,15 @@
 import path from 'node:path';
 import { loadCifar10 } from '@kd/data/node';
+import type { Engine } from '@kd/engine';
 import { commandOf } from '../command/repeat.ts';
 import { configure } from '../config.ts';
-import { describeEnvironment, openEngine } from '../environment.ts';
+import { openEngine } from '../environment.ts';
 import type { MethodName } from '../methods/index.ts';
-import { choosePictures, describePictures, type Pictures } from '../pictures.ts';
+import { choosePictures, type Pictures } from '../pictures.ts';
 import { runPipeline } from '../pipeline.ts';
 import { presets } from '../presets.ts';
 import { readRecord } from '../record/ledger.ts';
+import { newRecord } from '../record/newRecord.ts';
 import { newFolder } from '../record/runFolder.ts';
 import type { RunRecord } from '../record/runRecord.ts';
 import type { Surroundings } from '../session.ts';
@@ -37,7 +39,7 @@ export async function survey({ methods, seeds, directory }: SurveyOptions, surro
     return runPipeline({ directory: path.join(directory, name), record, pictures, ...surroundings });
   };
   const baseDirectory = path.join(directory, first);
-  const begun = (await readRecord(baseDirectory)) ?? (await newRecord(baseDirectory, seeds, pictures, engine));
+  const begun = (await readRecord(baseDirectory)) ?? (await begin(baseDirectory, seeds, pictures, engine));
   const base = { directory: baseDirectory, record: await finish(first, begun) };
   const records = [base.record];
   for (const method of methods) {
@@ -55,25 +57,9 @@ export async function survey({ methods, seeds, directory }: SurveyOptions, surro
   return records;
 }
 
-async function newRecord(
-  directory: string,
-  seeds: readonly number[],
-  pictures: Pictures,
-  engine: Awaited<ReturnType<typeof openEngine>>,
-): Promise<RunRecord> {
+async function begin(directory: string, seeds: readonly number[], pictures: Pictures, engine: Engine): Promise<RunRecord> {
   const started = new Date();
   await newFolder(directory, '', started);
-  return {
-    format: 1,
-    status: 'running',
-    started: started.toISOString(),
-    seconds: 0,
-    command: commandOf('survey', engine.name, { seeds }),
-    config: configure('survey', presets.survey, { method: first, seeds }),
-    environment: await describeEnvironment(engine),
-    data: await describePictures(pictures),
-    trainings: {},
-    recordings: {},
-    results: {},
-  };
+  const config = configure('survey', presets.survey, { method: first, seeds });
+  return newRecord({ config, pictures, engine, command: commandOf('survey', engine.name, { seeds }), started });
 }

@@ -1,5 +1,5 @@
 import { watchVariables } from '@kd/core';
-import { add, mul, type Rank, reshape, rsqrt, sub, type Tensor1D, type Tensor4D, tidy, type Variable, zeros } from '@tensorflow/tfjs-core';
+import { add, fill, mul, type Rank, reshape, rsqrt, sub, type Tensor1D, type Tensor4D, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { ownedVariable } from '../layers/initial.ts';
 import type { Activation, ConvolutionPart, ConvolutionWeights, Convolve, NormalisePart } from '../layers/parts.ts';
 import { type Piece, plainPiece } from './piece.ts';
@@ -16,8 +16,8 @@ export type JoinNorm = (convolution: ConvolutionPart, norm: NormalisePart, activ
 export const normalisedConvolutionPiece: JoinNorm = (convolution, norm, activation) => {
   const { kernel, bias: ownBias } = convolution;
   const sources: readonly Variable[] = [kernel, norm.scale, norm.offset, norm.mean, norm.variance, ...(ownBias === undefined ? [] : [ownBias])];
-  const filter = ownedVariable<Rank.R4>(zeros(kernel.shape), false);
-  const bias = ownedVariable<Rank.R1>(zeros(norm.offset.shape), false);
+  const filter = ownedVariable<Rank.R4>(fill(kernel.shape, 0), false);
+  const bias = ownedVariable<Rank.R1>(fill(norm.offset.shape, 0), false);
   const { run } = convolutionPiece(convolution.convolve, { kernel: filter, bias }, activation);
   let hasMoved = () => true;
   return {
@@ -50,7 +50,7 @@ export const liveConvolutionPiece: JoinNorm = (convolution, norm, activation) =>
  *
  * Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", CVPR 2018, section 3.2.
  */
-function joinedWeights({ kernel, bias }: ConvolutionPart, norm: NormalisePart): Required<ConvolutionWeights> {
+export function joinedWeights({ kernel, bias }: ConvolutionPart, norm: NormalisePart): Required<ConvolutionWeights> {
   const gain = mul<Tensor1D>(norm.scale, rsqrt(add(norm.variance, norm.epsilon)));
   const shift = bias === undefined ? norm.mean : sub<Tensor1D>(norm.mean, bias);
   return { kernel: mul(kernel, reshape(gain, [-1, kernel.shape[3]])), bias: sub(norm.offset, mul(shift, gain)) };

@@ -9,6 +9,9 @@ import type { TensorValues } from './tensors.ts';
 import { idsWhileTracing } from './trace/inputIds.ts';
 import type { Trace } from './trace/trace.ts';
 
+/** Numbers in an array that the library gets at once, so that JavaScript's own can go; with smaller ones upstream waits until an op needs them. */
+const LARGE = 16_384;
+
 /** Makes the backend that TensorFlow.js computes on: upstream's, with what it lacks. */
 export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Binding): NodeBackend {
   class TensorflowBackend extends NodeJSKernelBackend implements CompilingBackend {
@@ -33,7 +36,8 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
 
     override write(values: TensorValues, shape: number[], dtype: DataType): DataId {
       const dataId = super.write(values, shape, dtype);
-      binding.trace?.wrote(dataId);
+      if (binding.trace !== undefined) binding.trace.wrote(dataId);
+      else if (values.length >= LARGE) this.getInputTensorIds([{ dataId, shape, dtype }]);
       return dataId;
     }
 
