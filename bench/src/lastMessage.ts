@@ -21,6 +21,7 @@ export async function lastMessage<Message>(name: string, { program, args, enviro
     log(`${name}: ${line}`);
   });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0 || last === undefined) throw unexpected(name, 'a process that ends well', said.slice(-LAST_LINES).join(' / ') || `exit ${code}`);
+  if (code !== 0) throw unexpected(name, 'a process that ends well', said.slice(-LAST_LINES).join(' / ') || `exit ${code}`);
+  if (last === undefined) throw unexpected(name, 'a last line of JSON', 'a process that said nothing');
   return JSON.parse(last) as Message;
 }
