@@ -66,7 +66,7 @@ describe('a run', () => {
     const root = mkdtempSync(path.join(tmpdir(), 'kd-method-'));
     const lines: string[] = [];
     const { distillation } = configure('smoke', presets.smoke, { method });
-    const record = await tinyRun(root, (line) => lines.push(line), undefined, distillation);
+    const record = await tinyRun(root, (line) => lines.push(line), undefined, distillation, {}, 'wasm');
     expect(lines).toEqual(expect.arrayContaining([...stages]));
     expect(record.recordings).toEqual({});
     expect(record.trainings['distilled-3']?.finished).toBe(true);

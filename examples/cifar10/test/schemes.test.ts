@@ -25,7 +25,7 @@ const bytes = (directory: string, stage: string) => readFileSync(path.join(root,
 const stagesOf = ({ trainings }: RunRecord) => Object.entries(trainings).map(([name, { epochs }]) => `${name} ${epochs.length}`);
 
 const runs = (method: MethodName, folder: string, seen: (line: string) => void = () => {}, signal?: AbortSignal) =>
-  tinyRun(path.join(root, folder), seen, signal, distillationOf(method));
+  tinyRun(path.join(root, folder), seen, signal, distillationOf(method), {}, 'wasm');
 
 describe('a scheme by name', () => {
   test.each([
