@@ -33,7 +33,7 @@ export interface RecipeResult {
 }
 
 /** The tutorial has one picture to choose by for five to learn from. */
-const FEW = 128;
+const FEW = 100;
 const MORE = 1_000;
 const CHOOSING = 5;
 /** Of theirs, that ours may take: so that it stays below. */

@@ -74,7 +74,7 @@ export const presets = {
     teacher: { architecture: 'efficientnet-lite0', epochs: 10 },
     student: { architecture: 'student-cnn', epochs: 15 },
     assistant: 'resnet9-w0.125',
-    distillation: softTargets,
+    distillation: { method: 'dist', temperature: 4, hard: 1, soft: 2 },
     views: { ...views, count: 4 },
     optimizer,
     seeds: [0],

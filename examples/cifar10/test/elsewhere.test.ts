@@ -8,6 +8,7 @@ import { memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configure, type RunConfig } from '../src/config.ts';
 import { presets } from '../src/presets.ts';
+import { besides } from '../src/record/besides.ts';
 import { tinyConfig, tinyRun } from './fixtures/tinyRun.ts';
 
 describe('a teacher whose body comes from elsewhere, on wasm', { timeout: 300_000 }, () => {
@@ -34,6 +35,7 @@ describe('a teacher whose body comes from elsewhere, on wasm', { timeout: 300_00
     expect(lines.filter((line) => line === 'record EfficientNet-Lite0')).toHaveLength(1);
     expect(record.trainings.teacher?.epochs).toHaveLength(3);
     expect(record.recordings['recording-3']?.views).toBe(2);
+    expect(besides(record)).toMatch(/^The teacher's body looked at 2 views of 32 pictures, in .* s; of the teacher a new head alone was trained\.$/);
 
     const controller = new AbortController();
     const stop = (line: string) => line === 'teacher 2/3' && controller.abort();

@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conclude } from '../../../examples/cifar10/src/conclusion.ts';
 import { duration } from '../../../examples/cifar10/src/format.ts';
+import { besides } from '../../../examples/cifar10/src/record/besides.ts';
 import type { RunRecord } from '../../../examples/cifar10/src/record/runRecord.ts';
 import { type Summary, summarise } from '../../../examples/cifar10/src/record/summary.ts';
 import { actorTitles, columns } from '../../../examples/cifar10/src/table.ts';
@@ -24,7 +25,8 @@ function finding(record: RunRecord, folder: string): string {
   if (summary === undefined) throw new Error(`readme:update: expected a finished run in ${folder}, got one that is ${record.status}.`);
   const { engine, machine, versions } = record.environment;
   const place = `${engine.name} ${engine.version} on ${machine.processor}, ${machine.cores} cores, Node ${versions.node}`;
-  return `${markdownTable(summary)}\n\n${conclude(record, summary).sentence} ${duration(record.seconds)} in all; ${place}.`;
+  const sentences = [conclude(record, summary).sentence, ...[besides(record) ?? []].flat()];
+  return `${markdownTable(summary)}\n\n${sentences.join(' ')} ${duration(record.seconds)} in all; ${place}.`;
 }
 
 function markdownTable({ actors }: Summary): string {

@@ -1,10 +1,24 @@
-import { duration } from '../format.ts';
+import { duration, grouped } from '../format.ts';
 import { methodOf } from '../methods/index.ts';
+import { featuresStage } from './features.ts';
 import { assistantOf, generationsOf } from './pupils.ts';
 import type { RunRecord } from './runRecord.ts';
 
-/** What a method trained besides the three that are compared, with what that cost; undefined where it was nothing. */
-export function besides({ config, trainings }: RunRecord): string | undefined {
+/** What was done besides training the three that are compared, with what that cost; undefined where it was nothing. */
+export function besides(record: RunRecord): string | undefined {
+  const said = [looked(record), trainedAlong(record)].filter((sentence) => sentence !== undefined);
+  return said.length === 0 ? undefined : said.join(' ');
+}
+
+/** Of a teacher's body from elsewhere. */
+function looked({ config, data, recordings }: RunRecord): string | undefined {
+  const recording = recordings[featuresStage(config.seeds[0] as number)];
+  if (config.teacher.body === undefined || recording === undefined) return undefined;
+  const { views, seconds } = recording;
+  return `The teacher's body looked at ${views} views of ${grouped(data.train.pictures)} pictures, in ${duration(seconds)}; of the teacher a new head alone was trained.`;
+}
+
+function trainedAlong({ config, trainings }: RunRecord): string | undefined {
   const assistant = assistantOf(config);
   const pupils = [...(assistant === undefined ? [] : [assistant]), ...config.seeds.flatMap((seed) => generationsOf(config, seed))];
   const seconds = pupils.reduce((sum, { name }) => sum + (trainings[name]?.seconds ?? 0), 0);

@@ -18,7 +18,7 @@ export interface TrainingRecord {
   readonly epochs: readonly EpochReport[];
 }
 
-/** The teacher's logits on the pictures a student will see. */
+/** The teacher's logits on the pictures a student will see; what a body from elsewhere says of those that its new head learns from. */
 export interface RecordingRecord {
   readonly seed: number;
   readonly views: number;

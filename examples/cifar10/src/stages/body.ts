@@ -4,6 +4,7 @@ import { readWeights } from '@kd/models/node';
 import { recordFeatures, replayFeatures } from '@kd/trainer';
 import { packageWeights } from '../config.ts';
 import { efficientNetLite0Weights } from '../pretrained/efficientNetLite0Weights.ts';
+import { featuresStage } from '../record/features.ts';
 import type { Pupil } from '../record/pupils.ts';
 import { type Context, storeOf, untrained } from './context.ts';
 
@@ -45,9 +46,4 @@ export async function throughBody(
     identity: () => identityOf(network),
   });
   return { teacher, batches: { ...seen, data: batches.data } };
-}
-
-/** Name and folder of a body's recording on the views of a seed. */
-export function featuresStage(seed: number): string {
-  return `features-${seed}`;
 }

@@ -1,11 +1,13 @@
 import path from 'node:path';
+import type { BatchSource, Network } from '@kd/core';
 import { combine, crossEntropy } from '@kd/losses';
 import { split } from '@kd/models';
 import { adam, encodeWeights } from '@kd/trainer';
 import { type FollowOptions, type FollowResult, fit } from '@kd/trainer/node';
 import type { ResolvedTraining } from '../config.ts';
+import { featuresStage } from '../record/features.ts';
 import type { Pupil } from '../record/pupils.ts';
-import { featuresStage, seenByBody, withBody } from './body.ts';
+import { seenByBody, withBody } from './body.ts';
 import { type Context, plainBatches, storeOf, trainingBatches } from './context.ts';
 import { viewsOf } from './record.ts';
 
@@ -19,7 +21,7 @@ export async function headOnly(
   const network = await withBody(context, pupil, weights);
   try {
     const views = viewsOf(context, pupil);
-    const train = await seenByBody(context, network, trainingBatches(context, pupil), featuresStage(pupil.seed), views);
+    const train = await seenInTime(context, pupil, network, views);
     const validation = await seenByBody(context, network, plainBatches(context, 'held'), 'features-held', 1);
     const result = await fit({
       ...options,
@@ -36,4 +38,16 @@ export async function headOnly(
   } finally {
     network.dispose();
   }
+}
+
+/** What the body says of every view, and in the ledger how long it took to look at them. */
+async function seenInTime(context: Context, pupil: Pupil, network: Network, views: number): Promise<BatchSource> {
+  const { ledger } = context;
+  const { seed } = pupil;
+  const name = featuresStage(seed);
+  const started = performance.now();
+  const seen = await seenByBody(context, network, trainingBatches(context, pupil), name, views);
+  const seconds = ledger.record.recordings[name]?.seconds ?? (performance.now() - started) / 1000;
+  await ledger.recording(name, { seed, views, seconds });
+  return seen;
 }
