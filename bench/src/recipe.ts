@@ -92,7 +92,7 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
 function compared(theirs: RecipeResult, same: RecipeResult, inTime: RecipeResult): string[] {
   const ratio = theirs.seconds / same.seconds;
   return [
-    `The same pictures, as printed over ours: ${ratio.toFixed(1)} times the time, of which ours spends most on starting.`,
+    `The same pictures, as printed over ours: ${ratio.toFixed(1)} times the time.`,
     `In the same time: goal no lower accuracy of the student, ${verdict(inTime.seconds <= theirs.seconds && inTime.student >= theirs.student)}.`,
     'One seed each. As printed, the pictures that choose the epoch are those that it reports; here both are tested on others.',
   ];
