@@ -12,8 +12,8 @@ export function besides(record: RunRecord): string | undefined {
 
 /** Of a teacher's body from elsewhere. */
 function looked({ config, data, recordings }: RunRecord): string | undefined {
-  const recording = recordings[featuresStage(config.seeds[0] as number)];
-  if (config.teacher.body === undefined || recording === undefined) return undefined;
+  const recording = config.teacher.body && recordings[featuresStage(config.seeds[0] as number)];
+  if (recording === undefined) return undefined;
   const { views, seconds } = recording;
   return `The teacher's body looked at ${views} views of ${grouped(data.train.pictures)} pictures, in ${duration(seconds)}; of the teacher a new head alone was trained.`;
 }
