@@ -25,6 +25,11 @@ export interface Contender {
 /** Lines of an error that are shown: Python says what was wrong at the end. */
 const LAST_LINES = 3;
 
+/** The end of what a process wrote, in one line. */
+export function lastWords(said: readonly string[]): string {
+  return said.slice(-LAST_LINES).join(' / ');
+}
+
 /** Starts a process and waits until it is warm. @throws Error with the end of what it wrote where it ends before. */
 export async function startContender(name: string, { program, args, environment }: Command): Promise<Contender> {
   const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: 'pipe' });
@@ -60,9 +65,7 @@ function endOf(name: string, child: ChildProcessWithoutNullStreams): Promise<nev
   child.stdin.on('error', () => {});
   const ended = new Promise<never>((_, reject) => {
     child.on('error', (error) => reject(new Error(`${name}: ${error.message}`)));
-    child.on('close', (code, signal) =>
-      reject(unexpected(name, 'a process that answers', said.slice(-LAST_LINES).join(' / ') || (signal ?? `exit ${code}`))),
-    );
+    child.on('close', (code, signal) => reject(unexpected(name, 'a process that answers', lastWords(said) || (signal ?? `exit ${code}`))));
   });
   ended.catch(() => {});
   return ended;

@@ -2,10 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { unexpected } from '@kd/core';
-import type { Command } from './contender.ts';
-
-/** Lines of an error that are shown: Python says what was wrong at the end. */
-const LAST_LINES = 3;
+import { type Command, lastWords } from './contender.ts';
 
 /**
  * Runs a process to its end that says lines of JSON. @param log Told each line.
@@ -21,7 +18,7 @@ export async function lastMessage<Message>(name: string, { program, args, enviro
     log(`${name}: ${line}`);
   });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw unexpected(name, 'a process that ends well', said.slice(-LAST_LINES).join(' / ') || `exit ${code}`);
+  if (code !== 0) throw unexpected(name, 'a process that ends well', lastWords(said) || `exit ${code}`);
   if (last === undefined) throw unexpected(name, 'a last line of JSON', 'a process that said nothing');
   return JSON.parse(last) as Message;
 }

@@ -1,13 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ImageSet } from '@kd/data';
 import { loadCifar10 } from '@kd/data/node';
 import { choosePictures, efficientNetLite0Weights } from '@kd/example-cifar10';
 import { verdict } from './goals.ts';
 import { lastMessage } from './lastMessage.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
+import { ourCommand, torchCommand } from './variants.ts';
 
 /** What ours and PyTorch's are told. */
 export interface RecipeOptions {
@@ -52,7 +52,7 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
     const held = Math.ceil(count / CHOOSING);
     return { weights, size: 224, data: { pictures: count + held, held, tested: 1_000 }, headEpochs: 10, studentEpochs: 20, batch: 64, seed: 0 };
   };
-  const ours = (count: number) => lastMessage<RecipeResult>(`ours, ${count}`, ourCommand(optionsFor(count)), log);
+  const ours = (count: number) => lastMessage<RecipeResult>(`ours, ${count}`, ourCommand('recipe.ts', optionsFor(count)), log);
   const rows: Row[] = [];
   const add = (variant: string, pictures: number, { seconds, teacher, student }: RecipeResult) =>
     rows.push({ step: 'recipe', variant, ms: null, imagesPerSecond: null, ratio: null, pictures, minutes: seconds / 60, teacher, student });
@@ -83,9 +83,7 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
     const { data, ...options } = optionsFor(FEW);
     const { train, held, test } = choosePictures(whole, data);
     for (const [name, set] of Object.entries({ train, val: held, test })) await writeSet(path.join(folder, name), set);
-    const script = fileURLToPath(new URL('../torch/recipe.py', import.meta.url));
-    const args = [script, JSON.stringify({ folder, ...options })];
-    return lastMessage('as printed', { program: interpreter, args, environment: { PYTHONDONTWRITEBYTECODE: '1' } }, log);
+    return lastMessage('as printed', torchCommand(interpreter, 'recipe.py', { folder, ...options }), log);
   }
 }
 
@@ -96,11 +94,6 @@ function compared(theirs: RecipeResult, same: RecipeResult, inTime: RecipeResult
     `In the same time: goal no lower accuracy of the student, ${verdict(inTime.seconds <= theirs.seconds && inTime.student >= theirs.student)}.`,
     'One seed each. As printed, the pictures that choose the epoch are those that it reports; here both are tested on others.',
   ];
-}
-
-function ourCommand(options: RecipeOptions) {
-  const args = ['--conditions=@kd/source', '--import', 'tsx', fileURLToPath(new URL('./ours/recipe.ts', import.meta.url)), JSON.stringify(options)];
-  return { program: process.execPath, args, environment: {} };
 }
 
 /** Pixels and labels, a byte each, for Python. */

@@ -25,8 +25,19 @@ export function ourOtherVariants(options: StepOptions): Variant[] {
 }
 
 function ours(name: string, options: StepOptions, environment: Command['environment']): Variant {
-  const args = ['--conditions=@kd/source', '--import', 'tsx', fileURLToPath(new URL('./ours/serve.ts', import.meta.url)), JSON.stringify(options)];
-  return { name, command: { program: process.execPath, args, environment: { ...untuned, KD_COMPILE: undefined, ...environment } } };
+  return { name, command: ourCommand('serve.ts', options, environment) };
+}
+
+/** A script of ours in src/ours, told its options as JSON. */
+export function ourCommand(script: string, options: object, environment: Command['environment'] = {}): Command {
+  const args = ['--conditions=@kd/source', '--import', 'tsx', fileURLToPath(new URL(`./ours/${script}`, import.meta.url)), JSON.stringify(options)];
+  return { program: process.execPath, args, environment: { ...untuned, KD_COMPILE: undefined, ...environment } };
+}
+
+/** A script of PyTorch's in torch, told its options as JSON. */
+export function torchCommand(python: string, script: string, options: object, environment: Command['environment'] = {}): Command {
+  const args = [fileURLToPath(new URL(`../torch/${script}`, import.meta.url)), JSON.stringify(options)];
+  return { program: python, args, environment: { ...untuned, ...environment, PYTHONDONTWRITEBYTECODE: '1' } };
 }
 
 /** The first of these is PyTorch as it is installed. */
@@ -51,11 +62,7 @@ export function torchVariants(python: string, options: StepOptions, forms: Forms
   return [false, true].flatMap((isTuned) =>
     formsOf[forms].map(({ name, ...form }) => ({
       name: `PyTorch, ${name}${isTuned ? ', allocator tuned' : ''}`,
-      command: {
-        program: python,
-        args: [fileURLToPath(new URL('../torch/serve.py', import.meta.url)), JSON.stringify({ ...options, ...form })],
-        environment: { ...untuned, ...(isTuned && tuned), PYTHONDONTWRITEBYTECODE: '1' },
-      },
+      command: torchCommand(python, 'serve.py', { ...options, ...form }, isTuned ? tuned : {}),
     })),
   );
 }

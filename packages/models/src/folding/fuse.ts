@@ -7,7 +7,7 @@ import { foldNetwork } from './foldedNetwork.ts';
 
 /**
  * Makes a network one for inference alone: its batch norm goes into its convolutions, for a teacher that is only asked and for a student that is handed on.
- * `evaluate` and `frozenTeacher` fold a network too, but keep its own weights beside the folded ones; here those are freed, each as soon as its successor is
+ * `evaluate` and `frozen` of @kd/trainer fold a network too, but keep its own weights beside the folded ones; here those are freed, each as soon as its successor is
  * there, so that the memory of one set is enough.
  *
  * The weights keep their names: `conv1.kernel`, and `conv1.bias` for what the batch norm leaves; those of the batch norm go.
@@ -22,7 +22,7 @@ export function fuse(network: Network): Network {
   layered.unfold();
   const weights: Record<string, Variable> = { ...network.weights };
   const names = new Map(Object.entries(weights).map(([path, weight]) => [weight, path]));
-  const replace = (old: Variable): void => {
+  const free = (old: Variable): void => {
     delete weights[names.get(old) as string];
     old.dispose();
   };
@@ -32,7 +32,7 @@ export function fuse(network: Network): Network {
       const { kernel, bias } = joinedWeights(convolution, norm);
       return { kernel: keep(kernel), bias: keep(bias) };
     });
-    for (const old of [convolution.kernel, convolution.bias, norm.scale, norm.offset, norm.mean, norm.variance]) if (old !== undefined) replace(old);
+    for (const old of [convolution.kernel, convolution.bias, norm.scale, norm.offset, norm.mean, norm.variance]) if (old !== undefined) free(old);
     const kernel = ownedVariable(joined.kernel, false);
     const bias = ownedVariable(joined.bias, false);
     weights[`${path}kernel`] = kernel;

@@ -17,7 +17,7 @@ export type Initial = (fans: Fans, seed: number, count: number) => Float32Array;
  */
 export const heNormal: Initial = ({ fanOut }, seed, count) => {
   const deviation = Math.sqrt(2 / fanOut);
-  const gaussian = (first: number, second: number) => deviation * Math.sqrt(-2 * Math.log(1 - first)) * Math.cos(2 * Math.PI * second);
+  const gaussian = (first: number, second: number) => deviation * (Math.sqrt(-2 * Math.log(1 - first)) * Math.cos(2 * Math.PI * second));
   return drawn(count, 2, seed, (four, at) => gaussian((four[2 * at] as number) / 2 ** 32, (four[2 * at + 1] as number) / 2 ** 32));
 };
 
@@ -27,7 +27,7 @@ export const uniformFanIn: Initial = ({ fanIn }, seed, count) => {
   return drawn(count, 4, seed, (four, at) => ((2 * (four[at] as number)) / 2 ** 32 - 1) * bound);
 };
 
-/** Values from `uniform(seed, 0, i)`, four draws at a time, with nothing between: a large network then starts sooner. @param each Values from four draws. */
+/** Values from `uniform(seed, 0, i)`, four draws at a time, with nothing between: a large network then starts sooner. @param each How many values four draws give. */
 function drawn(count: number, each: number, seed: number, value: (four: Uint32Array, at: number) => number): Float32Array {
   const values = new Float32Array(count);
   const four = new Uint32Array(4);
