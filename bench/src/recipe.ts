@@ -52,7 +52,8 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
     const held = Math.ceil(count / CHOOSING);
     return { weights, size: 224, data: { pictures: count + held, held, tested: 1_000 }, headEpochs: 10, studentEpochs: 20, batch: 64, seed: 0 };
   };
-  const ours = (count: number) => lastMessage<RecipeResult>(`ours, ${count}`, ourCommand('recipe.ts', optionsFor(count)), log);
+  const ours = (count: number) =>
+    lastMessage<RecipeResult>(`ours, ${count}`, ourCommand(new URL('./ours/recipe.ts', import.meta.url), optionsFor(count)), log);
   const rows: Row[] = [];
   const add = (variant: string, pictures: number, { seconds, teacher, student }: RecipeResult) =>
     rows.push({ step: 'recipe', variant, ms: null, imagesPerSecond: null, ratio: null, pictures, minutes: seconds / 60, teacher, student });

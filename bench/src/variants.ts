@@ -25,12 +25,12 @@ export function ourOtherVariants(options: StepOptions): Variant[] {
 }
 
 function ours(name: string, options: StepOptions, environment: Command['environment']): Variant {
-  return { name, command: ourCommand('serve.ts', options, environment) };
+  return { name, command: ourCommand(new URL('./ours/serve.ts', import.meta.url), options, environment) };
 }
 
 /** A script of ours in src/ours, told its options as JSON. */
-export function ourCommand(script: string, options: object, environment: Command['environment'] = {}): Command {
-  const args = ['--conditions=@kd/source', '--import', 'tsx', fileURLToPath(new URL(`./ours/${script}`, import.meta.url)), JSON.stringify(options)];
+export function ourCommand(script: URL, options: object, environment: Command['environment'] = {}): Command {
+  const args = ['--conditions=@kd/source', '--import', 'tsx', fileURLToPath(script), JSON.stringify(options)];
   return { program: process.execPath, args, environment: { ...untuned, KD_COMPILE: undefined, ...environment } };
 }
 
