@@ -31,6 +31,7 @@ export type {
 export { ensure, unexpected } from './errors.ts';
 export { identityOf, sha256 } from './identity.ts';
 export { isInside } from './isInside.ts';
+export { type LastingBackend, lasting } from './lasting.ts';
 export { memoryStore } from './memoryStore.ts';
 export { normalizeBatch } from './normalizeBatch.ts';
 export { deriveSeed, draw, drawFour, normal, permutation, streamOf, uniform } from './random.ts';

@@ -17,6 +17,7 @@ import {
   uniformFanIn,
 } from '../src/index.ts';
 import { subsample } from '../src/layers/subsample.ts';
+import { firstValues } from './firstValues.ts';
 
 const inference = { training: false };
 
@@ -92,19 +93,19 @@ test('relu, times and maxPool do as they are called', () => {
 });
 
 test('weights start from draws of (seed, name) alone', () => {
-  const he = heNormal({ fanIn: 9, fanOut: 18 }, 77, 6);
+  const he = firstValues(heNormal, { fanIn: 9, fanOut: 18 }, 77, 6);
   closeTo(
     he,
     Array.from({ length: 6 }, (_, at) => normal(77, 0, at) / 3),
     1e-6,
   );
-  const drawn = uniformFanIn({ fanIn: 16, fanOut: 1 }, 77, 6);
+  const drawn = firstValues(uniformFanIn, { fanIn: 16, fanOut: 1 }, 77, 6);
   closeTo(
     drawn,
     Array.from({ length: 6 }, (_, at) => (2 * uniform(77, 0, at) - 1) / 4),
     1e-6,
   );
-  const many = heNormal({ fanIn: 1, fanOut: 50 }, 1, 40_000);
+  const many = firstValues(heNormal, { fanIn: 1, fanOut: 50 }, 1, 40_000);
   const mean = many.reduce((sum, value) => sum + value, 0) / many.length;
   const variance = many.reduce((sum, value) => sum + (value - mean) ** 2, 0) / many.length;
   expect(Math.abs(mean)).toBeLessThan(0.003);

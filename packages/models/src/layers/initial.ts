@@ -1,5 +1,5 @@
-import { deriveSeed, drawFour } from '@kd/core';
-import { type Rank, type ShapeMap, type Tensor, tensor, type Variable, variable } from '@tensorflow/tfjs-core';
+import { deriveSeed, drawFour, lasting } from '@kd/core';
+import { type Rank, type ShapeMap, type Tensor, type Variable, variable } from '@tensorflow/tfjs-core';
 
 /** Inputs and outputs of one unit: channels × kernel area. */
 export interface Fans {
@@ -7,46 +7,42 @@ export interface Fans {
   readonly fanOut: number;
 }
 
-/** The first values of a weight: a function of (seed, position) alone, in plain JavaScript, hence equal on every engine. */
-export type Initial = (fans: Fans, seed: number, count: number) => Float32Array;
+/** Writes the first values of a weight: a function of (seed, position) alone, in plain JavaScript, hence equal on every engine. The array is zero before. */
+export type Initial = (fans: Fans, seed: number, values: Float32Array) => void;
 
 /**
  * Normal with deviation √(2 / fanOut): for convolutions that a ReLU follows.
  *
  * Source: He et al., "Delving deep into rectifiers", ICCV 2015, eq. 14; `kaiming_normal_(mode='fan_out')` in torchvision's ResNet.
  */
-export const heNormal: Initial = ({ fanOut }, seed, count) => {
+export const heNormal: Initial = ({ fanOut }, seed, values) => {
   const deviation = Math.sqrt(2 / fanOut);
   const gaussian = (first: number, second: number) => deviation * (Math.sqrt(-2 * Math.log(1 - first)) * Math.cos(2 * Math.PI * second));
-  return drawn(count, 2, seed, (four, at) => gaussian((four[2 * at] as number) / 2 ** 32, (four[2 * at + 1] as number) / 2 ** 32));
+  draw(values, 2, seed, (four, at) => gaussian((four[2 * at] as number) / 2 ** 32, (four[2 * at + 1] as number) / 2 ** 32));
 };
 
 /** Uniform in ±1/√fanIn: what PyTorch's Conv2d and Linear start with, kernel and bias alike. */
-export const uniformFanIn: Initial = ({ fanIn }, seed, count) => {
+export const uniformFanIn: Initial = ({ fanIn }, seed, values) => {
   const bound = 1 / Math.sqrt(fanIn);
-  return drawn(count, 4, seed, (four, at) => ((2 * (four[at] as number)) / 2 ** 32 - 1) * bound);
+  draw(values, 4, seed, (four, at) => ((2 * (four[at] as number)) / 2 ** 32 - 1) * bound);
 };
 
 /** Values from `uniform(seed, 0, i)`, four draws at a time, with nothing between: a large network then starts sooner. @param each How many values four draws give. */
-function drawn(count: number, each: number, seed: number, value: (four: Uint32Array, at: number) => number): Float32Array {
-  const values = new Float32Array(count);
+function draw(values: Float32Array, each: number, seed: number, value: (four: Uint32Array, at: number) => number): void {
   const four = new Uint32Array(4);
-  for (let start = 0; start < count; start += each) {
+  for (let start = 0; start < values.length; start += each) {
     drawFour(seed, 0, start / each, four);
-    for (let at = 0; at < each && start + at < count; at++) values[start + at] = value(four, at);
+    for (let at = 0; at < each && start + at < values.length; at++) values[start + at] = value(four, at);
   }
-  return values;
 }
 
 /** A trainable variable drawn from the seed and the weight's name. TF.js numbers its own variable names, so that equal layer names never clash. */
 export function drawnVariable<R extends Rank>(name: string, shape: ShapeMap[R], fans: Fans, initial: Initial, seed: number): Variable<R> {
   const own = deriveSeed(seed, name, 0);
-  const values = initial(
-    fans,
-    own,
-    shape.reduce((size, side) => size * side, 1),
+  return ownedVariable(
+    lasting<R>(shape, (values) => initial(fans, own, values)),
+    true,
   );
-  return ownedVariable(tensor<R>(values, shape, 'float32'), true);
 }
 
 /** A variable that takes the tensor over. */

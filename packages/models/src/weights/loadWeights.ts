@@ -1,5 +1,5 @@
-import { ensure, type NameScheme, type Network, unexpected } from '@kd/core';
-import { tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { ensure, lasting, type NameScheme, type Network, unexpected } from '@kd/core';
+import { tidy, type Variable } from '@tensorflow/tfjs-core';
 import { bestFileNames, type FileNames } from './fileNames.ts';
 import { firstNotFinite } from './firstNotFinite.ts';
 import { type Fit, fitOf } from './fit.ts';
@@ -61,7 +61,7 @@ export function loadWeights(network: Network, weights: Weights, options: LoadOpt
     if (wrong !== undefined)
       throw unexpected(weights.place, `finite numbers in ${place.name}`, wrong, 'the file is damaged, or its training diverged');
     const variable = network.weights[ours] as Variable;
-    tidy(() => variable.assign(tensor(values, variable.shape, 'float32')));
+    tidy(() => variable.assign(lasting(variable.shape, (own) => own.set(values))));
   }
   const read = new Set(fit.found.map(({ place }) => place.name));
   return {

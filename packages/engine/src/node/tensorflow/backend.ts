@@ -1,8 +1,20 @@
-import type { Compiled, CompilingBackend } from '@kd/core';
-import type { BackendValues, DataId, DataType, TensorContainer, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Compiled, CompilingBackend, LastingBackend } from '@kd/core';
+import {
+  type BackendValues,
+  type DataId,
+  type DataType,
+  type Rank,
+  type ShapeMap,
+  type Tensor,
+  type TensorContainer,
+  type TensorInfo,
+  tensor,
+  util,
+} from '@tensorflow/tfjs-core';
 import type { Binding } from './binding.ts';
 import { compileFunction } from './compile/compile.ts';
 import { Compiler } from './compile/compiler.ts';
+import { dataType } from './constants.ts';
 import { DeviceMemory } from './deviceMemory.ts';
 import type { NodeBackend, NodeKernels } from './kernels.ts';
 import type { TensorValues } from './tensors.ts';
@@ -14,7 +26,7 @@ const LARGE = 16_384;
 
 /** Makes the backend that TensorFlow.js computes on: upstream's, with what it lacks. */
 export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Binding): NodeBackend {
-  class TensorflowBackend extends NodeJSKernelBackend implements CompilingBackend {
+  class TensorflowBackend extends NodeJSKernelBackend implements CompilingBackend, LastingBackend {
     readonly #compiler = new Compiler(this);
     readonly #gpuMemory = binding.isUsingGpuDevice() ? new DeviceMemory(binding.runtime, '/device:GPU:0') : undefined;
 
@@ -39,6 +51,17 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
       if (binding.trace !== undefined) binding.trace.wrote(dataId);
       else if (values.length >= LARGE) this.getInputTensorIds([{ dataId, shape, dtype }]);
       return dataId;
+    }
+
+    lasting<R extends Rank>(shape: ShapeMap[R], write: (values: Float32Array) => void): Tensor<R> {
+      const count = util.sizeFromShape(shape);
+      if (binding.trace !== undefined || count < LARGE) {
+        const values = new Float32Array(count);
+        write(values);
+        return tensor<R>(values, shape, 'float32');
+      }
+      const id = binding.tensors.lasting(shape, 4 * count, write);
+      return this.createOutputTensor({ id, shape: [...shape], dtype: dataType.float32 }) as Tensor<R>;
     }
 
     override getInputTensorIds(tensors: readonly TensorInfo[]): number[] {

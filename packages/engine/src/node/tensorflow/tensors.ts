@@ -1,6 +1,7 @@
 import type { Pointer, TensorflowApi } from './c/api.ts';
 import { dataType, elementBytes, stringBytes } from './constants.ts';
 import { type Context, expectOk } from './context.ts';
+import { lastingTensor } from './lasting.ts';
 import type { Memory } from './memory.ts';
 import { Reader, smallBytes, type TensorValues } from './reads.ts';
 import { makeTensor } from './writes.ts';
@@ -44,7 +45,15 @@ export class Tensors {
 
   /** @param values As many as the shape says; int64 may come as pairs of int32. */
   create(shape: readonly number[], dtype: number, values: TensorValues): number {
-    const tensor = this.copyIn(shape, dtype, values);
+    return this.#take(this.copyIn(shape, dtype, values), dtype);
+  }
+
+  /** float32, in memory of its own. @param write See `lastingTensor`. */
+  lasting(shape: readonly number[], bytes: number, write: (values: Float32Array) => void): number {
+    return this.#take(lastingTensor({ api: this.#api, memory: this.#memory }, shape, bytes, write), dataType.float32);
+  }
+
+  #take(tensor: Pointer, dtype: number): number {
     const handle = this.#api.TFE_NewTensorHandle(tensor, this.#context.status);
     this.#api.TF_DeleteTensor(tensor);
     expectOk(this.#api, this.#context.status, 'making a tensor');

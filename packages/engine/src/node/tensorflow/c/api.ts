@@ -17,6 +17,9 @@ export interface Libc {
   malloc(bytes: number): Pointer;
   free(block: Pointer): void;
   copyIn(to: Pointer, from: ArrayBufferView, bytes: number): Pointer;
+  map(at: Pointer, bytes: number, protection: number, flags: number, file: number, offset: number): Pointer;
+  /** munmap itself, for whoever calls it later. */
+  readonly unmap: Pointer;
   copyOut(to: ArrayBufferView, from: Pointer, bytes: number): Pointer;
 }
 
@@ -52,13 +55,15 @@ export function declareTensorflow(library: LibraryHandle): TensorflowApi {
   return Object.fromEntries(entries) as TensorflowApi;
 }
 
-/** malloc, free and memcpy of the process itself. */
+/** malloc, free, memcpy and mmap of the process itself. */
 export function declareLibc(): Libc {
   const process = koffi.load(null);
   return {
     malloc: process.func('malloc', 'size_t', ['size_t']) as Libc['malloc'],
     free: process.func('free', 'void', ['size_t']) as Libc['free'],
     copyIn: process.func('memcpy', 'size_t', ['size_t', 'const void *', 'size_t']) as Libc['copyIn'],
+    map: process.func('mmap', 'size_t', ['size_t', 'size_t', 'int', 'int', 'int', 'int64']) as Libc['map'],
+    unmap: Number(koffi.address(process.symbol('munmap'))),
     copyOut: process.func('memcpy', 'size_t', ['void *', 'size_t', 'size_t']) as Libc['copyOut'],
   };
 }

@@ -13,6 +13,7 @@ export interface TensorsApi {
   TF_DeviceListMemoryBytes(list: Pointer, index: number, status: Pointer): number;
   TF_DeleteDeviceList(list: Pointer): void;
   TF_AllocateTensor(type: number, sides: Pointer, rank: number, bytes: number): Pointer;
+  TF_NewTensor(type: number, sides: Pointer, rank: number, data: Pointer, bytes: number, free: Pointer, argument: Pointer): Pointer;
   TF_DeleteTensor(tensor: Pointer): void;
   TF_TensorData(tensor: Pointer): Pointer;
   TF_TensorByteSize(tensor: Pointer): number;
@@ -38,6 +39,7 @@ export const tensorsSignatures: Signatures<TensorsApi> = {
   TF_DeviceListMemoryBytes: 'lpip',
   TF_DeleteDeviceList: 'vp',
   TF_AllocateTensor: 'pipip',
+  TF_NewTensor: 'pipipppp',
   TF_DeleteTensor: 'vp',
   TF_TensorData: 'pp',
   TF_TensorByteSize: 'pp',
