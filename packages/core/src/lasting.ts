@@ -2,18 +2,19 @@ import { backend, type KernelBackend, type Rank, type ShapeMap, type Tensor, ten
 
 /** A backend that has memory of its own for what stays. */
 export interface LastingBackend extends KernelBackend {
-  lasting<R extends Rank>(shape: ShapeMap[R], write: (values: Float32Array) => void): Tensor<R>;
+  /** See `lasting`. @returns undefined, with nothing written, where an array of JavaScript's is as good. */
+  lasting<R extends Rank>(shape: ShapeMap[R], write: (values: Float32Array) => void): Tensor<R> | undefined;
 }
 
 /**
  * A tensor that stays for long, such as a weight. Where the engine can, its values are written where they will lie, apart from what comes and goes with
  * each step: no array of JavaScript's is needed beside it.
- * @param write Writes all values. The array is zero before, and nobody's afterwards: it may be the tensor's own memory.
+ * @param write Writes all values. The array is zero before, and nobody's afterwards: it may be the tensor's own memory, and gone with it. Whoever kept it would crash the process.
  * @returns float32, the caller's.
  */
 export function lasting<R extends Rank>(shape: ShapeMap[R], write: (values: Float32Array) => void): Tensor<R> {
-  const current = backend() as Partial<LastingBackend>;
-  if (typeof current.lasting === 'function') return current.lasting<R>(shape, write);
+  const made = (backend() as Partial<LastingBackend>).lasting?.<R>(shape, write);
+  if (made !== undefined) return made;
   const values = new Float32Array(util.sizeFromShape(shape));
   write(values);
   return tensor<R>(values, shape, 'float32');

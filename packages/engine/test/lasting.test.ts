@@ -38,7 +38,7 @@ describe.skipIf('reason' in findTensorflow())('memory of what stays', () => {
   test('is refused by name where there is none', () => {
     const { tensors } = (tf.backend() as NodeBackend).binding;
     expect(() => tensors.lasting([2 ** 58], 2 ** 60, () => {})).toThrow(
-      `tensorflow: expected ${2 ** 60} bytes of memory for a tensor of shape [${2 ** 58}], got none.`,
+      `tensorflow: expected ${2 ** 60} bytes of memory for a tensor of shape [${2 ** 58}], got none; end other programs, or raise this process's limit (ulimit -v).`,
     );
   });
 });

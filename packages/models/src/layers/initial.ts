@@ -7,7 +7,7 @@ export interface Fans {
   readonly fanOut: number;
 }
 
-/** Writes the first values of a weight: a function of (seed, position) alone, in plain JavaScript, hence equal on every engine. The array is zero before. */
+/** Writes the first values of a weight: a function of (seed, position) alone, in plain JavaScript, hence equal on every engine. The array is zero before, and must not be kept (`lasting`). */
 export type Initial = (fans: Fans, seed: number, values: Float32Array) => void;
 
 /**
@@ -18,17 +18,17 @@ export type Initial = (fans: Fans, seed: number, values: Float32Array) => void;
 export const heNormal: Initial = ({ fanOut }, seed, values) => {
   const deviation = Math.sqrt(2 / fanOut);
   const gaussian = (first: number, second: number) => deviation * (Math.sqrt(-2 * Math.log(1 - first)) * Math.cos(2 * Math.PI * second));
-  draw(values, 2, seed, (four, at) => gaussian((four[2 * at] as number) / 2 ** 32, (four[2 * at + 1] as number) / 2 ** 32));
+  drawInto(values, 2, seed, (four, at) => gaussian((four[2 * at] as number) / 2 ** 32, (four[2 * at + 1] as number) / 2 ** 32));
 };
 
 /** Uniform in ±1/√fanIn: what PyTorch's Conv2d and Linear start with, kernel and bias alike. */
 export const uniformFanIn: Initial = ({ fanIn }, seed, values) => {
   const bound = 1 / Math.sqrt(fanIn);
-  draw(values, 4, seed, (four, at) => ((2 * (four[at] as number)) / 2 ** 32 - 1) * bound);
+  drawInto(values, 4, seed, (four, at) => ((2 * (four[at] as number)) / 2 ** 32 - 1) * bound);
 };
 
 /** Values from `uniform(seed, 0, i)`, four draws at a time, with nothing between: a large network then starts sooner. @param each How many values four draws give. */
-function draw(values: Float32Array, each: number, seed: number, value: (four: Uint32Array, at: number) => number): void {
+function drawInto(values: Float32Array, each: number, seed: number, value: (four: Uint32Array, at: number) => number): void {
   const four = new Uint32Array(4);
   for (let start = 0; start < values.length; start += each) {
     drawFour(seed, 0, start / each, four);

@@ -8,7 +8,6 @@ import {
   type Tensor,
   type TensorContainer,
   type TensorInfo,
-  tensor,
   util,
 } from '@tensorflow/tfjs-core';
 import type { Binding } from './binding.ts';
@@ -21,7 +20,7 @@ import type { TensorValues } from './tensors.ts';
 import { idsWhileTracing } from './trace/inputIds.ts';
 import type { Trace } from './trace/trace.ts';
 
-/** Numbers in an array that the library gets at once, so that JavaScript's own can go; with smaller ones upstream waits until an op needs them. */
+/** Numbers from which on the library gets an array at once, so that JavaScript's own can go (upstream waits until an op needs it), and what stays gets pages of its own. */
 const LARGE = 16_384;
 
 /** Makes the backend that TensorFlow.js computes on: upstream's, with what it lacks. */
@@ -53,13 +52,9 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
       return dataId;
     }
 
-    lasting<R extends Rank>(shape: ShapeMap[R], write: (values: Float32Array) => void): Tensor<R> {
+    lasting<R extends Rank>(shape: ShapeMap[R], write: (values: Float32Array) => void): Tensor<R> | undefined {
       const count = util.sizeFromShape(shape);
-      if (binding.trace !== undefined || count < LARGE) {
-        const values = new Float32Array(count);
-        write(values);
-        return tensor<R>(values, shape, 'float32');
-      }
+      if (binding.trace !== undefined || count < LARGE) return undefined;
       const id = binding.tensors.lasting(shape, 4 * count, write);
       return this.createOutputTensor({ id, shape: [...shape], dtype: dataType.float32 }) as Tensor<R>;
     }

@@ -22,7 +22,8 @@ export function lastingTensor(
   write: (values: Float32Array) => void,
 ): Pointer {
   const at = memory.libc.map(0, bytes, readAndWrite, privateAndAnonymous, -1, 0);
-  ensure(Number(at) < failed, 'tensorflow', `${bytes} bytes of memory for a tensor of shape [${shape.join(', ')}]`, 'none');
+  const wanted = `${bytes} bytes of memory for a tensor of shape [${shape.join(', ')}]`;
+  ensure(Number(at) < failed, 'tensorflow', wanted, 'none', "end other programs, or raise this process's limit (ulimit -v)");
   // TensorFlow calls munmap(address, bytes, 0) when the last tensor on it is gone, on whatever thread.
   const tensor = api.TF_NewTensor(dataType.float32, memory.putIntegers(shape), shape.length, at, bytes, memory.libc.unmap, 0);
   try {

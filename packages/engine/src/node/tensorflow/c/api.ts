@@ -17,10 +17,10 @@ export interface Libc {
   malloc(bytes: number): Pointer;
   free(block: Pointer): void;
   copyIn(to: Pointer, from: ArrayBufferView, bytes: number): Pointer;
-  map(at: Pointer, bytes: number, protection: number, flags: number, file: number, offset: number): Pointer;
-  /** munmap itself, for whoever calls it later. */
-  readonly unmap: Pointer;
   copyOut(to: ArrayBufferView, from: Pointer, bytes: number): Pointer;
+  map(at: Pointer, bytes: number, protection: number, flags: number, file: number, offset: number): Pointer;
+  /** The address of munmap, for whoever calls it later. */
+  readonly unmap: Pointer;
 }
 
 export interface TensorflowApi extends TensorsApi, EagerApi, GraphApi, SessionApi, ClusterApi {}
@@ -62,8 +62,8 @@ export function declareLibc(): Libc {
     malloc: process.func('malloc', 'size_t', ['size_t']) as Libc['malloc'],
     free: process.func('free', 'void', ['size_t']) as Libc['free'],
     copyIn: process.func('memcpy', 'size_t', ['size_t', 'const void *', 'size_t']) as Libc['copyIn'],
+    copyOut: process.func('memcpy', 'size_t', ['void *', 'size_t', 'size_t']) as Libc['copyOut'],
     map: process.func('mmap', 'size_t', ['size_t', 'size_t', 'int', 'int', 'int', 'int64']) as Libc['map'],
     unmap: Number(koffi.address(process.symbol('munmap'))),
-    copyOut: process.func('memcpy', 'size_t', ['void *', 'size_t', 'size_t']) as Libc['copyOut'],
   };
 }
