@@ -11,7 +11,10 @@ export async function compare(step: ComparedStep, options: BenchOptions): Promis
   const { python, variants = '', ceiling, log } = options;
   const asked = { step: step.step, batch: step.batch, size: step.size };
   const ours = await start(ourVariant(asked));
-  const others = [...ourOtherVariants(asked), ...(python === undefined ? [] : torchVariants(python, asked, step.forms))];
+  const others = [
+    ...ourOtherVariants(asked),
+    ...(python === undefined ? [] : torchVariants(python, asked, step.forms)),
+  ];
   const duels: Duel[] = [];
   const skipped: string[] = [];
   for (const variant of others.filter(({ name }) => name.includes(variants))) {
@@ -23,18 +26,28 @@ export async function compare(step: ComparedStep, options: BenchOptions): Promis
       skipped.push(`Skipped: ${error.message}`);
     }
   }
-  const mine = whole(duels.length > 0 ? duels.map(({ mine }) => mine) : await takeTurns([ours], options));
+  const mine = whole(
+    duels.length > 0 ? duels.map(({ mine }) => mine) : await takeTurns([ours], options),
+  );
   await ours.close();
   const rows = duels.map(({ other, mine, theirs }) => {
     const { median: ratio, least, most } = pairedRatio(theirs.turns, mine.turns);
-    return { ...rowOf(step, ours, other, theirs, ceiling), ratio, spread: [least, most] } satisfies Row;
+    return {
+      ...rowOf(step, ours, other, theirs, ceiling),
+      ratio,
+      spread: [least, most],
+    } satisfies Row;
   });
   return {
     name: step.step,
     title: step.title,
     rows: [rowOf(step, ours, ours, mine, ceiling), ...rows],
     remarks: [...goalRemarks(step, mine.ms, rows), ...skipped],
-    versions: Object.assign({}, ours.ready.versions, ...duels.map(({ other }) => other.ready.versions)),
+    versions: Object.assign(
+      {},
+      ours.ready.versions,
+      ...duels.map(({ other }) => other.ready.versions),
+    ),
   };
 }
 
@@ -65,7 +78,11 @@ function start({ name, command }: Variant): Promise<Contender> {
 /** All turns of one contender. */
 function whole(all: readonly Measured[]): Measured {
   const turns = all.flatMap((measured) => measured.turns);
-  return { turns, ms: median(turns), peakBytes: Math.max(...all.map(({ peakBytes }) => peakBytes)) };
+  return {
+    turns,
+    ms: median(turns),
+    peakBytes: Math.max(...all.map(({ peakBytes }) => peakBytes)),
+  };
 }
 
 function rowOf(
@@ -86,6 +103,9 @@ function rowOf(
     ratio: null,
     peakMiB: (peakBytes - loadedBytes) / 2 ** 20,
     firstMs,
-    ...(gigaflops !== undefined && { gigaflops, ...(ceiling !== undefined && { ceilingShare: gigaflops / ceiling }) }),
+    ...(gigaflops !== undefined && {
+      gigaflops,
+      ...(ceiling !== undefined && { ceilingShare: gigaflops / ceiling }),
+    }),
   };
 }

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { ensure, unexpected } from '@kd/core';
+import { ensure, expectedError } from '@kd/core';
 import type { Ready, Turn } from './protocol.ts';
 
 /** How a contender's process is started. */
@@ -16,7 +16,10 @@ export interface Command {
 export interface Contender {
   readonly name: string;
   readonly ready: Ready;
-  /** Runs the step so often, one after the other. @throws Error where the process ends; RangeError on numbers that are not finite. */
+  /**
+   * Runs the step so often, one after the other. @throws Error where the process ends; RangeError
+   * on numbers that are not finite.
+   */
   run(repeat: number): Promise<Turn>;
   /** Ends the process. */
   close(): Promise<void>;
@@ -30,8 +33,14 @@ export function lastWords(said: readonly string[]): string {
   return said.slice(-LAST_LINES).join(' / ');
 }
 
-/** Starts a process and waits until it is warm. @throws Error with the end of what it wrote where it ends before. */
-export async function startContender(name: string, { program, args, environment }: Command): Promise<Contender> {
+/**
+ * Starts a process and waits until it is warm. @throws Error with the end of what it wrote where it
+ * ends before.
+ */
+export async function startContender(
+  name: string,
+  { program, args, environment }: Command,
+): Promise<Contender> {
   const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: 'pipe' });
   const ended = endOf(name, child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -65,7 +74,15 @@ function endOf(name: string, child: ChildProcessWithoutNullStreams): Promise<nev
   child.stdin.on('error', () => {});
   const ended = new Promise<never>((_, reject) => {
     child.on('error', (error) => reject(new Error(`${name}: ${error.message}`)));
-    child.on('close', (code, signal) => reject(unexpected(name, 'a process that answers', lastWords(said) || (signal ?? `exit ${code}`))));
+    child.on('close', (code, signal) =>
+      reject(
+        expectedError(
+          name,
+          'a process that answers',
+          lastWords(said) || (signal ?? `exit ${code}`),
+        ),
+      ),
+    );
   });
   ended.catch(() => {});
   return ended;

@@ -9,12 +9,17 @@ const THOUSANDS = 10;
 const STEPS = 1_000;
 const BATCH = 8;
 
-/** That the process may grow by between the first thousand steps, which warm it up, and the last. */
+/**
+ * That the process may grow by between the first thousand steps, which warm it up, and the last.
+ */
 const GROWTH_MIB = 16;
 
 /** Ten thousand tiny steps in one process: what grows would be a leak. */
 export async function flat({ log }: BenchOptions): Promise<Section> {
-  const contender = await startContender('ours', ourVariant({ step: 'tiny', batch: BATCH, size: 8 }).command);
+  const contender = await startContender(
+    'ours',
+    ourVariant({ step: 'tiny', batch: BATCH, size: 8 }).command,
+  );
   const turns: Turn[] = [];
   for (let thousand = 1; thousand <= THOUSANDS; thousand++) {
     turns.push(await contender.run(STEPS));

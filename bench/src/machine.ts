@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 
-/** Where and when a run took place, in one line. @param versions Of everything that computed. @param load Of the machine before the run, over a minute. */
+/**
+ * Where and when a run took place, in one line. @param versions Of everything that computed. @param
+ * load Of the machine before the run, over a minute.
+ */
 export function provenance(versions: Readonly<Record<string, string>>, load: number): string {
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
@@ -17,6 +20,8 @@ export function loadBefore(): number {
 /** Linux's transparent huge pages; nothing elsewhere. */
 function hugePages(): string {
   if (process.platform !== 'linux') return '';
-  const mode = /\[(\w+)\]/.exec(readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8'))?.[1];
+  const mode = /\[(\w+)\]/.exec(
+    readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8'),
+  )?.[1];
   return mode === undefined ? '' : `, huge pages ${mode}`;
 }

@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: steps of ours beside PyTorch's, and what else a training costs. See README.md; nothing fails where a goal is missed.
+ * `npm run bench`: steps of ours beside PyTorch's, and what else a training costs. See README.md;
+ * nothing fails where a goal is missed.
  */
 import { writeFile } from 'node:fs/promises';
 import { cachedTeacher } from './cachedTeacher.ts';
@@ -22,7 +23,12 @@ import { wasm } from './wasm.ts';
 type Part = (options: BenchOptions) => Promise<Section>;
 
 const all: Readonly<Record<string, Part>> = {
-  ...Object.fromEntries([product, ...comparedSteps].map((step) => [step.step, (options: BenchOptions) => compare(step, options)])),
+  ...Object.fromEntries(
+    [product, ...comparedSteps].map((step) => [
+      step.step,
+      (options: BenchOptions) => compare(step, options),
+    ]),
+  ),
   cached: cachedTeacher,
   start: starting,
   flat,
@@ -37,11 +43,20 @@ const line = readCommandLine(process.argv.slice(2), Object.keys(all));
 const python = process.env.KD_TORCH_PYTHON || undefined;
 const load = loadBefore();
 const log = (text: string) => console.error(text);
-if (python === undefined) log('PyTorch is not compared: KD_TORCH_PYTHON=<a Python that has torch> npm run bench does.');
+if (python === undefined)
+  log('PyTorch is not compared: KD_TORCH_PYTHON=<a Python that has torch> npm run bench does.');
 
 const wanted = line.only ?? Object.keys(all);
-const options: BenchOptions = { rounds: line.rounds, seconds: line.seconds, variants: line.variants, python, log };
-const ceiling = wanted.some((name) => comparedSteps.some(({ step, forms }) => step === name && forms === 'network'))
+const options: BenchOptions = {
+  rounds: line.rounds,
+  seconds: line.seconds,
+  variants: line.variants,
+  python,
+  log,
+};
+const ceiling = wanted.some((name) =>
+  comparedSteps.some(({ step, forms }) => step === name && forms === 'network'),
+)
   ? await ceilingOf(options)
   : undefined;
 const sections: Section[] = [];
@@ -59,17 +74,26 @@ if (line.json !== undefined)
       2,
     )}\n`,
   );
-if (line.readme) await writeReadme(Object.fromEntries(sections.map((section) => [section.name, written(section)])));
+if (line.readme)
+  await writeReadme(
+    Object.fromEntries(sections.map((section) => [section.name, written(section)])),
+  );
 
 /** In GFLOP/s: the fastest product of anyone, in a few rounds. */
 async function ceilingOf(options: BenchOptions): Promise<number> {
-  const { rows } = await compare(product, { ...options, rounds: Math.min(3, options.rounds), variants: AS_INSTALLED });
+  const { rows } = await compare(product, {
+    ...options,
+    rounds: Math.min(3, options.rounds),
+    variants: AS_INSTALLED,
+  });
   return Math.max(...rows.map(({ gigaflops }) => gigaflops ?? 0));
 }
 
 function written(section: Section): string {
   // Where somebody keeps the rows is of no interest to others.
-  const args = process.argv.slice(2).filter((argument, at, all) => argument !== '--json' && all[at - 1] !== '--json');
+  const args = process.argv
+    .slice(2)
+    .filter((argument, at, all) => argument !== '--json' && all[at - 1] !== '--json');
   const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
   return `${markdownTable(section)}\n\n${provenance(section.versions, load)}; \`${command}\`.`;
 }

@@ -1,4 +1,4 @@
-import { type MethodName, methodOf, methods } from '@kd/example-cifar10';
+import { type MethodName, methodOf, methods } from '@kd/cli';
 import { type Contender, startContender } from './contender.ts';
 import { type Measured, takeTurns } from './rounds.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
@@ -10,7 +10,10 @@ const BATCH = 128;
 /** That all are held against. */
 const PLAIN: MethodName = 'soft-targets';
 
-/** What each method's step costs over plain distillation: ResNet-20 from a ResNet-56 that looks at every batch. */
+/**
+ * What each method's step costs over plain distillation: ResNet-20 from a ResNet-56 that looks at
+ * every batch.
+ */
 export async function methodCosts(options: BenchOptions): Promise<Section> {
   const plain = await start(PLAIN);
   const rows: Row[] = [];
@@ -40,10 +43,18 @@ export async function methodCosts(options: BenchOptions): Promise<Section> {
 }
 
 function start(method: MethodName): Promise<Contender> {
-  return startContender(method, ourVariant({ step: `method ${method}`, batch: BATCH, size: 32 }).command);
+  return startContender(
+    method,
+    ourVariant({ step: `method ${method}`, batch: BATCH, size: 32 }).command,
+  );
 }
 
-function rowOf(variant: string, { ready }: Contender, { ms, peakBytes }: Measured, overPlain: number): Row {
+function rowOf(
+  variant: string,
+  { ready }: Contender,
+  { ms, peakBytes }: Measured,
+  overPlain: number,
+): Row {
   const { loadedBytes, firstMs } = ready.facts;
   return {
     step: 'methods',

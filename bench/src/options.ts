@@ -13,7 +13,9 @@ export interface CommandLine {
   readonly variants: string | undefined;
 }
 
-/** @param parts Names that `--only` may have. @throws RangeError on a name or number that is none. */
+/**
+ * @param parts Names that `--only` may have. @throws RangeError on a name or number that is none.
+ */
 export function readCommandLine(args: readonly string[], parts: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -30,8 +32,20 @@ export function readCommandLine(args: readonly string[], parts: readonly string[
   const unknown = only?.find((name) => !parts.includes(name));
   ensure(unknown === undefined, 'bench', `--only among ${parts.join(', ')}`, unknown);
   const rounds = Number(values.rounds);
-  ensure(Number.isInteger(rounds) && rounds >= 1, 'bench', '--rounds as a whole number ≥ 1', values.rounds);
+  ensure(
+    Number.isInteger(rounds) && rounds >= 1,
+    'bench',
+    '--rounds as a whole number ≥ 1',
+    values.rounds,
+  );
   const seconds = Number(values.seconds);
   ensure(seconds > 0 && Number.isFinite(seconds), 'bench', '--seconds > 0', values.seconds);
-  return { only, json: values.json, readme: values.readme, rounds, seconds, variants: values.variants };
+  return {
+    only,
+    json: values.json,
+    readme: values.readme,
+    rounds,
+    seconds,
+    variants: values.variants,
+  };
 }

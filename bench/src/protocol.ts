@@ -1,4 +1,7 @@
-/** What a contender says: one line of JSON when it is warm, then one for each line `{"repeat": n}` that it gets. torch/serve.py says the same. */
+/**
+ * What a contender says: one line of JSON when it is warm, then one for each line `{"repeat": n}`
+ * that it gets. torch/serve.py says the same.
+ */
 
 /** A contender that has prepared its step and run it a few times. */
 export interface Ready {

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ImageSet } from '@kd/data';
+import { choosePictures, efficientNetLite0Weights } from '@kd/cli';
+import type { ImageDataset } from '@kd/data';
 import { loadCifar10 } from '@kd/data/node';
-import { choosePictures, efficientNetLite0Weights } from '@kd/example-cifar10';
 import { verdict } from './goals.ts';
 import { lastMessage } from './lastMessage.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
@@ -42,21 +42,45 @@ const SHARE = 0.9;
 const MOST = 41_600;
 
 /**
- * The tutorial's recipe run whole: as printed in PyTorch on few pictures, for it takes seconds for each; ours on the same, and on as many as it gets through in
- * the same time. With EfficientNet-Lite0 for ResNet-50, whose weights an index of packages does not have.
+ * The tutorial's recipe run whole: as printed in PyTorch on few pictures, for it takes seconds for
+ * each; ours on the same, and on as many as it gets through in
+ * the same time. With EfficientNet-Lite0 for ResNet-50, whose weights an index of packages does not
+ * have.
  */
 export async function recipe({ python, log }: BenchOptions): Promise<Section> {
   const weights = await efficientNetLite0Weights({ log });
   const whole = await loadCifar10({ log });
   const optionsFor = (count: number): RecipeOptions => {
     const held = Math.ceil(count / CHOOSING);
-    return { weights, size: 224, data: { pictures: count + held, held, tested: 1_000 }, headEpochs: 10, studentEpochs: 20, batch: 64, seed: 0 };
+    return {
+      weights,
+      size: 224,
+      data: { pictures: count + held, held, tested: 1_000 },
+      headEpochs: 10,
+      studentEpochs: 20,
+      batch: 64,
+      seed: 0,
+    };
   };
   const ours = (count: number) =>
-    lastMessage<RecipeResult>(`ours, ${count}`, ourCommand(new URL('./ours/recipe.ts', import.meta.url), optionsFor(count)), log);
+    lastMessage<RecipeResult>(
+      `ours, ${count}`,
+      ourCommand(new URL('./ours/recipe.ts', import.meta.url), optionsFor(count)),
+      log,
+    );
   const rows: Row[] = [];
   const add = (variant: string, pictures: number, { seconds, teacher, student }: RecipeResult) =>
-    rows.push({ step: 'recipe', variant, ms: null, imagesPerSecond: null, ratio: null, pictures, minutes: seconds / 60, teacher, student });
+    rows.push({
+      step: 'recipe',
+      variant,
+      ms: null,
+      imagesPerSecond: null,
+      ratio: null,
+      pictures,
+      minutes: seconds / 60,
+      teacher,
+      student,
+    });
 
   const folder = await mkdtemp(path.join(tmpdir(), 'kd-recipe-'));
   try {
@@ -75,7 +99,13 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
     }
     const title =
       "The tutorial's recipe, run whole (EfficientNet-Lite0 at 224×224, ten epochs of its head, twenty of the student); accuracy on 1,000 test pictures";
-    return { name: 'recipe', title, rows, remarks, versions: { ...same.versions, ...theirs?.versions } };
+    return {
+      name: 'recipe',
+      title,
+      rows,
+      remarks,
+      versions: { ...same.versions, ...theirs?.versions },
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -83,8 +113,13 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
   async function printed(interpreter: string, folder: string): Promise<RecipeResult> {
     const { data, ...options } = optionsFor(FEW);
     const { train, held, test } = choosePictures(whole, data);
-    for (const [name, set] of Object.entries({ train, val: held, test })) await writeSet(path.join(folder, name), set);
-    return lastMessage('as printed', torchCommand(interpreter, 'recipe.py', { folder, ...options }), log);
+    for (const [name, set] of Object.entries({ train, val: held, test }))
+      await writeSet(path.join(folder, name), set);
+    return lastMessage(
+      'as printed',
+      torchCommand(interpreter, 'recipe.py', { folder, ...options }),
+      log,
+    );
   }
 }
 
@@ -98,9 +133,12 @@ function compared(theirs: RecipeResult, same: RecipeResult, inTime: RecipeResult
 }
 
 /** Pixels and labels, a byte each, for Python. */
-async function writeSet(file: string, { pixels, labels, rows }: ImageSet): Promise<void> {
+async function writeSet(file: string, { pixels, labels, rows }: ImageDataset): Promise<void> {
   const size = pixels.length / labels.length;
-  await writeFile(`${file}.images`, Buffer.concat(Array.from(rows, (row) => pixels.subarray(row * size, (row + 1) * size))));
+  await writeFile(
+    `${file}.images`,
+    Buffer.concat(Array.from(rows, (row) => pixels.subarray(row * size, (row + 1) * size))),
+  );
   await writeFile(
     `${file}.labels`,
     Uint8Array.from(rows, (row) => labels[row] as number),

@@ -20,8 +20,14 @@ export interface Measured {
 /** Thread pools spin for a while when their work is done: nobody starts beside that. */
 const PAUSE_MS = 50;
 
-/** A B A B: the contenders take turns, one at a time, each with as many steps as fill its turn. The first turn of each, which finds out how many, is not counted. */
-export async function takeTurns(contenders: readonly Contender[], { rounds, seconds }: RoundOptions): Promise<Measured[]> {
+/**
+ * A B A B: the contenders take turns, one at a time, each with as many steps as fill its turn. The
+ * first turn of each, which finds out how many, is not counted.
+ */
+export async function takeTurns(
+  contenders: readonly Contender[],
+  { rounds, seconds }: RoundOptions,
+): Promise<Measured[]> {
   const repeats: number[] = [];
   for (const contender of contenders) {
     const { ms } = await contender.run(3);
@@ -37,5 +43,9 @@ export async function takeTurns(contenders: readonly Contender[], { rounds, seco
       peaks[at] = memory.peakBytes;
     }
   }
-  return steps.map((turns, at) => ({ turns: turns.map(median), ms: median(turns.flat()), peakBytes: peaks[at] as number }));
+  return steps.map((turns, at) => ({
+    turns: turns.map(median),
+    ms: median(turns.flat()),
+    peakBytes: peaks[at] as number,
+  }));
 }

@@ -17,7 +17,10 @@ export interface Row {
   readonly petaflops?: number;
   /** null where a step has no images. */
   readonly imagesPerSecond: number | null;
-  /** Speed of ours over the speed of this variant, median of the paired rounds: above 1, ours is faster. null where nothing was paired. */
+  /**
+   * Speed of ours over the speed of this variant, median of the paired rounds: above 1, ours is
+   * faster. null where nothing was paired.
+   */
   readonly ratio: number | null;
   /** Least and most of the rounds. */
   readonly spread?: readonly [number, number];

@@ -59,13 +59,19 @@ export const comparedSteps: readonly ComparedStep[] = [
   {
     ...network,
     step: 'resnet50-train',
-    title: 'ResNet-50 with the stem for CIFAR: cross entropy, SGD with momentum and weight decay, 32×32, batch 16',
+    title:
+      'ResNet-50 with the stem for CIFAR: cross entropy, SGD with momentum and weight decay, 32×32, batch 16',
     batch: 16,
     size: 32,
     goals: { asInstalled: 1.1, best: 1 },
   },
   { ...optimizer, step: 'adam', title: "Adam's update of 10.5 million weights", markMs: 11.7 },
-  { ...optimizer, step: 'sgd', title: "SGD's update of 10.5 million weights, momentum and weight decay", markMs: 11.7 },
+  {
+    ...optimizer,
+    step: 'sgd',
+    title: "SGD's update of 10.5 million weights, momentum and weight decay",
+    markMs: 11.7,
+  },
 ];
 
 /** The machine's arithmetic ceiling. */

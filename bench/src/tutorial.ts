@@ -12,7 +12,10 @@ interface Stage {
   readonly batch: number;
   readonly size: number;
   readonly pictures: number;
-  /** The step of ours that has the same arithmetic, and how many of its passes a picture takes: PyTorch does not count its own. */
+  /**
+   * The step of ours that has the same arithmetic, and how many of its passes a picture takes:
+   * PyTorch does not count its own.
+   */
   readonly like?: { readonly step: string; readonly size: number; readonly passes: number };
 }
 
@@ -22,11 +25,35 @@ const largeStudentPass = { step: 'tutorial-evaluating', size: 224, passes: 1 };
 
 const [TRAIN, TEST, HEAD_EPOCHS, STUDENT_EPOCHS] = [50_000, 10_000, 10, 20];
 
-/** As printed: body and head at every picture of every epoch, the student at 224×224. Batches are half as large as printed, for memory. */
+/**
+ * As printed: body and head at every picture of every epoch, the student at 224×224. Batches are
+ * half as large as printed, for memory.
+ */
 const printed: readonly Stage[] = [
-  { title: 'teacher, training the head', step: 'tutorial-head', batch: 32, size: 224, pictures: HEAD_EPOCHS * TRAIN, like: teacherPass },
-  { title: 'teacher, evaluating', step: 'tutorial-teacher', batch: 32, size: 224, pictures: HEAD_EPOCHS * TEST, like: teacherPass },
-  { title: "the teacher's outputs", step: 'tutorial-teacher', batch: 32, size: 224, pictures: TRAIN + TEST, like: teacherPass },
+  {
+    title: 'teacher, training the head',
+    step: 'tutorial-head',
+    batch: 32,
+    size: 224,
+    pictures: HEAD_EPOCHS * TRAIN,
+    like: teacherPass,
+  },
+  {
+    title: 'teacher, evaluating',
+    step: 'tutorial-teacher',
+    batch: 32,
+    size: 224,
+    pictures: HEAD_EPOCHS * TEST,
+    like: teacherPass,
+  },
+  {
+    title: "the teacher's outputs",
+    step: 'tutorial-teacher',
+    batch: 32,
+    size: 224,
+    pictures: TRAIN + TEST,
+    like: teacherPass,
+  },
   {
     title: 'student, training',
     step: 'tutorial-student',
@@ -47,23 +74,55 @@ const printed: readonly Stage[] = [
 
 /** The same epochs: the frozen body looks at every picture once, the student at 32×32. */
 const repaired: readonly Stage[] = [
-  { title: "the frozen body's features", step: 'tutorial-body', batch: 32, size: 32, pictures: TRAIN + TEST },
-  { title: 'head on features, training', step: 'tutorial-head', batch: 64, size: 32, pictures: HEAD_EPOCHS * TRAIN },
-  { title: 'student, training', step: 'student-kd', batch: 64, size: 32, pictures: STUDENT_EPOCHS * TRAIN },
-  { title: 'student, evaluating', step: 'tutorial-evaluating', batch: 64, size: 32, pictures: STUDENT_EPOCHS * TEST },
+  {
+    title: "the frozen body's features",
+    step: 'tutorial-body',
+    batch: 32,
+    size: 32,
+    pictures: TRAIN + TEST,
+  },
+  {
+    title: 'head on features, training',
+    step: 'tutorial-head',
+    batch: 64,
+    size: 32,
+    pictures: HEAD_EPOCHS * TRAIN,
+  },
+  {
+    title: 'student, training',
+    step: 'student-kd',
+    batch: 64,
+    size: 32,
+    pictures: STUDENT_EPOCHS * TRAIN,
+  },
+  {
+    title: 'student, evaluating',
+    step: 'tutorial-evaluating',
+    batch: 64,
+    size: 32,
+    pictures: STUDENT_EPOCHS * TEST,
+  },
 ];
 
 /** How many times less time the repaired recipe wants to take. */
 const GOAL = 20;
 
-/** The tutorial's recipe as printed, in PyTorch as it is installed, and repaired, in ours: its steps are measured, the hours of the whole are reckoned from them. */
+/**
+ * The tutorial's recipe as printed, in PyTorch as it is installed, and repaired, in ours: its steps
+ * are measured, the hours of the whole are reckoned from them.
+ */
 export async function tutorial(options: BenchOptions): Promise<Section> {
   const ours = await recipe('ours', repaired, (stage) => ourVariant(stage), options);
   const { python } = options;
   const theirs =
     python === undefined
       ? undefined
-      : await recipe('as printed, PyTorch', printed, (stage) => torchVariants(python, stage, 'network')[0] as Variant, options);
+      : await recipe(
+          'as printed, PyTorch',
+          printed,
+          (stage) => torchVariants(python, stage, 'network')[0] as Variant,
+          options,
+        );
   return {
     name: 'tutorial',
     title:
@@ -80,10 +139,18 @@ interface Recipe {
   readonly versions: Section['versions'];
 }
 
-async function recipe(name: string, stages: readonly Stage[], variantOf: (stage: Stage) => Variant, options: BenchOptions): Promise<Recipe> {
+async function recipe(
+  name: string,
+  stages: readonly Stage[],
+  variantOf: (stage: Stage) => Variant,
+  options: BenchOptions,
+): Promise<Recipe> {
   const rows: Row[] = [];
   let versions: Section['versions'] = {};
-  const measured = new Map<string, { readonly ms: number; readonly peakMiB: number; readonly flops: number }>();
+  const measured = new Map<
+    string,
+    { readonly ms: number; readonly peakMiB: number; readonly flops: number }
+  >();
   for (const stage of stages) {
     const known = measured.get(stage.step) ?? (await measure(`${name}: ${stage.title}`, stage));
     measured.set(stage.step, known);
@@ -91,10 +158,28 @@ async function recipe(name: string, stages: readonly Stage[], variantOf: (stage:
     const { title, pictures } = stage;
     const [hours, petaflops] = [pictures / imagesPerSecond / 3600, (pictures * known.flops) / 1e15];
     const { ms, peakMiB } = known;
-    rows.push({ step: 'tutorial', variant: `${name}: ${title}`, ms, peakMiB, imagesPerSecond, pictures, hours, petaflops, ratio: null });
+    rows.push({
+      step: 'tutorial',
+      variant: `${name}: ${title}`,
+      ms,
+      peakMiB,
+      imagesPerSecond,
+      pictures,
+      hours,
+      petaflops,
+      ratio: null,
+    });
   }
   const [hours, petaflops] = [sum(rows, 'hours'), sum(rows, 'petaflops')];
-  rows.push({ step: 'tutorial', variant: `**${name}: the whole**`, ms: null, imagesPerSecond: null, hours, petaflops, ratio: null });
+  rows.push({
+    step: 'tutorial',
+    variant: `**${name}: the whole**`,
+    ms: null,
+    imagesPerSecond: null,
+    hours,
+    petaflops,
+    ratio: null,
+  });
   return { rows, hours, versions };
 
   async function measure(title: string, stage: Stage) {
@@ -104,7 +189,8 @@ async function recipe(name: string, stages: readonly Stage[], variantOf: (stage:
     await contender.close();
     const { facts } = contender.ready;
     versions = { ...versions, ...contender.ready.versions };
-    const flops = stage.like === undefined ? (facts.flops ?? 0) / stage.batch : await flopsOf(stage.like);
+    const flops =
+      stage.like === undefined ? (facts.flops ?? 0) / stage.batch : await flopsOf(stage.like);
     return { ms, peakMiB: (peakBytes - facts.loadedBytes) / 2 ** 20, flops };
   }
 }

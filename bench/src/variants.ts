@@ -9,10 +9,23 @@ export interface Variant {
 }
 
 /** What glibc's allocator would be told by whoever starts us: it counts for nobody. */
-const untuned = { MALLOC_MMAP_THRESHOLD_: undefined, MALLOC_TRIM_THRESHOLD_: undefined, MALLOC_TOP_PAD_: undefined, GLIBC_TUNABLES: undefined };
+const untuned = {
+  MALLOC_MMAP_THRESHOLD_: undefined,
+  MALLOC_TRIM_THRESHOLD_: undefined,
+  MALLOC_TOP_PAD_: undefined,
+  GLIBC_TUNABLES: undefined,
+};
 const hugePages = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
-/** glibc keeps what is freed, instead of giving activations back to the kernel; 2 ** 25 is the most it takes as the first. */
-const tuned = { MALLOC_MMAP_THRESHOLD_: String(2 ** 25), MALLOC_TRIM_THRESHOLD_: String(2 ** 32), MALLOC_TOP_PAD_: String(2 ** 26), ...hugePages };
+/**
+ * glibc keeps what is freed, instead of giving activations back to the kernel; 2 ** 25 is the most
+ * it takes as the first.
+ */
+const tuned = {
+  MALLOC_MMAP_THRESHOLD_: String(2 ** 25),
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 32),
+  MALLOC_TOP_PAD_: String(2 ** 26),
+  ...hugePages,
+};
 
 /** Ours as a user has it. */
 export function ourVariant(options: StepOptions): Variant {
@@ -21,23 +34,55 @@ export function ourVariant(options: StepOptions): Variant {
 
 /** Ours in other forms, for information. */
 export function ourOtherVariants(options: StepOptions): Variant[] {
-  return [ours('ours, huge pages', options, hugePages), ours('ours, KD_COMPILE=off', options, { KD_COMPILE: 'off' })];
+  return [
+    ours('ours, huge pages', options, hugePages),
+    ours('ours, KD_COMPILE=off', options, { KD_COMPILE: 'off' }),
+  ];
 }
 
 function ours(name: string, options: StepOptions, environment: Command['environment']): Variant {
-  return { name, command: ourCommand(new URL('./ours/serve.ts', import.meta.url), options, environment) };
+  return {
+    name,
+    command: ourCommand(new URL('./ours/serve.ts', import.meta.url), options, environment),
+  };
 }
 
 /** A script of ours in src/ours, told its options as JSON. */
-export function ourCommand(script: URL, options: object, environment: Command['environment'] = {}): Command {
-  const args = ['--conditions=@kd/source', '--import', 'tsx', fileURLToPath(script), JSON.stringify(options)];
-  return { program: process.execPath, args, environment: { ...untuned, KD_COMPILE: undefined, ...environment } };
+export function ourCommand(
+  script: URL,
+  options: object,
+  environment: Command['environment'] = {},
+): Command {
+  const args = [
+    '--conditions=@kd/source',
+    '--import',
+    'tsx',
+    fileURLToPath(script),
+    JSON.stringify(options),
+  ];
+  return {
+    program: process.execPath,
+    args,
+    environment: { ...untuned, KD_COMPILE: undefined, ...environment },
+  };
 }
 
 /** A script of PyTorch's in torch, told its options as JSON. */
-export function torchCommand(python: string, script: string, options: object, environment: Command['environment'] = {}): Command {
-  const args = [fileURLToPath(new URL(`../torch/${script}`, import.meta.url)), JSON.stringify(options)];
-  return { program: python, args, environment: { ...untuned, ...environment, PYTHONDONTWRITEBYTECODE: '1' } };
+export function torchCommand(
+  python: string,
+  script: string,
+  options: object,
+  environment: Command['environment'] = {},
+): Command {
+  const args = [
+    fileURLToPath(new URL(`../torch/${script}`, import.meta.url)),
+    JSON.stringify(options),
+  ];
+  return {
+    program: python,
+    args,
+    environment: { ...untuned, ...environment, PYTHONDONTWRITEBYTECODE: '1' },
+  };
 }
 
 /** The first of these is PyTorch as it is installed. */

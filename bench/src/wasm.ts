@@ -26,16 +26,36 @@ export async function wasm(options: BenchOptions): Promise<Section> {
       const { program, args, environment } = ourVariant({ step, batch: 64, size }).command;
       return { program, args, environment: { ...environment, KD_ENGINE: engine } };
     };
-    const ours = await startContender('ours', command(`input gradient of ${channels} channels`, 'wasm'));
-    const theirs = await startContender('upstream', command(`upstream's input gradient of ${channels} channels`, 'upstream'));
+    const ours = await startContender(
+      'ours',
+      command(`input gradient of ${channels} channels`, 'wasm'),
+    );
+    const theirs = await startContender(
+      'upstream',
+      command(`upstream's input gradient of ${channels} channels`, 'upstream'),
+    );
     const [mine, others] = (await takeTurns([ours, theirs], options)) as [Measured, Measured];
     await Promise.all([ours.close(), theirs.close()]);
     const { median: ratio, least, most } = pairedRatio(others.turns, mine.turns);
     const row = { step: 'wasm', imagesPerSecond: null };
     rows.push({ ...row, variant: `ours, ${name}`, ms: mine.ms, ratio: null });
-    rows.push({ ...row, variant: `upstream's, ${name}`, ms: others.ms, ratio, spread: [least, most] });
-    remarks.push(`${name}: goal ≥ ${GOAL} times as fast, ${ratio.toFixed(1)}, ${verdict(ratio >= GOAL)}.`);
+    rows.push({
+      ...row,
+      variant: `upstream's, ${name}`,
+      ms: others.ms,
+      ratio,
+      spread: [least, most],
+    });
+    remarks.push(
+      `${name}: goal ≥ ${GOAL} times as fast, ${ratio.toFixed(1)}, ${verdict(ratio >= GOAL)}.`,
+    );
     versions = { ...versions, ...theirs.ready.versions, ...ours.ready.versions };
   }
-  return { name: 'wasm', title: 'The input gradient of a 3×3 convolution on wasm, 64 pictures', rows, remarks, versions };
+  return {
+    name: 'wasm',
+    title: 'The input gradient of a 3×3 convolution on wasm, 64 pictures',
+    rows,
+    remarks,
+    versions,
+  };
 }

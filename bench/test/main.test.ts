@@ -7,18 +7,40 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Row } from '../src/section.ts';
 
-test('without PyTorch, ours is measured alone, and the rows go to the file', { timeout: 300_000 }, async () => {
+test('without PyTorch, ours is measured alone, and the rows go to the file', {
+  timeout: 300_000,
+}, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kd-bench-'));
   try {
     const json = join(folder, 'rows.json');
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-    const args = ['--conditions=@kd/source', '--import', 'tsx', main, '--only', 'tiny', '--rounds', '1', '--seconds', '0.05', '--json', json];
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, KD_TORCH_PYTHON: '' } });
+    const args = [
+      '--conditions=@kd/source',
+      '--import',
+      'tsx',
+      main,
+      '--only',
+      'tiny',
+      '--rounds',
+      '1',
+      '--seconds',
+      '0.05',
+      '--json',
+      json,
+    ];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
+      env: { ...process.env, KD_TORCH_PYTHON: '' },
+    });
     expect(stderr).toContain('PyTorch is not compared: KD_TORCH_PYTHON=');
     expect(stdout).toContain('images/s');
     const rows = JSON.parse(await readFile(json, 'utf8')) as Row[];
-    expect(rows.map(({ step, variant }) => `${step}: ${variant}`)).toEqual(['tiny: ours', 'tiny: ours, huge pages', 'tiny: ours, KD_COMPILE=off']);
-    for (const { ms, imagesPerSecond } of rows) expect(imagesPerSecond).toBeCloseTo(8_000 / (ms as number), 9);
+    expect(rows.map(({ step, variant }) => `${step}: ${variant}`)).toEqual([
+      'tiny: ours',
+      'tiny: ours, huge pages',
+      'tiny: ours, KD_COMPILE=off',
+    ]);
+    for (const { ms, imagesPerSecond } of rows)
+      expect(imagesPerSecond).toBeCloseTo(8_000 / (ms as number), 9);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

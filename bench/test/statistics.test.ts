@@ -10,7 +10,9 @@ test('the median is the middle value, or the mean of the two in the middle', () 
 
 test('a round that is slow for both does not move the paired ratio', () => {
   expect(pairedRatio([20, 200, 22], [10, 100, 10])).toEqual({ median: 2, least: 2, most: 2.2 });
-  expect(() => pairedRatio([1], [1, 2])).toThrow('pairedRatio: expected as many rounds of theirs as of ours, 2, got 1.');
+  expect(() => pairedRatio([1], [1, 2])).toThrow(
+    'pairedRatio: expected as many rounds of theirs as of ours, 2, got 1.',
+  );
 });
 
 test('a turn has as many steps as fill it, at least one', () => {

@@ -8,9 +8,29 @@ import { comparedSteps } from '../src/steps.ts';
 import { markdownTable, plainTable } from '../src/table.ts';
 
 const ours: Row = { step: 'tiny', variant: 'ours', ms: 4.6, imagesPerSecond: 1739.1, ratio: null };
-const eager: Row = { step: 'tiny', variant: 'PyTorch, eager', ms: 8.28, imagesPerSecond: 966.2, ratio: 1.8, spread: [1.75, 1.9] };
-const compiled: Row = { step: 'tiny', variant: 'PyTorch, compile', ms: 6.44, imagesPerSecond: 1242, ratio: 1.4, spread: [1.3, 1.5] };
-const section: Section = { name: 'tiny', title: 'Tiny', rows: [ours, eager], remarks: ['A remark.'], versions: {} };
+const eager: Row = {
+  step: 'tiny',
+  variant: 'PyTorch, eager',
+  ms: 8.28,
+  imagesPerSecond: 966.2,
+  ratio: 1.8,
+  spread: [1.75, 1.9],
+};
+const compiled: Row = {
+  step: 'tiny',
+  variant: 'PyTorch, compile',
+  ms: 6.44,
+  imagesPerSecond: 1242,
+  ratio: 1.4,
+  spread: [1.3, 1.5],
+};
+const section: Section = {
+  name: 'tiny',
+  title: 'Tiny',
+  rows: [ours, eager],
+  remarks: ['A remark.'],
+  versions: {},
+};
 
 test('a table has the columns in which something stands', () => {
   expect(markdownTable(section)).toBe(
@@ -31,7 +51,11 @@ test('a table has the columns in which something stands', () => {
 test('goals are held against PyTorch as installed and against its fastest variant', () => {
   const tiny = comparedSteps.find(({ step }) => step === 'tiny');
   expect(
-    goalRemarks({ ...tiny, markMs: 4 } as NonNullable<typeof tiny>, 4.6, [{ ...ours, variant: 'ours, huge pages', ratio: 1 }, eager, compiled]),
+    goalRemarks({ ...tiny, markMs: 4 } as NonNullable<typeof tiny>, 4.6, [
+      { ...ours, variant: 'ours, huge pages', ratio: 1 },
+      eager,
+      compiled,
+    ]),
   ).toEqual([
     'Against PyTorch as installed: goal ≥ 1.70, 1.80, met.',
     'Against the best of PyTorch (PyTorch, compile): goal ≥ 1.50, 1.40, **missed**.',
@@ -40,7 +64,10 @@ test('goals are held against PyTorch as installed and against its fastest varian
 });
 
 test('a leak is told of', () => {
-  const turn = (mib: number, alive: number) => ({ memory: { nowBytes: mib * 2 ** 20, peakBytes: 0 }, tensors: { alive, handles: alive } });
+  const turn = (mib: number, alive: number) => ({
+    memory: { nowBytes: mib * 2 ** 20, peakBytes: 0 },
+    tensors: { alive, handles: alive },
+  });
   expect(growth([turn(500, 42), turn(600, 42), turn(520, 43)])).toEqual([
     'Resident memory from the first turn to the last: goal ≤ 16 MiB more, 20.0, **missed**.',
     'Tensors: goal 0 more, 1 (43 alive), **missed**.',
@@ -50,16 +77,26 @@ test('a leak is told of', () => {
 
 test('the README keeps what is not between the marks', () => {
   const text = 'before\n<!-- bench:tiny -->\nold\n<!-- /bench:tiny -->\nafter';
-  expect(replaceBetween(text, 'bench:tiny', 'new')).toBe('before\n<!-- bench:tiny -->\nnew\n<!-- /bench:tiny -->\nafter');
-  expect(() => replaceBetween(text, 'bench:flat', 'new')).toThrow('put them where the table belongs');
+  expect(replaceBetween(text, 'bench:tiny', 'new')).toBe(
+    'before\n<!-- bench:tiny -->\nnew\n<!-- /bench:tiny -->\nafter',
+  );
+  expect(() => replaceBetween(text, 'bench:flat', 'new')).toThrow(
+    'put them where the table belongs',
+  );
 });
 
 test('the command line is checked at the door', () => {
-  expect(readCommandLine(['--only', 'tiny,flat', '--rounds', '3'], ['tiny', 'flat'])).toMatchObject({
-    only: ['tiny', 'flat'],
-    rounds: 3,
-    seconds: 1.5,
-  });
-  expect(() => readCommandLine(['--only', 'huge'], ['tiny', 'flat'])).toThrow('bench: expected --only among tiny, flat, got huge.');
-  expect(() => readCommandLine(['--rounds', '0'], [])).toThrow('bench: expected --rounds as a whole number ≥ 1, got 0.');
+  expect(readCommandLine(['--only', 'tiny,flat', '--rounds', '3'], ['tiny', 'flat'])).toMatchObject(
+    {
+      only: ['tiny', 'flat'],
+      rounds: 3,
+      seconds: 1.5,
+    },
+  );
+  expect(() => readCommandLine(['--only', 'huge'], ['tiny', 'flat'])).toThrow(
+    'bench: expected --only among tiny, flat, got huge.',
+  );
+  expect(() => readCommandLine(['--rounds', '0'], [])).toThrow(
+    'bench: expected --rounds as a whole number ≥ 1, got 0.',
+  );
 });

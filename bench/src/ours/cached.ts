@@ -1,8 +1,9 @@
-import { type Batch, ensure, identityOf, memoryStore } from '@kd/core';
-import { batches } from '@kd/data';
+import { type Batch, ensure, fingerprint } from '@kd/core';
+import { dataLoader } from '@kd/data';
+import { memoryStore } from '@kd/files';
 import { combine, crossEntropy, softTargets, weighted } from '@kd/losses';
-import { seedCnn } from '@kd/models';
-import { adam, frozen, recordTeacher, replayTeacher } from '@kd/trainer';
+import { tutorialCnn } from '@kd/models';
+import { adam, cachedTeacher, cacheOutputs, networkTeacher } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
 import { CLASSES, pictureSet } from './inputs.ts';
 import type { Prepared } from './prepare.ts';
@@ -11,25 +12,35 @@ import { training } from './training.ts';
 /** The tutorial's step with a recorded teacher, whose logits are looked up anew at each step. */
 export async function withRecording(options: StepOptions): Promise<Prepared> {
   const source = sourceOf(options);
-  const network = seedCnn({ classes: CLASSES, seed: 1 });
+  const network = tutorialCnn({ classes: CLASSES, seed: 1 });
   const store = memoryStore();
-  await recordTeacher({ teacher: frozen(network), batches: source, store });
-  const teacher = await replayTeacher({ store, batches: source, teacher: await identityOf(network) });
-  const objective = combine({ hard: weighted(0.1, crossEntropy()), soft: weighted(0.9, softTargets()) });
-  return training({ ...student(), objective, teacher }, await firstOf(source.pass()));
+  await cacheOutputs({ teacher: networkTeacher(network), data: source, store });
+  const teacher = await cachedTeacher({ store, data: source, teacher: await fingerprint(network) });
+  const objective = combine({
+    hard: weighted(0.1, crossEntropy()),
+    soft: weighted(0.9, softTargets()),
+  });
+  return training({ ...student(), objective, teacher }, await firstOf(source.iterateOnce()));
 }
 
 /** The same step, cross entropy alone. */
 export async function withoutTeacher(options: StepOptions): Promise<Prepared> {
-  return training({ ...student(), objective: combine({ hard: crossEntropy() }) }, await firstOf(sourceOf(options).pass()));
+  return training(
+    { ...student(), objective: combine({ hard: crossEntropy() }) },
+    await firstOf(sourceOf(options).iterateOnce()),
+  );
 }
 
 function student() {
-  return { student: seedCnn({ classes: CLASSES, seed: 0 }), optimizer: adam(), learningRate: 1e-3 };
+  return {
+    student: tutorialCnn({ classes: CLASSES, seed: 0 }),
+    optimizer: adam(),
+    learningRate: 1e-3,
+  };
 }
 
 function sourceOf({ batch: batchSize, size }: StepOptions) {
-  return batches(pictureSet(batchSize, size), { batchSize });
+  return dataLoader(pictureSet(batchSize, size), { batchSize });
 }
 
 /** It lives until the source is asked for another. */

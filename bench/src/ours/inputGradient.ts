@@ -2,19 +2,36 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { StepOptions } from '../protocol.ts';
 import type { Prepared } from './prepare.ts';
 
-/** The gradient of a 3×3 convolution by its input, both with so many channels. @returns The step; it gives the gradient's mean. */
+/**
+ * The gradient of a 3×3 convolution by its input, both with so many channels. @returns The step; it
+ * gives the gradient's mean.
+ */
 export function inputGradient(channels: number, { batch, size }: StepOptions): Prepared {
-  const [dy, filter] = tf.tidy(() => [tf.sin(counted([batch, size, size, channels])), tf.cos(counted([3, 3, channels, channels]))]) as [
-    tf.Tensor4D,
-    tf.Tensor4D,
-  ];
-  const attributes = { strides: 1, pad: 'same', dataFormat: 'NHWC', dimRoundingMode: undefined, inputShape: dy.shape };
+  const [dy, filter] = tf.tidy(() => [
+    tf.sin(counted([batch, size, size, channels])),
+    tf.cos(counted([3, 3, channels, channels])),
+  ]) as [tf.Tensor4D, tf.Tensor4D];
+  const attributes = {
+    strides: 1,
+    pad: 'same',
+    dataFormat: 'NHWC',
+    dimRoundingMode: undefined,
+    inputShape: dy.shape,
+  };
   return {
     flops: 2 * 9 * batch * size ** 2 * channels ** 2,
     async run() {
       const mean = tf.tidy(() => {
         const inputs = { dy, filter } as unknown as tf.NamedTensorMap;
-        return tf.mean(tf.engine().runKernel('Conv2DBackpropInput', inputs, attributes as unknown as tf.NamedAttrMap) as tf.Tensor);
+        return tf.mean(
+          tf
+            .engine()
+            .runKernel(
+              'Conv2DBackpropInput',
+              inputs,
+              attributes as unknown as tf.NamedAttrMap,
+            ) as tf.Tensor,
+        );
       });
       const [value] = await mean.data();
       mean.dispose();

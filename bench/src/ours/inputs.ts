@@ -1,5 +1,5 @@
-import { type Batch, streamOf, uniform } from '@kd/core';
-import { type ImageSet, imageSet } from '@kd/data';
+import { type Batch, hashName, uniform } from '@kd/core';
+import { type ImageDataset, imageDataset } from '@kd/data';
 import * as tf from '@tensorflow/tfjs-core';
 
 export const CLASSES = 10;
@@ -25,8 +25,8 @@ export function matrix(what: string, rows: number, columns: number): tf.Tensor2D
 }
 
 /** So many drawn pictures, size × size, labelled in turn. */
-export function pictureSet(pictures: number, size: number): ImageSet {
-  return imageSet({
+export function pictureSet(pictures: number, size: number): ImageDataset {
+  return imageDataset({
     pixels: Uint8Array.from(draws('pixels', pictures * size * size * 3), (value) => 256 * value),
     labels: Uint8Array.from({ length: pictures }, (_, row) => row % CLASSES),
     imageShape: [size, size, 3],
@@ -35,6 +35,6 @@ export function pictureSet(pictures: number, size: number): ImageSet {
 }
 
 function draws(what: string, count: number): Float32Array {
-  const stream = streamOf(what);
+  const stream = hashName(what);
   return Float32Array.from({ length: count }, (_, at) => uniform(0, stream, at));
 }

@@ -1,8 +1,8 @@
-import type { BatchSource } from '@kd/core';
-import { batches, crop, flip } from '@kd/data';
+import type { DataLoader } from '@kd/core';
+import { dataLoader, randomCrop, randomHorizontalFlip } from '@kd/data';
 import { combine, crossEntropy, softTargets, weighted } from '@kd/losses';
 import { resnet9, studentCnn } from '@kd/models';
-import { evaluate, frozen, sgd, train } from '@kd/trainer';
+import { evaluate, networkTeacher, sgd, train } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
 import { CLASSES, pictureSet } from './inputs.ts';
 import type { Prepared } from './prepare.ts';
@@ -24,9 +24,18 @@ export function dealing(options: StepOptions): Prepared {
 /** An epoch of `train` with the default student. @param taught By a live teacher. */
 export function epochs(options: StepOptions, taught: boolean): Prepared {
   const student = studentCnn({ classes: CLASSES, seed: 0 });
-  const teacher = frozen(resnet9({ classes: CLASSES, seed: 0, width: 0.25 }));
-  const objective = taught ? combine({ hard: crossEntropy(), soft: weighted(0.9, softTargets()) }) : combine({ hard: crossEntropy() });
-  const training = { student, objective, batches: drawn(options), optimizer: sgd({ momentum: 0.9 }), learningRate: 0.01, epochs: 1_000_000 };
+  const teacher = networkTeacher(resnet9({ classes: CLASSES, seed: 0, width: 0.25 }));
+  const objective = taught
+    ? combine({ hard: crossEntropy(), soft: weighted(0.9, softTargets()) })
+    : combine({ hard: crossEntropy() });
+  const training = {
+    student,
+    objective,
+    data: drawn(options),
+    optimizer: sgd({ momentum: 0.9 }),
+    learningRate: 0.01,
+    epochs: 1_000_000,
+  };
   const reports = train({ ...training, ...(taught && { teacher }) });
   return {
     async run() {
@@ -44,8 +53,11 @@ export function evaluating(options: StepOptions): Prepared {
 }
 
 /** Drawn pictures in augmented batches. */
-function drawn({ batch: pictures, size }: StepOptions): BatchSource {
-  return batches(pictureSet(pictures, size), { batchSize: BATCH, views: [crop({ pad: 4, fill: 'reflect' }), flip()] });
+function drawn({ batch: pictures, size }: StepOptions): DataLoader {
+  return dataLoader(pictureSet(pictures, size), {
+    batchSize: BATCH,
+    augmentations: [randomCrop({ padding: 4, fill: 'reflect' }), randomHorizontalFlip()],
+  });
 }
 
 function* numbers(): Generator<number, never> {

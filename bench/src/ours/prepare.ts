@@ -1,6 +1,6 @@
+import { type MethodName, methods } from '@kd/cli';
 import { ensure } from '@kd/core';
-import { type MethodName, methods } from '@kd/example-cifar10';
-import { cifarResnet, resnet, seedCnn } from '@kd/models';
+import { cifarResnet, resnet, tutorialCnn } from '@kd/models';
 import { adam, sgd } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
 import { withoutTeacher, withRecording } from './cached.ts';
@@ -25,11 +25,16 @@ export interface Prepared {
 type Prepare = (options: StepOptions) => Prepared | Promise<Prepared>;
 
 const preparations: Readonly<Record<string, Prepare>> = {
-  'student-kd': (options) => distilling(seedCnn({ classes: CLASSES, seed: 0 }), options),
-  tiny: (options) => distilling(seedCnn({ classes: CLASSES, seed: 0 }), options),
-  'resnet20-kd': (options) => distilling(cifarResnet({ depth: 20, shortcut: 'projection', classes: CLASSES, seed: 0 }), options),
+  'student-kd': (options) => distilling(tutorialCnn({ classes: CLASSES, seed: 0 }), options),
+  tiny: (options) => distilling(tutorialCnn({ classes: CLASSES, seed: 0 }), options),
+  'resnet20-kd': (options) =>
+    distilling(
+      cifarResnet({ depth: 20, shortcut: 'projection', classes: CLASSES, seed: 0 }),
+      options,
+    ),
   'resnet50-infer': inferring,
-  'resnet50-train': (options) => classifying(resnet({ depth: 50, stem: 'cifar', classes: CLASSES, seed: 0 }), options),
+  'resnet50-train': (options) =>
+    classifying(resnet({ depth: 50, stem: 'cifar', classes: CLASSES, seed: 0 }), options),
   'tutorial-body': tutorialBody,
   'tutorial-head': tutorialHead,
   'tutorial-evaluating': tutorialEvaluating,
@@ -43,7 +48,10 @@ const preparations: Readonly<Record<string, Prepare>> = {
   'student, distilling from a live teacher': (options) => epochs(options, true),
   'student, evaluating': evaluating,
   ...Object.fromEntries(
-    (Object.keys(methods) as MethodName[]).map((method): [string, Prepare] => [`method ${method}`, (options) => taughtBy(method, options)]),
+    (Object.keys(methods) as MethodName[]).map((method): [string, Prepare] => [
+      `method ${method}`,
+      (options) => taughtBy(method, options),
+    ]),
   ),
   ...Object.fromEntries(
     [16, 64].flatMap((channels) =>
@@ -58,6 +66,11 @@ const preparations: Readonly<Record<string, Prepare>> = {
 /** @throws RangeError on a step that is not there. */
 export async function prepare(options: StepOptions): Promise<Prepared> {
   const known = preparations[options.step];
-  ensure(known !== undefined, 'bench', `a step among ${Object.keys(preparations).join(', ')}`, options.step);
+  ensure(
+    known !== undefined,
+    'bench',
+    `a step among ${Object.keys(preparations).join(', ')}`,
+    options.step,
+  );
   return known(options);
 }

@@ -1,16 +1,26 @@
 /**
- * The tutorial's recipe, repaired, from end to end: `node … recipe.ts OPTIONS`, OPTIONS as JSON (`RecipeOptions`). Says lines of JSON, the last of them a
+ * The tutorial's recipe, repaired, from end to end: `node … recipe.ts OPTIONS`, OPTIONS as JSON
+ * (`RecipeOptions`). Says lines of JSON, the last of them a
  * `RecipeResult`. torch/recipe.py is the recipe as printed, in PyTorch.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import {
+  choosePictures,
+  configure,
+  newRecord,
+  presets,
+  type RunRecord,
+  runPipeline,
+} from '@kd/cli';
 import { loadCifar10 } from '@kd/data/node';
 import { startEngine } from '@kd/engine';
-import { choosePictures, configure, newRecord, presets, type RunRecord, runPipeline } from '@kd/example-cifar10';
 import type { RecipeOptions, RecipeResult } from '../recipe.ts';
 
-const { weights, size, data, headEpochs, studentEpochs, batch, seed } = JSON.parse(process.argv[2] as string) as RecipeOptions;
+const { weights, size, data, headEpochs, studentEpochs, batch, seed } = JSON.parse(
+  process.argv[2] as string,
+) as RecipeOptions;
 const { tutorial } = presets;
 const preset = {
   ...tutorial,
@@ -26,8 +36,17 @@ const pictures = choosePictures(await loadCifar10({}), data);
 const config = configure('tutorial', preset, { teacherWeights: weights, seeds: [seed] });
 const directory = await mkdtemp(path.join(tmpdir(), 'kd-recipe-'));
 try {
-  const record = await newRecord({ config, pictures, engine, command: 'npm run bench -- --only recipe', started });
-  const surroundings = { openProgress: () => ({ update() {}, end() {} }), log: (line: string) => say({ stage: line.trim() }) };
+  const record = await newRecord({
+    config,
+    pictures,
+    engine,
+    command: 'npm run bench -- --only recipe',
+    started,
+  });
+  const surroundings = {
+    createProgress: () => ({ update() {}, end() {} }),
+    log: (line: string) => say({ stage: line.trim() }),
+  };
   const { signal } = new AbortController();
   say(resultOf(await runPipeline({ directory, record, pictures, signal, ...surroundings })));
 } finally {

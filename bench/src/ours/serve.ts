@@ -1,5 +1,6 @@
 /**
- * Prepares one step of ours and runs it as often as it is told: `node … serve.ts OPTIONS`, OPTIONS as JSON (`StepOptions`).
+ * Prepares one step of ours and runs it as often as it is told: `node … serve.ts OPTIONS`, OPTIONS
+ * as JSON (`StepOptions`).
  * Ends with stdin. torch/serve.py is the same for PyTorch.
  */
 import { createInterface } from 'node:readline';
@@ -13,7 +14,9 @@ import { startUpstreamWasm } from './startUpstreamWasm.ts';
 const WARM_UP = 3;
 
 const options = JSON.parse(process.argv[2] as string) as StepOptions;
-const [startMs, engine] = await timed(() => (process.env.KD_ENGINE === 'upstream' ? startUpstreamWasm() : startEngine({ log: () => {} })));
+const [startMs, engine] = await timed(() =>
+  process.env.KD_ENGINE === 'upstream' ? startUpstreamWasm() : startEngine({ log: () => {} }),
+);
 const loadedBytes = forgetPeak();
 const started = performance.now();
 const { run, flops } = await prepare(options);
@@ -26,7 +29,8 @@ say({
   device: engine.device,
   facts: { firstMs, warmUpSeconds, loadedBytes, startMs, ...(flops !== undefined && { flops }) },
 });
-for await (const line of createInterface({ input: process.stdin })) say(await turn((JSON.parse(line) as Request).repeat));
+for await (const line of createInterface({ input: process.stdin }))
+  say(await turn((JSON.parse(line) as Request).repeat));
 
 async function turn(repeat: number): Promise<Turn> {
   const ms: number[] = [];
@@ -38,7 +42,13 @@ async function turn(repeat: number): Promise<Turn> {
     value = result;
     finite &&= Number.isFinite(result);
   }
-  return { ms, finite, value, memory: processMemory(), tensors: { alive: tf.memory().numTensors, handles: handles() } };
+  return {
+    ms,
+    finite,
+    value,
+    memory: processMemory(),
+    tensors: { alive: tf.memory().numTensors, handles: handles() },
+  };
 }
 
 async function timed<Result>(run: () => Promise<Result>): Promise<[number, Result]> {
@@ -47,7 +57,9 @@ async function timed<Result>(run: () => Promise<Result>): Promise<[number, Resul
   return [performance.now() - started, result];
 }
 
-/** Tensors that libtensorflow holds for us; those of TensorFlow.js on an engine that does not tell. */
+/**
+ * Tensors that libtensorflow holds for us; those of TensorFlow.js on an engine that does not tell.
+ */
 function handles(): number {
   const { binding } = tf.backend() as { binding?: { getNumOfTensors?: () => number } };
   return binding?.getNumOfTensors?.() ?? tf.memory().numTensors;

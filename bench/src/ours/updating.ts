@@ -5,10 +5,19 @@ import type { Prepared } from './prepare.ts';
 
 const WEIGHTS = 10;
 
-/** Ten weights [size, size] and gradients that stay: an optimizer's update alone. @returns The step; it gives the first number of the first weight. */
-export function updating(optimizer: OptimizerFactory, learningRate: number, { size }: StepOptions): Prepared {
+/**
+ * Ten weights [size, size] and gradients that stay: an optimizer's update alone. @returns The step;
+ * it gives the first number of the first weight.
+ */
+export function updating(
+  optimizer: OptimizerFactory,
+  learningRate: number,
+  { size }: StepOptions,
+): Prepared {
   const names = Array.from({ length: WEIGHTS }, (_, at) => `weight${at}`);
-  const weights = Object.fromEntries(names.map((name) => [name, tf.tidy(() => tf.variable(tf.fill([size, size], 0.5)))]));
+  const weights = Object.fromEntries(
+    names.map((name) => [name, tf.tidy(() => tf.variable(tf.fill([size, size], 0.5)))]),
+  );
   const gradients = Object.fromEntries(names.map((name) => [name, tf.fill([size, size], 1e-3)]));
   const { apply } = optimizer(weights);
   const update = compile((gradients: Record<string, tf.Tensor>, rate: tf.Scalar) =>

@@ -15,8 +15,13 @@ test('your own data, student and loss: under 60 lines', () => {
 test('it runs on wasm and keeps its claim', async () => {
   const cwd = mkdtempSync(path.join(tmpdir(), 'kd-custom-'));
   const args = ['--conditions=@kd/source', '--import', import.meta.resolve('tsx'), example];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env: { ...process.env, KD_ENGINE: 'wasm' } });
-  const [teacher, alone, distilled] = Array.from(stdout.matchAll(/0\.\d+/g), ([fraction]) => Number(fraction)) as [number, number, number];
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd,
+    env: { ...process.env, KD_ENGINE: 'wasm' },
+  });
+  const [teacher, alone, distilled] = Array.from(stdout.matchAll(/0\.\d+/g), ([fraction]) =>
+    Number(fraction),
+  ) as [number, number, number];
   expect(readdirSync(path.join(cwd, 'runs/custom'))).toEqual(['alone', 'distilled', 'teacher']);
   rmSync(cwd, { recursive: true });
   expect(distilled).toBeGreaterThan(alone + 0.05);

@@ -2,14 +2,30 @@
  * The error grammar: `function: expected …, got …; remedy.`
  */
 
-/** A wrong value at the door. @returns RangeError to throw: `softTargets: expected temperature > 0, got 0; 4 is usual.` */
-export function unexpected(where: string, expected: string, got: unknown, remedy?: string): RangeError {
-  return new RangeError(`${where}: expected ${expected}, got ${show(got)}${remedy === undefined ? '' : `; ${remedy}`}.`);
+/**
+ * A wrong value at the door. @returns RangeError to throw: `softTargets: expected temperature > 0,
+ * got 0; 4 is usual.`
+ */
+export function expectedError(
+  caller: string,
+  expected: string,
+  got: unknown,
+  remedy?: string,
+): RangeError {
+  return new RangeError(
+    `${caller}: expected ${expected}, got ${show(got)}${remedy === undefined ? '' : `; ${remedy}`}.`,
+  );
 }
 
 /** Throws `unexpected(…)` unless `ok`. */
-export function ensure(ok: boolean, where: string, expected: string, got: unknown, remedy?: string): asserts ok {
-  if (!ok) throw unexpected(where, expected, got, remedy);
+export function ensure(
+  ok: boolean,
+  caller: string,
+  expected: string,
+  got: unknown,
+  remedy?: string,
+): asserts ok {
+  if (!ok) throw expectedError(caller, expected, got, remedy);
 }
 
 function show(value: unknown): string {

@@ -1,26 +1,37 @@
-import type { Network, TeacherIdentity } from './contracts.ts';
+import type { ModelFingerprint, Network } from './contracts.ts';
 import { ensure } from './errors.ts';
 
 /** @returns In hexadecimal, 64 digits. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   const { subtle } = globalThis.crypto ?? {};
-  ensure(subtle !== undefined, 'sha256', 'crypto.subtle', 'nothing', 'a browser has it on https pages and on localhost only');
+  ensure(
+    subtle !== undefined,
+    'sha256',
+    'crypto.subtle',
+    'nothing',
+    'a browser has it on https pages and on localhost only',
+  );
   const digest = await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /**
  * Who a network is: equal exactly where name, preparation and all weights are.
- * The weights' part is the sha256 of one line a weight, in order of name: its name as JSON, dtype, shape, and the sha256 of its bytes.
+ * The weights' part is the sha256 of one line a weight, in order of name: its name as JSON, dtype,
+ * shape, and the sha256 of its bytes.
  */
-export async function identityOf(network: Pick<Network, 'name' | 'preparation' | 'weights'>): Promise<TeacherIdentity> {
+export async function fingerprint(
+  network: Pick<Network, 'name' | 'preprocessing' | 'weights'>,
+): Promise<ModelFingerprint> {
   const lines: string[] = [];
   for (const name of Object.keys(network.weights).sort()) {
     const weight = network.weights[name] as Network['weights'][string];
     const data = await weight.data();
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    lines.push(`${JSON.stringify(name)} ${weight.dtype} [${weight.shape.join(',')}] ${await sha256(bytes)}\n`);
+    lines.push(
+      `${JSON.stringify(name)} ${weight.dtype} [${weight.shape.join(',')}] ${await sha256(bytes)}\n`,
+    );
   }
   const weights = await sha256(new TextEncoder().encode(lines.join('')));
-  return { name: network.name ?? 'network', weights, preparation: network.preparation ?? '' };
+  return { name: network.name ?? 'network', weights, preprocessing: network.preprocessing ?? '' };
 }

@@ -1,61 +1,54 @@
-export { type ByteSource, byteSource, bytesBetween } from './byteSource.ts';
-export { type Compiled, type CompilingBackend, compile } from './compile.ts';
+export { type CompiledFunction, type CompilingBackend, compile } from './compile.ts';
 export type {
+  Backbone,
   Batch,
-  BatchSource,
-  Body,
-  DataDescription,
-  FoldedNetwork,
-  Group,
-  LayerReport,
+  DataLoader,
+  DatasetInfo,
+  FeatureInfo,
+  ForwardOptions,
+  InferenceNetwork,
+  LayerSummary,
+  LossInputs,
   LossTerm,
-  Mode,
-  NameScheme,
+  ModelFingerprint,
   Network,
   Objective,
-  OpenProgress,
   Optimizer,
   OptimizerFactory,
   Outputs,
+  ProcessGroup,
   Progress,
+  ProgressFactory,
   Schedule,
   Shard,
+  StateDictKeyMap,
   Stateful,
-  Step,
   Store,
-  Tap,
   Teacher,
-  TeacherIdentity,
   ViewKey,
 } from './contracts.ts';
-export { ensure, unexpected } from './errors.ts';
-export { identityOf, sha256 } from './identity.ts';
-export { isInside } from './isInside.ts';
-export { type LastingBackend, lasting } from './lasting.ts';
-export { memoryStore } from './memoryStore.ts';
+export { ensure, expectedError } from './errors.ts';
+export { fingerprint, sha256 } from './identity.ts';
+export { type PersistentTensorBackend, persistentTensor } from './lasting.ts';
 export { normalizeBatch } from './normalizeBatch.ts';
-export { deriveSeed, draw, drawFour, normal, permutation, streamOf, uniform } from './random.ts';
-export { foldIn, randomUniform } from './randomUniform.ts';
-export { decodeSafetensors } from './safetensors/decode.ts';
 export {
-  arrays as safetensorsArrays,
-  type DecodedSafetensors,
-  emptyRecord,
-  type SafetensorsArray,
-  type SafetensorsDtype,
-  type SafetensorsTensor,
-} from './safetensors/dtypes.ts';
-export { encodeSafetensors } from './safetensors/encode.ts';
-export { type LocatedSafetensors, locateSafetensors, type SafetensorsPlace } from './safetensors/locate.ts';
-export { readNumbers, widthOf } from './safetensors/numbers.ts';
-export { asSchedule, constant } from './schedules/constant.ts';
+  deriveSeed,
+  hashName,
+  normal,
+  permutation,
+  philox4x32,
+  randomUint32,
+  uniform,
+} from './random.ts';
+export { foldIn, randomUniform } from './randomUniform.ts';
+export { constant, toSchedule } from './schedules/constant.ts';
 export { cosineRestarts } from './schedules/cosineRestarts.ts';
 export { cosine, exponential, linear, polynomial } from './schedules/decay.ts';
 export { type OneCycleOptions, oneCycle } from './schedules/oneCycle.ts';
 export { type PlateauOptions, reduceOnPlateau } from './schedules/reduceOnPlateau.ts';
 export { multiStep, step } from './schedules/steps.ts';
 export { triangular } from './schedules/triangular.ts';
-export { warmUp } from './schedules/warmUp.ts';
-export { expectSameShape, expectShape } from './shapes.ts';
-export { shardOf } from './shardOf.ts';
-export { watchVariables } from './watchVariables.ts';
+export { linearWarmup } from './schedules/warmUp.ts';
+export { assertSameShape, assertShape } from './shapes.ts';
+export { shardRange } from './shardOf.ts';
+export { trackVariableVersions } from './watchVariables.ts';

@@ -1,24 +1,28 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ensure } from './errors.ts';
-import { expectShape } from './shapes.ts';
+import { assertShape } from './shapes.ts';
 
 /**
  * The name of the kernel that an engine may register to do all of `normalizeBatch` in one call:
  *   inputs  x float32 [batch, height, width, channels]; scale and offset float32 [channels]
  *   attrs   epsilon number
- *   outputs [output as x, mean [channels], variance [channels], …what its own gradient wants saved]; variance biased
- * Whoever registers it registers a gradient under the same name, which returns { x, scale, offset } for the dy of outputs[0]
+ *   outputs [output as x, mean [channels], variance [channels], …what its own gradient wants
+ *   saved]; variance biased
+ * Whoever registers it registers a gradient under the same name, which returns { x, scale, offset }
+ * for the dy of outputs[0]
  * and leaves those of the others alone: mean and variance carry no gradient.
  */
 const kernelName = 'KdBatchNorm';
 
 /**
- * Batch normalisation with the statistics of the batch:
+ * Batch normalization with the statistics of the batch:
  *   output = scale · (x − mean) / √(variance + epsilon) + offset
- * Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithm 1; its gradient is analytic, as in section 3.
+ * Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithm 1; its gradient is analytic, as in
+ * section 3.
  * @param x [batch, height, width, channels] or [batch, channels].
  * @param scale [channels]. @param offset [channels]. @param epsilon ≥ 0; 1e-5 is usual.
- * @returns The output, and what the running averages want: mean and variance over all but channels, [channels], the variance biased
+ * @returns The output, and what the running averages want: mean and variance over all but channels,
+ * [channels], the variance biased
  * (divided by n); neither carries a gradient. All three belong to the caller.
  */
 export function normalizeBatch<X extends tf.Tensor2D | tf.Tensor4D>(
@@ -27,15 +31,27 @@ export function normalizeBatch<X extends tf.Tensor2D | tf.Tensor4D>(
   offset: tf.Tensor1D,
   epsilon: number,
 ): { output: X; mean: tf.Tensor1D; variance: tf.Tensor1D } {
-  ensure(x.rank === 2 || x.rank === 4, 'normalizeBatch', 'x [batch, height, width, channels] or [batch, channels]', x.shape);
+  ensure(
+    x.rank === 2 || x.rank === 4,
+    'normalizeBatch',
+    'x [batch, height, width, channels] or [batch, channels]',
+    x.shape,
+  );
   ensure(epsilon >= 0, 'normalizeBatch', 'epsilon ≥ 0', epsilon, '1e-5 is usual');
   const channels = x.shape[x.rank - 1] as number;
-  expectShape('normalizeBatch', 'scale [channels]', scale, [channels]);
-  expectShape('normalizeBatch', 'offset [channels]', offset, [channels]);
+  assertShape('normalizeBatch', 'scale [channels]', scale, [channels]);
+  assertShape('normalizeBatch', 'offset [channels]', offset, [channels]);
   return tf.tidy(() => {
-    const maps: tf.Tensor4D = x.rank === 4 ? (x as tf.Tensor4D) : tf.reshape(x, [x.shape[0], 1, 1, channels]);
-    const { output, mean, variance } = hasKernel() ? byKernel(maps, scale, offset, epsilon) : byParts(maps, scale, offset, epsilon);
-    return { output: (x.rank === 4 ? output : tf.reshape(output, x.shape as [number, number])) as X, mean, variance };
+    const maps: tf.Tensor4D =
+      x.rank === 4 ? (x as tf.Tensor4D) : tf.reshape(x, [x.shape[0], 1, 1, channels]);
+    const { output, mean, variance } = hasKernel()
+      ? byKernel(maps, scale, offset, epsilon)
+      : byParts(maps, scale, offset, epsilon);
+    return {
+      output: (x.rank === 4 ? output : tf.reshape(output, x.shape as [number, number])) as X,
+      mean,
+      variance,
+    };
   });
 }
 
@@ -49,38 +65,74 @@ function hasKernel(): boolean {
   return tf.getKernel(kernelName, tf.getBackend()) !== undefined;
 }
 
-function byKernel(x: tf.Tensor4D, scale: tf.Tensor1D, offset: tf.Tensor1D, epsilon: number): Normalized {
-  const outputs = tf.engine().runKernel(kernelName, { x, scale, offset }, { epsilon }) as tf.Tensor[];
+function byKernel(
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  offset: tf.Tensor1D,
+  epsilon: number,
+): Normalized {
+  const outputs = tf
+    .engine()
+    .runKernel(kernelName, { x, scale, offset }, { epsilon }) as tf.Tensor[];
   const [output, mean, variance] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
   return { output, mean, variance };
 }
 
-function byParts(x: tf.Tensor4D, scale: tf.Tensor1D, offset: tf.Tensor1D, epsilon: number): Normalized {
+function byParts(
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  offset: tf.Tensor1D,
+  epsilon: number,
+): Normalized {
   const places = [0, 1, 2];
   const mean = withoutGradient(x, () => tf.mean(x, places) as tf.Tensor1D);
-  const variance = withoutGradient(x, () => tf.mean(tf.square(tf.sub(x, mean)), places) as tf.Tensor1D);
+  const variance = withoutGradient(
+    x,
+    () => tf.mean(tf.square(tf.sub(x, mean)), places) as tf.Tensor1D,
+  );
 
   const normalize = tf.customGrad((...args) => {
-    const [x, scale, offset, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+    const [x, scale, offset, save] = args as [
+      tf.Tensor4D,
+      tf.Tensor1D,
+      tf.Tensor1D,
+      tf.GradSaveFunc,
+    ];
     save([x, scale, mean, variance]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => gradients(dy, saved, epsilon);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
+      gradients(dy, saved, epsilon);
     return { value: tf.batchNorm4d(x, mean, variance, offset, scale, epsilon), gradFunc };
   });
   return { output: normalize(x, scale, offset), mean, variance };
 }
 
-/** dx = scale / deviation · (dy − mean(dy) − x̂ · mean(dy · x̂)), with x̂ = (x − mean) / deviation; dscale = Σ dy · x̂; doffset = Σ dy. */
+/**
+ * dx = scale / deviation · (dy − mean(dy) − x̂ · mean(dy · x̂)), with x̂ = (x − mean) / deviation;
+ * dscale = Σ dy · x̂; doffset = Σ dy.
+ */
 function gradients(dy: tf.Tensor, saved: tf.Tensor[], epsilon: number): tf.Tensor[] {
   const [x, scale, mean, variance] = saved as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
   const places = [0, 1, 2];
   const count = x.size / mean.size;
-  // The engine's own kernel for (x − mean) / deviation · scale + offset is one pass over x where its parts are four.
+  // The engine's own kernel for (x − mean) / deviation · scale + offset is one pass over x where
+  // its parts are four.
   const normalized = tf.batchNorm4d(x, mean, variance, undefined, undefined, epsilon);
   const offsetGradient = tf.sum<tf.Tensor1D>(dy, places);
   const scaleGradient = tf.sum<tf.Tensor1D>(tf.mul(dy, normalized), places);
-  const common = tf.batchNorm4d(x, mean, variance, tf.div(offsetGradient, count), tf.div(scaleGradient, count), epsilon);
+  const common = tf.batchNorm4d(
+    x,
+    mean,
+    variance,
+    tf.div(offsetGradient, count),
+    tf.div(scaleGradient, count),
+    epsilon,
+  );
   const inverseDeviation = tf.rsqrt(tf.add(variance, epsilon));
-  return [tf.mul(tf.mul(scale, inverseDeviation), tf.sub(dy, common)), scaleGradient, offsetGradient];
+  return [
+    tf.mul(tf.mul(scale, inverseDeviation), tf.sub(dy, common)),
+    scaleGradient,
+    offsetGradient,
+  ];
 }
 
 function withoutGradient<Result extends tf.Tensor>(x: tf.Tensor, run: () => Result): Result {

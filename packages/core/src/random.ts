@@ -1,24 +1,25 @@
 /**
- * Random numbers that depend on (seed, stream, index) only: no generator to carry about, none to advance, the same on every engine and in every order.
+ * Random numbers that depend on (seed, stream, index) only: no generator to carry about, none to
+ * advance, the same on every engine and in every order.
  * Philox 4×32, 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
  */
 
 /** Four unsigned 32-bit draws at once. @param out Where they go: no allocation in a hot loop. */
-export function drawFour(seed: number, stream: number, index: number, out: Uint32Array): void {
+export function philox4x32(seed: number, stream: number, index: number, out: Uint32Array): void {
   philox(index | 0, (index / 2 ** 32) | 0, stream | 0, 0, seed | 0, (seed / 2 ** 32) | 0, out);
 }
 
 const block = new Uint32Array(4);
 
 /** @returns An unsigned 32-bit integer. */
-export function draw(seed: number, stream: number, index: number): number {
-  drawFour(seed, stream, Math.floor(index / 4), block);
+export function randomUint32(seed: number, stream: number, index: number): number {
+  philox4x32(seed, stream, Math.floor(index / 4), block);
   return block[index % 4] as number;
 }
 
 /** @returns In [0, 1), a multiple of 2⁻³². */
 export function uniform(seed: number, stream: number, index: number): number {
-  return draw(seed, stream, index) / 2 ** 32;
+  return randomUint32(seed, stream, index) / 2 ** 32;
 }
 
 /** @returns A standard normal draw (Box–Muller). */
@@ -27,16 +28,22 @@ export function normal(seed: number, stream: number, index: number): number {
   return radius * Math.cos(2 * Math.PI * uniform(seed, stream, 2 * index + 1));
 }
 
-/** A number of stream for a name, so that streams can be called what they are for. @returns An unsigned 32-bit integer (FNV-1a). */
-export function streamOf(name: string): number {
+/**
+ * A number of stream for a name, so that streams can be called what they are for. @returns An
+ * unsigned 32-bit integer (FNV-1a).
+ */
+export function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
   return hash >>> 0;
 }
 
-/** A new seed from a seed and a number, for things that want a seed of their own. @returns An unsigned 32-bit integer. */
+/**
+ * A new seed from a seed and a number, for things that want a seed of their own. @returns An
+ * unsigned 32-bit integer.
+ */
 export function deriveSeed(seed: number, stream: string, index: number): number {
-  return draw(seed, streamOf(stream), index);
+  return randomUint32(seed, hashName(stream), index);
 }
 
 /** 0 … count − 1 in a seeded order (Fisher–Yates). */
@@ -51,8 +58,19 @@ export function permutation(seed: number, stream: number, count: number): Int32A
   return order;
 }
 
-/** The block function itself: four counter words and two key words in, four words out. For this package's tests. */
-export function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: Uint32Array): void {
+/**
+ * The block function itself: four counter words and two key words in, four words out. For this
+ * package's tests.
+ */
+export function philox(
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+  out: Uint32Array,
+): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(0xd2511f53, c0);
     const low0 = Math.imul(0xd2511f53, c0);
@@ -71,7 +89,10 @@ export function philox(c0: number, c1: number, c2: number, c3: number, k0: numbe
   out[3] = c3;
 }
 
-/** The upper 32 bits of the product of two unsigned 32-bit integers, in whole numbers of 32 bits alone: what is larger would be allocated. */
+/**
+ * The upper 32 bits of the product of two unsigned 32-bit integers, in whole numbers of 32 bits
+ * alone: what is larger would be allocated.
+ */
 function multiplyHigh(a: number, b: number): number {
   const [aLow, aHigh] = [a & 0xffff, a >>> 16];
   const [bLow, bHigh] = [b & 0xffff, b >>> 16];

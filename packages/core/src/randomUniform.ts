@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ensure } from './errors.ts';
-import { philox, streamOf } from './random.ts';
-import { expectShape } from './shapes.ts';
+import { hashName, philox } from './random.ts';
+import { assertShape } from './shapes.ts';
 
 /**
  * The name of the kernel that an engine may register to draw on its device:
@@ -13,35 +13,44 @@ import { expectShape } from './shapes.ts';
 const kernelName = 'KdRandomUniform';
 
 /**
- * Random numbers that depend on the shape and the seed only: the same on every engine, to the last bit, in and out of a compiled function.
+ * Random numbers that depend on the shape and the seed only: the same on every engine, to the last
+ * bit, in and out of a compiled function.
  *
- * They are those of TensorFlow's `StatelessRandomUniform`: the seed is scrambled into key and counter by one block of Philox 4×32-10, and word i mod 4
+ * They are those of TensorFlow's `StatelessRandomUniform`: the seed is scrambled into key and
+ * counter by one block of Philox 4×32-10, and word i mod 4
  * of block ⌊i / 4⌋ gives number i, of which 23 bits count.
  * @param seed int32 [2], such as `mode.seed` with `foldIn`.
  * @returns float32 in [0, 1), multiples of 2⁻²³; the caller owns it.
- * Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; tensorflow/core/kernels/stateless_random_ops.cc.
+ * Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011;
+ * tensorflow/core/kernels/stateless_random_ops.cc.
  */
 export function randomUniform(shape: readonly number[], seed: tf.Tensor1D): tf.Tensor {
   expectSeed('randomUniform', seed);
   if (tf.getKernel(kernelName, tf.getBackend()) !== undefined) {
     return tf.engine().runKernel(kernelName, { seed }, { shape: [...shape] }) as tf.Tensor;
   }
-  return tf.tensor(drawn(tf.util.sizeFromShape([...shape]), seed.dataSync()), [...shape], 'float32');
+  return tf.tensor(
+    drawn(tf.util.sizeFromShape([...shape]), seed.dataSync()),
+    [...shape],
+    'float32',
+  );
 }
 
 /**
- * A seed of its own for something that has a name, such as a layer: a function of tensors, for the seed is one that is not known yet when a step is compiled.
+ * A seed of its own for something that has a name, such as a layer: a function of tensors, for the
+ * seed is one that is not known yet when a step is compiled.
  * @param seed int32 [2]. @returns int32 [2]; the caller owns it.
  */
 export function foldIn(seed: tf.Tensor1D, name: string): tf.Tensor1D {
   expectSeed('foldIn', seed);
-  // int32 wraps round on every engine, so that the sum is another seed for each name; what draws from it scrambles it.
-  return tf.tidy(() => tf.add(seed, tf.tensor1d([streamOf(name) | 0, 0], 'int32')));
+  // int32 wraps round on every engine, so that the sum is another seed for each name; what draws
+  // from it scrambles it.
+  return tf.tidy(() => tf.add(seed, tf.tensor1d([hashName(name) | 0, 0], 'int32')));
 }
 
-function expectSeed(where: string, seed: tf.Tensor1D): void {
-  expectShape(where, 'a seed', seed, [2]);
-  ensure(seed.dtype === 'int32', where, 'a seed of type int32', seed.dtype);
+function expectSeed(caller: string, seed: tf.Tensor1D): void {
+  assertShape(caller, 'a seed', seed, [2]);
+  ensure(seed.dtype === 'int32', caller, 'a seed of type int32', seed.dtype);
 }
 
 function drawn(count: number, seed: ArrayLike<number>): Float32Array {

@@ -1,16 +1,43 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { unexpected } from './errors.ts';
+import { expectedError } from './errors.ts';
 
-/** Throws unless the tensor has this shape. @param shape null: any length there. @param meaning For the message: `logits [batch, classes]`. */
-export function expectShape(where: string, meaning: string, tensor: Tensor, shape: readonly (number | null)[]): void {
-  const fits = tensor.shape.length === shape.length && shape.every((side, axis) => side === null || side === tensor.shape[axis]);
-  if (!fits) throw unexpected(where, `${meaning} of shape [${shape.map((side) => side ?? 'any').join(', ')}]`, `[${tensor.shape.join(', ')}]`);
+/**
+ * Throws unless the tensor has this shape. @param shape null: any length there. @param meaning For
+ * the message: `logits [batch, classes]`.
+ */
+export function assertShape(
+  caller: string,
+  meaning: string,
+  tensor: Tensor,
+  shape: readonly (number | null)[],
+): void {
+  const fits =
+    tensor.shape.length === shape.length &&
+    shape.every((side, axis) => side === null || side === tensor.shape[axis]);
+  if (!fits)
+    throw expectedError(
+      caller,
+      `${meaning} of shape [${shape.map((side) => side ?? 'any').join(', ')}]`,
+      `[${tensor.shape.join(', ')}]`,
+    );
 }
 
 /** Throws unless both tensors have the same shape. */
-export function expectSameShape(where: string, left: string, leftTensor: Tensor, right: string, rightTensor: Tensor): void {
-  const same = leftTensor.shape.length === rightTensor.shape.length && leftTensor.shape.every((side, axis) => side === rightTensor.shape[axis]);
+export function assertSameShape(
+  caller: string,
+  left: string,
+  leftTensor: Tensor,
+  right: string,
+  rightTensor: Tensor,
+): void {
+  const same =
+    leftTensor.shape.length === rightTensor.shape.length &&
+    leftTensor.shape.every((side, axis) => side === rightTensor.shape[axis]);
   if (!same) {
-    throw unexpected(where, `${left} and ${right} of the same shape`, `[${leftTensor.shape.join(', ')}] and [${rightTensor.shape.join(', ')}]`);
+    throw expectedError(
+      caller,
+      `${left} and ${right} of the same shape`,
+      `[${leftTensor.shape.join(', ')}] and [${rightTensor.shape.join(', ')}]`,
+    );
   }
 }

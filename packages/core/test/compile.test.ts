@@ -1,16 +1,18 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test } from 'vitest';
-import { type Compiled, type CompilingBackend, compile } from '../src/index.ts';
+import { type CompiledFunction, type CompilingBackend, compile } from '../src/index.ts';
 
 class RecordingBackend extends tf.KernelBackend implements CompilingBackend {
   readonly compiled: unknown[] = [];
 
   compile<Arguments extends readonly tf.TensorContainer[], Result extends tf.TensorContainer>(
     run: (...args: Arguments) => Result,
-  ): Compiled<Arguments, Result> {
+  ): CompiledFunction<Arguments, Result> {
     this.compiled.push(run);
-    return Object.assign((...args: Arguments) => run(...args), { later: async (...args: Arguments) => run(...args) });
+    return Object.assign((...args: Arguments) => run(...args), {
+      later: async (...args: Arguments) => run(...args),
+    });
   }
 
   override dispose(): void {}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ensure, unexpected } from '../src/index.ts';
+import { ensure, expectedError } from '../src/index.ts';
 
 const rows: [string, unknown, string | undefined][] = [
   ['softTargets: expected temperature > 0, got 0; 4 is usual.', 0, '4 is usual'],
@@ -13,7 +13,7 @@ const rows: [string, unknown, string | undefined][] = [
 ];
 
 test.each(rows)('%s', (message, got, remedy) => {
-  const error = unexpected('softTargets', 'temperature > 0', got, remedy);
+  const error = expectedError('softTargets', 'temperature > 0', got, remedy);
   expect(error).toBeInstanceOf(RangeError);
   expect(error.message).toBe(message);
 });

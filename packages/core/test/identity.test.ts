@@ -2,20 +2,25 @@ import '@tensorflow/tfjs-backend-cpu';
 import { expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
-import { identityOf, type Network, sha256 } from '../src/index.ts';
+import { fingerprint, type Network, sha256 } from '../src/index.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
 /** A network of these weights; it computes nothing. */
-function networkOf(weights: Readonly<Record<string, tf.Tensor>>, more: Partial<Network> = {}): Network {
-  const variables = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, tf.variable(tensor)]));
+function createNetwork(
+  weights: Readonly<Record<string, tf.Tensor>>,
+  more: Partial<Network> = {},
+): Network {
+  const variables = Object.fromEntries(
+    Object.entries(weights).map(([name, tensor]) => [name, tf.variable(tensor)]),
+  );
   tf.dispose(weights as tf.NamedTensorMap);
   return {
     weights: variables,
     forward: () => {
-      throw new Error('networkOf: expected no forward pass.');
+      throw new Error('createNetwork: expected no forward pass.');
     },
     dispose: () => tf.dispose(variables),
     ...more,
@@ -23,8 +28,8 @@ function networkOf(weights: Readonly<Record<string, tf.Tensor>>, more: Partial<N
 }
 
 async function weightsHash(weights: Readonly<Record<string, tf.Tensor>>): Promise<string> {
-  const network = networkOf(weights);
-  const { weights: hash } = await identityOf(network);
+  const network = createNetwork(weights);
+  const { weights: hash } = await fingerprint(network);
   network.dispose();
   return hash;
 }
@@ -33,21 +38,28 @@ async function weightsHash(weights: Readonly<Record<string, tf.Tensor>>): Promis
 test.each([
   ['', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
   ['abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
-  ['abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq', '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1'],
+  [
+    'abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq',
+    '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1',
+  ],
 ])('sha256 of "%s"', async (text, digest) => {
   expect(await sha256(new TextEncoder().encode(text))).toBe(digest);
 });
 
 test('sha256 reads the part of a buffer that it was given', async () => {
   const bytes = new TextEncoder().encode('xabcx').subarray(1, 4);
-  expect(await sha256(bytes)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  expect(await sha256(bytes)).toBe(
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  );
 });
 
 test('the weights are hashed as the documentation says', async () => {
   const [bias, kernel] = [Float32Array.of(0.5), Float32Array.of(1, 2)];
   const hashOf = (data: Float32Array): Promise<string> => sha256(new Uint8Array(data.buffer));
   const lines = `"bias" float32 [1] ${await hashOf(bias)}\n"kernel" float32 [1,2] ${await hashOf(kernel)}\n`;
-  expect(await weightsHash({ kernel: tf.tensor2d(kernel, [1, 2]), bias: tf.tensor1d(bias) })).toBe(await sha256(new TextEncoder().encode(lines)));
+  expect(await weightsHash({ kernel: tf.tensor2d(kernel, [1, 2]), bias: tf.tensor1d(bias) })).toBe(
+    await sha256(new TextEncoder().encode(lines)),
+  );
 });
 
 test('equal weights have one identity in any order, and any change is another', async () => {
@@ -66,12 +78,12 @@ test('equal weights have one identity in any order, and any change is another', 
 });
 
 test('name and preparation are the network’s own', async () => {
-  const plain = networkOf({ a: tf.scalar(1) });
-  const named = networkOf({ a: tf.scalar(1) }, { name: 'resnet9', preparation: 'mean=0.5' });
-  const { weights } = await identityOf(plain);
-  expect(await identityOf(plain)).toEqual({ name: 'network', weights, preparation: '' });
-  expect(await identityOf(named)).toEqual({ name: 'resnet9', weights, preparation: 'mean=0.5' });
-  await expectNoNewTensors(async () => void (await identityOf(named)));
+  const plain = createNetwork({ a: tf.scalar(1) });
+  const named = createNetwork({ a: tf.scalar(1) }, { name: 'resnet9', preprocessing: 'mean=0.5' });
+  const { weights } = await fingerprint(plain);
+  expect(await fingerprint(plain)).toEqual({ name: 'network', weights, preparation: '' });
+  expect(await fingerprint(named)).toEqual({ name: 'resnet9', weights, preparation: 'mean=0.5' });
+  await expectNoNewTensors(async () => void (await fingerprint(named)));
   plain.dispose();
   named.dispose();
 });

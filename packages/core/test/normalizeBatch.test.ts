@@ -23,42 +23,62 @@ const output = (x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor =>
   normalizeBatch(x as tf.Tensor4D, scale as tf.Tensor1D, offset as tf.Tensor1D, epsilon).output;
 
 onEveryEngine(() => {
-  test.each([[[3, 4, 4, 5]], [[6, 5]], [[1, 2, 2, 5]], [[8, 1, 1, 5]]])('output, mean and variance of %j', async (shape) => {
-    await expectNoNewTensors(() =>
-      tf.tidy(() => {
-        const [x, scale, offset] = [numbers(shape, 0, 2, 3), numbers([5], 1), numbers([5], 2)];
-        const places = shape.length === 4 ? [0, 1, 2] : [0];
-        const wanted = tf.moments(x, places);
-        const got = normalizeBatch(x as tf.Tensor4D, scale as tf.Tensor1D, offset as tf.Tensor1D, epsilon);
-        expect([got.output.shape, got.mean.shape, got.variance.shape]).toEqual([shape, [5], [5]]);
-        closeTo(got.mean.dataSync(), wanted.mean.dataSync(), 1e-5);
-        closeTo(got.variance.dataSync(), wanted.variance.dataSync(), 1e-5);
-        closeTo(got.output.dataSync(), composed(x, scale, offset).dataSync(), 1e-5);
-      }),
-    );
-  });
+  test.each([[[3, 4, 4, 5]], [[6, 5]], [[1, 2, 2, 5]], [[8, 1, 1, 5]]])(
+    'output, mean and variance of %j',
+    async (shape) => {
+      await expectNoNewTensors(() =>
+        tf.tidy(() => {
+          const [x, scale, offset] = [numbers(shape, 0, 2, 3), numbers([5], 1), numbers([5], 2)];
+          const places = shape.length === 4 ? [0, 1, 2] : [0];
+          const wanted = tf.moments(x, places);
+          const got = normalizeBatch(
+            x as tf.Tensor4D,
+            scale as tf.Tensor1D,
+            offset as tf.Tensor1D,
+            epsilon,
+          );
+          expect([got.output.shape, got.mean.shape, got.variance.shape]).toEqual([shape, [5], [5]]);
+          closeTo(got.mean.dataSync(), wanted.mean.dataSync(), 1e-5);
+          closeTo(got.variance.dataSync(), wanted.variance.dataSync(), 1e-5);
+          closeTo(got.output.dataSync(), composed(x, scale, offset).dataSync(), 1e-5);
+        }),
+      );
+    },
+  );
 
-  test.each([[[3, 4, 4, 5]], [[6, 5]]])('gradients of %j are those of the composition', async (shape) => {
-    await expectNoNewTensors(() =>
-      tf.tidy(() => {
-        const inputs = [numbers(shape, 0, 2, 3), numbers([5], 1), numbers([5], 2)] as [tf.Tensor, tf.Tensor, tf.Tensor];
-        const dy = numbers(shape, 3);
-        const got = tf.grads(output)(inputs, dy);
-        const wanted = tf.grads(composed)(inputs, dy);
-        got.forEach((gradient, at) => {
-          expect(gradient.shape).toEqual((wanted[at] as tf.Tensor).shape);
-          closeTo(gradient.dataSync(), (wanted[at] as tf.Tensor).dataSync(), 2e-5);
-        });
-      }),
-    );
-  });
+  test.each([[[3, 4, 4, 5]], [[6, 5]]])(
+    'gradients of %j are those of the composition',
+    async (shape) => {
+      await expectNoNewTensors(() =>
+        tf.tidy(() => {
+          const inputs = [numbers(shape, 0, 2, 3), numbers([5], 1), numbers([5], 2)] as [
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+          ];
+          const dy = numbers(shape, 3);
+          const got = tf.grads(output)(inputs, dy);
+          const wanted = tf.grads(composed)(inputs, dy);
+          got.forEach((gradient, at) => {
+            expect(gradient.shape).toEqual((wanted[at] as tf.Tensor).shape);
+            closeTo(gradient.dataSync(), (wanted[at] as tf.Tensor).dataSync(), 2e-5);
+          });
+        }),
+      );
+    },
+  );
 
   test('gradients against finite differences', () => {
     tf.tidy(() => {
       const [x, scale, offset] = [numbers([2, 2, 2, 2], 0), numbers([2], 1, 1, 1), numbers([2], 2)];
       const dy = numbers([2, 2, 2, 2], 3);
-      const lossOf = (x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Scalar => tf.sum(tf.mul(dy, output(x, scale, offset)));
-      const [dx, dScale, dOffset] = tf.grads(lossOf)([x, scale, offset]) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const lossOf = (x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Scalar =>
+        tf.sum(tf.mul(dy, output(x, scale, offset)));
+      const [dx, dScale, dOffset] = tf.grads(lossOf)([x, scale, offset]) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
       closeTo(
         dx.dataSync(),
         numericalGradient((moved) => lossOf(moved, scale, offset), x),
@@ -81,7 +101,12 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const [x, scale, offset] = [numbers([2, 2, 2, 3], 0), numbers([3], 1), numbers([3], 2)];
       const withStatistics = tf.grad((x: tf.Tensor) => {
-        const { output, mean, variance } = normalizeBatch(x as tf.Tensor4D, scale as tf.Tensor1D, offset as tf.Tensor1D, epsilon);
+        const { output, mean, variance } = normalizeBatch(
+          x as tf.Tensor4D,
+          scale as tf.Tensor1D,
+          offset as tf.Tensor1D,
+          epsilon,
+        );
         return tf.add(tf.add(tf.sum(tf.square(output)), tf.sum(mean)), tf.sum(variance));
       });
       const alone = tf.grad((x: tf.Tensor) => tf.sum(tf.square(output(x, scale, offset))));
@@ -91,8 +116,16 @@ onEveryEngine(() => {
 
   test('a channel that is the same everywhere stays finite', () => {
     tf.tidy(() => {
-      const [x, scale, offset] = [tf.fill([2, 3, 3, 2], 7), tf.tensor1d([1, 2]), tf.tensor1d([0.5, -0.5])];
-      closeTo(output(x, scale, offset).dataSync(), tf.add(tf.zeros(x.shape), offset).dataSync(), 1e-6);
+      const [x, scale, offset] = [
+        tf.fill([2, 3, 3, 2], 7),
+        tf.tensor1d([1, 2]),
+        tf.tensor1d([0.5, -0.5]),
+      ];
+      closeTo(
+        output(x, scale, offset).dataSync(),
+        tf.add(tf.zeros(x.shape), offset).dataSync(),
+        1e-6,
+      );
       const dx = tf.grad((x: tf.Tensor) => tf.sum(tf.square(output(x, scale, offset))))(x);
       closeTo(dx.dataSync(), new Float32Array(x.size), 1e-4);
     });
@@ -103,7 +136,10 @@ onEveryEngine(() => {
     const offset = tf.variable(tf.zeros([3]) as tf.Tensor1D, true);
     await expectNoNewTensors(() => {
       const x = numbers([2, 2, 2, 3], 0);
-      const { value, grads } = tf.variableGrads(() => tf.sum(tf.square(output(x, scale, offset))) as tf.Scalar, [scale, offset]);
+      const { value, grads } = tf.variableGrads(
+        () => tf.sum(tf.square(output(x, scale, offset))) as tf.Scalar,
+        [scale, offset],
+      );
       tf.dispose([x, value, grads as unknown as tf.Tensor]);
     });
     tf.dispose([scale, offset]);
@@ -111,16 +147,24 @@ onEveryEngine(() => {
 
   test('wrong shapes and epsilon are refused', () => {
     tf.tidy(() => {
-      const [x, three, four] = [tf.zeros([2, 2, 2, 3]) as tf.Tensor4D, tf.zeros([3]) as tf.Tensor1D, tf.zeros([4]) as tf.Tensor1D];
+      const [x, three, four] = [
+        tf.zeros([2, 2, 2, 3]) as tf.Tensor4D,
+        tf.zeros([3]) as tf.Tensor1D,
+        tf.zeros([4]) as tf.Tensor1D,
+      ];
       expect(() => normalizeBatch(x, four, three, epsilon)).toThrow(
         new RangeError('normalizeBatch: expected scale [channels] of shape [3], got [4].'),
       );
       expect(() => normalizeBatch(x, three, four, epsilon)).toThrow(
         new RangeError('normalizeBatch: expected offset [channels] of shape [3], got [4].'),
       );
-      expect(() => normalizeBatch(x, three, three, -1)).toThrow(new RangeError('normalizeBatch: expected epsilon ≥ 0, got -1; 1e-5 is usual.'));
+      expect(() => normalizeBatch(x, three, three, -1)).toThrow(
+        new RangeError('normalizeBatch: expected epsilon ≥ 0, got -1; 1e-5 is usual.'),
+      );
       expect(() => normalizeBatch(three as unknown as tf.Tensor2D, three, three, epsilon)).toThrow(
-        new RangeError('normalizeBatch: expected x [batch, height, width, channels] or [batch, channels], got [3].'),
+        new RangeError(
+          'normalizeBatch: expected x [batch, height, width, channels] or [batch, channels], got [3].',
+        ),
       );
     });
   });

@@ -14,25 +14,37 @@ function valuesOf(tensor: tf.Tensor): number[] {
 
 onEveryEngine(() => {
   test('gives the numbers of TensorFlow’s StatelessRandomUniform, on every engine to the last bit', () => {
-    const drawn = (first: number, second: number) => valuesOf(tf.tidy(() => randomUniform([5], seedOf(first, second))));
-    expect(drawn(1, 2)).toStrictEqual([0.8440604209899902, 0.19204533100128174, 0.9962232112884521, 0.16038739681243896, 0.27199018001556396]);
+    const drawn = (first: number, second: number) =>
+      valuesOf(tf.tidy(() => randomUniform([5], seedOf(first, second))));
+    expect(drawn(1, 2)).toStrictEqual([
+      0.8440604209899902, 0.19204533100128174, 0.9962232112884521, 0.16038739681243896,
+      0.27199018001556396,
+    ]);
     expect(drawn(-7, 2 ** 31 - 1)).toStrictEqual([
-      0.2280879020690918, 0.9830089807510376, 0.4583139419555664, 0.6763421297073364, 0.09669220447540283,
+      0.2280879020690918, 0.9830089807510376, 0.4583139419555664, 0.6763421297073364,
+      0.09669220447540283,
     ]);
   });
 
   test('and so they are where there are many, which an engine draws in pieces', () => {
-    const values = valuesOf(tf.tidy(() => randomUniform([307, 311], seedOf(123456789, -987654321))));
-    expect(values.reduce((hash, value) => (Math.imul(hash, 31) + value * 2 ** 23) | 0, 0)).toBe(1619743330);
+    const values = valuesOf(
+      tf.tidy(() => randomUniform([307, 311], seedOf(123456789, -987654321))),
+    );
+    expect(values.reduce((hash, value) => (Math.imul(hash, 31) + value * 2 ** 23) | 0, 0)).toBe(
+      1619743330,
+    );
   });
 
   test('has the same beginning in every shape, and other numbers for every seed', () => {
-    const drawn = (shape: number[], first: number, second: number) => valuesOf(tf.tidy(() => randomUniform(shape, seedOf(first, second))));
+    const drawn = (shape: number[], first: number, second: number) =>
+      valuesOf(tf.tidy(() => randomUniform(shape, seedOf(first, second))));
     const long = drawn([30, 7], 3, 4);
     expect(drawn([7], 3, 4)).toEqual(long.slice(0, 7));
     expect(drawn([], 3, 4)).toEqual(long.slice(0, 1));
     expect(drawn([0, 2], 3, 4)).toEqual([]);
-    expect(new Set([long, drawn([210], 4, 3), drawn([210], 3, 5), drawn([210], -3, 4)].flat()).size).toBeGreaterThan(830);
+    expect(
+      new Set([long, drawn([210], 4, 3), drawn([210], 3, 5), drawn([210], -3, 4)].flat()).size,
+    ).toBeGreaterThan(830);
   });
 
   test('is uniform in [0, 1)', () => {
@@ -48,7 +60,8 @@ onEveryEngine(() => {
 
   test('foldIn gives a seed for each name, with wrap-round, and nothing is left behind', async () => {
     await expectNoNewTensors(() => {
-      const folded = (first: number, name: string) => valuesOf(tf.tidy(() => foldIn(seedOf(first, 5), name)));
+      const folded = (first: number, name: string) =>
+        valuesOf(tf.tidy(() => foldIn(seedOf(first, 5), name)));
       // FNV-1a of "a" and "" are 0xe40c292c and 0x811c9dc5.
       expect(folded(0, 'a')).toEqual([0xe40c292c | 0, 5]);
       expect(folded(-(2 ** 31), '')).toEqual([0x011c9dc5, 5]);
@@ -60,8 +73,12 @@ onEveryEngine(() => {
 
   test('refuses seeds of another shape or type', () => {
     tf.tidy(() => {
-      expect(() => randomUniform([2], tf.tensor1d([1], 'int32'))).toThrow('randomUniform: expected a seed of shape [2], got [1].');
-      expect(() => foldIn(tf.tensor1d([1, 2]), 'a')).toThrow('foldIn: expected a seed of type int32, got float32.');
+      expect(() => randomUniform([2], tf.tensor1d([1], 'int32'))).toThrow(
+        'randomUniform: expected a seed of shape [2], got [1].',
+      );
+      expect(() => foldIn(tf.tensor1d([1, 2]), 'a')).toThrow(
+        'foldIn: expected a seed of type int32, got float32.',
+      );
     });
   });
 });

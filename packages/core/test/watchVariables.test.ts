@@ -1,11 +1,13 @@
 import { onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { compile, watchVariables } from '../src/index.ts';
+import { compile, trackVariableVersions } from '../src/index.ts';
 
 onEveryEngine(() => {
   test('tells whether a variable was assigned, outside or inside of a compiled function', async () => {
-    const [one, two, other] = [0, 1, 2].map((value) => tf.tidy(() => tf.variable(tf.fill([3], value)))) as [tf.Variable, tf.Variable, tf.Variable];
+    const [one, two, other] = [0, 1, 2].map((value) =>
+      tf.tidy(() => tf.variable(tf.fill([3], value))),
+    ) as [tf.Variable, tf.Variable, tf.Variable];
     const step = compile((by: tf.Scalar) =>
       tf.tidy(() => {
         two.assign(tf.add(two, by));
@@ -19,13 +21,13 @@ onEveryEngine(() => {
     // A step comes first: values go to the device when they are used.
     await move();
     one.dataSync();
-    const moved = watchVariables([one, two]);
+    const moved = trackVariableVersions([one, two]);
     expect(moved()).toBe(false);
     tf.tidy(() => other.assign(tf.add(one, two)));
     expect(moved()).toBe(false);
     await move();
     expect(moved()).toBe(true);
-    const again = watchVariables([one, two]);
+    const again = trackVariableVersions([one, two]);
     expect(again()).toBe(false);
     tf.tidy(() => one.assign(tf.add(one, 0)));
     expect(again()).toBe(true);

@@ -6,7 +6,7 @@ export interface Ahead<Value> {
 }
 
 /** @param make Called once at most. What it throws is thrown by `get`. */
-export function ahead<Value extends object>(make: () => Value): Ahead<Value> {
+export function prefetch<Value extends object>(make: () => Value): Ahead<Value> {
   let made: Value | undefined;
   const timer = setTimeout(() => {
     try {

@@ -1,23 +1,48 @@
 import { ensure } from '@kd/core';
 import { expectSeed } from './expectSeed.ts';
-import type { ImageSet } from './imageSet.ts';
+import type { ImageDataset } from './imageDataset.ts';
 import { stratify } from './stratify.ts';
 
+/** Two disjoint sets over the same pixels. */
+export interface TrainValidation {
+  readonly train: ImageDataset;
+  readonly validation: ImageDataset;
+}
+
 /**
- * Cuts a set in two that share its pixels: `const [kept, held] = split(train, { held: 5_000, seed: 0 })`.
+ * Splits a data set in two that share its pixels: `const { train, validation } =
+ * trainValidationSplit(cifar.train, { validation: 5_000, seed: 0 })`.
  *
- * Stratified: each class gives its share, exact to one picture, and the counts are exact. The same seed gives the same cut on every machine.
- * @param options.held Pictures in the second set, 1 ≤ held < pictures.
- * @throws RangeError where `held` leaves one of the two empty.
+ * Stratified: each class gives its share, exact to one image, and the counts are exact. The same
+ * seed gives the same split on every machine.
+ * @param options.validation Images in the validation set, 1 ≤ validation < images.
+ * @throws RangeError where `validation` leaves one of the two empty.
  */
-export function split(set: ImageSet, { held, seed }: { readonly held: number; readonly seed: number }): [kept: ImageSet, held: ImageSet] {
-  const whole = set.rows.length;
-  const expected = `held to be a whole number from 1 to ${whole - 1} ('${set.name}' has ${whole} pictures)`;
-  ensure(Number.isInteger(held) && held >= 1 && held < whole, 'split', expected, held);
-  expectSeed('split', seed);
-  const drawn = stratify(set, held, seed, 'split');
-  return [
-    { ...set, name: `${set.name} (${whole - held} kept)`, rows: set.rows.filter((row) => drawn[row] === 0) },
-    { ...set, name: `${set.name} (${held} held out)`, rows: set.rows.filter((row) => drawn[row] === 1) },
-  ];
+export function trainValidationSplit(
+  dataset: ImageDataset,
+  { validation: count, seed }: { readonly validation: number; readonly seed: number },
+): TrainValidation {
+  const whole = dataset.rows.length;
+  const expected = `validation to be a whole number from 1 to ${whole - 1} ('${dataset.name}' has ${whole} images)`;
+  ensure(
+    Number.isInteger(count) && count >= 1 && count < whole,
+    'trainValidationSplit',
+    expected,
+    count,
+  );
+  expectSeed('trainValidationSplit', seed);
+  // The last argument names the random stream: another one is another split.
+  const drawn = stratify(dataset, count, seed, 'split');
+  return {
+    train: {
+      ...dataset,
+      name: `${dataset.name} (${whole - count} kept)`,
+      rows: dataset.rows.filter((row) => drawn[row] === 0),
+    },
+    validation: {
+      ...dataset,
+      name: `${dataset.name} (${count} held out)`,
+      rows: dataset.rows.filter((row) => drawn[row] === 1),
+    },
+  };
 }

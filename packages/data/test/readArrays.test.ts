@@ -8,7 +8,10 @@ const bytes = (text: string) => Uint8Array.from(text, (letter) => letter.charCod
 
 describe('readArrays', () => {
   test('reads a batch as Python 2 wrote it', () => {
-    const batch = readArrays(new Uint8Array(pickledBatch(samplePictures(1), 1)), 'data_batch_1') as Map<string, unknown>;
+    const batch = readArrays(
+      new Uint8Array(pickledBatch(samplePictures(1), 1)),
+      'data_batch_1',
+    ) as Map<string, unknown>;
     expect([...batch.keys()]).toEqual(['batch_label', 'labels', 'data', 'filenames']);
     expect(batch.get('batch_label')).toEqual(Uint8Array.from(Buffer.from('training batch 1 of 5')));
     expect(batch.get('labels')).toEqual(samplePictures(1).map(({ label }) => label));
@@ -27,12 +30,22 @@ describe('readArrays', () => {
     expect(readArrays(bytes(text), 'p')).toEqual(value);
   });
 
-  const refused = 'p: expected plain data: dicts, lists, numbers, strings and numpy uint8 arrays, got';
+  const refused =
+    'p: expected plain data: dicts, lists, numbers, strings and numpy uint8 arrays, got';
   test.each([
-    ["cos\nsystem\n(S'ls'\ntR.", `${refused} the global 'os.system'; it is refused, nothing was run.`],
-    ['c__builtin__\neval\n.', `${refused} the global '__builtin__.eval'; it is refused, nothing was run.`],
+    [
+      "cos\nsystem\n(S'ls'\ntR.",
+      `${refused} the global 'os.system'; it is refused, nothing was run.`,
+    ],
+    [
+      'c__builtin__\neval\n.',
+      `${refused} the global '__builtin__.eval'; it is refused, nothing was run.`,
+    ],
     ['\x80\x06K\x01.', 'p: expected a pickle of protocol 2–5, got 6.'],
-    ['\x80\x02\x82\x01.', 'p: expected a pickle of data, got the opcode 0x82 at byte 2; it is refused, nothing was run.'],
+    [
+      '\x80\x02\x82\x01.',
+      'p: expected a pickle of data, got the opcode 0x82 at byte 2; it is refused, nothing was run.',
+    ],
     ['ios\nsystem\n', `${refused} the global 'os.system'; it is refused, nothing was run.`],
     ['\x80\x02U\x09ab', 'p: expected 9 bytes at byte 4, got 2; the file is cut short.'],
     ['\x80\x02T\xff\xff\xff\xff.', 'p: expected -1 bytes at byte 7, got 1; the file is cut short.'],
@@ -60,7 +73,9 @@ describe('readArrays', () => {
     const whole = pickledBatch(samplePictures(1), 1);
     fc.assert(
       fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.boolean(), (at, value, cut) => {
-        const changed = cut ? whole.slice(0, at) : Uint8Array.from(whole, (byte, place) => (place === at ? value : byte));
+        const changed = cut
+          ? whole.slice(0, at)
+          : Uint8Array.from(whole, (byte, place) => (place === at ? value : byte));
         try {
           readArrays(changed, 'p');
         } catch (error) {

@@ -2,10 +2,17 @@ import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
 import { describe, expect, test } from 'vitest';
 import { readCifar10 } from '../src/index.ts';
-import { binaryFiles, interleaved, npmFiles, pythonFiles, samplePictures, tarGz } from './support/archives.ts';
+import {
+  binaryFiles,
+  interleaved,
+  npmFiles,
+  pythonFiles,
+  samplePictures,
+  tarGz,
+} from './support/archives.ts';
 
-function withAltered(bytes: Uint8Array, where: (length: number) => number): Uint8Array {
-  const at = where(bytes.length);
+function withAltered(bytes: Uint8Array, caller: (length: number) => number): Uint8Array {
+  const at = caller(bytes.length);
   bytes[at] = (bytes[at] as number) ^ 255;
   return bytes;
 }
@@ -15,14 +22,22 @@ describe('readCifar10', () => {
     ['binary', binaryFiles],
     ['python', pythonFiles],
     ['npm', npmFiles],
-  ] as const)('reads the %s archive: every picture with its label, channels interleaved', async (_, files) => {
-    const { train, test: held } = await readCifar10(await tarGz(files()));
-    const pictures = [1, 2, 3, 4, 5].flatMap(samplePictures);
-    expect([...train.labels]).toEqual(pictures.map(({ label }) => label));
-    expect(Buffer.compare(train.pixels, Buffer.concat(pictures.map(interleaved)))).toBe(0);
-    expect([...held.labels]).toEqual(samplePictures(6).map(({ label }) => label));
-    expect([train.name, held.name, train.imageShape, train.classNames[9]]).toEqual(['CIFAR-10 train', 'CIFAR-10 test', [32, 32, 3], 'truck']);
-  });
+  ] as const)(
+    'reads the %s archive: every picture with its label, channels interleaved',
+    async (_, files) => {
+      const { train, test: held } = await readCifar10(await tarGz(files()));
+      const pictures = [1, 2, 3, 4, 5].flatMap(samplePictures);
+      expect([...train.labels]).toEqual(pictures.map(({ label }) => label));
+      expect(Buffer.compare(train.pixels, Buffer.concat(pictures.map(interleaved)))).toBe(0);
+      expect([...held.labels]).toEqual(samplePictures(6).map(({ label }) => label));
+      expect([train.name, held.name, train.imageShape, train.classNames[9]]).toEqual([
+        'CIFAR-10 train',
+        'CIFAR-10 test',
+        [32, 32, 3],
+        'truck',
+      ]);
+    },
+  );
 
   test('takes a stream, in whatever pieces it comes', async () => {
     const bytes = await tarGz(binaryFiles());
@@ -35,15 +50,27 @@ describe('readCifar10', () => {
       },
     });
     const [whole, streamed] = [await readCifar10(bytes), await readCifar10(stream)];
-    expect(await streamed.train.identity()).toBe(await whole.train.identity());
+    expect(await streamed.train.fingerprint()).toBe(await whole.train.fingerprint());
   });
 
   const file = 'cifar-10-batches-bin/data_batch_3.bin';
   const refusals: [string, () => Promise<Uint8Array>, string][] = [
-    ['an archive cut short', async () => (await tarGz(binaryFiles())).slice(0, -500), 'a.tar.gz: expected a whole .tar.gz archive, got '],
-    ['another file', async () => Buffer.from('<html>'), 'a.tar.gz: expected a whole .tar.gz archive, got '],
+    [
+      'an archive cut short',
+      async () => (await tarGz(binaryFiles())).slice(0, -500),
+      'a.tar.gz: expected a whole .tar.gz archive, got ',
+    ],
+    [
+      'another file',
+      async () => Buffer.from('<html>'),
+      'a.tar.gz: expected a whole .tar.gz archive, got ',
+    ],
     ['nothing', async () => new Uint8Array(0), 'a.tar.gz: expected a whole .tar.gz archive, got '],
-    ['a byte altered in the middle', async () => withAltered(await tarGz(binaryFiles()), (length) => length >> 1), 'a.tar.gz: '],
+    [
+      'a byte altered in the middle',
+      async () => withAltered(await tarGz(binaryFiles()), (length) => length >> 1),
+      'a.tar.gz: ',
+    ],
     [
       "gzip's checksum of other contents",
       async () => withAltered(await tarGz(binaryFiles()), (length) => length - 8),
@@ -52,7 +79,12 @@ describe('readCifar10', () => {
     [
       'an altered tar header',
       async () => {
-        const tar = await packTar(Object.entries(binaryFiles()).map(([name, body]) => ({ header: { name, size: body.length }, body })));
+        const tar = await packTar(
+          Object.entries(binaryFiles()).map(([name, body]) => ({
+            header: { name, size: body.length },
+            body,
+          })),
+        );
         tar[3] = 120;
         return gzipSync(tar);
       },
@@ -60,7 +92,12 @@ describe('readCifar10', () => {
     ],
     [
       'a tar cut short inside whole gzip',
-      async () => gzipSync((await packTar([{ header: { name: file, size: 6146 }, body: new Uint8Array(6146) }])).subarray(0, 4000)),
+      async () =>
+        gzipSync(
+          (
+            await packTar([{ header: { name: file, size: 6146 }, body: new Uint8Array(6146) }])
+          ).subarray(0, 4000),
+        ),
       'a.tar.gz: expected a whole .tar.gz archive, got end of data; it is cut short, altered or something else: get it again.',
     ],
     [
@@ -110,8 +147,18 @@ describe('readCifar10', () => {
   });
 
   test('paths and links in an archive lead nowhere: names are compared, contents stay in memory', async () => {
-    const files = Object.entries(binaryFiles()).map(([name, body]) => ({ header: { name: `../../${name}`, size: body.length }, body }));
-    const link = { header: { name: 'data_batch_1.bin', size: 0, type: 'symlink' as const, linkname: '/etc/passwd' } };
+    const files = Object.entries(binaryFiles()).map(([name, body]) => ({
+      header: { name: `../../${name}`, size: body.length },
+      body,
+    }));
+    const link = {
+      header: {
+        name: 'data_batch_1.bin',
+        size: 0,
+        type: 'symlink' as const,
+        linkname: '/etc/passwd',
+      },
+    };
     const { train } = await readCifar10(gzipSync(await packTar([link, ...files])));
     expect(train.labels.length).toBe(10);
   });

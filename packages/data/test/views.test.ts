@@ -1,11 +1,16 @@
-import { drawFour } from '@kd/core';
+import { philox4x32 } from '@kd/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { crop, cutout, flip, type ViewTransform } from '../src/index.ts';
-import { painter } from '../src/views/painter.ts';
-import type { Draws } from '../src/views/viewTransform.ts';
+import { type Augmentation, cutout, randomCrop, randomHorizontalFlip } from '../src/index.ts';
+import { augmentationRenderer } from '../src/views/painter.ts';
+import type { RandomWords } from '../src/views/viewTransform.ts';
 
-const draws = (...values: number[]): Draws => [values[0] ?? 0, values[1] ?? 0, values[2] ?? 0, values[3] ?? 0];
+const draws = (...values: number[]): RandomWords => [
+  values[0] ?? 0,
+  values[1] ?? 0,
+  values[2] ?? 0,
+  values[3] ?? 0,
+];
 const still = (places: number) => Int32Array.from({ length: places }, (_, place) => place);
 
 /** The draw that makes `Math.floor((draw / 2³²) × choices)` the choice. */
@@ -14,9 +19,9 @@ const choose = (choice: number, choices: number) => Math.ceil(((choice + 0.5) / 
 describe('flip', () => {
   test('mirrors each row when the draw is in the upper half, else not', () => {
     const target = new Int32Array(6);
-    flip().move(still(6), target, [2, 3, 1], draws(2 ** 31));
+    randomHorizontalFlip().move(still(6), target, [2, 3, 1], draws(2 ** 31));
     expect([...target]).toEqual([2, 1, 0, 5, 4, 3]);
-    flip().move(still(6), target, [2, 3, 1], draws(2 ** 31 - 1));
+    randomHorizontalFlip().move(still(6), target, [2, 3, 1], draws(2 ** 31 - 1));
     expect([...target]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
@@ -24,15 +29,20 @@ describe('flip', () => {
 describe('crop', () => {
   test('reflects without repeating the edge', () => {
     const target = new Int32Array(9);
-    crop({ pad: 2 }).move(still(9), target, [3, 3, 1], draws(choose(0, 5), choose(2, 5)));
+    randomCrop({ padding: 2 }).move(still(9), target, [3, 3, 1], draws(choose(0, 5), choose(2, 5)));
     expect([...target]).toEqual([6, 7, 8, 3, 4, 5, 0, 1, 2]);
-    crop({ pad: 2 }).move(still(9), target, [3, 3, 1], draws(choose(2, 5), choose(3, 5)));
+    randomCrop({ padding: 2 }).move(still(9), target, [3, 3, 1], draws(choose(2, 5), choose(3, 5)));
     expect([...target]).toEqual([1, 2, 1, 4, 5, 4, 7, 8, 7]);
   });
 
   test('or shows black', () => {
     const target = new Int32Array(9);
-    crop({ pad: 1, fill: 'zero' }).move(still(9), target, [3, 3, 1], draws(choose(0, 3), choose(2, 3)));
+    randomCrop({ padding: 1, fill: 'zero' }).move(
+      still(9),
+      target,
+      [3, 3, 1],
+      draws(choose(0, 3), choose(2, 3)),
+    );
     expect([...target]).toEqual([-1, -1, -1, 1, 2, -1, 4, 5, -1]);
   });
 
@@ -41,8 +51,8 @@ describe('crop', () => {
     const out = new Uint32Array(4);
     const target = new Int32Array(9);
     for (let row = 0; row < 9000; row++) {
-      drawFour(5, 6, row, out);
-      crop({ pad: 1, fill: 'zero' }).move(still(9), target, [3, 3, 1], draws(...out));
+      philox4x32(5, 6, row, out);
+      randomCrop({ padding: 1, fill: 'zero' }).move(still(9), target, [3, 3, 1], draws(...out));
       const shift = target.indexOf(4);
       counts.set(shift, (counts.get(shift) ?? 0) + 1);
     }
@@ -51,16 +61,22 @@ describe('crop', () => {
   });
 
   test.each([
-    [{ pad: -1 }, 'crop: expected pad to be a whole number ≥ 0, got -1; 4 is usual for 32×32.'],
-    [{ pad: 1.5 }, 'crop: expected pad to be a whole number ≥ 0, got 1.5; 4 is usual for 32×32.'],
-    [{ pad: 1, fill: 'edge' as 'zero' }, "crop: expected fill 'reflect' or 'zero', got edge."],
+    [{ padding: -1 }, 'crop: expected pad to be a whole number ≥ 0, got -1; 4 is usual for 32×32.'],
+    [
+      { padding: 1.5 },
+      'crop: expected pad to be a whole number ≥ 0, got 1.5; 4 is usual for 32×32.',
+    ],
+    [{ padding: 1, fill: 'edge' as 'zero' }, "crop: expected fill 'reflect' or 'zero', got edge."],
   ])('refuses %j', (options, message) => {
-    expect(() => crop(options)).toThrow(new RangeError(message));
+    expect(() => randomCrop(options)).toThrow(new RangeError(message));
   });
 
   test('refuses to reflect more than there is', () => {
-    const message = "crop: expected pad less than the sides of the picture, 3×3, got 3; take a smaller pad or fill 'zero'.";
-    expect(() => crop({ pad: 3 }).move(still(9), new Int32Array(9), [3, 3, 1], draws())).toThrow(new RangeError(message));
+    const message =
+      "crop: expected pad less than the sides of the picture, 3×3, got 3; take a smaller pad or fill 'zero'.";
+    expect(() =>
+      randomCrop({ padding: 3 }).move(still(9), new Int32Array(9), [3, 3, 1], draws()),
+    ).toThrow(new RangeError(message));
   });
 });
 
@@ -74,56 +90,85 @@ describe('cutout', () => {
   });
 
   test('refuses no size', () => {
-    const message = 'cutout: expected size to be a whole number ≥ 1, got 0; 8 is usual for 32×32 with flips and crops, 16 without.';
+    const message =
+      'cutout: expected size to be a whole number ≥ 1, got 0; 8 is usual for 32×32 with flips and crops, 16 without.';
     expect(() => cutout({ size: 0 })).toThrow(new RangeError(message));
   });
 });
 
 describe('painter', () => {
   const pixels = Uint8Array.from({ length: 3 * 4 * 4 * 3 }, (_, at) => (at * 91) % 256);
-  const invert: ViewTransform = {
+  const invert: Augmentation = {
     spec: 'invert()',
     paint: (picture) =>
       picture.forEach((value, at) => {
         picture[at] = 255 - value;
       }),
   };
-  const paint = (views: ViewTransform[], channels: number, row: number, seed: number) => {
+  const paint = (views: Augmentation[], channels: number, row: number, seed: number) => {
     const out = new Float32Array(16 * channels);
-    painter(views, [4, 4, channels])(pixels, row, seed, out, 0);
+    augmentationRenderer(views, [4, 4, channels])(pixels, row, seed, out, 0);
     return out;
   };
 
   test('without views gives bytes / 255', () => {
-    expect(paint([], 3, 1, 0)).toEqual(Float32Array.from(pixels.subarray(48, 96), (value) => value / 255));
+    expect(paint([], 3, 1, 0)).toEqual(
+      Float32Array.from(pixels.subarray(48, 96), (value) => value / 255),
+    );
   });
 
   test('paints between moves: the black of a crop is inverted only by what comes after it', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(1, 3), (seed, channels) => {
-        const plain = paint([crop({ pad: 2, fill: 'zero' })], channels, 0, seed);
-        const inverted = paint([crop({ pad: 2, fill: 'zero' }), invert], channels, 0, seed);
-        expect(Math.max(...inverted.map((value, at) => Math.abs(value + (plain[at] as number) - 1)))).toBeLessThan(1e-6);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+        fc.constantFrom(1, 3),
+        (seed, channels) => {
+          const plain = paint([randomCrop({ padding: 2, fill: 'zero' })], channels, 0, seed);
+          const inverted = paint(
+            [randomCrop({ padding: 2, fill: 'zero' }), invert],
+            channels,
+            0,
+            seed,
+          );
+          expect(
+            Math.max(...inverted.map((value, at) => Math.abs(value + (plain[at] as number) - 1))),
+          ).toBeLessThan(1e-6);
+        },
+      ),
       { seed: 1, numRuns: 50 },
     );
   });
 
   test('moves composed in one pass equal the same moves with a pass between them', () => {
-    const nothing: ViewTransform = { spec: 'nothing()', move: (source, target) => target.set(source) };
-    const stop: ViewTransform = { spec: 'stop()', paint: () => {} };
+    const nothing: Augmentation = {
+      spec: 'nothing()',
+      move: (source, target) => target.set(source),
+    };
+    const stop: Augmentation = { spec: 'stop()', paint: () => {} };
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(1, 3), (seed, channels) => {
-        const views = (between: ViewTransform) => [crop({ pad: 2, fill: 'zero' }), between, flip(), between, cutout({ size: 2 })];
-        expect(paint(views(nothing), channels, 0, seed)).toEqual(paint(views(stop), channels, 0, seed));
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+        fc.constantFrom(1, 3),
+        (seed, channels) => {
+          const views = (between: Augmentation) => [
+            randomCrop({ padding: 2, fill: 'zero' }),
+            between,
+            randomHorizontalFlip(),
+            between,
+            cutout({ size: 2 }),
+          ];
+          expect(paint(views(nothing), channels, 0, seed)).toEqual(
+            paint(views(stop), channels, 0, seed),
+          );
+        },
+      ),
       { seed: 2, numRuns: 50 },
     );
   });
 
   test('leaves the set untouched', () => {
     const before = pixels.slice();
-    paint([invert, crop({ pad: 1 }), invert], 3, 0, 7);
+    paint([invert, randomCrop({ padding: 1 }), invert], 3, 0, 7);
     expect(pixels).toEqual(before);
   });
 });

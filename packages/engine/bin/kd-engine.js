@@ -12,5 +12,7 @@ if (existsSync(built)) {
   process.on('SIGINT', () => {});
   const source = fileURLToPath(new URL('../src/node/command.ts', import.meta.url));
   const options = ['--conditions=@kd/source', '--import', import.meta.resolve('tsx'), source];
-  process.exitCode = spawnSync(process.execPath, [...options, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1;
+  process.exitCode =
+    spawnSync(process.execPath, [...options, ...process.argv.slice(2)], { stdio: 'inherit' })
+      .status ?? 1;
 }

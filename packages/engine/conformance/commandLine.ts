@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import { type EngineName, engineNames } from '../src/contracts.ts';
 
 export interface Options {
@@ -12,7 +12,10 @@ export interface Options {
   readonly excluded: boolean;
 }
 
-/** Reads `--engine tensorflow|webgpu|wasm|cpu --filter <regular expression> --json <file> --excluded`. */
+/**
+ * Reads `--engine tensorflow|webgpu|wasm|cpu --filter <regular expression> --json <file>
+ * --excluded`.
+ */
 export function parseCommandLine(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
@@ -24,6 +27,16 @@ export function parseCommandLine(args: readonly string[]): Options {
     },
   });
   const engine = engineNames.find((name) => name === values.engine);
-  if (engine === undefined) throw unexpected('conformance', `--engine to be one of ${engineNames.join(', ')}`, values.engine);
-  return { engine, filter: new RegExp(values.filter), excluded: values.excluded, ...(values.json !== undefined && { json: values.json }) };
+  if (engine === undefined)
+    throw expectedError(
+      'conformance',
+      `--engine to be one of ${engineNames.join(', ')}`,
+      values.engine,
+    );
+  return {
+    engine,
+    filter: new RegExp(values.filter),
+    excluded: values.excluded,
+    ...(values.json !== undefined && { json: values.json }),
+  };
 }

@@ -2,8 +2,15 @@ import { createRequire } from 'node:module';
 
 /** What we use of jasmine-core. */
 export interface Jasmine {
-  configure(options: { random: boolean; specFilter(spec: { getFullName(): string }): boolean }): void;
-  addReporter(reporter: { specDone(spec: Reported): void; suiteDone(suite: Reported): void; jasmineDone(whole: Reported): void }): void;
+  configure(options: {
+    random: boolean;
+    specFilter(spec: { getFullName(): string }): boolean;
+  }): void;
+  addReporter(reporter: {
+    specDone(spec: Reported): void;
+    suiteDone(suite: Reported): void;
+    jasmineDone(whole: Reported): void;
+  }): void;
   execute(): Promise<unknown>;
 }
 
@@ -18,7 +25,9 @@ export interface Reported {
 
 /** Puts jasmine's globals in place: `describe`, `it`, `expect` … */
 export function startJasmine(): Jasmine {
-  const { boot } = createRequire(import.meta.url)('jasmine-core') as { boot(): { getEnv(): Jasmine; DEFAULT_TIMEOUT_INTERVAL: number } };
+  const { boot } = createRequire(import.meta.url)('jasmine-core') as {
+    boot(): { getEnv(): Jasmine; DEFAULT_TIMEOUT_INTERVAL: number };
+  };
   const jasmine = boot();
   jasmine.DEFAULT_TIMEOUT_INTERVAL = 120_000;
   return jasmine.getEnv();

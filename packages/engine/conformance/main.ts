@@ -1,5 +1,6 @@
 /**
- * `npm run conformance -w @kd/engine`: TensorFlow.js core's own tests on one of our engines. Ends with `N passed, N failed, N excluded`; the exit status
+ * `npm run conformance -w @kd/engine`: TensorFlow.js core's own tests on one of our engines. Ends
+ * with `N passed, N failed, N excluded`; the exit status
  * is 1 where one failed. See README.md.
  */
 import { writeFile } from 'node:fs/promises';
@@ -13,6 +14,10 @@ const options = parseCommandLine(process.argv.slice(2));
 const exclusions = await readExclusions(options.engine);
 await startEngine({ engine: options.engine });
 const outcomes = await runSuite(options, exclusions);
-if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ engine: options.engine, tests: outcomes }, null, 1)}\n`);
+if (options.json !== undefined)
+  await writeFile(
+    options.json,
+    `${JSON.stringify({ engine: options.engine, tests: outcomes }, null, 1)}\n`,
+  );
 for (const line of await reportLines(options.engine, outcomes)) console.log(line);
 process.exitCode = outcomes.some(({ status }) => status === 'failed') ? 1 : 0;

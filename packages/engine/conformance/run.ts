@@ -17,15 +17,24 @@ export interface Outcome {
 
 const byAuthor = 'switched off in the suite itself';
 
-/** Runs TensorFlow.js core's tests on the engine that is current. @returns Of the tests that match the filter, in order. */
-export async function runSuite({ engine, filter, excluded }: Options, exclusions: readonly Exclusion[]): Promise<Outcome[]> {
+/**
+ * Runs TensorFlow.js core's tests on the engine that is current. @returns Of the tests that match
+ * the filter, in order.
+ */
+export async function runSuite(
+  { engine, filter, excluded }: Options,
+  exclusions: readonly Exclusion[],
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const jasmine = startJasmine();
-  const isExcluded = (fullName: string): boolean => exclusionOf(exclusions, withoutEnvironment(fullName, engine)) !== undefined;
-  const isAskedFor = (fullName: string): boolean => filter.test(fullName) && (!excluded || isExcluded(fullName));
+  const isExcluded = (fullName: string): boolean =>
+    exclusionOf(exclusions, withoutEnvironment(fullName, engine)) !== undefined;
+  const isAskedFor = (fullName: string): boolean =>
+    filter.test(fullName) && (!excluded || isExcluded(fullName));
   jasmine.configure({
     random: false,
-    specFilter: (spec) => isAskedFor(spec.getFullName()) && isExcluded(spec.getFullName()) === excluded,
+    specFilter: (spec) =>
+      isAskedFor(spec.getFullName()) && isExcluded(spec.getFullName()) === excluded,
   });
   const outside = (part: Reported): void => {
     if (part.failedExpectations.length > 0) outcomes.push(failed(part, engine));
@@ -39,7 +48,14 @@ export async function runSuite({ engine, filter, excluded }: Options, exclusions
   });
   const suite = await loadSuite();
   await quietly(async () => {
-    suite.setTestEnvs([{ name: environmentOf(engine), backendName: engine, flags: {}, isDataSync: engine !== 'webgpu' }]);
+    suite.setTestEnvs([
+      {
+        name: environmentOf(engine),
+        backendName: engine,
+        flags: {},
+        isDataSync: engine !== 'webgpu',
+      },
+    ]);
     suite.loadTests();
     await jasmine.execute();
   });
@@ -56,10 +72,17 @@ function outcomeOf(spec: Reported, engine: EngineName, exclusions: readonly Excl
 }
 
 function failed(part: Reported, engine: EngineName): Outcome {
-  return { ...namesOf(part, engine), status: 'failed', message: part.failedExpectations.map(({ message }) => message).join('\n') };
+  return {
+    ...namesOf(part, engine),
+    status: 'failed',
+    message: part.failedExpectations.map(({ message }) => message).join('\n'),
+  };
 }
 
-function namesOf({ fullName = 'the whole run' }: Reported, engine: EngineName): { name: string; fullName: string } {
+function namesOf(
+  { fullName = 'the whole run' }: Reported,
+  engine: EngineName,
+): { name: string; fullName: string } {
   return { name: withoutEnvironment(fullName, engine), fullName };
 }
 

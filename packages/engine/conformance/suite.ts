@@ -7,7 +7,14 @@ import { build } from 'esbuild';
 /** TensorFlow.js core's own tests, as one module. */
 export interface Suite {
   /** For which backends `loadTests` declares its tests. */
-  setTestEnvs(environments: readonly { name: string; backendName: string; flags: object; isDataSync: boolean }[]): void;
+  setTestEnvs(
+    environments: readonly {
+      name: string;
+      backendName: string;
+      flags: object;
+      isDataSync: boolean;
+    }[],
+  ): void;
   /** Declares every test to the global jasmine. */
   loadTests(): void;
 }
@@ -15,8 +22,10 @@ export interface Suite {
 const require = createRequire(import.meta.url);
 
 /**
- * Bundles the tests of the installed @tensorflow/tfjs-core, with the copy of its sources that they test: Node cannot import them (ES modules in a CommonJS
- * package). Engine, registries, environment and the class Tensor are global objects, so that there is one of each. Load it after the engine
+ * Bundles the tests of the installed @tensorflow/tfjs-core, with the copy of its sources that they
+ * test: Node cannot import them (ES modules in a CommonJS
+ * package). Engine, registries, environment and the class Tensor are global objects, so that there
+ * is one of each. Load it after the engine
  * has started: the flags then belong to the copy under test.
  */
 export async function loadSuite(): Promise<Suite> {

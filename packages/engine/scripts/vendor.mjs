@@ -46,19 +46,36 @@ const alongChannels = `var alongChannels = function (x) { return x && x.shape.le
  */
 const edits = {
   'Prelu.js': [
-    ['alpha.mul(x.sub((0, tfjs_1.abs)(x))).mul(0.5)', '(0, tfjs_1.mul)((0, tfjs_1.mul)(alpha, (0, tfjs_1.sub)(x, (0, tfjs_1.abs)(x))), 0.5)'],
+    [
+      'alpha.mul(x.sub((0, tfjs_1.abs)(x))).mul(0.5)',
+      '(0, tfjs_1.mul)((0, tfjs_1.mul)(alpha, (0, tfjs_1.sub)(x, (0, tfjs_1.abs)(x))), 0.5)',
+    ],
     ['pos.add(neg)', '(0, tfjs_1.add)(pos, neg)'],
   ],
   'Exp.js': [
     ['        var xTensor = x;\n', ''],
-    ["        if (x.dtype === 'int32') {\n            xTensor = x.toFloat();\n            x.dispose();\n        }\n", ''],
-    ['return backend.executeSingleInput(tfjs_1.Exp, xTensor);', asFloat('backend.executeSingleInput(tfjs_1.Exp, x)')],
+    [
+      "        if (x.dtype === 'int32') {\n            xTensor = x.toFloat();\n            x.dispose();\n        }\n",
+      '',
+    ],
+    [
+      'return backend.executeSingleInput(tfjs_1.Exp, xTensor);',
+      asFloat('backend.executeSingleInput(tfjs_1.Exp, x)'),
+    ],
   ],
   'LeakyRelu.js': [
-    ['return backend.executeSingleOutput(tfjs_1.LeakyRelu, opAttrs, [x]);', asFloat('backend.executeSingleOutput(tfjs_1.LeakyRelu, opAttrs, [x])')],
+    [
+      'return backend.executeSingleOutput(tfjs_1.LeakyRelu, opAttrs, [x]);',
+      asFloat('backend.executeSingleOutput(tfjs_1.LeakyRelu, opAttrs, [x])'),
+    ],
     ["('T', x.dtype)", "('T', 'float32')"],
   ],
-  'Round.js': [['executeSingleInput(tfjs_1.Round, x)', "executeSingleInput(x.dtype === 'int32' ? tfjs_1.Identity : tfjs_1.Round, x)"]],
+  'Round.js': [
+    [
+      'executeSingleInput(tfjs_1.Round, x)',
+      "executeSingleInput(x.dtype === 'int32' ? tfjs_1.Identity : tfjs_1.Round, x)",
+    ],
+  ],
   'Step.js': [
     ['(0, tfjs_1.isNaN)(x)', "(0, tfjs_1.isNaN)((0, tfjs_1.cast)(x, 'float32'))"],
     ['(0, tfjs_1.ones)(x.shape)', '(0, tfjs_1.ones)(x.shape, dtype)'],
@@ -71,8 +88,14 @@ const edits = {
   ],
   'ScatterNd.js': [
     ['[indices, updates, shapeTensor]', '[rows, updates, shapeTensor]'],
-    ['var shapeTensor =', 'var rows = indices.shape.length > 1 ? indices : (0, tfjs_1.reshape)(indices, [-1, 1]);\n        var shapeTensor ='],
-    ['shapeTensor.dispose();', 'shapeTensor.dispose();\n        if (rows !== indices)\n            rows.dispose();'],
+    [
+      'var shapeTensor =',
+      'var rows = indices.shape.length > 1 ? indices : (0, tfjs_1.reshape)(indices, [-1, 1]);\n        var shapeTensor =',
+    ],
+    [
+      'shapeTensor.dispose();',
+      'shapeTensor.dispose();\n        if (rows !== indices)\n            rows.dispose();',
+    ],
   ],
   'ArgMax.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
   'ArgMin.js': [['x.toInt()', "(0, tfjs_1.cast)(x, 'int32')"]],
@@ -83,7 +106,10 @@ const edits = {
     ],
   ],
   'GatherV2_grad.js': [
-    ['import { stack }', "import { slice } from '../ops/slice';\nimport { split } from '../ops/split';\nimport { stack }"],
+    [
+      'import { stack }',
+      "import { slice } from '../ops/slice';\nimport { split } from '../ops/split';\nimport { stack }",
+    ],
     ['x.split(batchSize, 0)', 'split(x, batchSize, 0)'],
     ['indices.slice(i, 1), dy.slice(i, 1)', 'slice(indices, i, 1), slice(dy, i, 1)'],
     ['stacked.reshape(x.shape)', 'reshape(stacked, x.shape)'],
@@ -106,21 +132,30 @@ const nodeKernels = {
       if (namespace === 'replaced') return { path, external: true };
       return path in replacements ? { path, namespace: 'replaced' } : undefined;
     });
-    context.onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({ contents: replacements[path], loader: 'js' }));
+    context.onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({
+      contents: replacements[path],
+      loader: 'js',
+    }));
   },
 };
 
 const mended = {
   name: 'mended',
   setup(context) {
-    context.onLoad({ filter: new RegExp(`(kernels|gradients)[\\\\/](${Object.keys(edits).join('|')})$`) }, async ({ path }) => {
-      let contents = await readFile(path, 'utf8');
-      for (const [from, to] of edits[path.split(/[\\/]/).at(-1)]) {
-        if (!contents.includes(from)) throw new Error(`vendor: expected "${from}" in ${path}, got another version; look at the edits again.`);
-        contents = contents.replace(from, to);
-      }
-      return { contents, loader: 'js' };
-    });
+    context.onLoad(
+      { filter: new RegExp(`(kernels|gradients)[\\\\/](${Object.keys(edits).join('|')})$`) },
+      async ({ path }) => {
+        let contents = await readFile(path, 'utf8');
+        for (const [from, to] of edits[path.split(/[\\/]/).at(-1)]) {
+          if (!contents.includes(from))
+            throw new Error(
+              `vendor: expected "${from}" in ${path}, got another version; look at the edits again.`,
+            );
+          contents = contents.replace(from, to);
+        }
+        return { contents, loader: 'js' };
+      },
+    );
   },
 };
 

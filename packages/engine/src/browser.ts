@@ -5,12 +5,16 @@ import { webgpu } from './candidates/webgpu.ts';
 import type { Engine } from './contracts.ts';
 import { type Platform, type StartOptions, startOn } from './start.ts';
 
-export type { Engine, EngineName, Refusal } from './contracts.ts';
+export type { Engine, EngineName, Unavailable } from './contracts.ts';
 export type { StartOptions } from './start.ts';
 
 const browser: Platform = {
   candidates: [
-    webgpu(async () => (tf.findBackendFactory('webgpu') === null ? "it needs import '@tensorflow/tfjs-backend-webgpu'" : undefined)),
+    webgpu(async () =>
+      tf.findBackendFactory('webgpu') === null
+        ? "it needs import '@tensorflow/tfjs-backend-webgpu'"
+        : undefined,
+    ),
     wasm(),
     cpu,
   ],
@@ -21,7 +25,10 @@ const browser: Platform = {
   },
 };
 
-/** Starts the quickest engine that trains here and makes TensorFlow.js compute on it. Several can be started; the last is current. */
+/**
+ * Starts the quickest engine that trains here and makes TensorFlow.js compute on it. Several can be
+ * started; the last is current.
+ */
 export function startEngine(options: StartOptions = {}): Promise<Engine> {
   return startOn(browser, options);
 }

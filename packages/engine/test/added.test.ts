@@ -11,8 +11,10 @@ describe.skipIf('reason' in findTensorflow())('kernels that tfjs-node lacks', ()
   test('the gradient of a padded average pool is that of the average, which counts no padding', () => {
     const values = pseudoRandom(1, [1, 5, 5, 2]);
     const weigh = tf.tensor4d(pseudoRandom(2, [1, 3, 3, 2]), [1, 3, 3, 2]);
-    const loss = (x: tf.Tensor): tf.Scalar => tf.sum(tf.mul(weigh, tf.avgPool(x as tf.Tensor4D, 3, 2, 1)));
-    const at = (numbers: Float32Array): number => tf.tidy(() => loss(tf.tensor4d(numbers, [1, 5, 5, 2])).dataSync()[0] as number);
+    const loss = (x: tf.Tensor): tf.Scalar =>
+      tf.sum(tf.mul(weigh, tf.avgPool(x as tf.Tensor4D, 3, 2, 1)));
+    const at = (numbers: Float32Array): number =>
+      tf.tidy(() => loss(tf.tensor4d(numbers, [1, 5, 5, 2])).dataSync()[0] as number);
     const gradient = tf.tidy(() =>
       tf
         .grad(loss)(tf.tensor4d(values, [1, 5, 5, 2]))
@@ -28,7 +30,10 @@ describe.skipIf('reason' in findTensorflow())('kernels that tfjs-node lacks', ()
   });
 
   test('multinomial draws the same for the same seed, and by the given probabilities', () => {
-    const draw = (seed: number): number[] => tf.tidy(() => tf.multinomial(tf.tensor1d([0.2, 0.8]), 2_000, seed, true).arraySync() as number[]);
+    const draw = (seed: number): number[] =>
+      tf.tidy(
+        () => tf.multinomial(tf.tensor1d([0.2, 0.8]), 2_000, seed, true).arraySync() as number[],
+      );
     expect(draw(7)).toEqual(draw(7));
     expect(draw(7)).not.toEqual(draw(8));
     expect(draw(7).reduce((sum, value) => sum + value) / 2_000).toBeCloseTo(0.8, 1);

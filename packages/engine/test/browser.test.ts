@@ -4,7 +4,10 @@ import { expect, test } from 'vitest';
 
 test('a browser’s bundle of @kd/engine has no Node in it, no koffi and no unzipper', async () => {
   const { metafile, outputFiles } = await build({
-    stdin: { contents: `export { startEngine } from '@kd/engine';`, resolveDir: fileURLToPath(new URL('.', import.meta.url)) },
+    stdin: {
+      contents: `export { startEngine } from '@kd/engine';`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
     bundle: true,
     format: 'esm',
     platform: 'browser',

@@ -20,43 +20,60 @@ interface Line {
 }
 
 const fixture = new URL('fixtures/inGroup.ts', import.meta.url);
-const wayOut = /one of them has ended, does not answer or does something else: see what it says, and start the group anew/;
+const wayOut =
+  /one of them has ended, does not answer or does something else: see what it says, and start the group anew/;
 
 describe.skipIf('reason' in findTensorflow())('processes in a group', { timeout: 60_000 }, () => {
-  const run = (processes: number, mode: string, more: { timeoutSeconds?: number; stopped?: number[] } = {}) =>
-    runGroup<Line>(fixture, { processes, args: [mode], ...more });
+  const run = (
+    processes: number,
+    mode: string,
+    more: { timeoutSeconds?: number; stopped?: number[] } = {},
+  ) => runGroup<Line>(fixture, { processes, args: [mode], ...more });
 
-  /** What one process gets that adds the numbers of all in the order of the ring: of n parts of a tensor (aligned to 64 bytes), part c is finished by rank c − 1. */
+  /**
+   * What one process gets that adds the numbers of all in the order of the ring: of n parts of a
+   * tensor (aligned to 64 bytes), part c is finished by rank c − 1.
+   */
   function summed(size: number, scale = 1): number[] {
-    const numbers = (rank: number) => Float32Array.from({ length: 1000 }, (_, at) => Math.sin(at * 1.7 + rank)).map((value) => value * scale);
+    const numbers = (rank: number) =>
+      Float32Array.from({ length: 1000 }, (_, at) => Math.sin(at * 1.7 + rank)).map(
+        (value) => value * scale,
+      );
     const all = Array.from({ length: size }, (_, rank) => numbers(rank));
     const part = 16 * (Math.floor(Math.ceil(1000 / size) / 16) + 1);
     return Array.from({ length: 1000 }, (_, at) => {
       const first = Math.floor(at / part);
       const order = all.map((_, step) => all[(first + step) % size] as Float32Array);
-      return order.map((values) => values[at] as number).reduce((sum, value) => Math.fround(sum + value));
+      return order
+        .map((values) => values[at] as number)
+        .reduce((sum, value) => Math.fround(sum + value));
     });
   }
 
-  test.each([2, 3])('%i of them get the same sums to the last bit, at once and compiled, and leak nothing', async (size) => {
-    const ends = await run(size, 'ok');
-    for (const [rank, { status, lines, stderr }] of ends.entries()) {
-      expect([status, stderr]).toEqual([0, '']);
-      const [sums, leaked] = lines as [Line, Line];
-      expect(sums).toMatchObject({ rank, size });
-      expect(sums.eager).toEqual(summed(size));
-      expect([sums.compiled, sums.later]).toEqual([sums.eager, sums.eager]);
-      expect(sums.double).toEqual(summed(size, 2));
-      expect(sums.whole?.every(Number.isInteger)).toBe(true);
-      expect(leaked.leaked).toBe(0);
-    }
-  });
+  test.each([2, 3])(
+    '%i of them get the same sums to the last bit, at once and compiled, and leak nothing',
+    async (size) => {
+      const ends = await run(size, 'ok');
+      for (const [rank, { status, lines, stderr }] of ends.entries()) {
+        expect([status, stderr]).toEqual([0, '']);
+        const [sums, leaked] = lines as [Line, Line];
+        expect(sums).toMatchObject({ rank, size });
+        expect(sums.eager).toEqual(summed(size));
+        expect([sums.compiled, sums.later]).toEqual([sums.eager, sums.eager]);
+        expect(sums.double).toEqual(summed(size, 2));
+        expect(sums.whole?.every(Number.isInteger)).toBe(true);
+        expect(leaked.leaked).toBe(0);
+      }
+    },
+  );
 
   test('one that is killed is an error on the others', async () => {
     const ends = await run(3, 'kill');
     expect(ends.map(({ status, signal }) => signal ?? status)).toEqual([1, 1, 'SIGKILL']);
     for (const { lines } of ends.slice(0, 2)) {
-      expect(lines[2]?.error).toMatch(/^compile: expected every process of the group to take part, got /);
+      expect(lines[2]?.error).toMatch(
+        /^compile: expected every process of the group to take part, got /,
+      );
       expect(lines[2]?.error).toMatch(wayOut);
       expect(lines[2]?.seconds).toBeLessThan(19);
       expect(lines[3]?.again).toMatch(wayOut);
@@ -79,13 +96,35 @@ describe.skipIf('reason' in findTensorflow())('processes in a group', { timeout:
     const workers = ['127.0.0.1:1', '127.0.0.1:2'].join();
     const alone = await runGroup(fixture, { processes: 1, args: ['ok'], timeoutSeconds: 1 });
     expect(alone[0]).toMatchObject({ status: 0 });
-    const { status, stderr } = runNode('test/fixtures/inGroup.ts', ['ok'], { KD_CLUSTER: workers, KD_CLUSTER_INDEX: '1', KD_CLUSTER_TIMEOUT: '1' });
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/expected every process of the group to take part/)]);
+    const { status, stderr } = runNode('test/fixtures/inGroup.ts', ['ok'], {
+      KD_CLUSTER: workers,
+      KD_CLUSTER_INDEX: '1',
+      KD_CLUSTER_TIMEOUT: '1',
+    });
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/expected every process of the group to take part/),
+    ]);
   });
 
   test('launch starts them, tells their lines apart and ends with the status of the first that fails', () => {
-    const program = [process.execPath, '--conditions=@kd/source', '--import', 'tsx', fileURLToPath(fixture), 'kill'];
-    const { status, stdout, stderr } = runNode('src/node/command.ts', ['launch', '-n', '2', '--timeout', '20', '--', ...program]);
+    const program = [
+      process.execPath,
+      '--conditions=@kd/source',
+      '--import',
+      'tsx',
+      fileURLToPath(fixture),
+      'kill',
+    ];
+    const { status, stdout, stderr } = runNode('src/node/command.ts', [
+      'launch',
+      '-n',
+      '2',
+      '--timeout',
+      '20',
+      '--',
+      ...program,
+    ]);
     expect([status, stderr]).toEqual([137, '[1] ended with status 137\n[0] ended with status 1\n']);
     expect(stdout).toMatch(/^\[0\] \{"rank":0,"leaked":0\}$/m);
     expect(stdout).toMatch(/^\[1\] \{"rank":1,"leaked":0\}$/m);
@@ -94,21 +133,46 @@ describe.skipIf('reason' in findTensorflow())('processes in a group', { timeout:
 });
 
 test('launch says which program is not there', () => {
-  const { status, stderr } = runNode('src/node/command.ts', ['launch', '-n', '1', '--', 'no-such-program']);
-  expect([status, stderr]).toEqual([127, '[0] spawn no-such-program ENOENT\n[0] ended with status 127\n']);
+  const { status, stderr } = runNode('src/node/command.ts', [
+    'launch',
+    '-n',
+    '1',
+    '--',
+    'no-such-program',
+  ]);
+  expect([status, stderr]).toEqual([
+    127,
+    '[0] spawn no-such-program ENOENT\n[0] ended with status 127\n',
+  ]);
 });
 
 test('another engine is refused', async () => {
-  const { stderr } = runNode('test/fixtures/inGroup.ts', ['ok'], { KD_CLUSTER: '127.0.0.1:4000', KD_CLUSTER_INDEX: '0', KD_ENGINE: 'wasm' });
-  expect(stderr).toMatch('startEngine: expected the engine tensorflow in a cluster (cluster, KD_CLUSTER), got wasm.');
+  const { stderr } = runNode('test/fixtures/inGroup.ts', ['ok'], {
+    KD_CLUSTER: '127.0.0.1:4000',
+    KD_CLUSTER_INDEX: '0',
+    KD_ENGINE: 'wasm',
+  });
+  expect(stderr).toMatch(
+    'startEngine: expected the engine tensorflow in a cluster (cluster, KD_CLUSTER), got wasm.',
+  );
 });
 
 describe('clusterOf', () => {
   const workers = ['127.0.0.1:4000', 'other.example:4000', '[::1]:80'];
 
   test('takes what is given, else the environment', () => {
-    expect(clusterOf({ workers, index: 2 }, { KD_CLUSTER: 'a:1' })).toEqual({ workers, index: 2, timeoutSeconds: 120 });
-    expect(clusterOf(undefined, { KD_CLUSTER: 'a:1,b:2', KD_CLUSTER_INDEX: '1', KD_CLUSTER_TIMEOUT: '7' })).toEqual({
+    expect(clusterOf({ workers, index: 2 }, { KD_CLUSTER: 'a:1' })).toEqual({
+      workers,
+      index: 2,
+      timeoutSeconds: 120,
+    });
+    expect(
+      clusterOf(undefined, {
+        KD_CLUSTER: 'a:1,b:2',
+        KD_CLUSTER_INDEX: '1',
+        KD_CLUSTER_TIMEOUT: '7',
+      }),
+    ).toEqual({
       workers: ['a:1', 'b:2'],
       index: 1,
       timeoutSeconds: 7,
@@ -120,15 +184,26 @@ describe('clusterOf', () => {
     [{ workers: [], index: 0 }, 'startEngine: expected workers as host:port, got none.'],
     [{ workers: ['a'], index: 0 }, 'startEngine: expected workers as host:port, got a.'],
     [{ workers: ['a:0'], index: 0 }, 'startEngine: expected workers as host:port, got a:0.'],
-    [{ workers: ['a:99999'], index: 0 }, 'startEngine: expected workers as host:port, got a:99999.'],
-    [{ workers: ['a:1', 'a:1'], index: 0 }, 'startEngine: expected an address of its own for every worker, got a:1 twice.'],
+    [
+      { workers: ['a:99999'], index: 0 },
+      'startEngine: expected workers as host:port, got a:99999.',
+    ],
+    [
+      { workers: ['a:1', 'a:1'], index: 0 },
+      'startEngine: expected an address of its own for every worker, got a:1 twice.',
+    ],
     [{ workers: ['a:1'], index: 1 }, 'startEngine: expected an index from 0 to 0, got 1.'],
-    [{ workers: ['a:1'], index: 0, timeoutSeconds: 0 }, 'startEngine: expected timeoutSeconds > 0, got 0.'],
+    [
+      { workers: ['a:1'], index: 0, timeoutSeconds: 0 },
+      'startEngine: expected timeoutSeconds > 0, got 0.',
+    ],
   ])('%j is refused', (cluster, message) => {
     expect(() => clusterOf(cluster, {})).toThrow(new RangeError(message));
   });
 
   test('the environment without an index is refused', () => {
-    expect(() => clusterOf(undefined, { KD_CLUSTER: 'a:1' })).toThrow(new RangeError('KD_CLUSTER: expected an index from 0 to 0, got NaN.'));
+    expect(() => clusterOf(undefined, { KD_CLUSTER: 'a:1' })).toThrow(
+      new RangeError('KD_CLUSTER: expected an index from 0 to 0, got NaN.'),
+    );
   });
 });

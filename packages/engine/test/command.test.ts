@@ -3,52 +3,93 @@ import { parseCommandLine } from '../src/node/commandLine.ts';
 import { runNode } from './child.ts';
 
 describe('kd-engine', () => {
-  const command = (...args: string[]) => runNode('src/node/command.ts', args, { KD_LIBTENSORFLOW: '/nowhere' });
+  const command = (...args: string[]) =>
+    runNode('src/node/command.ts', args, { KD_LIBTENSORFLOW: '/nowhere' });
 
   test.each([
     [[], 'nothing'],
     [['train'], 'train'],
     [['--gpu'], '--gpu'],
   ])('%j is refused in one line', (args, got) => {
-    expect(parseCommandLine(args)).toEqual({ wrong: `kd-engine: expected doctor or install or launch, got ${got}; kd-engine --help says more.` });
+    expect(parseCommandLine(args)).toEqual({
+      wrong: `kd-engine: expected doctor or install or launch, got ${got}; kd-engine --help says more.`,
+    });
   });
 
   test.each([
-    [['doctor', 'now'], 'kd-engine doctor: expected its options, got now; kd-engine --help says more.'],
-    [['install', '--quick'], 'kd-engine install: expected its options, got --quick; kd-engine --help says more.'],
-    [['install', '--version', 'new'], 'kd-engine install: expected --version with a version such as 2.21 or 2.21.0, got new.'],
-    [['launch', '-n', '2'], 'kd-engine launch: expected -- and a program, got none; kd-engine launch -n 2 -- node train.js.'],
+    [
+      ['doctor', 'now'],
+      'kd-engine doctor: expected its options, got now; kd-engine --help says more.',
+    ],
+    [
+      ['install', '--quick'],
+      'kd-engine install: expected its options, got --quick; kd-engine --help says more.',
+    ],
+    [
+      ['install', '--version', 'new'],
+      'kd-engine install: expected --version with a version such as 2.21 or 2.21.0, got new.',
+    ],
+    [
+      ['launch', '-n', '2'],
+      'kd-engine launch: expected -- and a program, got none; kd-engine launch -n 2 -- node train.js.',
+    ],
     [['launch', '--', 'node'], 'kd-engine launch: expected -n from 1 to 1024, got none.'],
-    [['launch', '-n', '2', '--port', '65535', '--', 'node'], 'kd-engine launch: expected --port from 1 to 65534, got 65535.'],
-    [['launch', '-n', '2', '--timeout', '0', '--', 'node'], 'kd-engine launch: expected --timeout > 0, got 0.'],
+    [
+      ['launch', '-n', '2', '--port', '65535', '--', 'node'],
+      'kd-engine launch: expected --port from 1 to 65534, got 65535.',
+    ],
+    [
+      ['launch', '-n', '2', '--timeout', '0', '--', 'node'],
+      'kd-engine launch: expected --timeout > 0, got 0.',
+    ],
   ])('%j is refused by its command', (args, wrong) => {
     expect(parseCommandLine(args)).toEqual({ wrong });
   });
 
   test('what it is asked for is read', () => {
-    expect(parseCommandLine(['install', '--gpu', '--version', '2.21'])).toEqual({ command: 'install', gpu: true, version: '2.21' });
+    expect(parseCommandLine(['install', '--gpu', '--version', '2.21'])).toEqual({
+      command: 'install',
+      gpu: true,
+      version: '2.21',
+    });
     expect(parseCommandLine(['doctor', '--json'])).toEqual({ command: 'doctor', json: true });
     expect(parseCommandLine(['install', '--help'])).toEqual({ command: 'help' });
-    expect(parseCommandLine(['launch', '-n', '3', '--port', '4000', '--', 'node', 'train.js', '--help'])).toEqual({
+    expect(
+      parseCommandLine(['launch', '-n', '3', '--port', '4000', '--', 'node', 'train.js', '--help']),
+    ).toEqual({
       command: 'launch',
-      launch: { processes: 3, port: 4000, timeoutSeconds: undefined, command: ['node', 'train.js', '--help'] },
+      launch: {
+        processes: 3,
+        port: 4000,
+        timeoutSeconds: undefined,
+        command: ['node', 'train.js', '--help'],
+      },
     });
   });
 
   test('what it does not know ends with status 2', () => {
-    expect(command('train')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(/^kd-engine: expected .*\n$/) });
+    expect(command('train')).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^kd-engine: expected .*\n$/),
+    });
   });
 
   test('doctor says what is here and what is not and why, and ends well where an engine trains', () => {
     const { status, stdout, stderr } = command('doctor');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`node           ${process.version}`);
-    expect(stdout).toContain('tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no folder /nowhere');
+    expect(stdout).toContain(
+      'tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no folder /nowhere',
+    );
     expect(stdout).toMatch(/wasm {11}trains: 4\.\d+\.\d+, CPU, \d threads?, WebAssembly/);
     expect(stdout).toContain('startEngine() takes wasm. `npx kd-engine install` brings tensorflow');
   });
 
   test('install says why it cannot', () => {
-    expect(command('install')).toMatchObject({ status: 1, stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no folder /nowhere\n' });
+    expect(command('install')).toMatchObject({
+      status: 1,
+      stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no folder /nowhere\n',
+    });
   });
 });

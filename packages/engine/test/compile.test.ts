@@ -9,16 +9,28 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
 
   describe('arguments and results', () => {
     test('arrays and records of tensors go in and come out with their structure', () => {
-      const { compiled, runs } = counted(({ a, list }: { a: tf.Tensor; list: tf.Tensor[] }, b: tf.Tensor) => ({
-        sum: tf.add(a, b),
-        inner: [tf.mul(list[0] as tf.Tensor, 2), { last: tf.neg(list[1] as tf.Tensor) }],
-        nothing: undefined,
-      }));
+      const { compiled, runs } = counted(
+        ({ a, list }: { a: tf.Tensor; list: tf.Tensor[] }, b: tf.Tensor) => ({
+          sum: tf.add(a, b),
+          inner: [tf.mul(list[0] as tf.Tensor, 2), { last: tf.neg(list[1] as tf.Tensor) }],
+          nothing: undefined,
+        }),
+      );
       for (const value of [1, 5]) {
-        const result = compiled({ a: tf.scalar(value), list: [tf.scalar(2), tf.scalar(3)] }, tf.scalar(10));
-        const { sum, inner } = result as unknown as { sum: tf.Tensor; inner: [tf.Tensor, { last: tf.Tensor }] };
+        const result = compiled(
+          { a: tf.scalar(value), list: [tf.scalar(2), tf.scalar(3)] },
+          tf.scalar(10),
+        );
+        const { sum, inner } = result as unknown as {
+          sum: tf.Tensor;
+          inner: [tf.Tensor, { last: tf.Tensor }];
+        };
         expect(Object.keys(result)).toEqual(['sum', 'inner', 'nothing']);
-        expect([valuesOf(sum), valuesOf(inner[0]), valuesOf(inner[1].last)]).toEqual([[value + 10], [4], [-3]]);
+        expect([valuesOf(sum), valuesOf(inner[0]), valuesOf(inner[1].last)]).toEqual([
+          [value + 10],
+          [4],
+          [-3],
+        ]);
       }
       expect(runs()).toBe(1);
     });
@@ -28,7 +40,15 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
       const captured = tf.scalar(8);
       const compiled = compile((x: tf.Tensor) => {
         const square = tf.square(x);
-        return [x, tf.scalar(6), variable, captured, square, square, tf.clone(square)] as tf.Tensor[];
+        return [
+          x,
+          tf.scalar(6),
+          variable,
+          captured,
+          square,
+          square,
+          tf.clone(square),
+        ] as tf.Tensor[];
       });
       const x = tf.scalar(3);
       for (const value of [7, 70]) {
@@ -50,18 +70,20 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
     });
 
     test('empty tensors, scalars, booleans, whole numbers and strings', () => {
-      const compiled = compile((empty: tf.Tensor, yes: tf.Tensor, whole: tf.Tensor, text: tf.Tensor) => [
-        tf.concat([empty, empty]),
-        tf.logicalNot(yes),
-        tf.add(whole, whole),
-        tf.concat([text, text]),
-      ]);
-      const [empty, yes, whole, text] = compiled(tf.tensor1d([]), tf.scalar(true, 'bool'), tf.scalar(2 ** 24 + 1, 'int32'), tf.tensor1d(['a'])) as [
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-      ];
+      const compiled = compile(
+        (empty: tf.Tensor, yes: tf.Tensor, whole: tf.Tensor, text: tf.Tensor) => [
+          tf.concat([empty, empty]),
+          tf.logicalNot(yes),
+          tf.add(whole, whole),
+          tf.concat([text, text]),
+        ],
+      );
+      const [empty, yes, whole, text] = compiled(
+        tf.tensor1d([]),
+        tf.scalar(true, 'bool'),
+        tf.scalar(2 ** 24 + 1, 'int32'),
+        tf.tensor1d(['a']),
+      ) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
       expect(empty.shape).toEqual([0]);
       expect([yes, whole, text].map((tensor) => [tensor.dtype, valuesOf(tensor)])).toEqual([
         ['bool', [0]],
@@ -74,7 +96,9 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
 
   describe('signatures', () => {
     test('another shape, type or structure traces again; the same does not', () => {
-      const { compiled, runs } = counted((x: tf.Tensor | tf.Tensor[]) => tf.sum(tf.mul(tf.stack([x].flat()), 2)));
+      const { compiled, runs } = counted((x: tf.Tensor | tf.Tensor[]) =>
+        tf.sum(tf.mul(tf.stack([x].flat()), 2)),
+      );
       const calls: [() => tf.Tensor | tf.Tensor[], number, number][] = [
         [() => tf.tensor1d([1, 2, 3]), 12, 1],
         [() => tf.tensor1d([1, 2]), 6, 2],
@@ -105,7 +129,9 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
 
     test('two compiled functions do not share anything', () => {
       const [one, two] = [1, 2].map((add) => compile((x: tf.Tensor) => tf.add(x, add)));
-      expect([one, two].map((compiled) => valuesOf(compiled?.(tf.scalar(1)) as tf.Tensor))).toEqual([[2], [3]]);
+      expect([one, two].map((compiled) => valuesOf(compiled?.(tf.scalar(1)) as tf.Tensor))).toEqual(
+        [[2], [3]],
+      );
     });
   });
 
@@ -113,7 +139,10 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
     vi.stubEnv('KD_COMPILE', 'off');
     const { compiled, runs } = counted((x: tf.Tensor) => tf.square(x));
     vi.unstubAllEnvs();
-    expect([compiled(tf.scalar(3)), await compiled.later(tf.scalar(4))].map(valuesOf)).toEqual([[9], [16]]);
+    expect([compiled(tf.scalar(3)), await compiled.later(tf.scalar(4))].map(valuesOf)).toEqual([
+      [9],
+      [16],
+    ]);
     expect(runs()).toBe(2);
   });
 });

@@ -28,7 +28,11 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
         return [value, grads[weight.name] as tf.Tensor, total];
       });
       for (const x of [1, 2]) {
-        expect(compiled(tf.scalar(x)).map(valuesOf)).toEqual([[14 * x * x], [2 * x * x, 4 * x * x, 6 * x * x], [14 * x * x]]);
+        expect(compiled(tf.scalar(x)).map(valuesOf)).toEqual([
+          [14 * x * x],
+          [2 * x * x, 4 * x * x, 6 * x * x],
+          [14 * x * x],
+        ]);
       }
     });
 
@@ -55,7 +59,9 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
     test('under a gradient and inside another compiled function it runs as it is', () => {
       const { compiled: square, runs } = counted((x: tf.Tensor) => tf.square(x));
       expect(valuesOf(tf.grad((x) => square(x))(tf.scalar(3)))).toEqual([6]);
-      const { compiled: outer, runs: outerRuns } = counted((x: tf.Tensor) => tf.grad((x) => square(tf.add(square(x), 1)))(x));
+      const { compiled: outer, runs: outerRuns } = counted((x: tf.Tensor) =>
+        tf.grad((x) => square(tf.add(square(x), 1)))(x),
+      );
       expect([outer(tf.scalar(2)), outer(tf.scalar(3))].map(valuesOf)).toEqual([[40], [120]]);
       expect([runs(), outerRuns()]).toEqual([3, 1]);
     });
@@ -63,7 +69,11 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
     test('a large constant of one value is filled in, another one is kept', () => {
       const compiled = compile((x: tf.Tensor) => {
         const stripes = tf.tensor1d(Float32Array.from({ length: 20_000 }, (_, at) => at % 2));
-        return [tf.sum(tf.mul(tf.ones([200, 200]), x)), tf.sum(tf.mul(stripes, x)), tf.sum(tf.zeros([40_000], 'int32'))];
+        return [
+          tf.sum(tf.mul(tf.ones([200, 200]), x)),
+          tf.sum(tf.mul(stripes, x)),
+          tf.sum(tf.zeros([40_000], 'int32')),
+        ];
       });
       expect(compiled(tf.scalar(2)).map(valuesOf)).toEqual([[80_000], [20_000], [0]]);
     });
@@ -84,18 +94,32 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
         const bias = tf.variable(tf.zeros([3]));
         const optimizer = make();
         const step = (x: tf.Tensor2D, y: tf.Tensor2D): tf.Scalar =>
-          optimizer.minimize(() => tf.losses.softmaxCrossEntropy(y, tf.add(tf.matMul(x, weight as tf.Tensor2D), bias)) as tf.Scalar, true, [
-            weight,
-            bias,
-          ]) as tf.Scalar;
+          optimizer.minimize(
+            () =>
+              tf.losses.softmaxCrossEntropy(
+                y,
+                tf.add(tf.matMul(x, weight as tf.Tensor2D), bias),
+              ) as tf.Scalar,
+            true,
+            [weight, bias],
+          ) as tf.Scalar;
         const run = compiling ? compile(step) : step;
         const losses = Array.from({ length: 50 }, (_, at) =>
-          valuesOf(run(tf.tensor2d(pseudoRandom(at, [8, 5]), [8, 5]), tf.oneHot(tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1], 'int32'), 3) as tf.Tensor2D)),
+          valuesOf(
+            run(
+              tf.tensor2d(pseudoRandom(at, [8, 5]), [8, 5]),
+              tf.oneHot(tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1], 'int32'), 3) as tf.Tensor2D,
+            ),
+          ),
         ).flat();
         const weights = [weight, bias].map((variable) => Array.from(variable.dataSync()));
         optimizer.dispose();
         // Momentum's own dispose leaves a scalar behind.
-        tf.dispose(Object.values(optimizer).filter((value) => value instanceof tf.Tensor && !value.isDisposed));
+        tf.dispose(
+          Object.values(optimizer).filter(
+            (value) => value instanceof tf.Tensor && !value.isDisposed,
+          ),
+        );
         tf.dispose([weight, bias]);
         return [losses, ...weights];
       };
@@ -113,12 +137,16 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
       vi.stubEnv('KD_COMPILE', compiling ? 'on' : 'off');
       const { compiled, runs } = counted(({ x, rate }: { x: tf.Tensor; rate: tf.Tensor }) =>
         tf.tidy(() => {
-          const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(tf.sub(tf.matMul(x, weight), 1))) as tf.Scalar, [weight]);
+          const { value, grads } = tf.variableGrads(
+            () => tf.mean(tf.square(tf.sub(tf.matMul(x, weight), 1))) as tf.Scalar,
+            [weight],
+          );
           const gradient = grads[weight.name] as tf.Tensor;
           count.assign(tf.add(count, 1) as tf.Scalar);
           first.assign(tf.add(tf.mul(first, 0.9), tf.mul(gradient, 0.1)));
           second.assign(tf.add(tf.mul(second, 0.999), tf.mul(tf.square(gradient), 0.001)));
-          const unbiased = (slot: tf.Tensor, beta: number): tf.Tensor => tf.div(slot, tf.sub(1, tf.pow(beta, count)));
+          const unbiased = (slot: tf.Tensor, beta: number): tf.Tensor =>
+            tf.div(slot, tf.sub(1, tf.pow(beta, count)));
           const step = tf.div(unbiased(first, 0.9), tf.add(tf.sqrt(unbiased(second, 0.999)), 1e-8));
           weight.assign(tf.sub(weight, tf.mul(step, rate)) as tf.Tensor2D);
           return value;
@@ -126,7 +154,12 @@ describe.skipIf('reason' in findTensorflow())('inside a compiled function', () =
       );
       vi.unstubAllEnvs();
       const losses = Array.from({ length: 50 }, (_, at) =>
-        valuesOf(compiled({ x: tf.tensor2d(pseudoRandom(at, [8, 5]), [8, 5]), rate: tf.scalar(0.1 / (1 + at)) })),
+        valuesOf(
+          compiled({
+            x: tf.tensor2d(pseudoRandom(at, [8, 5]), [8, 5]),
+            rate: tf.scalar(0.1 / (1 + at)),
+          }),
+        ),
       ).flat();
       return { losses: [...losses, ...weight.dataSync()], traces: runs() };
     };

@@ -8,7 +8,10 @@ import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
 describe.skipIf('reason' in findTensorflow())('a compiled call off the event loop', () => {
   const binding = () => (tf.backend() as NodeBackend).binding;
   let before: { tensors: number; handles: number };
-  const state = (): typeof before => ({ tensors: tf.memory().numTensors, handles: binding().tensors.count });
+  const state = (): typeof before => ({
+    tensors: tf.memory().numTensors,
+    handles: binding().tensors.count,
+  });
   const valuesOf = (tensor: tf.Tensor): number[] => {
     const values = Array.from(tensor.dataSync());
     tensor.dispose();
@@ -43,7 +46,11 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
     );
     const x = tf.scalar(3);
     for (const wanted of [3, 6, 9]) {
-      const result = (await compiled.later(x)) as { square: tf.Tensor; x: tf.Tensor; total: tf.Tensor };
+      const result = (await compiled.later(x)) as {
+        square: tf.Tensor;
+        x: tf.Tensor;
+        total: tf.Tensor;
+      };
       expect(Object.values(result).map(valuesOf)).toEqual([[9], [3], [wanted]]);
       expect(total.dataSync()[0]).toBe(wanted);
     }
@@ -79,10 +86,22 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
   });
 
   test('several at once, of the same function and of others', async () => {
-    const [one, two] = [compile((x: tf.Tensor) => tf.tidy(() => tf.add(slow(x), 1))), compile((x: tf.Tensor) => tf.tidy(() => tf.add(slow(x), 2)))];
+    const [one, two] = [
+      compile((x: tf.Tensor) => tf.tidy(() => tf.add(slow(x), 1))),
+      compile((x: tf.Tensor) => tf.tidy(() => tf.add(slow(x), 2))),
+    ];
     const x = identity(128);
-    const results = await Promise.all([one.later(x), one.later(x), two.later(x), two.later(x), one.later(x), two.later(x)]);
-    expect(results.map((result) => Math.round((valuesOf(result)[0] as number) * 128))).toEqual([129, 129, 257, 257, 129, 257]);
+    const results = await Promise.all([
+      one.later(x),
+      one.later(x),
+      two.later(x),
+      two.later(x),
+      one.later(x),
+      two.later(x),
+    ]);
+    expect(results.map((result) => Math.round((valuesOf(result)[0] as number) * 128))).toEqual([
+      129, 129, 257, 257, 129, 257,
+    ]);
     x.dispose();
   });
 
@@ -110,11 +129,13 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
     const table = tf.tensor1d([1, 2, 3]);
     const compiled = compile((at: tf.Tensor) => tf.gather(table, at as tf.Tensor1D));
     const [good, bad] = [tf.tensor1d([2], 'int32'), tf.tensor1d([9], 'int32')];
-    await expect(compiled.later(bad)).rejects.toThrow(/^compile: .*indices\[0\] = 9 is not in \[0, 3\)/);
-    expect(valuesOf(await compiled.later(good))).toEqual([3]);
-    await expect(compile((x: tf.Tensor) => tf.scalar(x.dataSync()[0] as number)).later(good)).rejects.toThrow(
-      'compile: expected a function that reads no values',
+    await expect(compiled.later(bad)).rejects.toThrow(
+      /^compile: .*indices\[0\] = 9 is not in \[0, 3\)/,
     );
+    expect(valuesOf(await compiled.later(good))).toEqual([3]);
+    await expect(
+      compile((x: tf.Tensor) => tf.scalar(x.dataSync()[0] as number)).later(good),
+    ).rejects.toThrow('compile: expected a function that reads no values');
     tf.dispose([table, good, bad]);
   });
 

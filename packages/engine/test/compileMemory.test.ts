@@ -41,12 +41,16 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
     const optimizer = tf.train.adam(1e-4);
     const step = compile(
       (x: tf.Tensor4D) =>
-        optimizer.minimize(() => tf.sum(tf.square(tf.relu(tf.conv2d(x, filter as tf.Tensor4D, 1, 'same')))) as tf.Scalar, true, [
-          filter,
-        ]) as tf.Scalar,
+        optimizer.minimize(
+          () =>
+            tf.sum(tf.square(tf.relu(tf.conv2d(x, filter as tf.Tensor4D, 1, 'same')))) as tf.Scalar,
+          true,
+          [filter],
+        ) as tf.Scalar,
     );
     const run = async (steps: number): Promise<void> => {
-      for (let count = 0; count < steps; count++) (count % 10 === 0 ? await step.later(x) : step(x)).dispose();
+      for (let count = 0; count < steps; count++)
+        (count % 10 === 0 ? await step.later(x) : step(x)).dispose();
       collect();
     };
     await run(1000);
@@ -54,7 +58,8 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
     await run(5000);
     const { tensors, handles } = liveState();
     expect({ tensors, handles }).toEqual({ tensors: before.tensors, handles: before.handles });
-    // The smallest leak of a tensor with data is 40 KB a step here (the activations), 200 MB in all; a hundred bytes a step would be 0.5 MB.
+    // The smallest leak of a tensor with data is 40 KB a step here (the activations), 200 MB in
+    // all; a hundred bytes a step would be 0.5 MB.
     expect(process.memoryUsage().rss - before.rss).toBeLessThan(20e6);
     optimizer.dispose();
     tf.dispose([filter, x]);
@@ -62,7 +67,9 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
 
   test('tracing frees its graph, and signatures that are pushed out their functions', () => {
     const counts = countFunctions();
-    const compiled = compile((x: tf.Tensor) => tf.tidy(() => tf.sum(tf.mul(x, tf.tensor1d(pseudoRandom(1, [x.size]))))));
+    const compiled = compile((x: tf.Tensor) =>
+      tf.tidy(() => tf.sum(tf.mul(x, tf.tensor1d(pseudoRandom(1, [x.size]))))),
+    );
     const trace = (from: number, to: number): void => {
       for (let length = from; length < to; length++) {
         const x = tf.ones([40_000 + length]);
@@ -71,7 +78,8 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
       }
     };
     trace(0, 130);
-    // Memory grows to a size that it likes first, and so does JavaScript's own heap; both differ between versions of Node.
+    // Memory grows to a size that it likes first, and so does JavaScript's own heap; both differ
+    // between versions of Node.
     const collect = collector();
     const outside = (): number => {
       collect();
@@ -81,7 +89,8 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
     trace(130, 330);
     expect(liveState()).toEqual(before);
     expect(counts).toEqual({ added: 330, removed: 322 });
-    // Each trace has a constant of 160 KB in its graph and in its function: 200 of them would be 32 to 100 MB.
+    // Each trace has a constant of 160 KB in its graph and in its function: 200 of them would be 32
+    // to 100 MB.
     expect(outside() - held).toBeLessThan(20e6);
   });
 
@@ -89,7 +98,8 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
     const counts = countFunctions();
     const collect = collector();
     const make = (): void => {
-      for (let count = 0; count < 20; count++) tf.tidy(() => compile((x: tf.Tensor) => tf.mul(x, count))(tf.scalar(2)));
+      for (let count = 0; count < 20; count++)
+        tf.tidy(() => compile((x: tf.Tensor) => tf.mul(x, count))(tf.scalar(2)));
     };
     make();
     for (let tries = 0; tries < 50 && counts.removed < 15; tries++) {

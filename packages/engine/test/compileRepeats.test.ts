@@ -18,7 +18,9 @@ describe.skipIf('reason' in findTensorflow())('what a function computes twice', 
   }
 
   test('is recorded once, with its values at both places', () => {
-    const compiled = compile((x: tf.Tensor) => tf.tidy(() => [tf.exp(tf.neg(x)), tf.exp(tf.neg(x)), tf.mul(tf.exp(tf.neg(x)), 2)]));
+    const compiled = compile((x: tf.Tensor) =>
+      tf.tidy(() => [tf.exp(tf.neg(x)), tf.exp(tf.neg(x)), tf.mul(tf.exp(tf.neg(x)), 2)]),
+    );
     const x = tf.tensor1d([0, -1]);
     expect(opsOf(() => tf.dispose(compiled(x)))).toEqual(['Neg', 'Exp', 'Mul']);
     const results = compiled(x) as tf.Tensor[];
@@ -31,7 +33,9 @@ describe.skipIf('reason' in findTensorflow())('what a function computes twice', 
   });
 
   test('is two where inputs, their order or attributes differ', () => {
-    const compiled = compile((a: tf.Tensor, b: tf.Tensor) => tf.tidy(() => [tf.sub(a, b), tf.sub(b, a), tf.sum(a, 0, true), tf.sum(a, 0, false)]));
+    const compiled = compile((a: tf.Tensor, b: tf.Tensor) =>
+      tf.tidy(() => [tf.sub(a, b), tf.sub(b, a), tf.sum(a, 0, true), tf.sum(a, 0, false)]),
+    );
     const results = compiled(tf.tensor1d([5, 7]), tf.tensor1d([1, 2])) as tf.Tensor[];
     expect(results.map(({ shape }) => shape)).toEqual([[2], [2], [1], []]);
     expect(results.flatMap((tensor) => valuesOf(tensor))).toEqual([4, 5, -4, -5, 12, 12]);
@@ -39,7 +43,11 @@ describe.skipIf('reason' in findTensorflow())('what a function computes twice', 
 
   test('a cast to the type that a tensor has is none; an argument that is only cast comes back', () => {
     const compiled = compile((x: tf.Tensor) =>
-      tf.tidy(() => ({ same: tf.cast(x, 'float32'), doubled: tf.mul(tf.cast(x, 'float32'), 2), int: tf.cast(x, 'int32') })),
+      tf.tidy(() => ({
+        same: tf.cast(x, 'float32'),
+        doubled: tf.mul(tf.cast(x, 'float32'), 2),
+        int: tf.cast(x, 'int32'),
+      })),
     );
     const x = tf.tensor1d([1.5, 2]);
     const ops = opsOf(() => tf.dispose(compiled(x)));
@@ -57,7 +65,14 @@ describe.skipIf('reason' in findTensorflow())('what a function computes twice', 
 test('an op that acts on more than its outputs is never a repetition', () => {
   const repeats = new Repeats();
   const call = { op: 'RandomUniform', attributes: [], inputs: [] };
-  const node = { op: 'RandomUniform', operation: 1, attributes: [], inputs: [], outputShape: [], outputDtype: 1 };
+  const node = {
+    op: 'RandomUniform',
+    operation: 1,
+    attributes: [],
+    inputs: [],
+    outputShape: [],
+    outputDtype: 1,
+  };
   repeats.note(call, { ...node, stateful: true });
   expect(repeats.of(call)).toBeUndefined();
   repeats.note(call, { ...node, stateful: false });
@@ -69,5 +84,9 @@ test('only a cast between equal types changes nothing', () => {
     { name: 'SrcT', type: 4, value: from },
     { name: 'DstT', type: 4, value: to },
   ];
-  expect([changesNothing('Cast', types(1, 1)), changesNothing('Cast', types(1, 3)), changesNothing('Sum', [])]).toEqual([true, false, false]);
+  expect([
+    changesNothing('Cast', types(1, 1)),
+    changesNothing('Cast', types(1, 3)),
+    changesNothing('Sum', []),
+  ]).toEqual([true, false, false]);
 });

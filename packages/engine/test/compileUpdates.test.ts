@@ -13,9 +13,13 @@ const large = [512, 512] as const;
 describe.skipIf('reason' in findTensorflow())('updates of large variables', () => {
   onTensorflow();
 
-  const weightOf = (shape: readonly number[]) => tf.tidy(() => tf.variable(tf.randomUniform([...shape], -1, 1, 'float32', 1)));
+  const weightOf = (shape: readonly number[]) =>
+    tf.tidy(() => tf.variable(tf.randomUniform([...shape], -1, 1, 'float32', 1)));
 
-  /** Adam's update as TF.js writes it, with everything that may be in one: roots, constants, a scalar that changes, a row that is broadcast. */
+  /**
+   * Adam's update as TF.js writes it, with everything that may be in one: roots, constants, a
+   * scalar that changes, a row that is broadcast.
+   */
   const update = (weight: tf.Variable, moment: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor) =>
     tf.tidy(() => {
       const moved = tf.add(tf.mul(moment, 0.9), tf.mul(tf.square(gradient), 0.1));
@@ -36,7 +40,11 @@ describe.skipIf('reason' in findTensorflow())('updates of large variables', () =
     ['a scalar rate', []],
     ['a rate for each column', [512]],
   ])('with %s give the values of op after op', (_, rateShape) => {
-    const [weight, moment, gradient] = [weightOf(large), tf.variable(tf.zeros([...large])), tf.randomUniform([...large], -1, 1, 'float32', 2)];
+    const [weight, moment, gradient] = [
+      weightOf(large),
+      tf.variable(tf.zeros([...large])),
+      tf.randomUniform([...large], -1, 1, 'float32', 2),
+    ];
     const [expectedWeight, expectedMoment] = [tf.variable(weight), tf.variable(moment)];
     const step = compile((by: tf.Tensor, rate: tf.Tensor) => update(weight, moment, by, rate));
     const rates = [0.1, 0.01, 0.001].map((rate) => tf.fill(rateShape, rate));
@@ -51,7 +59,10 @@ describe.skipIf('reason' in findTensorflow())('updates of large variables', () =
 
   test('of several variables, of other shapes and in later functions, are one function of the context', () => {
     const weights = [large, [2 ** 18], [64, 64, 64]].map((shape) => weightOf(shape));
-    const add = vi.spyOn((tf.backend() as NodeBackend).binding.runtime.api, 'TFE_ContextAddFunction');
+    const add = vi.spyOn(
+      (tf.backend() as NodeBackend).binding.runtime.api,
+      'TFE_ContextAddFunction',
+    );
     const make = () =>
       compile((rate: tf.Scalar) =>
         tf.tidy(() => {
@@ -64,7 +75,8 @@ describe.skipIf('reason' in findTensorflow())('updates of large variables', () =
     expect(add).toHaveBeenCalledTimes(3);
     add.mockRestore();
     const expected = before.map((value) => (value * 0.625 - 0.5) * 0.625 - 0.5);
-    for (const [at, weight] of weights.entries()) expect(weight.dataSync()[7]).toBeCloseTo(expected[at] as number, 6);
+    for (const [at, weight] of weights.entries())
+      expect(weight.dataSync()[7]).toBeCloseTo(expected[at] as number, 6);
   });
 
   test('that others read, and of which the caller gets values', () => {
@@ -78,21 +90,37 @@ describe.skipIf('reason' in findTensorflow())('updates of large variables', () =
         return [half, next, tf.neg(tf.slice(next, [0, 3], [1, 1])), ...tf.split(next, 2, 1)];
       }),
     );
-    const [half, next, corner, left, right] = step() as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    expect([half, next, weight, left].map((tensor) => tensor.dataSync()[3])).toEqual([before / 2, ...Array(3).fill(before / 2 + 1)]);
+    const [half, next, corner, left, right] = step() as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    expect([half, next, weight, left].map((tensor) => tensor.dataSync()[3])).toEqual([
+      before / 2,
+      ...Array(3).fill(before / 2 + 1),
+    ]);
     expect(valuesOf(corner)).toEqual([-before / 2 - 1]);
     expect(right.dataSync()[0]).toBe(next.dataSync()[256]);
   });
 
   test('are left as they are where variables are small', () => {
     const weight = weightOf([16, 16]);
-    const step = compile((rate: tf.Tensor) => weight.assign(tf.tidy(() => tf.sub(tf.mul(weight, 0.5), rate))));
+    const step = compile((rate: tf.Tensor) =>
+      weight.assign(tf.tidy(() => tf.sub(tf.mul(weight, 0.5), rate))),
+    );
     expect(opsOf(() => step(tf.scalar(1)))).not.toContain('PartitionedCall');
   });
 });
 
 describe('the elementwise part of a graph', () => {
-  const node = (operation: number, op: string, from: number[], more: Partial<GraphNode> = {}): GraphNode => ({
+  const node = (
+    operation: number,
+    op: string,
+    from: number[],
+    more: Partial<GraphNode> = {},
+  ): GraphNode => ({
     op,
     operation,
     inputs: from.map((at) => ({ operation: at, index: 0 })),
@@ -102,13 +130,16 @@ describe('the elementwise part of a graph', () => {
     stateful: false,
     ...more,
   });
-  const ports = (...operations: number[]) => operations.map((operation) => ({ operation, index: 0 }));
+  const ports = (...operations: number[]) =>
+    operations.map((operation) => ({ operation, index: 0 }));
   const regionsOf = (nodes: GraphNode[], outputs: number[], ends = outputs) =>
-    elementwiseRegions(nodes, ports(...outputs), ports(...ends), 8).map(({ members, inputs, outputs }) => ({
-      members: members.map(({ operation }) => operation),
-      inputs: inputs.map(({ operation }) => operation),
-      outputs: outputs.map(({ operation }) => operation),
-    }));
+    elementwiseRegions(nodes, ports(...outputs), ports(...ends), 8).map(
+      ({ members, inputs, outputs }) => ({
+        members: members.map(({ operation }) => operation),
+        inputs: inputs.map(({ operation }) => operation),
+        outputs: outputs.map(({ operation }) => operation),
+      }),
+    );
 
   test('begins behind ops of other kinds and reaches to the output', () => {
     const nodes = [node(1, 'MatMul', [90, 91]), node(2, 'Mul', [1, 92]), node(3, 'Sub', [93, 2])];
@@ -116,17 +147,38 @@ describe('the elementwise part of a graph', () => {
   });
 
   test('gives what others read, and ends where they lead back to it', () => {
-    const nodes = [node(1, 'Square', [90]), node(2, 'Mul', [1, 1]), node(3, 'Sub', [90, 2]), node(4, 'Sum', [1])];
-    expect(regionsOf(nodes, [3, 4], [3])).toEqual([{ members: [1, 2, 3], inputs: [90], outputs: [1, 3] }]);
-    expect(regionsOf(nodes.slice(0, 3), [1, 3], [3])).toEqual([{ members: [1, 2, 3], inputs: [90], outputs: [1, 3] }]);
-    const norm = [node(1, 'Square', [90]), node(2, 'Sum', [1]), node(3, 'Mul', [1, 2]), node(4, 'Sub', [90, 3])];
+    const nodes = [
+      node(1, 'Square', [90]),
+      node(2, 'Mul', [1, 1]),
+      node(3, 'Sub', [90, 2]),
+      node(4, 'Sum', [1]),
+    ];
+    expect(regionsOf(nodes, [3, 4], [3])).toEqual([
+      { members: [1, 2, 3], inputs: [90], outputs: [1, 3] },
+    ]);
+    expect(regionsOf(nodes.slice(0, 3), [1, 3], [3])).toEqual([
+      { members: [1, 2, 3], inputs: [90], outputs: [1, 3] },
+    ]);
+    const norm = [
+      node(1, 'Square', [90]),
+      node(2, 'Sum', [1]),
+      node(3, 'Mul', [1, 2]),
+      node(4, 'Sub', [90, 3]),
+    ];
     expect(regionsOf(norm, [4])).toEqual([{ members: [3, 4], inputs: [1, 2, 90], outputs: [4] }]);
   });
 
   test('is one where two outputs share a value, and two where they share inputs only', () => {
     const shared = [node(1, 'Square', [90]), node(2, 'Mul', [1, 91]), node(3, 'Neg', [1])];
-    expect(regionsOf(shared, [2, 3])).toEqual([{ members: [1, 2, 3], inputs: [90, 91], outputs: [2, 3] }]);
-    const apart = [node(1, 'Square', [90]), node(2, 'Neg', [1]), node(3, 'Square', [90]), node(4, 'Neg', [3])];
+    expect(regionsOf(shared, [2, 3])).toEqual([
+      { members: [1, 2, 3], inputs: [90, 91], outputs: [2, 3] },
+    ]);
+    const apart = [
+      node(1, 'Square', [90]),
+      node(2, 'Neg', [1]),
+      node(3, 'Square', [90]),
+      node(4, 'Neg', [3]),
+    ];
     expect(regionsOf(apart, [2, 4]).map(({ members }) => members)).toEqual([
       [3, 4],
       [1, 2],
@@ -134,14 +186,25 @@ describe('the elementwise part of a graph', () => {
   });
 
   test('has one shape, enough elements, and more than one op', () => {
-    const spread = [node(1, 'Neg', [90], { outputShape: [1] }), node(2, 'Mul', [1, 91]), node(3, 'Neg', [2])];
+    const spread = [
+      node(1, 'Neg', [90], { outputShape: [1] }),
+      node(2, 'Mul', [1, 91]),
+      node(3, 'Neg', [2]),
+    ];
     expect(regionsOf(spread, [3])).toEqual([{ members: [2, 3], inputs: [1, 91], outputs: [3] }]);
-    expect(regionsOf([node(1, 'Neg', [90], { outputShape: [7] }), node(2, 'Neg', [1], { outputShape: [7] })], [2])).toEqual([]);
+    expect(
+      regionsOf(
+        [node(1, 'Neg', [90], { outputShape: [7] }), node(2, 'Neg', [1], { outputShape: [7] })],
+        [2],
+      ),
+    ).toEqual([]);
     expect(regionsOf([node(1, 'MatMul', [90, 91]), node(2, 'Neg', [1])], [2])).toEqual([]);
   });
 });
 
 /** Of weights between −1 and 1: one near 0 is a difference of larger numbers. */
 function relativeDifference(one: tf.Tensor, other: tf.Tensor): number {
-  return valuesOf(tf.tidy(() => tf.max(tf.div(tf.abs(tf.sub(one, other)), tf.maximum(tf.abs(other), 0.1)))))[0] as number;
+  return valuesOf(
+    tf.tidy(() => tf.max(tf.div(tf.abs(tf.sub(one, other)), tf.maximum(tf.abs(other), 0.1)))),
+  )[0] as number;
 }

@@ -13,10 +13,16 @@ export function valuesOf(tensor: tf.Tensor): number[] {
 
 /** What compiled functions must leave as it was. */
 export function liveState(): { readonly tensors: number; readonly handles: number } {
-  return { tensors: tf.memory().numTensors, handles: (tf.backend() as NodeBackend).binding.tensors.count };
+  return {
+    tensors: tf.memory().numTensors,
+    handles: (tf.backend() as NodeBackend).binding.tensors.count,
+  };
 }
 
-/** Starts tensorflow; each test's own tensors and variables are freed after it, and nothing else may be left. */
+/**
+ * Starts tensorflow; each test's own tensors and variables are freed after it, and nothing else may
+ * be left.
+ */
 export function onTensorflow(): void {
   let before: ReturnType<typeof liveState>;
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
@@ -32,7 +38,12 @@ export function onTensorflow(): void {
 }
 
 /** Compiles a function and counts how often it runs in JavaScript. */
-export function counted<Arguments extends tf.TensorContainer[], Result extends tf.TensorContainer>(run: (...args: Arguments) => Result) {
+export function counted<Arguments extends tf.TensorContainer[], Result extends tf.TensorContainer>(
+  run: (...args: Arguments) => Result,
+) {
   const spy = vi.fn(run);
-  return { compiled: compile((...args: Arguments) => spy(...args)), runs: () => spy.mock.calls.length };
+  return {
+    compiled: compile((...args: Arguments) => spy(...args)),
+    runs: () => spy.mock.calls.length,
+  };
 }

@@ -16,8 +16,16 @@ test('TF.js’s own tests run on an engine; the last line counts them', () => {
 });
 
 test('a failing test is shown, and the exit status says so', () => {
-  const { status, stdout } = runNode('conformance/main.ts', ['--engine', 'wasm', '--excluded', '--filter', 'cast complex64 -> bool']);
-  expect(stdout).toMatch(/^FAILED {2}tensor cast complex64 -> bool\n {8}Error: Kernel 'Complex' not registered for backend 'wasm'/);
+  const { status, stdout } = runNode('conformance/main.ts', [
+    '--engine',
+    'wasm',
+    '--excluded',
+    '--filter',
+    'cast complex64 -> bool',
+  ]);
+  expect(stdout).toMatch(
+    /^FAILED {2}tensor cast complex64 -> bool\n {8}Error: Kernel 'Complex' not registered for backend 'wasm'/,
+  );
   expect(stdout.trimEnd()).toMatch(/\n0 passed, 1 failed, 0 excluded$/);
   expect(status).toBe(1);
 });

@@ -46,11 +46,15 @@ describe.skipIf('reason' in findTensorflow())('memory that a device has handed o
   });
 
   test('a device that is not there is an error with TensorFlow’s message, and the next op runs', () => {
-    expect(() => new DeviceMemory(runtime(), '/device:GPU:7').bytesInUse()).toThrow(/^tf\.memory: .*GPU:7/s);
+    expect(() => new DeviceMemory(runtime(), '/device:GPU:7').bytesInUse()).toThrow(
+      /^tf\.memory: .*GPU:7/s,
+    );
     expect(tf.tidy(() => tf.add(1, 2).arraySync())).toBe(3);
   });
 
   test('tf.memory names a GPU’s, where there is one', () => {
-    expect('numBytesInGPU' in tf.memory()).toBe((tf.backend() as NodeBackend).binding.isUsingGpuDevice());
+    expect('numBytesInGPU' in tf.memory()).toBe(
+      (tf.backend() as NodeBackend).binding.isUsingGpuDevice(),
+    );
   });
 });

@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { runNode } from './child.ts';
 
-/** TensorFlow has threads of its own, and libuv's may be within it: none of that may crash a process that ends. */
+/**
+ * TensorFlow has threads of its own, and libuv's may be within it: none of that may crash a process
+ * that ends.
+ */
 describe.skipIf('reason' in findTensorflow())('a process that trains on tensorflow', () => {
   const rows: readonly (readonly [
     name: string,
@@ -33,7 +36,11 @@ describe.skipIf('reason' in findTensorflow())('a process that trains on tensorfl
 
   test.each(rows)('%s', (_, ending, { status, signal = null, stdout = '', stderr = /^$/ }) => {
     const ended = runNode('test/fixtures/ends.ts', [ending], slowly);
-    expect({ status: ended.status, signal: ended.signal, stdout: ended.stdout }).toEqual({ status, signal, stdout: `trained: true; ${stdout}` });
+    expect({ status: ended.status, signal: ended.signal, stdout: ended.stdout }).toEqual({
+      status,
+      signal,
+      stdout: `trained: true; ${stdout}`,
+    });
     expect(ended.stderr).toMatch(stderr);
   });
 
@@ -41,8 +48,17 @@ describe.skipIf('reason' in findTensorflow())('a process that trains on tensorfl
     ['between steps', 'between'],
     ['with a step under way', 'midStep'],
   ])('goes on training after a worker thread that trained too was terminated %s', (_, when) => {
-    const { status, signal, stdout, stderr } = runNode('test/fixtures/workerEnds.ts', [when], slowly);
+    const { status, signal, stdout, stderr } = runNode(
+      'test/fixtures/workerEnds.ts',
+      [when],
+      slowly,
+    );
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
-    expect(JSON.parse(stdout)).toEqual({ workerFell: true, status: 1, fell: true, total: '0.0010' });
+    expect(JSON.parse(stdout)).toEqual({
+      workerFell: true,
+      status: 1,
+      fell: true,
+      total: '0.0010',
+    });
   });
 });

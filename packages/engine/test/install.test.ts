@@ -1,20 +1,37 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OpenProgress } from '@kd/core';
+import type { ProgressFactory } from '@kd/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { wheelPackage } from '../src/node/install/builds.ts';
-import { ensureTensorflow, installTensorflow } from '../src/node/install/install.ts';
+import { installTensorflow, installVersion } from '../src/node/install/install.ts';
 import { cudaRequirements } from '../src/node/install/requirements.ts';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { frameworkFile, libraryFile, libraryVersion } from '../src/node/tensorflow/library.ts';
-import { type Build, installationFolder, installationsFolder, installedVersions, librariesFolder } from '../src/node/tensorflow/versions.ts';
+import {
+  type Build,
+  installationFolder,
+  installationsFolder,
+  installedVersions,
+  librariesFolder,
+} from '../src/node/tensorflow/versions.ts';
 import { zipOf } from './zip.ts';
 
 const library = Buffer.from('the library');
 const framework = Buffer.from('the framework');
-const digest = (content: Buffer): string => createHash('sha256').update(content).digest('base64url');
+const digest = (content: Buffer): string =>
+  createHash('sha256').update(content).digest('base64url');
 const recordOf = (files: Readonly<Record<string, Buffer>>): Buffer =>
   Buffer.from(
     Object.entries(files)
@@ -34,7 +51,10 @@ function wheelWith(recorded: Buffer): Buffer {
     [`tensorflow/${libraryFile}`]: library,
     [`tensorflow/${frameworkFile}`]: framework,
     'tensorflow-2.21.0.dist-info/METADATA': Buffer.from(metadata),
-    'tensorflow-2.21.0.dist-info/RECORD': recordOf({ [`tensorflow/${libraryFile}`]: recorded, [`tensorflow/${frameworkFile}`]: framework }),
+    'tensorflow-2.21.0.dist-info/RECORD': recordOf({
+      [`tensorflow/${libraryFile}`]: recorded,
+      [`tensorflow/${frameworkFile}`]: framework,
+    }),
   });
 }
 
@@ -53,14 +73,21 @@ function nvidiaWheel(others: Readonly<Record<string, Buffer>>): Buffer {
 
 let folder: string;
 
-/** A `python3` whose pip "downloads" a wheel that lies in our folder, by the name of its package; or fails with some words, or never ends. */
+/**
+ * A `python3` whose pip "downloads" a wheel that lies in our folder, by the name of its package; or
+ * fails with some words, or never ends.
+ */
 function fakePip(behaviour: { fails?: string; hangs?: boolean; version?: string } = {}): void {
   const { fails, hangs = false, version = '2.21.0' } = behaviour;
   const download = `case "$last" in
 nvidia*) /bin/cp '${folder}/nvidia.whl' "$dest/nvidia_cublas_cu12-12.5.3.2-py3-none-any.whl";;
 *) /bin/cp '${folder}/tensorflow.whl' "$dest/tensorflow_cpu-${version}-cp312-cp312-manylinux.whl";;
 esac`;
-  const act = hangs ? 'exec /bin/sleep 60' : fails === undefined ? download : `echo '${fails}' >&2; exit 1`;
+  const act = hangs
+    ? 'exec /bin/sleep 60'
+    : fails === undefined
+      ? download
+      : `echo '${fails}' >&2; exit 1`;
   const script = `#!/bin/sh
 case "$*" in *--version*) exit 0;; esac
 while [ $# -gt 0 ]; do [ "$1" = --dest ] && dest="$2"; last="$1"; shift; done
@@ -73,13 +100,17 @@ ${act}
 }
 
 const asked = (): string[] => readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n');
-const librariesOf = (version: string, build: Build): string => librariesFolder(installationFolder(version, build), build);
+const librariesOf = (version: string, build: Build): string =>
+  librariesFolder(installationFolder(version, build), build);
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'kd-engine-'));
   mkdirSync(join(folder, 'bin'));
   writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(library));
-  writeFileSync(join(folder, 'nvidia.whl'), nvidiaWheel({ 'nvidia/cublas/include/cublas.h': Buffer.from('not needed') }));
+  writeFileSync(
+    join(folder, 'nvidia.whl'),
+    nvidiaWheel({ 'nvidia/cublas/include/cublas.h': Buffer.from('not needed') }),
+  );
   vi.stubEnv('KD_CACHE', join(folder, 'cache'));
   vi.stubEnv('KD_LIBTENSORFLOW', '');
   vi.stubEnv('KD_TENSORFLOW_VERSION', '');
@@ -96,36 +127,56 @@ test('which wheel, and where there is none', () => {
   expect(wheelPackage(linux, 'CPU')).toEqual({ name: 'tensorflow-cpu' });
   expect(wheelPackage(linux, 'CUDA')).toEqual({ name: 'tensorflow' });
   expect(wheelPackage({ ...linux, architecture: 'arm64' }, 'CPU')).toEqual({ name: 'tensorflow' });
-  expect(wheelPackage({ platform: 'darwin', architecture: 'arm64', isGlibc: false }, 'CPU')).toEqual({ name: 'tensorflow' });
+  expect(
+    wheelPackage({ platform: 'darwin', architecture: 'arm64', isGlibc: false }, 'CPU'),
+  ).toEqual({ name: 'tensorflow' });
   const others = 'there is for Linux (glibc) x64 and arm64 and for macOS arm64';
-  const none = (here: string) => ({ reason: `there is no wheel with libtensorflow for ${here}; ${others}` });
-  expect(wheelPackage({ platform: 'win32', architecture: 'x64', isGlibc: false }, 'CPU')).toEqual(none('win32 x64'));
-  expect(wheelPackage({ ...linux, isGlibc: false }, 'CPU')).toEqual(none('linux x64 without glibc'));
+  const none = (here: string) => ({
+    reason: `there is no wheel with libtensorflow for ${here}; ${others}`,
+  });
+  expect(wheelPackage({ platform: 'win32', architecture: 'x64', isGlibc: false }, 'CPU')).toEqual(
+    none('win32 x64'),
+  );
+  expect(wheelPackage({ ...linux, isGlibc: false }, 'CPU')).toEqual(
+    none('linux x64 without glibc'),
+  );
   expect(wheelPackage({ ...linux, architecture: 'arm64' }, 'CUDA')).toEqual({
-    reason: 'there is no wheel with the CUDA build of libtensorflow for linux arm64; there is for Linux (glibc) x64. Install without --gpu',
+    reason:
+      'there is no wheel with the CUDA build of libtensorflow for linux arm64; there is for Linux (glibc) x64. Install without --gpu',
   });
 });
 
 test('NVIDIA’s wheels, as both forms of METADATA name them', () => {
   expect(cudaRequirements(metadata)).toEqual(['nvidia-cublas-cu12<13.0,>=12.5.3.2']);
-  expect(cudaRequirements("Requires-Dist: nvidia-cudnn-cu12 ==9.3.0.75 ; extra == 'and-cuda'")).toEqual(['nvidia-cudnn-cu12==9.3.0.75']);
-  expect(() => cudaRequirements('Requires-Dist: numpy')).toThrow('expected a wheel that names NVIDIA');
+  expect(
+    cudaRequirements("Requires-Dist: nvidia-cudnn-cu12 ==9.3.0.75 ; extra == 'and-cuda'"),
+  ).toEqual(['nvidia-cudnn-cu12==9.3.0.75']);
+  expect(() => cudaRequirements('Requires-Dist: numpy')).toThrow(
+    'expected a wheel that names NVIDIA',
+  );
 });
 
 describe.skipIf(
-  process.platform === 'win32' || 'reason' in wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CPU'),
+  process.platform === 'win32' ||
+    'reason' in
+      wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CPU'),
 )('installing', () => {
   test('unpacks the two libraries and nothing else; the second time nothing is asked of pip', async () => {
     fakePip();
     const shown: string[] = [];
-    const openProgress: OpenProgress = (label, total) => ({ update: (done) => shown.push(`${label} ${done}/${total}`), end: () => {} });
+    const createProgress: ProgressFactory = (label, total) => ({
+      update: (done) => shown.push(`${label} ${done}/${total}`),
+      end: () => {},
+    });
     const place = librariesOf(libraryVersion, 'CPU');
-    expect(await installTensorflow({ openProgress })).toEqual({ folder: place });
+    expect(await installVersion({ createProgress })).toEqual({ folder: place });
+    expect(await installVersion()).toEqual({ folder: place });
     expect(await installTensorflow()).toEqual({ folder: place });
-    expect(await ensureTensorflow()).toEqual({ folder: place });
     expect(readdirSync(place).sort()).toEqual([libraryFile, frameworkFile].sort());
     expect(readFileSync(join(place, libraryFile))).toEqual(library);
-    expect(asked()).toEqual([expect.stringMatching(new RegExp(`^tensorflow(-cpu)?==${libraryVersion}$`))]);
+    expect(asked()).toEqual([
+      expect.stringMatching(new RegExp(`^tensorflow(-cpu)?==${libraryVersion}$`)),
+    ]);
     expect(shown.at(-1)).toBe('unpacking libtensorflow 24/24');
     expect(readdirSync(installationsFolder())).toEqual([libraryVersion]);
   });
@@ -133,7 +184,7 @@ describe.skipIf(
   test('a file that is not as the wheel’s RECORD says is named, and nothing stays', async () => {
     writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(Buffer.from('THE LIBRARY')));
     fakePip();
-    expect(await installTensorflow()).toEqual({
+    expect(await installVersion()).toEqual({
       reason: `kd-engine install: expected tensorflow/${libraryFile} to have 11 bytes with sha256 ${digest(Buffer.from('THE LIBRARY'))}, got 11 bytes with sha256 ${digest(library)}; download it again.`,
     });
     expect(readdirSync(installationsFolder())).toEqual([]);
@@ -142,7 +193,7 @@ describe.skipIf(
   test('a file that is longer than RECORD says is refused before it is unpacked', async () => {
     writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(Buffer.from('short')));
     fakePip();
-    const { reason } = (await installTensorflow()) as { reason: string };
+    const { reason } = (await installVersion()) as { reason: string };
     expect(reason).toMatch(/ to have 5 bytes with sha256 \S+, got 11 bytes; download it again\.$/);
     expect(readdirSync(installationsFolder())).toEqual([]);
   });
@@ -150,30 +201,39 @@ describe.skipIf(
   test('what is no wheel is said to be none', async () => {
     writeFileSync(join(folder, 'tensorflow.whl'), '<html>a proxy’s page</html>');
     fakePip();
-    const { reason } = (await installTensorflow()) as { reason: string };
-    expect(reason).toMatch(/^kd-engine install: expected a wheel, got tensorflow_cpu-2\.21\.0-cp312-cp312-manylinux\.whl: .*; download it again\.$/);
+    const { reason } = (await installVersion()) as { reason: string };
+    expect(reason).toMatch(
+      /^kd-engine install: expected a wheel, got tensorflow_cpu-2\.21\.0-cp312-cp312-manylinux\.whl: .*; download it again\.$/,
+    );
     expect(readdirSync(installationsFolder())).toEqual([]);
   });
 
   test('pip’s own words where it fails, after trying the wheels of another Python', async () => {
     fakePip({ fails: 'ERROR: No matching distribution found' });
-    const { reason } = (await installTensorflow()) as { reason: string };
-    expect(reason).toMatch(/^kd-engine install: expected pip to download tensorflow.*==2.21.0, got: ERROR: No matching distribution found$/);
+    const { reason } = (await installVersion()) as { reason: string };
+    expect(reason).toMatch(
+      /^kd-engine install: expected pip to download tensorflow.*==2.21.0, got: ERROR: No matching distribution found$/,
+    );
     expect(asked()).toHaveLength(2);
   });
 
   test('no pip', async () => {
-    expect(await installTensorflow()).toEqual({
-      reason: "no pip was found; install Python's pip (or uv) and try again, or point KD_LIBTENSORFLOW to a folder that has the libraries",
+    expect(await installVersion()).toEqual({
+      reason:
+        "no pip was found; install Python's pip (or uv) and try again, or point KD_LIBTENSORFLOW to a folder that has the libraries",
     });
     expect(existsSync(join(folder, 'cache'))).toBe(false);
   });
 
   test('what an installation that was killed left is removed, that of a running one is not', async () => {
-    const [stale, alive] = [`.part-${hostname()}-${2 ** 30}-abcdef`, `.part-${hostname()}-${process.pid}-abcdef`];
-    for (const name of [stale, alive]) mkdirSync(join(installationsFolder(), name), { recursive: true });
+    const [stale, alive] = [
+      `.part-${hostname()}-${2 ** 30}-abcdef`,
+      `.part-${hostname()}-${process.pid}-abcdef`,
+    ];
+    for (const name of [stale, alive])
+      mkdirSync(join(installationsFolder(), name), { recursive: true });
     fakePip();
-    await installTensorflow();
+    await installVersion();
     expect(readdirSync(installationsFolder()).sort()).toEqual([alive, libraryVersion]);
   });
 
@@ -181,17 +241,17 @@ describe.skipIf(
     fakePip({ hangs: true });
     const stopping = new AbortController();
     setTimeout(() => stopping.abort(), 300);
-    const { reason } = (await installTensorflow({ signal: stopping.signal })) as { reason: string };
+    const { reason } = (await installVersion({ signal: stopping.signal })) as { reason: string };
     expect(reason).toMatch(/^interrupted; nothing was left behind/);
     expect(readdirSync(installationsFolder())).toEqual([]);
   });
 
   test('an installation that lost a file is replaced', async () => {
     fakePip();
-    await installTensorflow();
+    await installVersion();
     const place = librariesOf(libraryVersion, 'CPU');
     rmSync(join(place, frameworkFile));
-    expect(await installTensorflow()).toEqual({ folder: place });
+    expect(await installVersion()).toEqual({ folder: place });
     expect(readFileSync(join(place, frameworkFile))).toEqual(framework);
     expect(asked()).toHaveLength(2);
   });
@@ -199,20 +259,30 @@ describe.skipIf(
   test('two at once end with one installation', async () => {
     fakePip();
     const place = librariesOf(libraryVersion, 'CPU');
-    expect(await Promise.all([installTensorflow(), installTensorflow()])).toEqual([{ folder: place }, { folder: place }]);
+    expect(await Promise.all([installVersion(), installVersion()])).toEqual([
+      { folder: place },
+      { folder: place },
+    ]);
     expect(readdirSync(installationsFolder())).toEqual([libraryVersion]);
   });
 
   test('versions lie side by side; the newest is found, or the one that KD_TENSORFLOW_VERSION names', async () => {
     fakePip();
-    await installTensorflow({ version: '2.21' });
+    await installVersion({ version: '2.21' });
     fakePip({ version: '2.9.3' });
-    await installTensorflow({ version: '2.9' });
-    expect(asked().map((line) => line.replace('-cpu', ''))).toEqual(['tensorflow==2.21.*', 'tensorflow==2.9.*']);
+    await installVersion({ version: '2.9' });
+    expect(asked().map((line) => line.replace('-cpu', ''))).toEqual([
+      'tensorflow==2.21.*',
+      'tensorflow==2.9.*',
+    ]);
     expect(installedVersions().map(({ version }) => version)).toEqual(['2.21.0', '2.9.3']);
     expect(findTensorflow()).toMatchObject({ from: 'cache', version: '2.21.0', build: 'CPU' });
     vi.stubEnv('KD_TENSORFLOW_VERSION', '2.9');
-    expect(findTensorflow()).toMatchObject({ from: 'cache', version: '2.9.3', folder: librariesOf('2.9.3', 'CPU') });
+    expect(findTensorflow()).toMatchObject({
+      from: 'cache',
+      version: '2.9.3',
+      folder: librariesOf('2.9.3', 'CPU'),
+    });
     vi.stubEnv('KD_TENSORFLOW_VERSION', '2.10');
     expect(findTensorflow()).toEqual({
       reason: `KD_TENSORFLOW_VERSION asks for 2.10, but ${installationsFolder()} holds 2.21.0, 2.9.3; \`npx kd-engine install --version 2.10\` brings it`,
@@ -221,36 +291,50 @@ describe.skipIf(
 
   test('with a folder named by KD_LIBTENSORFLOW a wanted version is refused, for it would not be used', async () => {
     vi.stubEnv('KD_LIBTENSORFLOW', folder);
-    expect(await ensureTensorflow({ version: '2.21' })).toEqual({
-      reason: 'KD_LIBTENSORFLOW names a folder, which would be used whatever is installed; unset it first',
+    expect(await installTensorflow({ version: '2.21' })).toEqual({
+      reason:
+        'KD_LIBTENSORFLOW names a folder, which would be used whatever is installed; unset it first',
     });
   });
 });
 
-describe.skipIf('reason' in wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CUDA'))(
-  'installing for a GPU',
-  () => {
-    test('brings NVIDIA’s libraries where TensorFlow’s look for them, and nothing else', async () => {
-      fakePip();
-      const place = librariesOf('2.21.0', 'CUDA');
-      expect(await ensureTensorflow({ gpu: true })).toEqual({ folder: place });
-      expect(asked()).toEqual([`tensorflow==${libraryVersion}`, 'nvidia-cublas-cu12<13.0,>=12.5.3.2']);
-      const files = readdirSync(installationFolder('2.21.0', 'CUDA'), { recursive: true, encoding: 'utf8' });
-      expect(files.filter((name) => !statSync(join(installationFolder('2.21.0', 'CUDA'), name)).isDirectory()).sort()).toEqual(
-        [cublas, compiler, `tensorflow/${libraryFile}`, `tensorflow/${frameworkFile}`].sort(),
-      );
-      expect(statSync(join(installationFolder('2.21.0', 'CUDA'), compiler)).mode & 0o111).toBe(0o111);
-      expect(findTensorflow()).toMatchObject({ build: 'CUDA', folder: place });
+describe.skipIf(
+  'reason' in
+    wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CUDA'),
+)('installing for a GPU', () => {
+  test('brings NVIDIA’s libraries where TensorFlow’s look for them, and nothing else', async () => {
+    fakePip();
+    const place = librariesOf('2.21.0', 'CUDA');
+    expect(await installTensorflow({ gpu: true })).toEqual({ folder: place });
+    expect(asked()).toEqual([
+      `tensorflow==${libraryVersion}`,
+      'nvidia-cublas-cu12<13.0,>=12.5.3.2',
+    ]);
+    const files = readdirSync(installationFolder('2.21.0', 'CUDA'), {
+      recursive: true,
+      encoding: 'utf8',
     });
+    expect(
+      files
+        .filter((name) => !statSync(join(installationFolder('2.21.0', 'CUDA'), name)).isDirectory())
+        .sort(),
+    ).toEqual(
+      [cublas, compiler, `tensorflow/${libraryFile}`, `tensorflow/${frameworkFile}`].sort(),
+    );
+    expect(statSync(join(installationFolder('2.21.0', 'CUDA'), compiler)).mode & 0o111).toBe(0o111);
+    expect(findTensorflow()).toMatchObject({ build: 'CUDA', folder: place });
+  });
 
-    test('an archive with a path that leaves the folder is refused', async () => {
-      writeFileSync(join(folder, 'nvidia.whl'), nvidiaWheel({ '../../escaped.so': Buffer.from('outside') }));
-      fakePip();
-      const { reason } = (await ensureTensorflow({ gpu: true })) as { reason: string };
-      expect(reason).toMatch(
-        / got nvidia_cublas_cu12-12\.5\.3\.2-py3-none-any\.whl: invalid relative path: \.\.\/\.\.\/escaped\.so; download it again\.$/,
-      );
-      expect(readdirSync(installationsFolder())).toEqual([]);
-    });
-  },
-);
+  test('an archive with a path that leaves the folder is refused', async () => {
+    writeFileSync(
+      join(folder, 'nvidia.whl'),
+      nvidiaWheel({ '../../escaped.so': Buffer.from('outside') }),
+    );
+    fakePip();
+    const { reason } = (await installTensorflow({ gpu: true })) as { reason: string };
+    expect(reason).toMatch(
+      / got nvidia_cublas_cu12-12\.5\.3\.2-py3-none-any\.whl: invalid relative path: \.\.\/\.\.\/escaped\.so; download it again\.$/,
+    );
+    expect(readdirSync(installationsFolder())).toEqual([]);
+  });
+});

@@ -1,4 +1,4 @@
-import { lasting } from '@kd/core';
+import { persistentTensor } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
@@ -11,7 +11,7 @@ describe.skipIf('reason' in findTensorflow())('memory of what stays', () => {
   test('goes back when the tensor and all that share it are gone, and no array of JavaScript lies beside it', () => {
     const before = process.memoryUsage();
     const [sides, bytes] = [[4096, 4096], 2 ** 26];
-    const made = lasting(sides, (values) => values.fill(1));
+    const made = persistentTensor(sides, (values) => values.fill(1));
     const shared = tf.reshape(made, [2 ** 24]);
     const during = process.memoryUsage();
     expect(during.rss - before.rss).toBeGreaterThan(0.9 * bytes);
@@ -25,7 +25,7 @@ describe.skipIf('reason' in findTensorflow())('memory of what stays', () => {
   test('the same pages serve thousands of tensors', () => {
     const before = process.memoryUsage().rss;
     for (let round = 0; round < 2000; round++) {
-      const made = lasting([128, 256], (values) => {
+      const made = persistentTensor([128, 256], (values) => {
         expect([values[0], values.length]).toEqual([0, 32_768]);
         values[0] = round;
       });

@@ -14,12 +14,19 @@ function loss(x: readonly number[], filter: readonly number[]): number {
   return sum;
 }
 
-function convolved(x: readonly number[], filter: readonly number[], row: number, column: number, output: number): number {
+function convolved(
+  x: readonly number[],
+  filter: readonly number[],
+  row: number,
+  column: number,
+  output: number,
+): number {
   let y = 0;
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 3; j++) {
       const [r, c] = [row + i - 1, column + j - 1];
-      if (r >= 0 && r < 4 && c >= 0 && c < 4) y += (x[r * 4 + c] as number) * (filter[(i * 3 + j) * 2 + output] as number);
+      if (r >= 0 && r < 4 && c >= 0 && c < 4)
+        y += (x[r * 4 + c] as number) * (filter[(i * 3 + j) * 2 + output] as number);
     }
   }
   return y;
@@ -38,17 +45,22 @@ test('the numbers that the probe expects are those of a convolution', () => {
   expect(loss(pixels, filterWeights)).toBe(expected.loss);
   expect(slopes((x) => loss(x, filterWeights), pixels)).toEqual(expected.pixelGradient);
   expect(slopes((filter) => loss(pixels, filter), filterWeights)).toEqual(expected.filterGradient);
-  const stepped = filterWeights.map((value, at) => value - (expected.filterGradient[at] as number) / 1024);
+  const stepped = filterWeights.map(
+    (value, at) => value - (expected.filterGradient[at] as number) / 1024,
+  );
   expect(loss(pixels, stepped)).toBeCloseTo(expected.lossAfterStep, 3);
 });
 
 test('an engine that computes a gradient wrongly does not pass', async () => {
   await startEngine({ engine: 'cpu', log: () => {} });
   const right = tf.getKernel('Conv2DBackpropFilter', 'cpu') as tf.KernelConfig;
-  const doubled: tf.KernelFunc = (call) => tf.mul(tf.engine().makeTensorFromTensorInfo(right.kernelFunc(call) as tf.TensorInfo), 2);
+  const doubled: tf.KernelFunc = (call) =>
+    tf.mul(tf.engine().makeTensorFromTensorInfo(right.kernelFunc(call) as tf.TensorInfo), 2);
   tf.unregisterKernel('Conv2DBackpropFilter', 'cpu');
   tf.registerKernel({ ...right, kernelFunc: (call) => tf.tidy(() => doubled(call) as tf.Tensor) });
-  expect(await probeTraining()).toBe('one training step computed filterGradient[1] as 124, which is 62');
+  expect(await probeTraining()).toBe(
+    'one training step computed filterGradient[1] as 124, which is 62',
+  );
   tf.unregisterKernel('Conv2DBackpropFilter', 'cpu');
   tf.registerKernel(right);
   expect(await probeTraining()).toBeUndefined();

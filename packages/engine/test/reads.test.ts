@@ -41,7 +41,9 @@ describe.skipIf('reason' in findTensorflow())('reading', () => {
     const reading = tensors.map((tensor) => tensor.data());
     tf.dispose(tensors);
     const read = await Promise.all(reading);
-    expect(read.map((values) => [values.length, values[0], values[many - 1]])).toEqual(tensors.map((_, at) => [many, at, at]));
+    expect(read.map((values) => [values.length, values[0], values[many - 1]])).toEqual(
+      tensors.map((_, at) => [many, at, at]),
+    );
   });
 
   test('more reads at a time than there are threads', async () => {
@@ -54,8 +56,12 @@ describe.skipIf('reason' in findTensorflow())('reading', () => {
   test('a failed read is rejected with TensorFlow’s message and leaves nothing behind', async () => {
     const { api, context, memory } = binding().runtime;
     const reader = new Reader({ ...api, TFE_TensorHandleCopySharingTensor: () => 0 }, memory);
-    await expect(reader.later(0, dataType.float32)).rejects.toThrow(new Error('reading a tensor: Invalid handle'));
-    expect(() => new Reader(api, memory).now(0, dataType.float32, context.status)).toThrow(new Error('reading a tensor: Invalid handle'));
+    await expect(reader.later(0, dataType.float32)).rejects.toThrow(
+      new Error('reading a tensor: Invalid handle'),
+    );
+    expect(() => new Reader(api, memory).now(0, dataType.float32, context.status)).toThrow(
+      new Error('reading a tensor: Invalid handle'),
+    );
     expect(tf.tidy(() => tf.add(1, 2).arraySync())).toBe(3);
   });
 
@@ -75,7 +81,9 @@ describe.skipIf('reason' in findTensorflow())('reading', () => {
       const values = (await reading) as Float32Array<ArrayBuffer>;
       expect(freed).toEqual([]);
       expect([values.length, values[0], values[many - 1]]).toEqual([many, 2, 2]);
-      expect(() => (values.buffer as ArrayBuffer & { transfer(): void }).transfer()).toThrow(/^transfer: expected memory of JavaScript/);
+      expect(() => (values.buffer as ArrayBuffer & { transfer(): void }).transfer()).toThrow(
+        /^transfer: expected memory of JavaScript/,
+      );
     })();
     await collectGarbage();
     expect(freed).toHaveLength(1);

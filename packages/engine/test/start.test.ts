@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
-import type { Candidate } from '../src/contracts.ts';
+import type { EngineProvider } from '../src/contracts.ts';
 import { type EngineName, startEngine } from '../src/index.ts';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { startOn } from '../src/start.ts';
@@ -10,7 +10,12 @@ const quiet = { log: () => {} };
 const hasTensorflow = 'folder' in findTensorflow();
 
 test('cpu and wasm start, and the last one started is current', async () => {
-  expect(await startEngine({ engine: 'cpu', ...quiet })).toMatchObject({ name: 'cpu', device: 'CPU', threads: 1, refused: [] });
+  expect(await startEngine({ engine: 'cpu', ...quiet })).toMatchObject({
+    name: 'cpu',
+    device: 'CPU',
+    threads: 1,
+    refused: [],
+  });
   expect((await startEngine({ engine: 'wasm', ...quiet })).name).toBe('wasm');
   expect(tf.getBackend()).toBe('wasm');
   await startEngine({ engine: 'cpu', ...quiet });
@@ -27,11 +32,14 @@ test('an engine that is started again says nothing, and is what it was', async (
   expect(warn).not.toHaveBeenCalled();
 });
 
-test.skipIf(!hasTensorflow)('tensorflow asks for oneDNN before the library loads, and says so', async () => {
-  const lines: string[] = [];
-  await startEngine({ engine: 'tensorflow', log: (line) => lines.push(line) });
-  expect(lines.join()).toMatch(/^engine: tensorflow \S+ \(.*oneDNN\)$/);
-});
+test.skipIf(!hasTensorflow)(
+  'tensorflow asks for oneDNN before the library loads, and says so',
+  async () => {
+    const lines: string[] = [];
+    await startEngine({ engine: 'tensorflow', log: (line) => lines.push(line) });
+    expect(lines.join()).toMatch(/^engine: tensorflow \S+ \(.*oneDNN\)$/);
+  },
+);
 
 test('starting leaves no tensor behind', async () => {
   const before = tf.memory().numTensors;
@@ -48,14 +56,20 @@ test('an unknown name stops at the door', async () => {
 
 describe('what was refused is said, and the engine before stays current', () => {
   const noGradients = { named: () => undefined, registerGradients: async () => {} };
-  const absent: Candidate = { name: 'tensorflow', open: async () => ({ reason: 'it is not here' }) };
-  const broken: Candidate = {
+  const absent: EngineProvider = {
+    name: 'tensorflow',
+    open: async () => ({ reason: 'it is not here' }),
+  };
+  const broken: EngineProvider = {
     name: 'webgpu',
     async open() {
       throw new Error('no adapter');
     },
   };
-  const cpu: Candidate = { name: 'cpu', open: async () => ({ version: '4', device: 'CPU', threads: 1, notes: ['JavaScript'] }) };
+  const cpu: EngineProvider = {
+    name: 'cpu',
+    open: async () => ({ version: '4', device: 'CPU', threads: 1, notes: ['JavaScript'] }),
+  };
 
   test('in the engine, and in one line', async () => {
     await startEngine({ engine: 'cpu', ...quiet });
@@ -68,7 +82,9 @@ describe('what was refused is said, and the engine before stays current', () => 
       { name: 'tensorflow', reason: 'it is not here' },
       { name: 'webgpu', reason: 'no adapter' },
     ]);
-    expect(lines).toEqual(['engine: cpu 4 (CPU, 1 thread, JavaScript); not tensorflow: it is not here; not webgpu: no adapter']);
+    expect(lines).toEqual([
+      'engine: cpu 4 (CPU, 1 thread, JavaScript); not tensorflow: it is not here; not webgpu: no adapter',
+    ]);
   });
 
   test('in the error, where none starts', async () => {
@@ -81,7 +97,9 @@ describe('what was refused is said, and the engine before stays current', () => 
 
 describe('in a process of its own', () => {
   test('KD_ENGINE names the engine, and a wrong name is an error', () => {
-    expect(JSON.parse(runNode('test/fixtures/start.ts', [], { KD_ENGINE: 'wasm' }).stdout)).toMatchObject({ name: 'wasm' });
+    expect(
+      JSON.parse(runNode('test/fixtures/start.ts', [], { KD_ENGINE: 'wasm' }).stdout),
+    ).toMatchObject({ name: 'wasm' });
     expect(runNode('test/fixtures/start.ts', [], { KD_ENGINE: 'gpu' })).toMatchObject({
       status: 1,
       stdout: 'KD_ENGINE: expected one of tensorflow, webgpu, wasm, cpu, got gpu.',
@@ -101,11 +119,16 @@ describe('in a process of its own', () => {
     );
   });
 
-  test.skipIf(!hasTensorflow)('tensorflow prints nothing of its own and ends without a crash', () => {
-    for (const _ of [1, 2, 3]) {
-      const { status, signal, stdout, stderr } = runNode('test/fixtures/start.ts', ['tensorflow']);
-      expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
-      expect(JSON.parse(stdout)).toMatchObject({ name: 'tensorflow', refused: [] });
-    }
-  });
+  test.skipIf(!hasTensorflow)(
+    'tensorflow prints nothing of its own and ends without a crash',
+    () => {
+      for (const _ of [1, 2, 3]) {
+        const { status, signal, stdout, stderr } = runNode('test/fixtures/start.ts', [
+          'tensorflow',
+        ]);
+        expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+        expect(JSON.parse(stdout)).toMatchObject({ name: 'tensorflow', refused: [] });
+      }
+    },
+  );
 });

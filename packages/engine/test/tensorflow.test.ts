@@ -25,7 +25,9 @@ describe.skipIf('reason' in findTensorflow())('the binding', () => {
       const tensor = tf.tensor([...values] as number[], [3], dtype);
       return tf.concat([tensor, tensor]);
     });
-    expect(await twice.array()).toEqual([...values, ...values].map((value) => (typeof value === 'boolean' ? Number(value) : value)));
+    expect(await twice.array()).toEqual(
+      [...values, ...values].map((value) => (typeof value === 'boolean' ? Number(value) : value)),
+    );
     twice.dispose();
   });
 
@@ -60,16 +62,25 @@ describe.skipIf('reason' in findTensorflow())('the binding', () => {
   test('an error has the op’s name and TensorFlow’s own words, and the next op works', () => {
     expect(() => binding().executeOp('NoSuchOp', [], [], 1)).toThrow(/^NoSuchOp: .*NoSuchOp/);
     const before = binding().getNumOfTensors();
-    const [a, b] = [binding().createTensor([2, 3], 1, new Float32Array(6)), binding().createTensor([2, 3], 1, new Float32Array(6))];
-    expect(() => binding().executeOp('MatMul', [], [a, b], 1)).toThrow(/^MatMul: Matrix size-incompatible: In\[0\]: \[2,3\], In\[1\]: \[2,3\]/);
+    const [a, b] = [
+      binding().createTensor([2, 3], 1, new Float32Array(6)),
+      binding().createTensor([2, 3], 1, new Float32Array(6)),
+    ];
+    expect(() => binding().executeOp('MatMul', [], [a, b], 1)).toThrow(
+      /^MatMul: Matrix size-incompatible: In\[0\]: \[2,3\], In\[1\]: \[2,3\]/,
+    );
     for (const id of [a, b]) binding().deleteTensor(id);
     expect(binding().getNumOfTensors()).toBe(before);
     expect(tf.add(1, 2).arraySync()).toBe(3);
   });
 
   test('wrong ids and lengths stop before they reach C', () => {
-    expect(() => binding().tensorDataSync(-1)).toThrow('tensorflow: expected a live tensor, got id -1, which was deleted or never made.');
-    expect(() => binding().createTensor([2], 1, new Float32Array(3))).toThrow('tensorflow: a float32 tensor of shape [2]: expected 8 bytes, got 12.');
+    expect(() => binding().tensorDataSync(-1)).toThrow(
+      'tensorflow: expected a live tensor, got id -1, which was deleted or never made.',
+    );
+    expect(() => binding().createTensor([2], 1, new Float32Array(3))).toThrow(
+      'tensorflow: a float32 tensor of shape [2]: expected 8 bytes, got 12.',
+    );
   });
 
   test('400 training steps leave no tensor, no handle and no memory behind', () => {
@@ -77,12 +88,21 @@ describe.skipIf('reason' in findTensorflow())('the binding', () => {
     const x = tf.tensor4d(pseudoRandom(2, [16, 16, 16, 3]), [16, 16, 16, 3]);
     const optimizer = tf.train.sgd(1e-6);
     const step = (): void => {
-      const loss = optimizer.minimize(() => tf.sum(tf.square(tf.relu(tf.conv2d(x, filter as tf.Tensor4D, 1, 'same')))) as tf.Scalar, true, [filter]);
+      const loss = optimizer.minimize(
+        () =>
+          tf.sum(tf.square(tf.relu(tf.conv2d(x, filter as tf.Tensor4D, 1, 'same')))) as tf.Scalar,
+        true,
+        [filter],
+      );
       loss?.dataSync();
       loss?.dispose();
     };
     for (let warm = 0; warm < 100; warm++) step();
-    const before = { tensors: tf.memory().numTensors, handles: binding().getNumOfTensors(), rss: process.memoryUsage().rss };
+    const before = {
+      tensors: tf.memory().numTensors,
+      handles: binding().getNumOfTensors(),
+      rss: process.memoryUsage().rss,
+    };
     for (let count = 0; count < 400; count++) step();
     expect(tf.memory().numTensors).toBe(before.tensors);
     expect(binding().getNumOfTensors()).toBe(before.handles);
@@ -107,9 +127,13 @@ describe('where libtensorflow is looked for', () => {
 
   test('an empty folder in KD_LIBTENSORFLOW is named, with what it lacks', () => {
     vi.stubEnv('KD_LIBTENSORFLOW', folder);
-    expect(findTensorflow()).toEqual({ reason: `KD_LIBTENSORFLOW names it, but ${folder} holds no ${libraryFile} and no ${frameworkFile}` });
+    expect(findTensorflow()).toEqual({
+      reason: `KD_LIBTENSORFLOW names it, but ${folder} holds no ${libraryFile} and no ${frameworkFile}`,
+    });
     writeFileSync(join(folder, libraryFile), '');
-    expect(findTensorflow()).toEqual({ reason: `KD_LIBTENSORFLOW names it, but ${folder} holds no ${frameworkFile}` });
+    expect(findTensorflow()).toEqual({
+      reason: `KD_LIBTENSORFLOW names it, but ${folder} holds no ${frameworkFile}`,
+    });
     writeFileSync(join(folder, frameworkFile), '');
     expect(findTensorflow()).toEqual({ folder, from: 'KD_LIBTENSORFLOW' });
   });

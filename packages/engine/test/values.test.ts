@@ -12,16 +12,23 @@ describe.skipIf('reason' in findTensorflow())('values', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   /** In, through an op, and out. */
-  async function through(shape: number[], dtype: number, values: TensorValues): Promise<[number[], TensorValues, TensorValues]> {
+  async function through(
+    shape: number[],
+    dtype: number,
+    values: TensorValues,
+  ): Promise<[number[], TensorValues, TensorValues]> {
     const id = binding().createTensor(shape, dtype, values);
-    const [copy] = binding().executeOp('Identity', [{ name: 'T', type: attributeType.type, value: dtype }], [id], 1) as [
-      { id: number; shape: number[]; dtype: number },
-    ];
-    const result = [copy.shape, binding().tensorDataSync(copy.id), await binding().tensors.readLater(copy.id)] as [
-      number[],
-      TensorValues,
-      TensorValues,
-    ];
+    const [copy] = binding().executeOp(
+      'Identity',
+      [{ name: 'T', type: attributeType.type, value: dtype }],
+      [id],
+      1,
+    ) as [{ id: number; shape: number[]; dtype: number }];
+    const result = [
+      copy.shape,
+      binding().tensorDataSync(copy.id),
+      await binding().tensors.readLater(copy.id),
+    ] as [number[], TensorValues, TensorValues];
     expect(copy.dtype).toBe(dtype);
     for (const made of [id, copy.id]) binding().deleteTensor(made);
     return result;
@@ -39,22 +46,39 @@ describe.skipIf('reason' in findTensorflow())('values', () => {
   });
 
   test('int64 from pairs of int32, as TF.js’s kernels give it', async () => {
-    expect((await through([1], dataType.int64, new Int32Array([5, 1])))[1]).toEqual(new BigInt64Array([2n ** 32n + 5n]));
+    expect((await through([1], dataType.int64, new Int32Array([5, 1])))[1]).toEqual(
+      new BigInt64Array([2n ** 32n + 5n]),
+    );
   });
 
   test('every rank from 0 to 8, and sides of 0', async () => {
     for (let rank = 0; rank <= 8; rank++) {
       const shape = Array.from({ length: rank }, (_, axis) => (axis % 3) + 1);
-      const values = Float32Array.from({ length: shape.reduce((product, side) => product * side, 1) }, (_, at) => at);
+      const values = Float32Array.from(
+        { length: shape.reduce((product, side) => product * side, 1) },
+        (_, at) => at,
+      );
       expect(await through(shape, dataType.float32, values)).toEqual([shape, values, values]);
     }
     for (const shape of [[0], [3, 0], [0, 0, 2]])
-      expect(await through(shape, dataType.float32, new Float32Array(0))).toEqual([shape, new Float32Array(0), new Float32Array(0)]);
+      expect(await through(shape, dataType.float32, new Float32Array(0))).toEqual([
+        shape,
+        new Float32Array(0),
+        new Float32Array(0),
+      ]);
     expect(await through([0], dataType.string, [])).toEqual([[0], [], []]);
   });
 
   test('strings: empty, short, beyond what lies in a string’s head (22 bytes), zero bytes, other alphabets, a megabyte', async () => {
-    const texts = ['', 'a', 'x'.repeat(22), 'x'.repeat(23), 'null\0inside', 'Überraschung, λόγος, 蒸馏, 🧪', 'y'.repeat(1_000_000)];
+    const texts = [
+      '',
+      'a',
+      'x'.repeat(22),
+      'x'.repeat(23),
+      'null\0inside',
+      'Überraschung, λόγος, 蒸馏, 🧪',
+      'y'.repeat(1_000_000),
+    ];
     const tensor = tf.tensor1d(texts, 'string');
     const twice = tf.concat([tensor, tensor]);
     expect(twice.dataSync()).toEqual([...texts, ...texts]);
@@ -67,9 +91,17 @@ describe.skipIf('reason' in findTensorflow())('values', () => {
   test('string attributes, single and in lists', () => {
     const { string, list } = { string: attributeType.string, list: attributeType.string };
     const text = binding().createTensor([], dataType.string, [Buffer.from('Ä')]);
-    const [length] = binding().executeOp('StringLength', [{ name: 'unit', type: string, value: 'UTF8_CHAR' }], [text], 1) as [TensorMetadata];
+    const [length] = binding().executeOp(
+      'StringLength',
+      [{ name: 'unit', type: string, value: 'UTF8_CHAR' }],
+      [text],
+      1,
+    ) as [TensorMetadata];
     expect(binding().tensorDataSync(length.id)).toEqual(new Int32Array([1]));
-    const records = binding().createTensor([2], dataType.string, [Buffer.from('1,ß'), Buffer.from('2,"a,b"')]);
+    const records = binding().createTensor([2], dataType.string, [
+      Buffer.from('1,ß'),
+      Buffer.from('2,"a,b"'),
+    ]);
     const defaults = [
       binding().createTensor([1], dataType.int32, new Int32Array([0])),
       binding().createTensor([1], dataType.string, [Buffer.from('')]),
@@ -87,7 +119,8 @@ describe.skipIf('reason' in findTensorflow())('values', () => {
       new Int32Array([1, 2]),
       [new Uint8Array(Buffer.from('ß')), new Uint8Array(Buffer.from('a,b'))],
     ]);
-    for (const id of [text, length.id, records, ...defaults, ...columns.map(({ id }) => id)]) binding().deleteTensor(id);
+    for (const id of [text, length.id, records, ...defaults, ...columns.map(({ id }) => id)])
+      binding().deleteTensor(id);
   });
 });
 
@@ -109,7 +142,11 @@ describe.skipIf('reason' in findTensorflow())('errors are one line', () => {
 
   test('of a kernel, of a shape, of a type, of an attribute, of a function', () => {
     const made = [
-      binding().createTensor([2, 3], dataType.float32, new Float32Array([1, 2, 3, 4, 5, Number.NaN])),
+      binding().createTensor(
+        [2, 3],
+        dataType.float32,
+        new Float32Array([1, 2, 3, 4, 5, Number.NaN]),
+      ),
       binding().createTensor([2], dataType.int32, new Int32Array([4, 4])),
       binding().createTensor([2, 3], dataType.int32, new Int32Array(6)),
     ] as const;
@@ -122,8 +159,22 @@ describe.skipIf('reason' in findTensorflow())('errors are one line', () => {
       messageOf(() => binding().executeOp('MatMul', [ofType], [matrix, matrix], 1)),
       messageOf(() => binding().executeOp('AddV2', [], [matrix, integers], 1)),
       messageOf(() => binding().executeOp('CheckNumerics', [ofType, message], [matrix], 1)),
-      messageOf(() => binding().executeOp('Unpack', [ofType, negative, { name: 'num', type: attributeType.int, value: 2 }], [matrix], 2)),
-      messageOf(() => binding().executeOp('DecodePng', [{ name: 'channels', type: attributeType.int, value: 3 }], [text], 1)),
+      messageOf(() =>
+        binding().executeOp(
+          'Unpack',
+          [ofType, negative, { name: 'num', type: attributeType.int, value: 2 }],
+          [matrix],
+          2,
+        ),
+      ),
+      messageOf(() =>
+        binding().executeOp(
+          'DecodePng',
+          [{ name: 'channels', type: attributeType.int, value: 3 }],
+          [text],
+          1,
+        ),
+      ),
     ]).toEqual([
       'Reshape: Input to reshape is a tensor with 6 values, but the requested shape has 16',
       'MatMul: Matrix size-incompatible: In[0]: [2,3], In[1]: [2,3]',
@@ -139,7 +190,9 @@ describe.skipIf('reason' in findTensorflow())('errors are one line', () => {
     expect([
       messageOf(() => binding().createTensor([2], dataType.float32, new Float32Array(3))),
       messageOf(() => binding().createTensor([2], dataType.float32, new Int32Array(2))),
-      messageOf(() => binding().createTensor([2], dataType.float32, [new Uint8Array(1), new Uint8Array(1)])),
+      messageOf(() =>
+        binding().createTensor([2], dataType.float32, [new Uint8Array(1), new Uint8Array(1)]),
+      ),
       messageOf(() => binding().createTensor([2], dataType.string, [new Uint8Array(1)])),
       messageOf(() => binding().createTensor([1], dataType.string, new Uint8Array(1))),
     ]).toEqual([

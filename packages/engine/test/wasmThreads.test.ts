@@ -18,7 +18,9 @@ describe('wasm in Node', () => {
   test('a number of threads that cannot be is an error that says what can', () => {
     const { status, stderr, stdout } = runNode(fixture, [], { KD_WASM_THREADS: '9' });
     expect(status).not.toBe(0);
-    expect(stdout + stderr).toContain('KD_WASM_THREADS: expected a whole number from 1 to 8, got 9');
+    expect(stdout + stderr).toContain(
+      'KD_WASM_THREADS: expected a whole number from 1 to 8, got 9',
+    );
   });
 
   test('an error that nobody catches is printed as it is, without the minified program of upstream', () => {

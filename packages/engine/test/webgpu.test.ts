@@ -15,15 +15,22 @@ const refusal = await startEngine({ engine: 'webgpu', ...quiet }).then(
 test.skipIf(refusal === undefined)(`webgpu does not start here: ${refusal}`, ({ skip }) => skip());
 
 describe.skipIf(refusal !== undefined)('webgpu in Node', () => {
-  type Run = { readonly losses: number[]; readonly filter: ArrayLike<number>; readonly tensors: number; readonly bytes: (number | undefined)[] };
+  type Run = {
+    readonly losses: number[];
+    readonly filter: ArrayLike<number>;
+    readonly tensors: number;
+    readonly bytes: (number | undefined)[];
+  };
 
-  /** Five steps of gradient descent through a convolution, batch normalisation, ReLU and a pool. */
+  /** Five steps of gradient descent through a convolution, batch normalization, ReLU and a pool. */
   async function train(engine: 'webgpu' | 'cpu'): Promise<Run> {
     await startEngine({ engine, ...quiet });
     const before = tf.memory().numTensors;
     const shape: [number, number, number, number] = [4, 8, 8, 3];
     const images = tf.tensor4d(pseudoRandom(1, shape), shape);
-    const filter = tf.tidy(() => tf.variable(tf.tensor4d(pseudoRandom(2, [3, 3, 3, 4]), [3, 3, 3, 4])));
+    const filter = tf.tidy(() =>
+      tf.variable(tf.tensor4d(pseudoRandom(2, [3, 3, 3, 4]), [3, 3, 3, 4])),
+    );
     const statistics = (side: number): tf.Tensor1D => tf.fill([4], side);
     const losses: number[] = [];
     const bytes: (number | undefined)[] = [];
@@ -37,9 +44,16 @@ describe.skipIf(refusal !== undefined)('webgpu in Node', () => {
             statistics(0.5),
             statistics(1.5),
           );
-          return tf.mean(tf.logSumExp(tf.mean(tf.maxPool(tf.relu(maps), 2, 2, 'valid'), [1, 2]) as tf.Tensor2D, 1));
+          return tf.mean(
+            tf.logSumExp(
+              tf.mean(tf.maxPool(tf.relu(maps), 2, 2, 'valid'), [1, 2]) as tf.Tensor2D,
+              1,
+            ),
+          );
         }, [filter]);
-        filter.assign(tf.sub(filter, tf.mul(grads[filter.name] as tf.Tensor4D, 0.5)) as tf.Tensor4D);
+        filter.assign(
+          tf.sub(filter, tf.mul(grads[filter.name] as tf.Tensor4D, 0.5)) as tf.Tensor4D,
+        );
         return value;
       });
       losses.push((await loss.data())[0] as number);
@@ -62,13 +76,17 @@ describe.skipIf(refusal !== undefined)('webgpu in Node', () => {
   test('dataSync of what is on the GPU is an error that says what to write', async () => {
     await startEngine({ engine: 'webgpu', ...quiet });
     const product = tf.matMul(tf.ones([64, 64]), tf.ones([64, 64]));
-    expect(() => product.dataSync()).toThrow('webgpu: expected data() or array(), got dataSync() or arraySync(); a GPU is read with await.');
+    expect(() => product.dataSync()).toThrow(
+      'webgpu: expected data() or array(), got dataSync() or arraySync(); a GPU is read with await.',
+    );
     expect((await product.data())[0]).toBe(64);
     product.dispose();
   });
 
   test('a process ends as it should, also during a read', () => {
-    const ends = ['wait', 'exit', 'throw'].map((how) => runNode('test/fixtures/webgpuEnds.ts', [how]));
+    const ends = ['wait', 'exit', 'throw'].map((how) =>
+      runNode('test/fixtures/webgpuEnds.ts', [how]),
+    );
     expect(ends.map(({ status }) => status)).toEqual([0, 3, 1]);
     expect(ends[0]).toMatchObject({ stdout: '256', stderr: '' });
     expect(ends[2]?.stderr).toContain('Error: on purpose');
@@ -95,15 +113,22 @@ describe('what webgpu says of its adapter', () => {
   test('none', async () => {
     withAdapter(null);
     expect(await candidate.open()).toEqual({
-      reason: 'there is no adapter: install the driver of a GPU (on Linux one for Vulkan), or one in software',
+      reason:
+        'there is no adapter: install the driver of a GPU (on Linux one for Vulkan), or one in software',
     });
   });
 
   test.each([
-    [{ vendor: 'nvidia', architecture: 'ampere', device: '', description: '' }, 'GPU: nvidia ampere'],
+    [
+      { vendor: 'nvidia', architecture: 'ampere', device: '', description: '' },
+      'GPU: nvidia ampere',
+    ],
     [{ vendor: 'apple', description: 'Apple M1' }, 'GPU: Apple M1'],
     [undefined, 'GPU: unnamed'],
-    [{ architecture: 'swiftshader', description: 'SwiftShader driver 5.0.0' }, 'software: SwiftShader driver 5.0.0'],
+    [
+      { architecture: 'swiftshader', description: 'SwiftShader driver 5.0.0' },
+      'software: SwiftShader driver 5.0.0',
+    ],
     [{ vendor: 'mesa', description: 'llvmpipe (LLVM 15)' }, 'software: llvmpipe (LLVM 15)'],
     [{ vendor: 'any', isFallbackAdapter: true }, 'software: any'],
   ])('%o', async (info, device) => {
@@ -113,7 +138,11 @@ describe('what webgpu says of its adapter', () => {
 
   test('one in software is passed over unless it is asked for', async () => {
     withAdapter({ info: { description: 'SwiftShader' } });
-    const platform = { candidates: [candidate], named: () => undefined, registerGradients: async () => {} };
+    const platform = {
+      candidates: [candidate],
+      named: () => undefined,
+      registerGradients: async () => {},
+    };
     await expect(startOn(platform, { prefer: ['webgpu', 'wasm'], ...quiet })).rejects.toThrow(
       'webgpu: its adapter is software (SwiftShader), slower than wasm',
     );

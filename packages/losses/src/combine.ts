@@ -1,4 +1,11 @@
-import { ensure, expectShape, type LossTerm, type Objective, type Schedule, type Step } from '@kd/core';
+import {
+  assertShape,
+  ensure,
+  type LossInputs,
+  type LossTerm,
+  type Objective,
+  type Schedule,
+} from '@kd/core';
 import type { Scalar, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { numberOf } from './numbers.ts';
@@ -7,15 +14,24 @@ import { numberOf } from './numbers.ts';
  * Several terms, added up: what a training minimises.
  *
  * `terms` are the values as they enter the total, weights included: they add up to it.
- * A term's weights and numbers get its name in front, `soft.temperature`, and each term sees only its own numbers.
+ * A term's weights and numbers get its name in front, `soft.temperature`, and each term sees only
+ * its own numbers.
  * @param terms Name → term; at least one, no dot in a name.
  * @throws RangeError on no terms and on names that are empty, hold a dot or are `total`.
  */
-export function combine<Name extends string>(terms: Readonly<Record<Name, LossTerm>>): Objective<Name> {
+export function combine<Name extends string>(
+  terms: Readonly<Record<Name, LossTerm>>,
+): Objective<Name> {
   const parts = Object.entries<LossTerm>(terms).map(([name, term]) => part(name, term));
-  ensure(parts.length > 0, 'combine', 'at least one term', 'none', 'combine({ hard: crossEntropy() }) is one');
+  ensure(
+    parts.length > 0,
+    'combine',
+    'at least one term',
+    'none',
+    'combine({ hard: crossEntropy() }) is one',
+  );
 
-  const objective = (step: Step): { total: Scalar; terms: Record<Name, Scalar> } =>
+  const objective = (step: LossInputs): { total: Scalar; terms: Record<Name, Scalar> } =>
     tf.tidy(() => {
       const values = parts.map(({ name, run }) => [name, run(step)] as const);
       const total = tf.addN(values.map(([, value]) => value));
@@ -23,30 +39,45 @@ export function combine<Name extends string>(terms: Readonly<Record<Name, LossTe
     });
   return Object.assign(objective, {
     weights: Object.assign({}, ...parts.map(({ weights }) => weights)) as Record<string, Variable>,
-    numbers: Object.assign({}, ...parts.map(({ numbers }) => numbers)) as Record<string, Schedule>,
+    schedules: Object.assign({}, ...parts.map(({ schedules }) => schedules)) as Record<
+      string,
+      Schedule
+    >,
     needsTeacher: parts.some(({ needsTeacher }) => needsTeacher),
-    needsRows: parts.some(({ needsRows }) => needsRows),
+    needsIndices: parts.some(({ needsIndices }) => needsIndices),
   });
 }
 
 function part(name: string, term: LossTerm) {
-  ensure(name !== '' && name !== 'total' && !name.includes('.'), 'combine', 'names without a dot, not empty and not total', `'${name}'`);
-  const own = Object.keys(term.numbers ?? {});
+  ensure(
+    name !== '' && name !== 'total' && !name.includes('.'),
+    'combine',
+    'names without a dot, not empty and not total',
+    `'${name}'`,
+  );
+  const own = Object.keys(term.schedules ?? {});
   return {
     name,
-    run: (step: Step): Scalar => {
-      const numbers = Object.fromEntries(own.map((number) => [number, numberOf('combine', step, `${name}.${number}`)]));
-      const value = term({ ...step, numbers });
-      expectShape('combine', `the value of ${name}, one number,`, value, []);
+    run: (step: LossInputs): Scalar => {
+      const scheduledValues = Object.fromEntries(
+        own.map((value) => [value, numberOf('combine', step, `${name}.${value}`)]),
+      );
+      const value = term({ ...step, scheduledValues });
+      assertShape('combine', `the value of ${name}, one number,`, value, []);
       return value;
     },
     weights: prefixed(name, term.weights ?? {}),
-    numbers: prefixed(name, term.numbers ?? {}),
+    schedules: prefixed(name, term.schedules ?? {}),
     needsTeacher: term.needsTeacher === true,
-    needsRows: term.needsRows === true,
+    needsIndices: term.needsIndices === true,
   };
 }
 
-function prefixed<Value>(name: string, entries: Readonly<Record<string, Value>>): Record<string, Value> {
-  return Object.fromEntries(Object.entries(entries).map(([key, value]) => [`${name}.${key}`, value]));
+function prefixed<Value>(
+  name: string,
+  entries: Readonly<Record<string, Value>>,
+): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(entries).map(([key, value]) => [`${name}.${key}`, value]),
+  );
 }

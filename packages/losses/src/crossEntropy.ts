@@ -1,4 +1,4 @@
-import { ensure, type LossTerm, unexpected } from '@kd/core';
+import { ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectLabelled } from './checks.ts';
 import { labelMask } from './logits/label.ts';
@@ -8,8 +8,10 @@ export interface CrossEntropyOptions {
   /** Share ε of the probability taken from the label, 0 ≤ ε < 1. */
   readonly smoothing?: number;
   /**
-   * Which classes the share goes to: ε/classes to every one, the label's too (PyTorch, the default),
-   * or ε/(classes − 1) to each of the others (Tf-KD). The second with ε is the first with ε·classes/(classes − 1).
+   * Which classes the share goes to: ε/classes to every one, the label's too (PyTorch, the
+   * default),
+   * or ε/(classes − 1) to each of the others (Tf-KD). The second with ε is the first with
+   * ε·classes/(classes − 1).
    */
   readonly spread?: 'all classes' | 'other classes';
 }
@@ -18,18 +20,25 @@ export interface CrossEntropyOptions {
  * Cross entropy with the label, smoothed.
  *
  * −Σ_c q_c · log p_c, p = softmax(logits), q_c = 1 − ε + ε/C at the label and ε/C elsewhere.
- * @param logits [batch, classes], before softmax; finite up to |logit| = 1e3 and beyond, in value and gradient.
- * @param labels int32 [batch], 0 ≤ label < classes. The range is for the data to check: a label out of it counts as no class.
+ * @param logits [batch, classes], before softmax; finite up to |logit| = 1e3 and beyond, in value
+ * and gradient.
+ * @param labels int32 [batch], 0 ≤ label < classes. The range is for the data to check: a label out
+ * of it counts as no class.
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError on shapes that do not fit and on smoothing outside [0, 1).
  */
-export function crossEntropyPerExample(logits: tf.Tensor2D, labels: tf.Tensor1D, options: CrossEntropyOptions = {}): tf.Tensor1D {
+export function crossEntropyPerExample(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  options: CrossEntropyOptions = {},
+): tf.Tensor1D {
   expectLabelled('crossEntropy', logits, labels);
   const classes = logits.shape[1];
   const { onLabel, elsewhere } = targetsOf(options, classes);
   return tf.tidy(() => {
     const isLabel = labelMask(labels, classes);
-    const targets = elsewhere === 0 ? isLabel : tf.add(tf.mul(isLabel, onLabel - elsewhere), elsewhere);
+    const targets =
+      elsewhere === 0 ? isLabel : tf.add(tf.mul(isLabel, onLabel - elsewhere), elsewhere);
     return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
   });
 }
@@ -37,22 +46,41 @@ export function crossEntropyPerExample(logits: tf.Tensor2D, labels: tf.Tensor1D,
 /** Cross entropy with the labels, mean over the batch. */
 export function crossEntropy(options: CrossEntropyOptions = {}): LossTerm {
   expectSmoothing(options.smoothing ?? 0);
-  return ({ student, labels }) => tf.tidy(() => tf.mean(crossEntropyPerExample(student.logits, labels, options)) as tf.Scalar);
+  return ({ student, labels }) =>
+    tf.tidy(() => tf.mean(crossEntropyPerExample(student.logits, labels, options)) as tf.Scalar);
 }
 
-function targetsOf({ smoothing = 0, spread = 'all classes' }: CrossEntropyOptions, classes: number): { onLabel: number; elsewhere: number } {
+function targetsOf(
+  { smoothing = 0, spread = 'all classes' }: CrossEntropyOptions,
+  classes: number,
+): { onLabel: number; elsewhere: number } {
   expectSmoothing(smoothing);
   switch (spread) {
     case 'all classes':
       return { onLabel: 1 - smoothing + smoothing / classes, elsewhere: smoothing / classes };
     case 'other classes':
-      ensure(classes > 1, 'crossEntropy', "at least 2 classes with spread 'other classes'", classes);
+      ensure(
+        classes > 1,
+        'crossEntropy',
+        "at least 2 classes with spread 'other classes'",
+        classes,
+      );
       return { onLabel: 1 - smoothing, elsewhere: smoothing / (classes - 1) };
     default:
-      throw unexpected('crossEntropy', "spread 'all classes' or 'other classes'", spread satisfies never);
+      throw expectedError(
+        'crossEntropy',
+        "spread 'all classes' or 'other classes'",
+        spread satisfies never,
+      );
   }
 }
 
 function expectSmoothing(smoothing: number): void {
-  ensure(smoothing >= 0 && smoothing < 1, 'crossEntropy', 'smoothing in [0, 1)', smoothing, '0.1 is usual');
+  ensure(
+    smoothing >= 0 && smoothing < 1,
+    'crossEntropy',
+    'smoothing in [0, 1)',
+    smoothing,
+    '0.1 is usual',
+  );
 }

@@ -1,93 +1,155 @@
 export { combine } from './combine.ts';
 export { type ContrastLossOptions, contrastLossPerExample } from './contrast/contrastLoss.ts';
 export { type CrdOptions, crd } from './contrast/crd.ts';
-export { type InfoNceOptions, type InfoNceRows, infoNce, infoNcePerExample } from './contrast/infoNce.ts';
-export { anyPicture, type NegativeSampler, type NegativesWanted, otherClasses } from './contrast/negatives.ts';
+export {
+  type InfoNceEmbeddings,
+  type InfoNceOptions,
+  infoNce,
+  infoNcePerExample,
+} from './contrast/infoNce.ts';
+export {
+  type NegativeQuery,
+  type NegativeSampler,
+  otherClassNegatives,
+  uniformNegatives,
+} from './contrast/negatives.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyPerExample } from './crossEntropy.ts';
-export { type ActivationBoundariesOptions, activationBoundaries, activationBoundariesPerExample } from './features/activationBoundaries.ts';
-export { type Classifier, classifierOf } from './features/classifier.ts';
-export { type Connector, type ConnectorLayer, type ConnectorOptions, connector } from './features/connector.ts';
-export { type FactorTransferOptions, factorTransfer, factorTransferPerExample } from './features/factorTransfer.ts';
-export { type FusionBlock, type FusionBlockOptions, fusionBlock } from './features/fusionBlock.ts';
+export {
+  type ActivationBoundariesOptions,
+  activationBoundaries,
+  activationBoundariesPerExample,
+} from './features/activationBoundaries.ts';
+export {
+  type AttentionFusion,
+  type AttentionFusionOptions,
+  attentionFusion,
+} from './features/attentionFusion.ts';
+export { type ClassifierHead, classifierHead } from './features/classifier.ts';
+export {
+  type FactorTransferOptions,
+  factorTransfer,
+  factorTransferPerExample,
+} from './features/factorTransfer.ts';
 export { hierarchicalContextPerExample } from './features/hierarchicalContext.ts';
 export { type HintsOptions, hints, hintsPerExample } from './features/hints.ts';
 export {
+  channelMask,
   type Mask,
-  type MaskedGenerationOptions,
-  maskedChannels,
-  maskedGeneration,
-  maskedGenerationPerExample,
-  maskedPlaces,
-} from './features/maskedGeneration.ts';
-export { type OverhaulOptions, type OverhaulPair, overhaul, overhaulPerExample } from './features/overhaul.ts';
-export { overhaulMargin } from './features/overhaulMargin.ts';
+  type MgdOptions,
+  mgd,
+  mgdPerExample,
+  spatialMask,
+} from './features/mgd.ts';
+export { type OfdOptions, type OfdPair, ofd, ofdPerExample } from './features/ofd.ts';
+export { ofdMargin } from './features/ofdMargin.ts';
+export {
+  type Projector,
+  type ProjectorLayer,
+  type ProjectorOptions,
+  projector,
+} from './features/projector.ts';
 export type { Regressor } from './features/regressors.ts';
 export { type ReviewOptions, review } from './features/review.ts';
 export {
-  type SemanticCalibrationOptions,
-  semanticCalibration,
-  semanticCalibrationPerExample,
-  type TapLists,
-} from './features/semanticCalibration.ts';
+  type FeatureLists,
+  type SemCkdOptions,
+  semCkd,
+  semCkdPerExample,
+} from './features/semCkd.ts';
 export { simKd } from './features/simKd.ts';
 export { type SrrlOptions, type SrrlWeights, srrl, srrlPerExample } from './features/srrl.ts';
 export {
-  type VariationalInformationOptions,
-  variationalInformation,
-  variationalInformationPerExample,
-} from './features/variationalInformation.ts';
+  type VidOptions,
+  vid,
+  vidPerExample,
+} from './features/vid.ts';
 export { klDivergencePerExample } from './klDivergence.ts';
-export { type ClassWiseOptions, classWise, classWisePerExample } from './logits/classWise.ts';
+export { type CsKdOptions, csKd, csKdPerExample } from './logits/csKd.ts';
 export {
-  type CurriculumTemperatureOptions,
-  curriculumTemperature,
-  curriculumTemperaturePerExample,
-  reversal,
+  type CtkdOptions,
+  ctkd,
+  ctkdPerExample,
+  gradientReversalSchedule,
   type TemperatureRange,
-} from './logits/curriculumTemperature.ts';
-export { type DistOptions, dist, distOfBatch } from './logits/dist.ts';
-export { type DecoupledDivergence, type DkdOptions, decoupledDivergence, dkd, dkdPerExample } from './logits/dkd.ts';
-export { logitStandardisation, type StandardisationOptions, standardisedLogits } from './logits/logitStandardisation.ts';
-export { meanSquaredLogits, meanSquaredLogitsPerExample } from './logits/meanSquaredLogits.ts';
-export { type LogitsOfView, type MultiLevelOptions, type MultiLevelParts, multiLevelLogits, multiLevelParts } from './logits/multiLevelLogits.ts';
+} from './logits/ctkd.ts';
+export { type DistOptions, dist, distBatchwise } from './logits/dist.ts';
+export {
+  type DecoupledDivergence,
+  type DkdOptions,
+  decoupledDivergence,
+  dkd,
+  dkdPerExample,
+} from './logits/dkd.ts';
+export {
+  type LogitStandardizationOptions,
+  logitStandardization,
+  standardizeLogits,
+} from './logits/logitStandardization.ts';
+export { logitsMse, logitsMsePerExample } from './logits/logitsMse.ts';
+export {
+  type MlkdOptions,
+  type MlkdParts,
+  mlkd,
+  mlkdParts,
+  type ViewLogits,
+} from './logits/mlkd.ts';
 export { type NkdOptions, nkd, nkdPerExample } from './logits/nkd.ts';
-export { type PastSelfOptions, pastSelf } from './logits/pastSelf.ts';
+export {
+  type PreviousEpochTargetsOptions,
+  previousEpochTargets,
+} from './logits/previousEpochTargets.ts';
 export {
   batchCorrelation,
-  batchCorrelationOfBatch,
+  batchCorrelationBatchwise,
   type CorrelationOptions,
   classCorrelation,
-  classCorrelationOfBatch,
+  classCorrelationBatchwise,
 } from './logits/probabilityCorrelation.ts';
-export { pskd, pskdAlpha, pskdPerExample } from './logits/pskd.ts';
-export { type UskdOptions, type UskdWeights, uskd, uskdOfBatch } from './logits/uskd.ts';
-export { type VirtualTeacherOptions, virtualTeacher, virtualTeacherPerExample } from './logits/virtualTeacher.ts';
+export { psKd, psKdAlpha, psKdPerExample } from './logits/psKd.ts';
+export { type UskdOptions, type UskdWeights, uskd, uskdBatchwise } from './logits/uskd.ts';
+export {
+  type VirtualTeacherOptions,
+  virtualTeacher,
+  virtualTeacherPerExample,
+} from './logits/virtualTeacher.ts';
 export { type WsldOptions, wsld, wsldPerExample } from './logits/wsld.ts';
-export { type AttentionTransferOptions, attentionTransfer, attentionTransferPerExample } from './relations/attentionTransfer.ts';
-export { channelWise, channelWisePerExample } from './relations/channelWise.ts';
+export {
+  type AttentionTransferOptions,
+  attentionTransfer,
+  attentionTransferPerExample,
+} from './relations/attentionTransfer.ts';
 export {
   type CorrelationCongruenceOptions,
   correlationCongruence,
-  correlationCongruenceOfBatch,
+  correlationCongruenceBatchwise,
   type TaylorKernel,
 } from './relations/correlationCongruence.ts';
-export { type EdgeGraphOptions, type EdgeGraphTaps, edgeGraph, edgeGraphOfBatch } from './relations/edgeGraph.ts';
-export { flowOfSolution, flowOfSolutionPerExample } from './relations/flowOfSolution.ts';
+export { cwd, cwdPerExample } from './relations/cwd.ts';
+export { fsp, fspPerExample } from './relations/fsp.ts';
+export { type IckdOptions, ickd, ickdPerExample } from './relations/ickd.ts';
 export {
   type GraphFeatures,
-  type InstanceGraphOptions,
-  type InstanceGraphTaps,
-  instanceGraph,
-  instanceGraphOfBatch,
-} from './relations/instanceGraph.ts';
-export { type InterChannelOptions, interChannelCorrelation, interChannelCorrelationPerExample } from './relations/interChannelCorrelation.ts';
-export { neuronSelectivity, neuronSelectivityPerExample } from './relations/neuronSelectivity.ts';
-export { type PearsonOptions, pearson, pearsonOfBatch } from './relations/pearson.ts';
-export { type ProbabilisticTransferOptions, probabilisticTransfer, probabilisticTransferOfBatch } from './relations/probabilisticTransfer.ts';
-export { type RelationalOptions, relational, relationalOfBatch } from './relations/relational.ts';
-export { similarityPreserving, similarityPreservingOfBatch } from './relations/similarityPreserving.ts';
-export { type SingularVectorsOptions, singularVectors, singularVectorsPerExample } from './relations/singularVectors.ts';
+  type IrgFeatures,
+  type IrgOptions,
+  irg,
+  irgBatchwise,
+} from './relations/irg.ts';
+export {
+  type IrgEdgesFeatures,
+  type IrgEdgesOptions,
+  irgEdges,
+  irgEdgesBatchwise,
+} from './relations/irgEdges.ts';
+export { type KdSvdOptions, kdSvd, kdSvdPerExample } from './relations/kdSvd.ts';
+export { nst, nstPerExample } from './relations/nst.ts';
+export { type PkdOptions, pkd, pkdBatchwise } from './relations/pkd.ts';
+export { type PktOptions, pkt, pktBatchwise } from './relations/pkt.ts';
+export { type RkdOptions, rkd, rkdBatchwise } from './relations/rkd.ts';
+export {
+  similarityPreserving,
+  similarityPreservingBatchwise,
+} from './relations/similarityPreserving.ts';
 export { softTargets, softTargetsPerExample } from './softTargets.ts';
-export { type TapPair, type TapPoint, tapOf } from './taps.ts';
+export { type FeaturePair, type FeatureRef, featureRef } from './taps.ts';
 export { type TutorialLossOptions, tutorialLoss, tutorialLossPerExample } from './tutorialLoss.ts';
 export { weighted } from './weighted.ts';

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature } from './checks.ts';
-import { detached } from './detached.ts';
+import { stopGradient } from './detached.ts';
 
 /**
  * How far the student's softened prediction is from the teacher's.
  *
- * KL(p_T ‖ p_S) = Σ_c p_T · (log p_T − log p_S), p = softmax(logits / temperature), in log space throughout. No factor T².
+ * KL(p_T ‖ p_S) = Σ_c p_T · (log p_T − log p_S), p = softmax(logits / temperature), in log space
+ * throughout. No factor T².
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param options.temperature > 0: a number, or a scalar where it changes from step to step.
@@ -21,21 +22,29 @@ export function klDivergencePerExample(
 }
 
 /** `klDivergencePerExample` for another loss, whose name an error then carries. */
-export function divergence(where: string, studentLogits: tf.Tensor2D, teacherLogits: tf.Tensor2D, temperature: number | tf.Scalar): tf.Tensor1D {
-  if (typeof temperature === 'number') expectTemperature(where, temperature);
-  expectComparable(where, studentLogits, teacherLogits);
+export function divergence(
+  caller: string,
+  studentLogits: tf.Tensor2D,
+  teacherLogits: tf.Tensor2D,
+  temperature: number | tf.Scalar,
+): tf.Tensor1D {
+  if (typeof temperature === 'number') expectTemperature(caller, temperature);
+  expectComparable(caller, studentLogits, teacherLogits);
   return tf.tidy(() => {
     const logStudent = tf.logSoftmax(tf.div<tf.Tensor2D>(studentLogits, temperature));
-    const logTeacher = tf.logSoftmax(tf.div<tf.Tensor2D>(detached(teacherLogits), temperature));
+    const logTeacher = tf.logSoftmax(tf.div<tf.Tensor2D>(stopGradient(teacherLogits), temperature));
     return tf.sum(termsOf(logStudent, logTeacher), 1);
   });
 }
 
 /**
- * p_T · (log p_T − log p_S) + p_S − p_T for each class: the same sum, since both distributions add up to 1, of terms that are all ≥ 0.
+ * p_T · (log p_T − log p_S) + p_S − p_T for each class: the same sum, since both distributions add
+ * up to 1, of terms that are all ≥ 0.
  *
- * With d = log p_S − log p_T it is p_T · (eᵈ − 1 − d), about p_T · d² / 2 where d is small, and nothing cancels. The plain terms cancel to 1e-7 of
- * 1, times T²: at temperature 16 the loss of a student near its teacher was off by 3e-4 of itself, and is by 6e-7.
+ * With d = log p_S − log p_T it is p_T · (eᵈ − 1 − d), about p_T · d² / 2 where d is small, and
+ * nothing cancels. The plain terms cancel to 1e-7 of
+ * 1, times T²: at temperature 16 the loss of a student near its teacher was off by 3e-4 of itself,
+ * and is by 6e-7.
  */
 function termsOf(logStudent: tf.Tensor2D, logTeacher: tf.Tensor2D): tf.Tensor2D {
   const run = tf.customGrad((...args) => {

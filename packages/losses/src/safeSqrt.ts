@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** √x of x ≥ 0 with the gradient 0 at 0, where that of the root is infinite and would make NaN of everything before it. */
+/**
+ * √x of x ≥ 0 with the gradient 0 at 0, where that of the root is infinite and would make NaN of
+ * everything before it.
+ */
 export function safeSqrt<T extends tf.Tensor>(x: T): T {
   const run = tf.customGrad((...args) => {
     const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];

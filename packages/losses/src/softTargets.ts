@@ -5,9 +5,11 @@ import { divergence } from './klDivergence.ts';
 import { numberOf, scheduled } from './numbers.ts';
 
 /**
- * The student's softened prediction against the teacher's: knowledge distillation as Hinton et al. define it.
+ * The student's softened prediction against the teacher's: knowledge distillation as Hinton et al.
+ * define it.
  *
- * T² · KL(softmax(teacher / T) ‖ softmax(student / T)), summed over classes. T² keeps gradients of the same size at every temperature.
+ * T² · KL(softmax(teacher / T) ‖ softmax(student / T)), summed over classes. T² keeps gradients of
+ * the same size at every temperature.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param options.temperature T > 0: a number, or a scalar where it changes from step to step.
@@ -20,18 +22,40 @@ export function softTargetsPerExample(
   teacherLogits: tf.Tensor2D,
   { temperature }: { readonly temperature: number | tf.Scalar },
 ): tf.Tensor1D {
-  return tf.tidy(() => tf.mul(divergence('softTargets', studentLogits, teacherLogits, temperature), squared(temperature)));
+  return tf.tidy(() =>
+    tf.mul(
+      divergence('softTargets', studentLogits, teacherLogits, temperature),
+      squared(temperature),
+    ),
+  );
 }
 
-/** Soft targets, mean over the batch. @param options.temperature T > 0, a number (4 if left out) or a schedule of it. */
-export function softTargets({ temperature = 4 }: { readonly temperature?: number | Schedule } = {}): LossTerm {
+/**
+ * Soft targets, mean over the batch. @param options.temperature T > 0, a number (4 if left out) or
+ * a schedule of it.
+ */
+export function softTargets({
+  temperature = 4,
+}: {
+  readonly temperature?: number | Schedule;
+} = {}): LossTerm {
   if (typeof temperature === 'number') expectTemperature('softTargets', temperature);
   const term: LossTerm = (step) =>
     tf.tidy(() => {
-      const now = typeof temperature === 'number' ? temperature : numberOf('softTargets', step, 'temperature');
-      return tf.mean(softTargetsPerExample(step.student.logits, teacherOf('softTargets', step).logits, { temperature: now })) as tf.Scalar;
+      const now =
+        typeof temperature === 'number'
+          ? temperature
+          : numberOf('softTargets', step, 'temperature');
+      return tf.mean(
+        softTargetsPerExample(step.student.logits, teacherOf('softTargets', step).logits, {
+          temperature: now,
+        }),
+      ) as tf.Scalar;
     });
-  return Object.assign(term, { numbers: scheduled('temperature', temperature), needsTeacher: true });
+  return Object.assign(term, {
+    numbers: scheduled('temperature', temperature),
+    needsTeacher: true,
+  });
 }
 
 function squared(temperature: number | tf.Scalar): number | tf.Scalar {

@@ -13,13 +13,17 @@ export interface TutorialLossOptions {
 }
 
 /**
- * The loss of the tutorial that this project grew from, as printed. To compare with, not to train with:
+ * The loss of the tutorial that this project grew from, as printed. To compare with, not to train
+ * with:
  *
- * alpha · T² · KL(softmax(teacher / T) ‖ softmax(student / T)) / classes + (1 − alpha) · crossEntropy(student, labels)
+ * alpha · T² · KL(softmax(teacher / T) ‖ softmax(student / T)) / classes + (1 − alpha) ·
+ * crossEntropy(student, labels)
  *
- * Its `nn.KLDivLoss()` averages over batch × classes where the divergence is a sum over classes: on CIFAR-10 the teacher counts for a tenth of what
+ * Its `nn.KLDivLoss()` averages over batch × classes where the divergence is a sum over classes: on
+ * CIFAR-10 the teacher counts for a tenth of what
  * alpha says, 0.05 in place of 0.5. The right one is
- * `combine({ hard: weighted(1 - alpha, crossEntropy()), soft: weighted(alpha, softTargets({ temperature })) })`.
+ * `combine({ hard: weighted(1 - alpha, crossEntropy()), soft: weighted(alpha, softTargets({
+ * temperature })) })`.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
@@ -34,8 +38,14 @@ export function tutorialLossPerExample(
 ): tf.Tensor1D {
   expectAlpha(alpha);
   return tf.tidy(() => {
-    const averaged = tf.div(divergence('tutorialLoss', studentLogits, teacherLogits, temperature), studentLogits.shape[1]);
-    return tf.add(tf.mul(averaged, alpha * temperature ** 2), tf.mul(crossEntropyPerExample(studentLogits, labels), 1 - alpha));
+    const averaged = tf.div(
+      divergence('tutorialLoss', studentLogits, teacherLogits, temperature),
+      studentLogits.shape[1],
+    );
+    return tf.add(
+      tf.mul(averaged, alpha * temperature ** 2),
+      tf.mul(crossEntropyPerExample(studentLogits, labels), 1 - alpha),
+    );
   });
 }
 
@@ -46,11 +56,19 @@ export function tutorialLoss(options: TutorialLossOptions = {}): LossTerm {
   const term: LossTerm = (step) =>
     tf.tidy(() => {
       const { logits } = teacherOf('tutorialLoss', step);
-      return tf.mean(tutorialLossPerExample(step.student.logits, logits, step.labels, options)) as tf.Scalar;
+      return tf.mean(
+        tutorialLossPerExample(step.student.logits, logits, step.labels, options),
+      ) as tf.Scalar;
     });
   return Object.assign(term, { needsTeacher: true });
 }
 
 function expectAlpha(alpha: number): void {
-  ensure(alpha >= 0 && alpha <= 1, 'tutorialLoss', 'alpha in [0, 1]', alpha, 'the tutorial has 0.5');
+  ensure(
+    alpha >= 0 && alpha <= 1,
+    'tutorialLoss',
+    'alpha in [0, 1]',
+    alpha,
+    'the tutorial has 0.5',
+  );
 }

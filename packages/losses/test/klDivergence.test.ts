@@ -8,34 +8,56 @@ onEveryEngine(() => {
   test('each example has the golden divergence, without T²', () =>
     tf.tidy(() => {
       const { temperature, kl } = perExample;
-      closeTo(klDivergencePerExample(logits('S'), logits('T'), { temperature }).dataSync(), kl, 1e-5);
+      closeTo(
+        klDivergencePerExample(logits('S'), logits('T'), { temperature }).dataSync(),
+        kl,
+        1e-5,
+      );
     }));
   test('a scalar temperature is the same as the number', () =>
     tf.tidy(() => {
-      const withScalar = klDivergencePerExample(logits('S'), logits('T'), { temperature: tf.scalar(perExample.temperature) });
+      const withScalar = klDivergencePerExample(logits('S'), logits('T'), {
+        temperature: tf.scalar(perExample.temperature),
+      });
       closeTo(withScalar.dataSync(), perExample.kl, 1e-5);
     }));
   test('it stays precise where the student is near its teacher', () =>
     tf.tidy(() => {
-      const [student, teacher] = [logits('S'), tf.add(logits('S'), tf.mul(logits('T'), 0.1)) as tf.Tensor2D];
-      const expected = rowsOf(student).map((row, at) => divergenceInFloat64(row, rowsOf(teacher)[at] as number[], 16));
-      closeTo(klDivergencePerExample(student, teacher, { temperature: 16 }).dataSync(), expected, 1e-5);
+      const [student, teacher] = [
+        logits('S'),
+        tf.add(logits('S'), tf.mul(logits('T'), 0.1)) as tf.Tensor2D,
+      ];
+      const expected = rowsOf(student).map((row, at) =>
+        divergenceInFloat64(row, rowsOf(teacher)[at] as number[], 16),
+      );
+      closeTo(
+        klDivergencePerExample(student, teacher, { temperature: 16 }).dataSync(),
+        expected,
+        1e-5,
+      );
     }));
   test('the gradient to a temperature that is a tensor is that of finite differences', () =>
     tf.tidy(() => {
       const loss = (temperature: tf.Tensor) =>
-        tf.sum(klDivergencePerExample(logits('S'), logits('T'), { temperature: temperature as tf.Scalar })) as tf.Scalar;
+        tf.sum(
+          klDivergencePerExample(logits('S'), logits('T'), {
+            temperature: temperature as tf.Scalar,
+          }),
+        ) as tf.Scalar;
       const at = tf.scalar(2);
       closeTo(tf.grad(loss)(at).dataSync(), numericalGradient(loss, at), 1e-3);
     }));
   test('no gradient reaches the teacher', () =>
     tf.tidy(() => {
-      const loss = (teacher: tf.Tensor) => tf.sum(klDivergencePerExample(logits('S'), teacher as tf.Tensor2D, { temperature: 2 }));
+      const loss = (teacher: tf.Tensor) =>
+        tf.sum(klDivergencePerExample(logits('S'), teacher as tf.Tensor2D, { temperature: 2 }));
       closeTo(tf.grad(loss)(logits('T')).dataSync(), new Array(40).fill(0), 0);
     }));
   test('it leaves no tensor but its result', async () => {
     const [student, teacher] = [logits('S'), logits('T')];
-    await expectNoNewTensors(() => klDivergencePerExample(student, teacher, { temperature: 2 }).dispose());
+    await expectNoNewTensors(() =>
+      klDivergencePerExample(student, teacher, { temperature: 2 }).dispose(),
+    );
     tf.dispose([student, teacher]);
   });
   test('bad temperatures and shapes are named', () =>
@@ -54,11 +76,18 @@ function rowsOf(logits: tf.Tensor2D): number[][] {
   return logits.arraySync();
 }
 
-function divergenceInFloat64(student: readonly number[], teacher: readonly number[], temperature: number): number {
+function divergenceInFloat64(
+  student: readonly number[],
+  teacher: readonly number[],
+  temperature: number,
+): number {
   const [p, q] = [teacher, student].map((logits) => {
     const weights = logits.map((logit) => Math.exp(logit / temperature));
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return weights.map((weight) => weight / sum);
   }) as [number[], number[]];
-  return p.reduce((sum, probability, at) => sum + probability * Math.log(probability / (q[at] as number)), 0);
+  return p.reduce(
+    (sum, probability, at) => sum + probability * Math.log(probability / (q[at] as number)),
+    0,
+  );
 }

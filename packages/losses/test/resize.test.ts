@@ -32,7 +32,8 @@ onEveryEngine(() => {
           [3, 1],
           [8, 3],
         ] as const) {
-          const loss = (x: tf.Tensor) => tf.sum(tf.square(resize(x as tf.Tensor4D, size))) as tf.Scalar;
+          const loss = (x: tf.Tensor) =>
+            tf.sum(tf.square(resize(x as tf.Tensor4D, size))) as tf.Scalar;
           closeTo(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x), 2e-3);
         }
       }

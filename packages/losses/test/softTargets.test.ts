@@ -6,10 +6,14 @@ import { softTargets, softTargetsPerExample } from '../src/index.ts';
 import { expectEdge, expectGolden, labels, logits, perExample, stepOf } from './golden.ts';
 
 onEveryEngine(() => {
-  test.each([1, 2, 4, 20])('it is RepDistiller’s DistillKL at temperature %d, in value and gradient', (temperature) => {
-    expectGolden(`kd.T${temperature}`, softTargets({ temperature }));
-  });
-  test('and on other logits, with the default temperature', () => expectGolden('rich.kd.T4', softTargets(), 'Sr', 'Tr'));
+  test.each([1, 2, 4, 20])(
+    'it is RepDistiller’s DistillKL at temperature %d, in value and gradient',
+    (temperature) => {
+      expectGolden(`kd.T${temperature}`, softTargets({ temperature }));
+    },
+  );
+  test('and on other logits, with the default temperature', () =>
+    expectGolden('rich.kd.T4', softTargets(), 'Sr', 'Tr'));
   test.each(['extreme.kd.T1', 'extreme.kd.same.T1', 'extreme.kd.T4', 'extreme.kd.same.T4'])(
     'value and gradient are right at |logit| = 1e3: %s',
     (id) => {
@@ -31,7 +35,8 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const student = tf.tensor2d([0.3, -0.2, 0.1, 0.7, 1.1, -0.4], [2, 3]);
       const teacher = tf.tensor2d([1.3, 0.2, -0.8, -0.7, 2.1, 0.4], [2, 3]);
-      const loss = (x: tf.Tensor) => softTargets({ temperature: 2 })(stepOf(x as tf.Tensor2D, teacher, tf.zeros([2], 'int32')));
+      const loss = (x: tf.Tensor) =>
+        softTargets({ temperature: 2 })(stepOf(x as tf.Tensor2D, teacher, tf.zeros([2], 'int32')));
       closeTo(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
     }));
   test('a student equal to its teacher costs 0 and has gradient 0', () =>
@@ -46,19 +51,35 @@ onEveryEngine(() => {
       const options = { temperature: 4 };
       const plain = softTargetsPerExample(logits('S'), logits('T'), options).dataSync();
       const offsets = tf.tensor2d([8, -3, 20, 0], [4, 1]);
-      closeTo(softTargetsPerExample(tf.add(logits('S'), offsets), logits('T'), options).dataSync(), plain, 1e-5);
-      closeTo(softTargetsPerExample(logits('S'), tf.add(logits('T'), offsets), options).dataSync(), plain, 1e-5);
+      closeTo(
+        softTargetsPerExample(tf.add(logits('S'), offsets), logits('T'), options).dataSync(),
+        plain,
+        1e-5,
+      );
+      closeTo(
+        softTargetsPerExample(logits('S'), tf.add(logits('T'), offsets), options).dataSync(),
+        plain,
+        1e-5,
+      );
     }));
   test('the order of the examples does not matter', () =>
     tf.tidy(() => {
-      const reversed = softTargets()(stepOf(tf.reverse(logits('S'), 0), tf.reverse(logits('T'), 0), labels()));
-      closeTo(reversed.dataSync(), softTargets()(stepOf(logits('S'), logits('T'), labels())).dataSync(), 1e-6);
+      const reversed = softTargets()(
+        stepOf(tf.reverse(logits('S'), 0), tf.reverse(logits('T'), 0), labels()),
+      );
+      closeTo(
+        reversed.dataSync(),
+        softTargets()(stepOf(logits('S'), logits('T'), labels())).dataSync(),
+        1e-6,
+      );
     }));
   test('a temperature that changes enters as a number', () =>
     tf.tidy(() => {
       const term = softTargets({ temperature: linear({ from: 20, to: 1 }) });
-      expect(term.numbers?.temperature?.(0)).toBe(20);
-      expectGolden('kd.T2', (step) => term({ ...step, numbers: { temperature: tf.scalar(2) } }));
+      expect(term.schedules?.temperature?.(0)).toBe(20);
+      expectGolden('kd.T2', (step) =>
+        term({ ...step, scheduledValues: { temperature: tf.scalar(2) } }),
+      );
       expect(() => term(stepOf(logits('S'), logits('T'), labels()))).toThrow(
         "softTargets: expected step.numbers['temperature'], got nothing; evaluate the term's `numbers` and hand the values in.",
       );
@@ -67,15 +88,24 @@ onEveryEngine(() => {
     const step = stepOf(logits('S'), logits('T'), labels(), { temperature: tf.scalar(3) });
     await expectNoNewTensors(() => softTargets()(step).dispose());
     await expectNoNewTensors(() => softTargets({ temperature: () => 3 })(step).dispose());
-    tf.dispose([step.student.logits, step.labels, step.numbers.temperature as tf.Scalar, ...(step.teacher ? [step.teacher.logits] : [])]);
+    tf.dispose([
+      step.student.logits,
+      step.labels,
+      step.scheduledValues.temperature as tf.Scalar,
+      ...(step.teacher ? [step.teacher.logits] : []),
+    ]);
   });
 
   test('a missing teacher, bad temperatures and other classes are named', () =>
     tf.tidy(() => {
       const student = tf.zeros<tf.Rank.R2>([4, 10]);
       expect(softTargets().needsTeacher).toBe(true);
-      expect(() => softTargets({ temperature: 0 })).toThrow(new RangeError('softTargets: expected temperature > 0, got 0; 4 is usual.'));
-      expect(() => softTargets({ temperature: Number.NaN })).toThrow('softTargets: expected temperature > 0, got NaN; 4 is usual.');
+      expect(() => softTargets({ temperature: 0 })).toThrow(
+        new RangeError('softTargets: expected temperature > 0, got 0; 4 is usual.'),
+      );
+      expect(() => softTargets({ temperature: Number.NaN })).toThrow(
+        'softTargets: expected temperature > 0, got NaN; 4 is usual.',
+      );
       expect(() => softTargets()(stepOf(student, undefined, labels()))).toThrow(
         'softTargets: expected a teacher in the step, got nothing; train with a teacher or take this term out.',
       );

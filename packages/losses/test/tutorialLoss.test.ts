@@ -1,7 +1,14 @@
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { combine, crossEntropy, softTargets, tutorialLoss, tutorialLossPerExample, weighted } from '../src/index.ts';
+import {
+  combine,
+  crossEntropy,
+  softTargets,
+  tutorialLoss,
+  tutorialLossPerExample,
+  weighted,
+} from '../src/index.ts';
 import { expectGolden, labels, logits, stepOf } from './golden.ts';
 
 onEveryEngine(() => {
@@ -11,7 +18,10 @@ onEveryEngine(() => {
   });
   test('the right one beside it is Hinton’s weighted pair', () => {
     const pair = (alpha: number, temperature: number) =>
-      combine({ hard: weighted(1 - alpha, crossEntropy()), soft: weighted(alpha, softTargets({ temperature })) });
+      combine({
+        hard: weighted(1 - alpha, crossEntropy()),
+        soft: weighted(alpha, softTargets({ temperature })),
+      });
     expectGolden('hinton.a0.5.T1', (step) => pair(0.5, 1)(step).total);
     expectGolden('hinton.a0.9.T4', (step) => pair(0.9, 4)(step).total);
   });
@@ -30,8 +40,12 @@ onEveryEngine(() => {
   test('bad options and a missing teacher are named', () =>
     tf.tidy(() => {
       expect(tutorialLoss().needsTeacher).toBe(true);
-      expect(() => tutorialLoss({ temperature: -1 })).toThrow('tutorialLoss: expected temperature > 0, got -1; 4 is usual.');
-      expect(() => tutorialLoss({ alpha: 1.5 })).toThrow('tutorialLoss: expected alpha in [0, 1], got 1.5; the tutorial has 0.5.');
+      expect(() => tutorialLoss({ temperature: -1 })).toThrow(
+        'tutorialLoss: expected temperature > 0, got -1; 4 is usual.',
+      );
+      expect(() => tutorialLoss({ alpha: 1.5 })).toThrow(
+        'tutorialLoss: expected alpha in [0, 1], got 1.5; the tutorial has 0.5.',
+      );
       expect(() => tutorialLoss()(stepOf(logits('S'), undefined, labels()))).toThrow(
         'tutorialLoss: expected a teacher in the step, got nothing; train with a teacher or take this term out.',
       );

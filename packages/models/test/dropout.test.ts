@@ -2,7 +2,7 @@ import { compile } from '@kd/core';
 import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { convBnRelu, dense, dropout, globalAveragePool, networkOf } from '../src/index.ts';
+import { convBnRelu, createNetwork, dense, dropout, globalAveragePool } from '../src/index.ts';
 
 onEveryEngine(() => {
   test('in training, the share is 0 and the rest is scaled so that the mean stays', async () => {
@@ -22,7 +22,10 @@ onEveryEngine(() => {
 
   test('the mask is the same for the same seed and name, on every engine, and another for others', () => {
     const ask = (name: string, a: number, b: number) => {
-      const y = dropout({ rate: 0.5 })(name, 0).apply(tf.ones([20]), { training: true, seed: seedTensor(a, b) });
+      const y = dropout({ rate: 0.5 })(name, 0).apply(tf.ones([20]), {
+        training: true,
+        seed: seedTensor(a, b),
+      });
       return Array.from(y.dataSync(), (value) => (value === 0 ? '0' : '1')).join('');
     };
     expect(ask('drop', 1, 2)).toBe(MASK);
@@ -48,27 +51,36 @@ onEveryEngine(() => {
 
   test('compiled once, it drops others at every seed, as it does uncompiled', () => {
     const layer = dropout({ rate: 0.5 })('drop', 0);
-    const run = compile((x: tf.Tensor, seed: tf.Tensor1D) => layer.apply(x, { training: true, seed }));
+    const run = compile((x: tf.Tensor, seed: tf.Tensor1D) =>
+      layer.apply(x, { training: true, seed }),
+    );
     const x = tf.ones([64]);
     const masks = [1, 2, 3].map((step) => {
       const compiled = Array.from(run(x, seedTensor(7, step)).dataSync());
-      expect(compiled).toEqual(Array.from(layer.apply(x, { training: true, seed: seedTensor(7, step) }).dataSync()));
+      expect(compiled).toEqual(
+        Array.from(layer.apply(x, { training: true, seed: seedTensor(7, step) }).dataSync()),
+      );
       return compiled.join('');
     });
     expect(new Set(masks).size).toBe(3);
   });
 
   test('in a network it is no weight and no feature is lost when that is folded', () => {
-    const network = networkOf({
+    const network = createNetwork({
       name: 'own',
       seed: 0,
-      layers: { conv: convBnRelu(3, 4), pooled: globalAveragePool(), drop: dropout({ rate: 0.5 }), fc: dense({ from: 4, to: 2 }) },
+      layers: {
+        conv: convBnRelu(3, 4),
+        pooled: globalAveragePool(),
+        drop: dropout({ rate: 0.5 }),
+        fc: dense({ from: 4, to: 2 }),
+      },
       taps: ['pooled', 'drop'],
     });
     expect(Object.keys(network.weights).filter((name) => name.startsWith('drop'))).toEqual([]);
     const images = tf.fill([2, 4, 4, 3], 0.3) as tf.Tensor4D;
     const { logits, features } = network.forward(images, { training: false });
-    const folded = network.folded?.().forward(images);
+    const folded = network.inference?.().forward(images);
     closeTo(folded?.logits.dataSync() ?? [], logits.dataSync(), 1e-5);
     closeTo(folded?.features.drop?.dataSync() ?? [], features.pooled?.dataSync() ?? [], 1e-5);
     network.dispose();
@@ -76,10 +88,14 @@ onEveryEngine(() => {
 });
 
 test('a training without a seed, and rates that are none, are refused', () => {
-  expect(() => dropout({ rate: 0.5 })('head.drop', 0).apply(tf.ones([2]), { training: true })).toThrow(
+  expect(() =>
+    dropout({ rate: 0.5 })('head.drop', 0).apply(tf.ones([2]), { training: true }),
+  ).toThrow(
     'head.drop: expected a seed to draw from in training, got none; train() gives one, and so may you: forward(images, { training: true, seed }).',
   );
-  expect(() => dropout({ rate: 1 })).toThrow('dropout: expected 0 ≤ rate < 1, got 1; 0.5 is usual before a dense layer.');
+  expect(() => dropout({ rate: 1 })).toThrow(
+    'dropout: expected 0 ≤ rate < 1, got 1; 0.5 is usual before a dense layer.',
+  );
 });
 
 /** Of `drop` under the seed [1, 2]. */

@@ -1,4 +1,4 @@
-import type { FoldedNetwork, Network } from '@kd/core';
+import type { InferenceNetwork, Network } from '@kd/core';
 import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
@@ -17,8 +17,8 @@ onEveryEngine(() => {
         const network = make();
         const norms = Object.values(network.weights).filter((weight) => !weight.trainable);
         scatter(network, 1);
-        const folded = network.folded?.() as FoldedNetwork;
-        expect(network.folded?.()).toBe(folded);
+        const folded = network.inference?.() as InferenceNetwork;
+        expect(network.inference?.()).toBe(folded);
         expectSame(network, folded, images);
 
         scatter(network, 2);
@@ -33,7 +33,7 @@ onEveryEngine(() => {
 
   test('a refresh after which nothing has moved computes nothing, and one weight is enough to fold anew', async () => {
     const network = studentCnn({ classes: 10, seed: 1 });
-    const folded = network.folded?.() as FoldedNetwork;
+    const folded = network.inference?.() as InferenceNetwork;
     const kernelsOfRefresh = async () => (await tf.profile(() => folded.refresh())).kernels.length;
     expect(await kernelsOfRefresh()).toBe(0);
     const variance = network.weights['stage2.bn.variance'] as tf.Variable;
@@ -45,7 +45,7 @@ onEveryEngine(() => {
 
   test('batch norm behind a convolution runs within its kernel', async () => {
     const network = studentCnn({ classes: 10, seed: 1 });
-    const folded = network.folded?.() as FoldedNetwork;
+    const folded = network.inference?.() as InferenceNetwork;
     const images = pictures();
     const { kernels } = await tf.profile(() => tf.tidy(() => folded.forward(images).logits.shape));
     const names = kernels.map(({ name }) => name);
@@ -56,6 +56,13 @@ onEveryEngine(() => {
   });
 });
 
-function differenceOf(network: Network, folded: FoldedNetwork, images: tf.Tensor4D): number {
-  return tf.tidy(() => tf.max(tf.abs(tf.sub(network.forward(images, inference).logits, folded.forward(images).logits))).dataSync()[0] as number);
+function differenceOf(network: Network, folded: InferenceNetwork, images: tf.Tensor4D): number {
+  return tf.tidy(
+    () =>
+      tf
+        .max(
+          tf.abs(tf.sub(network.forward(images, inference).logits, folded.forward(images).logits)),
+        )
+        .dataSync()[0] as number,
+  );
 }

@@ -1,8 +1,19 @@
-import type { Mode, Network } from '@kd/core';
+import type { ForwardOptions, Network } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine, refusalOf } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { convBnRelu, dense, dropout, freeze, globalAveragePool, maxPool, networkOf, reuseClassifier, seedCnn, unfreeze } from '../src/index.ts';
+import {
+  convBnRelu,
+  createNetwork,
+  dense,
+  dropout,
+  freeze,
+  globalAveragePool,
+  maxPool,
+  simKdStudent,
+  tutorialCnn,
+  unfreeze,
+} from '../src/index.ts';
 import { makers, pictures } from './makers.ts';
 
 /** Adds to every weight that trains what its gradient says, as a step of training does. */
@@ -10,7 +21,16 @@ function trainStep(network: Network, images: tf.Tensor4D): string[] {
   const trainable = Object.entries(network.weights).filter(([, weight]) => weight.trainable);
   return tf.tidy(() => {
     const { grads } = tf.variableGrads(
-      () => tf.mean<tf.Scalar>(tf.square(tf.sub(network.forward(images, { training: true, seed: tf.tensor1d([3, 4], 'int32') }).logits, 1))),
+      () =>
+        tf.mean<tf.Scalar>(
+          tf.square(
+            tf.sub(
+              network.forward(images, { training: true, seed: tf.tensor1d([3, 4], 'int32') })
+                .logits,
+              1,
+            ),
+          ),
+        ),
       trainable.map(([, weight]) => weight),
     );
     return trainable.flatMap(([name, weight]) => {
@@ -23,46 +43,70 @@ function trainStep(network: Network, images: tf.Tensor4D): string[] {
 }
 
 function numbersOf(network: Network): Record<string, Float32Array> {
-  return Object.fromEntries(Object.entries(network.weights).map(([name, weight]) => [name, weight.dataSync().slice() as Float32Array]));
+  return Object.fromEntries(
+    Object.entries(network.weights).map(([name, weight]) => [
+      name,
+      weight.dataSync().slice() as Float32Array,
+    ]),
+  );
 }
 
 function moved(network: Network, before: Record<string, Float32Array>): string[] {
   const now = numbersOf(network);
-  return Object.keys(now).filter((name) => (now[name] as Float32Array).some((value, at) => !Object.is(value, (before[name] as Float32Array)[at])));
+  return Object.keys(now).filter((name) =>
+    (now[name] as Float32Array).some(
+      (value, at) => !Object.is(value, (before[name] as Float32Array)[at]),
+    ),
+  );
 }
 
 onEveryEngine(() => {
-  test.each(Object.entries(makers))('%s: with a frozen body, training moves the head and not a bit of the rest', async (_, make) => {
-    const images = pictures();
-    await expectNoNewTensors(() => {
-      const network = freeze(make(), 'body');
-      const [head, before] = [`${network.head}.`, numbersOf(network)];
-      for (let step = 0; step < 3; step++) trainStep(network, images);
-      const changed = moved(network, before);
-      expect(changed.length).toBeGreaterThan(0);
-      expect(changed.filter((name) => !name.startsWith(head))).toEqual([]);
-      network.dispose();
-    });
-    images.dispose();
-  });
+  test.each(Object.entries(makers))(
+    '%s: with a frozen body, training moves the head and not a bit of the rest',
+    async (_, make) => {
+      const images = pictures();
+      await expectNoNewTensors(() => {
+        const network = freeze(make(), 'body');
+        const [head, before] = [`${network.head}.`, numbersOf(network)];
+        for (let step = 0; step < 3; step++) trainStep(network, images);
+        const changed = moved(network, before);
+        expect(changed.length).toBeGreaterThan(0);
+        expect(changed.filter((name) => !name.startsWith(head))).toEqual([]);
+        network.dispose();
+      });
+      images.dispose();
+    },
+  );
 
-  test.each(Object.entries(makers))('%s: in training a frozen network says what it says at inference', async (_, make) => {
-    const images = pictures();
-    await expectNoNewTensors(() => {
-      const network = make();
-      const seed = tf.tensor1d([1, 2], 'int32');
-      freeze(network, { upTo: network.head as string });
-      const [training, inference] = [network.forward(images, { training: true, seed }), network.forward(images, { training: false })];
-      expect(Object.keys(training.features)).toEqual(Object.keys(inference.features));
-      closeTo(training.logits.dataSync(), inference.logits.dataSync(), 1e-5);
-      for (const [tap, feature] of Object.entries(training.features)) {
-        closeTo(feature.dataSync(), (inference.features[tap] as tf.Tensor).dataSync(), 1e-5);
-      }
-      tf.dispose([training.logits, inference.logits, training.features as tf.NamedTensorMap, inference.features as tf.NamedTensorMap, seed]);
-      network.dispose();
-    });
-    images.dispose();
-  });
+  test.each(Object.entries(makers))(
+    '%s: in training a frozen network says what it says at inference',
+    async (_, make) => {
+      const images = pictures();
+      await expectNoNewTensors(() => {
+        const network = make();
+        const seed = tf.tensor1d([1, 2], 'int32');
+        freeze(network, { upTo: network.head as string });
+        const [training, inference] = [
+          network.forward(images, { training: true, seed }),
+          network.forward(images, { training: false }),
+        ];
+        expect(Object.keys(training.features)).toEqual(Object.keys(inference.features));
+        closeTo(training.logits.dataSync(), inference.logits.dataSync(), 1e-5);
+        for (const [tap, feature] of Object.entries(training.features)) {
+          closeTo(feature.dataSync(), (inference.features[tap] as tf.Tensor).dataSync(), 1e-5);
+        }
+        tf.dispose([
+          training.logits,
+          inference.logits,
+          training.features as tf.NamedTensorMap,
+          inference.features as tf.NamedTensorMap,
+          seed,
+        ]);
+        network.dispose();
+      });
+      images.dispose();
+    },
+  );
 
   test('no activation of a frozen body is kept for the backward pass, and its kernels stay joined', async () => {
     const network = small();
@@ -72,7 +116,10 @@ onEveryEngine(() => {
         const before = tf.memory().numTensors;
         let during = 0;
         tf.variableGrads(() => {
-          const { logits } = network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32') });
+          const { logits } = network.forward(images, {
+            training: true,
+            seed: tf.tensor1d([1, 2], 'int32'),
+          });
           during = tf.memory().numTensors - before;
           return tf.mean<tf.Scalar>(logits);
         }, trainableOf(network));
@@ -87,7 +134,11 @@ onEveryEngine(() => {
       tf.tidy(
         () =>
           tf.variableGrads(
-            () => tf.mean<tf.Scalar>(network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32') }).logits),
+            () =>
+              tf.mean<tf.Scalar>(
+                network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32') })
+                  .logits,
+              ),
             trainableOf(network),
           ).value,
       ),
@@ -106,7 +157,10 @@ describe('a frozen network', () => {
 
   test('freezes up to a named layer, trains all behind it, and thaws', () => {
     const network = small();
-    const training = () => Object.keys(network.weights).filter((name) => (network.weights[name] as tf.Variable).trainable);
+    const training = () =>
+      Object.keys(network.weights).filter(
+        (name) => (network.weights[name] as tf.Variable).trainable,
+      );
     const all = training();
     expect(all).toEqual([
       'stage1.conv.kernel',
@@ -136,12 +190,15 @@ describe('a frozen network', () => {
   test('follows weights that are loaded after it was frozen', () => {
     const network = freeze(small(), 'body');
     const images = pictures();
-    const logits = (mode: Mode) => tf.tidy(() => network.forward(images, mode).features.pooled?.dataSync() as Float32Array);
+    const logits = (mode: ForwardOptions) =>
+      tf.tidy(() => network.forward(images, mode).features.pooled?.dataSync() as Float32Array);
     const before = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
     tf.tidy(() => (network.weights['stage1.bn.variance'] as tf.Variable).assign(tf.fill([4], 3)));
     const after = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
     closeTo(after, logits({ training: false }), 1e-5);
-    expect(Math.max(...after.map((value, at) => Math.abs(value - (before[at] as number))))).toBeGreaterThan(1e-3);
+    expect(
+      Math.max(...after.map((value, at) => Math.abs(value - (before[at] as number)))),
+    ).toBeGreaterThan(1e-3);
     tf.dispose([images, network.weights]);
   });
 
@@ -149,20 +206,35 @@ describe('a frozen network', () => {
     const network = freeze(small(), 'body');
     const images = pictures();
     tf.tidy(() => {
-      const of = (seed: number[]) => network.forward(images, { training: true, seed: tf.tensor1d(seed, 'int32') }).logits.dataSync();
+      const of = (seed: number[]) =>
+        network
+          .forward(images, { training: true, seed: tf.tensor1d(seed, 'int32') })
+          .logits.dataSync();
       expect(of([1, 2])).not.toEqual(of([1, 3]));
       const told: string[] = [];
-      network.forward(images, { training: true, seed: tf.tensor1d([1, 2], 'int32'), observe: ({ name }) => told.push(name) });
-      expect(told).toEqual(['stage1.conv', 'stage1.bn', 'pool', 'stage2.conv', 'stage2.bn', 'pooled', 'fc']);
+      network.forward(images, {
+        training: true,
+        seed: tf.tensor1d([1, 2], 'int32'),
+        onLayer: ({ name }) => told.push(name),
+      });
+      expect(told).toEqual([
+        'stage1.conv',
+        'stage1.bn',
+        'pool',
+        'stage2.conv',
+        'stage2.bn',
+        'pooled',
+        'fc',
+      ]);
     });
     tf.dispose([images, network.weights]);
   });
 
   test('is frozen inside another network too', () => {
-    const student = freeze(seedCnn({ classes: 10, seed: 1 }), { upTo: 'stage2' });
+    const student = freeze(tutorialCnn({ classes: 10, seed: 1 }), { upTo: 'stage2' });
     const images = pictures();
     const kernel = tf.ones([8, 10]);
-    const network = reuseClassifier(student, { tap: 'stage2', classifier: { kernel }, seed: 1 });
+    const network = simKdStudent(student, { tap: 'stage2', classifier: { kernel }, seed: 1 });
     const before = numbersOf(network);
     trainStep(network, images);
     expect(moved(network, before).filter((name) => !name.startsWith('projector.'))).toEqual([]);
@@ -175,16 +247,24 @@ describe('a frozen network', () => {
     expect(() => freeze(network, { upTo: 'stage9' })).toThrow(
       'freeze: expected a layer of small (stage1, pool, stage2, pooled, drop, fc), got stage9.',
     );
-    const bare = networkOf({ name: 'bare', seed: 1, layers: { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) } });
-    expect(() => freeze(bare, 'body')).toThrow('freeze: expected weights in the first layers of bare, got none; name a later layer: upTo.');
+    const bare = createNetwork({
+      name: 'bare',
+      seed: 1,
+      layers: { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) },
+    });
+    expect(() => freeze(bare, 'body')).toThrow(
+      'freeze: expected weights in the first layers of bare, got none; name a later layer: upTo.',
+    );
     const own: Network = { name: 'own', weights: {}, forward: network.forward, dispose: () => {} };
-    expect(() => freeze(own, 'body')).toThrow('freeze: expected a network of networkOf, whose layers are known, got own.');
+    expect(() => freeze(own, 'body')).toThrow(
+      'freeze: expected a network of createNetwork, whose layers are known, got own.',
+    );
     tf.dispose([network.weights, bare.weights]);
   });
 });
 
 function small() {
-  return networkOf({
+  return createNetwork({
     name: 'small',
     seed: 1,
     layers: {

@@ -3,7 +3,7 @@ import type { Network } from '@kd/core';
 import { closeTo, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { test } from 'vitest';
-import { type Preparation, resnet, seedCnn } from '../src/index.ts';
+import { type PreprocessingOptions, resnet, tutorialCnn } from '../src/index.ts';
 import { fillByFormula, goldenImages } from './formula.ts';
 
 interface Golden {
@@ -11,23 +11,42 @@ interface Golden {
   readonly pooledFirst10: number[][];
 }
 
-const asTheyAre: Preparation = { size: 'asGiven', normalise: { mean: [0, 0, 0], deviation: [1, 1, 1] } };
+const asTheyAre: PreprocessingOptions = {
+  size: 'asGiven',
+  normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
+};
 
 onEveryEngine(() => {
-  test("seedCnn is the tutorial's student: PyTorch's logits for the same weights", () => {
-    const network = seedCnn({ classes: 10, seed: 0, prepare: asTheyAre });
+  test("tutorialCnn is the tutorial's student: PyTorch's logits for the same weights", () => {
+    const network = tutorialCnn({ classes: 10, seed: 0, prepare: asTheyAre });
     fillByFormula(network, 13, 'none');
     expectGolden(network, golden('seedStudent'));
   });
 
   test.each([
     { fixture: 'tinyResnet', block: 'basic', blocks: [1, 1, 1, 1], seed: 11, lastNorm: 'bn2' },
-    { fixture: 'tinyBottleneck', block: 'bottleneck', blocks: [1, 2, 1, 1], seed: 12, lastNorm: 'bn3' },
-  ] as const)("resnet of $block blocks gives torchvision's logits for the same weights", ({ fixture, block, blocks, seed, lastNorm }) => {
-    const network = resnet({ depth: { block, blocks }, stem: 'imagenet', width: 1 / 8, classes: 10, seed: 0, prepare: asTheyAre });
-    fillByFormula(network, seed, lastNorm);
-    expectGolden(network, golden(fixture));
-  });
+    {
+      fixture: 'tinyBottleneck',
+      block: 'bottleneck',
+      blocks: [1, 2, 1, 1],
+      seed: 12,
+      lastNorm: 'bn3',
+    },
+  ] as const)(
+    "resnet of $block blocks gives torchvision's logits for the same weights",
+    ({ fixture, block, blocks, seed, lastNorm }) => {
+      const network = resnet({
+        depth: { block, blocks },
+        stem: 'imagenet',
+        width: 1 / 8,
+        classes: 10,
+        seed: 0,
+        prepare: asTheyAre,
+      });
+      fillByFormula(network, seed, lastNorm);
+      expectGolden(network, golden(fixture));
+    },
+  );
 });
 
 function expectGolden(network: Network, { logits, pooledFirst10 }: Golden): void {
@@ -45,5 +64,7 @@ function expectGolden(network: Network, { logits, pooledFirst10 }: Golden): void
 }
 
 function golden(name: string): Golden {
-  return JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as Golden;
+  return JSON.parse(
+    readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8'),
+  ) as Golden;
 }

@@ -1,17 +1,17 @@
-import type { LayerReport } from '@kd/core';
+import type { LayerSummary } from '@kd/core';
 import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
   averagePool,
   channelShuffle,
-  concatenation,
+  concat,
   convolution,
   depthwiseConvolution,
+  elementwise,
   type Layer,
-  pointwise,
   relu6,
-  takeChannels,
+  sliceChannels,
 } from '../src/index.ts';
 
 const inference = { training: false };
@@ -25,39 +25,58 @@ onEveryEngine(() => {
     { size: 5, stride: 1, padding: 2, side: 4 },
     { size: 3, stride: 2, padding: 'same', side: 6 },
     { size: 5, stride: 2, padding: 'same', side: 5 },
-  ] as const)('depthwise: size $size, stride $stride, padding $padding, side $side, by hand and by finite differences', ({ side, ...options }) => {
-    const layer = depthwiseConvolution({ channels: 2, bias: true, ...options })('dw', 5);
-    const x = wave([2, side, side, 2]);
-    const y = layer.apply(x, inference);
-    closeTo(y.dataSync(), depthwiseByHand(x, layer, options), 1e-5);
-    expectGradients(layer, x, y.shape);
-    tf.dispose([x, y]);
-    disposeOf(layer);
-  });
+  ] as const)(
+    'depthwise: size $size, stride $stride, padding $padding, side $side, by hand and by finite differences',
+    ({ side, ...options }) => {
+      const layer = depthwiseConvolution({ channels: 2, bias: true, ...options })('dw', 5);
+      const x = wave([2, side, side, 2]);
+      const y = layer.apply(x, inference);
+      closeTo(y.dataSync(), depthwiseByHand(x, layer, options), 1e-5);
+      expectGradients(layer, x, y.shape);
+      tf.dispose([x, y]);
+      disposeOf(layer);
+    },
+  );
 
   test.each([
     { size: 1, stride: 1, groups: 3 },
     { size: 3, stride: 2, groups: 2 },
-  ])('a convolution in $groups groups is as many convolutions of a part each', ({ groups, ...options }) => {
-    const layer = convolution({ from: 6, to: 6, bias: true, groups, ...options })('conv', 5);
-    const x = wave([1, 3, 3, 6]);
-    const y = layer.apply(x, inference);
-    const expected = tf.tidy(() => {
-      const [kernel, bias] = [layer.weights['conv.kernel'] as tf.Variable, layer.weights['conv.bias'] as tf.Variable];
-      const [kernels, biases] = [tf.split(kernel, groups, 3), tf.split(bias, groups)];
-      const pad = options.size === 3 ? 1 : 0;
-      const parts = tf.split(x, groups, 3).map((part, at) => {
-        const products = tf.conv2d(part as tf.Tensor4D, kernels[at] as tf.Tensor4D, options.stride, pad);
-        return tf.add(products, biases[at] as tf.Tensor);
+  ])(
+    'a convolution in $groups groups is as many convolutions of a part each',
+    ({ groups, ...options }) => {
+      const layer = convolution({ from: 6, to: 6, bias: true, groups, ...options })('conv', 5);
+      const x = wave([1, 3, 3, 6]);
+      const y = layer.apply(x, inference);
+      const expected = tf.tidy(() => {
+        const [kernel, bias] = [
+          layer.weights['conv.kernel'] as tf.Variable,
+          layer.weights['conv.bias'] as tf.Variable,
+        ];
+        const [kernels, biases] = [tf.split(kernel, groups, 3), tf.split(bias, groups)];
+        const pad = options.size === 3 ? 1 : 0;
+        const parts = tf.split(x, groups, 3).map((part, at) => {
+          const products = tf.conv2d(
+            part as tf.Tensor4D,
+            kernels[at] as tf.Tensor4D,
+            options.stride,
+            pad,
+          );
+          return tf.add(products, biases[at] as tf.Tensor);
+        });
+        return tf.concat(parts, 3).dataSync();
       });
-      return tf.concat(parts, 3).dataSync();
-    });
-    expect(layer.weights['conv.kernel']?.shape).toEqual([options.size, options.size, 6 / groups, 6]);
-    closeTo(y.dataSync(), expected, 1e-5);
-    expectGradients(layer, x, y.shape);
-    tf.dispose([x, y]);
-    disposeOf(layer);
-  });
+      expect(layer.weights['conv.kernel']?.shape).toEqual([
+        options.size,
+        options.size,
+        6 / groups,
+        6,
+      ]);
+      closeTo(y.dataSync(), expected, 1e-5);
+      expectGradients(layer, x, y.shape);
+      tf.dispose([x, y]);
+      disposeOf(layer);
+    },
+  );
 
   test("convolution with TensorFlow's padding: at stride 2 and an even side, the end has the zeros alone", () => {
     const layer = convolution({ from: 1, to: 1, stride: 2, padding: 'same' })('conv', 5);
@@ -93,12 +112,12 @@ onEveryEngine(() => {
   });
 
   test('branches lie side by side, and gradients come together again', async () => {
-    const layer = concatenation({
+    const layer = concat({
       from: 4,
       branches: {
-        kept: takeChannels({ of: 4, first: 0, count: 2 }),
-        last: takeChannels({ of: 4, first: 3, count: 1 }),
-        smooth: pointwise((x) => tf.tanh(x)),
+        kept: sliceChannels({ of: 4, first: 0, count: 2 }),
+        last: sliceChannels({ of: 4, first: 3, count: 1 }),
+        smooth: elementwise((x) => tf.tanh(x)),
         conv: convolution({ from: 4, to: 3, size: 1 }),
       },
     })('wide', 3);
@@ -133,14 +152,31 @@ onEveryEngine(() => {
 });
 
 test('grouped and depthwise convolutions are counted by what they compute', () => {
-  const reports: LayerReport[] = [];
-  const observe = (layer: LayerReport) => reports.push(layer);
+  const reports: LayerSummary[] = [];
+  const observe = (layer: LayerSummary) => reports.push(layer);
   const grouped = convolution({ from: 6, to: 12, groups: 3, bias: true })('conv', 0);
   const depthwise = depthwiseConvolution({ channels: 12, size: 5, stride: 2 })('dw', 0);
-  tf.tidy(() => depthwise.apply(grouped.apply(tf.zeros([1, 8, 8, 6]), { ...inference, observe }), { ...inference, observe }));
+  tf.tidy(() =>
+    depthwise.apply(grouped.apply(tf.zeros([1, 8, 8, 6]), { ...inference, onLayer: observe }), {
+      ...inference,
+      onLayer: observe,
+    }),
+  );
   expect(reports).toEqual([
-    { name: 'conv', kind: 'convolution 3×3 in 3 groups', outputShape: [8, 8, 12], parameters: 9 * 2 * 12 + 12, multiplyAdds: 64 * 12 * 9 * 2 },
-    { name: 'dw', kind: 'depthwise 5×5 /2', outputShape: [4, 4, 12], parameters: 25 * 12, multiplyAdds: 16 * 12 * 25 },
+    {
+      name: 'conv',
+      kind: 'convolution 3×3 in 3 groups',
+      outputShape: [8, 8, 12],
+      parameters: 9 * 2 * 12 + 12,
+      multiplyAdds: 64 * 12 * 9 * 2,
+    },
+    {
+      name: 'dw',
+      kind: 'depthwise 5×5 /2',
+      outputShape: [4, 4, 12],
+      parameters: 25 * 12,
+      multiplyAdds: 16 * 12 * 25,
+    },
   ]);
   disposeOf(grouped);
   disposeOf(depthwise);
@@ -153,21 +189,30 @@ test('wrong options and shapes are named', () => {
   expect(() => depthwiseConvolution({ channels: 2, padding: 0.5 })).toThrow(
     'depthwiseConvolution: expected padding as a whole number ≥ 0, or same, got 0.5.',
   );
-  expect(() => convolution({ from: 4, to: 6, groups: 4 })).toThrow('convolution: expected groups that divide from = 4 and to = 6, got 4.');
-  expect(() => channelShuffle({ groups: 3 })('shuffle', 0).apply(tf.zeros([1, 1, 1, 4]), inference)).toThrow(
-    'shuffle: expected channels that 3 groups share, got 4.',
+  expect(() => convolution({ from: 4, to: 6, groups: 4 })).toThrow(
+    'convolution: expected groups that divide from = 4 and to = 6, got 4.',
   );
-  expect(() => takeChannels({ of: 4, first: 3, count: 2 })).toThrow('takeChannels: expected first and count within 4 channels, got [3, 2].');
-  expect(() => averagePool({ size: 2 })('pool', 0).apply(tf.zeros([1, 1, 1, 1]), { training: false })).toThrow(
+  expect(() =>
+    channelShuffle({ groups: 3 })('shuffle', 0).apply(tf.zeros([1, 1, 1, 4]), inference),
+  ).toThrow('shuffle: expected channels that 3 groups share, got 4.');
+  expect(() => sliceChannels({ of: 4, first: 3, count: 2 })).toThrow(
+    'sliceChannels: expected first and count within 4 channels, got [3, 2].',
+  );
+  expect(() =>
+    averagePool({ size: 2 })('pool', 0).apply(tf.zeros([1, 1, 1, 1]), { training: false }),
+  ).toThrow(
     'pool: expected maps of at least 2 × 2, got 1 × 1; pool less often or take larger images.',
   );
-  expect(() => averagePool({ size: 2, padding: 2 })).toThrow('averagePool: expected padding as a whole number from 0 to size / 2, got 2.');
+  expect(() => averagePool({ size: 2, padding: 2 })).toThrow(
+    'averagePool: expected padding as a whole number from 0 to size / 2, got 2.',
+  );
 });
 
 /** To x and to every weight, of Σ y · wave. */
 function expectGradients(layer: Layer, x: tf.Tensor4D, outputShape: readonly number[]): void {
   const target = wave(outputShape);
-  const loss = (maps: tf.Tensor) => tf.sum(tf.mul(layer.apply(maps, inference), target)) as tf.Scalar;
+  const loss = (maps: tf.Tensor) =>
+    tf.sum(tf.mul(layer.apply(maps, inference), target)) as tf.Scalar;
   const gradient = tf.grad(loss)(x);
   closeTo(gradient.dataSync(), numericalGradient(loss, x), 2e-3);
   const variables = Object.values(layer.weights);
@@ -179,7 +224,11 @@ function expectGradients(layer: Layer, x: tf.Tensor4D, outputShape: readonly num
         variable.assign(values);
         return loss(x);
       };
-      closeTo((grads[variable.name] as tf.Tensor).dataSync(), numericalGradient(moved, start), 2e-3);
+      closeTo(
+        (grads[variable.name] as tf.Tensor).dataSync(),
+        numericalGradient(moved, start),
+        2e-3,
+      );
       variable.assign(start);
       start.dispose();
     }
@@ -204,21 +253,34 @@ function wave(shape: readonly number[]): tf.Tensor4D {
 function depthwiseByHand(
   x: tf.Tensor4D,
   { weights }: Layer,
-  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: number | 'same' },
+  {
+    size,
+    stride,
+    padding,
+  }: { readonly size: number; readonly stride: number; readonly padding: number | 'same' },
 ): number[] {
   const images = x.arraySync();
   const kernel = weights['dw.depthwiseKernel']?.arraySync() as number[][][][];
   const bias = weights['dw.bias']?.arraySync() as number[];
   const [, height, , channels] = x.shape;
-  const side = padding === 'same' ? Math.ceil(height / stride) : Math.floor((height + 2 * padding - size) / stride) + 1;
-  const before = padding === 'same' ? Math.floor(Math.max(0, (side - 1) * stride + size - height) / 2) : padding;
+  const side =
+    padding === 'same'
+      ? Math.ceil(height / stride)
+      : Math.floor((height + 2 * padding - size) / stride) + 1;
+  const before =
+    padding === 'same' ? Math.floor(Math.max(0, (side - 1) * stride + size - height) / 2) : padding;
   const places = (count: number) => Array.from({ length: count }, (_, at) => at);
   return images.flatMap((image) =>
     places(side * side * channels).map((n) => {
-      const [row, column, channel] = [Math.floor(n / (side * channels)), Math.floor(n / channels) % side, n % channels];
+      const [row, column, channel] = [
+        Math.floor(n / (side * channels)),
+        Math.floor(n / channels) % side,
+        n % channels,
+      ];
       const products = places(size * size).map((at) => {
         const [i, j] = [Math.floor(at / size), at % size];
-        const pixel = image[row * stride + i - before]?.[column * stride + j - before]?.[channel] ?? 0;
+        const pixel =
+          image[row * stride + i - before]?.[column * stride + j - before]?.[channel] ?? 0;
         return pixel * (kernel[i]?.[j]?.[channel]?.[0] as number);
       });
       return products.reduce((sum, product) => sum + product, bias[channel] as number);

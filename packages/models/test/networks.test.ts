@@ -1,30 +1,30 @@
-import type { Network } from '@kd/core';
-import { deriveSeed, identityOf } from '@kd/core';
+import { deriveSeed, fingerprint, type Network } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
   cifarResnet,
   convBnRelu,
-  countOperations,
+  createNetwork,
   dense,
   globalAveragePool,
-  imagenetStatistics,
-  networkOf,
+  imagenetNormalization,
+  profile,
   resnet9,
-  seedCnn,
   studentCnn,
-  uniformFanIn,
+  torchDefaultUniform,
+  tutorialCnn,
   vgg,
   wideResnet,
 } from '../src/index.ts';
 import { firstValues } from './firstValues.ts';
 
 const makers: Record<string, (seed: number) => Network> = {
-  seedCnn: (seed) => seedCnn({ classes: 10, seed }),
+  tutorialCnn: (seed) => tutorialCnn({ classes: 10, seed }),
   studentCnn: (seed) => studentCnn({ classes: 10, seed }),
   'cifarResnet 8': (seed) => cifarResnet({ depth: 8, classes: 10, seed }),
-  'cifarResnet 8 projection': (seed) => cifarResnet({ depth: 8, classes: 10, seed, shortcut: 'projection', width: 0.5 }),
+  'cifarResnet 8 projection': (seed) =>
+    cifarResnet({ depth: 8, classes: 10, seed, shortcut: 'projection', width: 0.5 }),
   'cifarResnet 8x4': (seed) => cifarResnet({ depth: '8x4', classes: 10, seed, width: 1 / 8 }),
   'wideResnet 16-0.5': (seed) => wideResnet({ depth: 16, classes: 10, seed, width: 0.5 }),
   'vgg 16': (seed) => vgg({ depth: 16, classes: 10, seed, width: 1 / 32 }),
@@ -32,48 +32,74 @@ const makers: Record<string, (seed: number) => Network> = {
 };
 
 onEveryEngine(() => {
-  test.each(Object.entries(makers))('%s: taps are as described, nothing changes at training: false, no tensor is left', async (_, make) => {
-    const images = pictures();
-    await expectNoNewTensors(async () => {
-      const network = make(1);
-      const before = await identityOf(network);
-      const first = network.forward(images, { training: false });
-      expect(first.logits.shape).toEqual([2, 10]);
-      expect(Object.keys(first.features)).toEqual(Object.keys(network.taps ?? {}));
-      for (const [name, { channels, stride }] of Object.entries(network.taps ?? {})) {
-        expect(first.features[name]?.shape).toEqual(stride === 0 ? [2, channels] : [2, 8 / stride, 8 / stride, channels]);
-      }
-      for (let pass = 0; pass < 3; pass++) {
-        const { logits, features } = network.forward(images, { training: false });
-        tf.dispose([logits, features]);
-      }
-      const again = network.forward(images, { training: false });
-      expect(Array.from(again.logits.dataSync())).toEqual(Array.from(first.logits.dataSync()));
-      expect(await identityOf(network)).toEqual(before);
-      const trained = network.forward(images, { training: true });
-      const follows = Object.keys(network.weights).some((name) => name.endsWith('.mean'));
-      if (follows) expect((await identityOf(network)).weights).not.toBe(before.weights);
-      tf.dispose([first.logits, first.features, again.logits, again.features, trained.logits, trained.features]);
-      network.dispose();
-    });
-    images.dispose();
-  });
+  test.each(Object.entries(makers))(
+    '%s: taps are as described, nothing changes at training: false, no tensor is left',
+    async (_, make) => {
+      const images = pictures();
+      await expectNoNewTensors(async () => {
+        const network = make(1);
+        const before = await fingerprint(network);
+        const first = network.forward(images, { training: false });
+        expect(first.logits.shape).toEqual([2, 10]);
+        expect(Object.keys(first.features)).toEqual(Object.keys(network.featureInfo ?? {}));
+        for (const [name, { channels, stride }] of Object.entries(network.featureInfo ?? {})) {
+          expect(first.features[name]?.shape).toEqual(
+            stride === 0 ? [2, channels] : [2, 8 / stride, 8 / stride, channels],
+          );
+        }
+        for (let pass = 0; pass < 3; pass++) {
+          const { logits, features } = network.forward(images, { training: false });
+          tf.dispose([logits, features]);
+        }
+        const again = network.forward(images, { training: false });
+        expect(Array.from(again.logits.dataSync())).toEqual(Array.from(first.logits.dataSync()));
+        expect(await fingerprint(network)).toEqual(before);
+        const trained = network.forward(images, { training: true });
+        const follows = Object.keys(network.weights).some((name) => name.endsWith('.mean'));
+        if (follows) expect((await fingerprint(network)).weights).not.toBe(before.weights);
+        tf.dispose([
+          first.logits,
+          first.features,
+          again.logits,
+          again.features,
+          trained.logits,
+          trained.features,
+        ]);
+        network.dispose();
+      });
+      images.dispose();
+    },
+  );
 
   test('first weights are the same numbers on every engine', () => {
-    const network = seedCnn({ classes: 10, seed: 7 });
+    const network = tutorialCnn({ classes: 10, seed: 7 });
     const kernel = (network.weights['fc2.kernel'] as tf.Variable).dataSync();
-    expect(Array.from(kernel)).toEqual(Array.from(firstValues(uniformFanIn, { fanIn: 32, fanOut: 10 }, deriveSeed(7, 'fc2.kernel', 0), 320)));
+    expect(Array.from(kernel)).toEqual(
+      Array.from(
+        firstValues(
+          torchDefaultUniform,
+          { fanIn: 32, fanOut: 10 },
+          deriveSeed(7, 'fc2.kernel', 0),
+          320,
+        ),
+      ),
+    );
     network.dispose();
   });
 });
 
-test.each(Object.entries(makers))('%s: equal seeds are equal networks, other seeds are others, and both live side by side', async (_, make) => {
-  const networks = [make(1), make(1), make(2)];
-  const [one, same, other] = (await Promise.all(networks.map(identityOf))).map(({ weights }) => weights);
-  expect(same).toBe(one);
-  expect(other).not.toBe(one);
-  for (const network of networks) network.dispose();
-});
+test.each(Object.entries(makers))(
+  '%s: equal seeds are equal networks, other seeds are others, and both live side by side',
+  async (_, make) => {
+    const networks = [make(1), make(1), make(2)];
+    const [one, same, other] = (await Promise.all(networks.map(fingerprint))).map(
+      ({ weights }) => weights,
+    );
+    expect(same).toBe(one);
+    expect(other).not.toBe(one);
+    for (const network of networks) network.dispose();
+  },
+);
 
 test.each([
   { depth: 8, parameters: 75_290 },
@@ -92,13 +118,13 @@ test.each([
 
 test('projections add their parameters: ResNet-8 grows from 75,290 to 78,042', () => {
   const network = cifarResnet({ depth: 8, classes: 10, seed: 0, shortcut: 'projection' });
-  expect(countOperations(network, [32, 32, 3]).parameters).toBe(78_042);
+  expect(profile(network, [32, 32, 3]).parameters).toBe(78_042);
   network.dispose();
 });
 
 test('width multiplies the channels', () => {
   const network = cifarResnet({ depth: 8, classes: 10, seed: 0, width: 0.5 });
-  expect(network.taps).toEqual({
+  expect(network.featureInfo).toEqual({
     stage1: { channels: 8, stride: 1 },
     stage2: { channels: 16, stride: 2 },
     stage3: { channels: 32, stride: 4 },
@@ -106,14 +132,14 @@ test('width multiplies the channels', () => {
   });
   network.dispose();
   const teacher = resnet9({ classes: 10, seed: 0, width: 0.25 });
-  expect(countOperations(teacher, [32, 32, 3]).parameters).toBe(412_944);
+  expect(profile(teacher, [32, 32, 3]).parameters).toBe(412_944);
   teacher.dispose();
 });
 
-test('images are normalised inside, and the network says how', () => {
+test('images are normalized inside, and the network says how', () => {
   const layers = { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) };
-  const [plain, normalised] = [{ mean: [0, 0, 0], deviation: [1, 1, 1] }, imagenetStatistics].map((normalise) =>
-    networkOf({ name: 'own', layers, seed: 0, prepare: { normalise } }),
+  const [plain, normalized] = [{ mean: [0, 0, 0], std: [1, 1, 1] }, imagenetNormalization].map(
+    (normalize) => createNetwork({ name: 'own', layers, seed: 0, prepare: { normalize } }),
   );
   const images = tf.fill([1, 4, 4, 3], 0.5) as tf.Tensor4D;
   const byHand = tf.tensor4d(
@@ -121,8 +147,14 @@ test('images are normalised inside, and the network says how', () => {
     [1, 1, 1, 3],
   );
   const expected = (plain as Network).forward(byHand, { training: false }).logits.dataSync();
-  closeTo((normalised as Network).forward(images, { training: false }).logits.dataSync(), expected, 1e-6);
-  expect(normalised?.preparation).toBe('normalise(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])');
+  closeTo(
+    (normalized as Network).forward(images, { training: false }).logits.dataSync(),
+    expected,
+    1e-6,
+  );
+  expect(normalized?.preprocessing).toBe(
+    'normalize(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])',
+  );
 });
 
 test('what cannot be built or fed is refused by name', () => {
@@ -133,20 +165,32 @@ test('what cannot be built or fed is refused by name', () => {
   expect(() => network.forward(tf.zeros([2, 2, 2, 3]), { training: false })).toThrow(
     'pool2: expected maps of at least 2 × 2, got 1 × 1; pool less often or take larger images.',
   );
-  expect(() => studentCnn({ classes: 1, seed: 0 })).toThrow('studentCnn: expected classes as a whole number ≥ 2, got 1.');
-  expect(() => studentCnn({ classes: 10, seed: 0, widths: [] })).toThrow('studentCnn: expected widths as whole numbers ≥ 1, got [].');
-  expect(() => studentCnn({ classes: 10, seed: -1 })).toThrow('studentCnn 16-32-64: expected seed as a whole number ≥ 0, got -1.');
+  expect(() => studentCnn({ classes: 1, seed: 0 })).toThrow(
+    'studentCnn: expected classes as a whole number ≥ 2, got 1.',
+  );
+  expect(() => studentCnn({ classes: 10, seed: 0, widths: [] })).toThrow(
+    'studentCnn: expected widths as whole numbers ≥ 1, got [].',
+  );
+  expect(() => studentCnn({ classes: 10, seed: -1 })).toThrow(
+    'studentCnn 16-32-64: expected seed as a whole number ≥ 0, got -1.',
+  );
   expect(() => cifarResnet({ depth: 21 as 20, classes: 10, seed: 0 })).toThrow(
     'cifarResnet: expected depth among 8, 14, 20, 32, 44, 56, 110, 8x4, 32x4, got 21.',
   );
-  expect(() => resnet9({ width: 0, classes: 10, seed: 0 })).toThrow('resnet9: expected width > 0, got 0; 1 is the published width.');
-  expect(() => seedCnn({ classes: 10, seed: 0, prepare: { normalise: { mean: [0, 0, 0], deviation: [1, 0, 1] } } })).toThrow(
-    'seedCnn: expected deviations > 0, got [1, 0, 1]; leave constant channels at 1.',
+  expect(() => resnet9({ width: 0, classes: 10, seed: 0 })).toThrow(
+    'resnet9: expected width > 0, got 0; 1 is the published width.',
   );
-  expect(() => networkOf({ name: 'own', seed: 0, layers: { conv: convBnRelu(3, 4) }, taps: ['stem'] })).toThrow(
-    'own: expected taps among the layers conv, got stem.',
-  );
-  const headless = networkOf({ name: 'own', seed: 0, layers: { conv: convBnRelu(3, 4) } });
+  expect(() =>
+    tutorialCnn({
+      classes: 10,
+      seed: 0,
+      prepare: { normalize: { mean: [0, 0, 0], std: [1, 0, 1] } },
+    }),
+  ).toThrow('tutorialCnn: expected deviations > 0, got [1, 0, 1]; leave constant channels at 1.');
+  expect(() =>
+    createNetwork({ name: 'own', seed: 0, layers: { conv: convBnRelu(3, 4) }, taps: ['stem'] }),
+  ).toThrow('own: expected taps among the layers conv, got stem.');
+  const headless = createNetwork({ name: 'own', seed: 0, layers: { conv: convBnRelu(3, 4) } });
   expect(() => headless.forward(tf.zeros([1, 4, 4, 3]), { training: false })).toThrow(
     'own: expected logits [batch, classes] from the last layer, got [1, 4, 4, 4].',
   );
@@ -154,7 +198,10 @@ test('what cannot be built or fed is refused by name', () => {
 
 function pictures(): tf.Tensor4D {
   return tf.tensor4d(
-    Float32Array.from({ length: 2 * 8 * 8 * 3 }, (_, n) => 0.5 + 0.5 * Math.sin(0.37 * n + 1e-4 * n * n)),
+    Float32Array.from(
+      { length: 2 * 8 * 8 * 3 },
+      (_, n) => 0.5 + 0.5 * Math.sin(0.37 * n + 1e-4 * n * n),
+    ),
     [2, 8, 8, 3],
   );
 }

@@ -5,15 +5,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, test, vi } from 'vitest';
 import {
   cifarResnet,
-  countOperations,
   efficientNetLite,
   mobileNetV2,
+  profile,
   resnet,
   resnet9,
-  seedCnn,
   shuffleNetV1,
   shuffleNetV2,
   studentCnn,
+  tutorialCnn,
   vgg,
   wideResnet,
 } from '../src/index.ts';
@@ -28,7 +28,7 @@ type Options = Readonly<Record<string, number | string>>;
 
 const families = {
   studentCnn,
-  seedCnn,
+  tutorialCnn,
   resnet9,
   cifarResnet,
   wideResnet,
@@ -43,7 +43,7 @@ const families = {
 /** Networks for pictures of CIFAR, counted for 10 classes at 32 × 32. */
 const small: readonly (readonly [string, Options])[] = [
   ['studentCnn', {}],
-  ['seedCnn', {}],
+  ['tutorialCnn', {}],
   ['resnet9', { width: 0.25 }],
   ['resnet9', {}],
   ['cifarResnet', { depth: 8 }],
@@ -90,8 +90,15 @@ onEveryEngine((engine) => {
     "the README's table of networks is what they count: KD_WRITE_README=1 writes it",
     () => {
       const text = readFileSync(readme, 'utf8');
-      const table = [...heading, ...small.map((entry) => row(...entry, 10)), ...large.map((entry) => row(...entry, 1000))].join('\n');
-      const [before, after] = [text.split('<!-- networks -->\n')[0], text.split('\n<!-- /networks -->')[1]];
+      const table = [
+        ...heading,
+        ...small.map((entry) => row(...entry, 10)),
+        ...large.map((entry) => row(...entry, 1000)),
+      ].join('\n');
+      const [before, after] = [
+        text.split('<!-- networks -->\n')[0],
+        text.split('\n<!-- /networks -->')[1],
+      ];
       const whole = `${before}<!-- networks -->\n${table}\n<!-- /networks -->${after}`;
       if (process.env.KD_WRITE_README === '1') writeFileSync(readme, whole);
       else expect(text).toBe(whole);
@@ -100,13 +107,18 @@ onEveryEngine((engine) => {
   );
 });
 
-const heading = ['| | classes | images | parameters | multiply-adds | taps: channels / stride |', '|---|---:|---:|---:|---:|---|'];
+const heading = [
+  '| | classes | images | parameters | multiply-adds | taps: channels / stride |',
+  '|---|---:|---:|---:|---:|---|',
+];
 
 function row(family: string, options: Options, classes: number): string {
   const network = families[family]?.({ ...options, classes, seed: 0 }) as Network;
-  const side = Number(/centre\((\d+)\)/.exec(network.preparation ?? '')?.[1] ?? 32);
-  const { parameters, multiplyAdds } = countOperations(network, [side, side, 3]);
-  const taps = Object.entries(network.taps ?? {}).map(([tap, { channels, stride }]) => `${tap} ${channels}${stride === 0 ? '' : ` / ${stride}`}`);
+  const side = Number(/centre\((\d+)\)/.exec(network.preprocessing ?? '')?.[1] ?? 32);
+  const { parameters, macs: multiplyAdds } = profile(network, [side, side, 3]);
+  const taps = Object.entries(network.featureInfo ?? {}).map(
+    ([tap, { channels, stride }]) => `${tap} ${channels}${stride === 0 ? '' : ` / ${stride}`}`,
+  );
   network.dispose();
   const cells = [
     callOf(family, options),
@@ -120,7 +132,9 @@ function row(family: string, options: Options, classes: number): string {
 }
 
 function callOf(family: string, options: Options): string {
-  const own = Object.entries(options).map(([name, value]) => `${name}: ${typeof value === 'string' ? `'${value}'` : value}`);
+  const own = Object.entries(options).map(
+    ([name, value]) => `${name}: ${typeof value === 'string' ? `'${value}'` : value}`,
+  );
   return `\`${family}(${own.length === 0 ? '' : `{ ${own.join(', ')} }`})\``;
 }
 

@@ -1,22 +1,32 @@
-import type { FoldedNetwork, Network, Outputs } from '@kd/core';
+import type { InferenceNetwork, Network, Outputs } from '@kd/core';
 import { closeTo } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 
-/** Gives every weight values as after a training: scales, averages and variances that are not those of the start. */
+/**
+ * Gives every weight values as after a training: scales, averages and variances that are not those
+ * of the start.
+ */
 export function scatter(network: Network, seed: number): void {
   for (const [place, [name, weight]] of Object.entries(network.weights).entries()) {
     tf.tidy(() => {
       const noise = tf.randomUniform(weight.shape, -0.5, 0.5, 'float32', 100 * seed + place);
       if (/\.(scale|variance)$/.test(name)) weight.assign(tf.add(1, noise));
       else if (/\.(offset|mean)$/.test(name)) weight.assign(tf.mul(0.4, noise));
-      else weight.assign(tf.mul(noise, Math.sqrt((12 * (weight.shape.at(-1) as number)) / weight.size)));
+      else
+        weight.assign(
+          tf.mul(noise, Math.sqrt((12 * (weight.shape.at(-1) as number)) / weight.size)),
+        );
     });
   }
 }
 
 /** The same logits and features, in the same order, within rounding. */
-export function expectSame(network: Network, folded: Pick<FoldedNetwork, 'forward'>, images: tf.Tensor4D): void {
+export function expectSame(
+  network: Network,
+  folded: Pick<InferenceNetwork, 'forward'>,
+  images: tf.Tensor4D,
+): void {
   const expected = network.forward(images, { training: false });
   const got = folded.forward(images);
   expect(Object.keys(got.features)).toEqual(Object.keys(expected.features));

@@ -1,5 +1,5 @@
 /** How good a network is on some pictures; fractions are 0–1. */
-export interface Scores {
+export interface Metrics {
   /** Fraction whose largest logit is the label's. */
   readonly top1: number;
   /** Fraction whose label is among the min(5, classes) largest logits. */
@@ -14,7 +14,7 @@ export interface Scores {
 }
 
 /** Scores, and who is taken for whom. */
-export interface Evaluation extends Scores {
+export interface EvaluationResult extends Metrics {
   /** [truth][predicted], pictures. */
   readonly confusion: readonly (readonly number[])[];
 }
@@ -34,7 +34,8 @@ export interface Judgement {
 const BINS = 15;
 
 /**
- * Adds judgements up. Expected calibration error over 15 bins of equal width (l/15, (l + 1)/15] of confidence.
+ * Adds judgements up. Expected calibration error over 15 bins of equal width (l/15, (l + 1)/15] of
+ * confidence.
  * Source: Guo et al. 2017, section 2.
  */
 export class Tally {
@@ -53,7 +54,10 @@ export class Tally {
     const right = rank === 0 ? 1 : 0;
     const row = this.confusion[truth] as number[];
     row[predicted] = (row[predicted] as number) + 1;
-    const bin = this.#bins[Math.min(BINS, Math.max(1, Math.ceil(confidence * BINS))) - 1] as { right: number; confidence: number };
+    const bin = this.#bins[Math.min(BINS, Math.max(1, Math.ceil(confidence * BINS))) - 1] as {
+      right: number;
+      confidence: number;
+    };
     bin.right += right;
     bin.confidence += confidence;
     this.#images += 1;
@@ -63,8 +67,11 @@ export class Tally {
   }
 
   /** @param seconds That all of it took. */
-  evaluation(seconds: number): Evaluation {
-    const gap = this.#bins.reduce((sum, { right, confidence }) => sum + Math.abs(right - confidence), 0);
+  evaluation(seconds: number): EvaluationResult {
+    const gap = this.#bins.reduce(
+      (sum, { right, confidence }) => sum + Math.abs(right - confidence),
+      0,
+    );
     const images = this.#images;
     return {
       top1: this.#top1 / images,

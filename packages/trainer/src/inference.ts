@@ -1,12 +1,13 @@
-import type { FoldedNetwork, Network } from '@kd/core';
+import type { InferenceNetwork, Network } from '@kd/core';
 
 /**
  * What a network computes with running averages, to be compiled: its folded form where it has one.
  * Nothing is folded before the first `refresh`, which comes before every use.
  */
-export function inferenceOf(network: Network): FoldedNetwork {
+export function inferenceOf(network: Network): InferenceNetwork {
   return {
-    forward: (images) => network.folded?.().forward(images) ?? network.forward(images, { training: false }),
-    refresh: () => network.folded?.().refresh(),
+    forward: (images) =>
+      network.inference?.().forward(images) ?? network.forward(images, { training: false }),
+    refresh: () => network.inference?.().refresh(),
   };
 }

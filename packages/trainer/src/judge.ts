@@ -57,8 +57,14 @@ function judgements(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
     const truth = tf.cast(tf.oneHot(labels, classes), 'float32');
     const logProbabilities = tf.logSoftmax(logits);
     const own = tf.sum(tf.mul(truth, logits), 1, true);
-    const lower = tf.less(tf.range(0, classes, 1, 'float32'), tf.expandDims(tf.cast(labels, 'float32'), 1));
-    const before = tf.logicalOr(tf.greater(logits, own), tf.logicalAnd(tf.equal(logits, own), lower));
+    const lower = tf.less(
+      tf.range(0, classes, 1, 'float32'),
+      tf.expandDims(tf.cast(labels, 'float32'), 1),
+    );
+    const before = tf.logicalOr(
+      tf.greater(logits, own),
+      tf.logicalAnd(tf.equal(logits, own), lower),
+    );
     return tf.stack([
       tf.cast(labels, 'float32'),
       tf.cast(tf.argMax(logits, 1), 'float32'),

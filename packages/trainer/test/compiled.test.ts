@@ -1,8 +1,23 @@
-import { type CompilingBackend, cosine, memoryStore, type Network, type Step, type Teacher } from '@kd/core';
+import {
+  type CompilingBackend,
+  cosine,
+  type LossInputs,
+  type Network,
+  type Teacher,
+} from '@kd/core';
+import { memoryStore } from '@kd/files';
 import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { adam, ensemble, evaluate, frozen, Interrupted, recordTeacher, sgd } from '../src/index.ts';
+import {
+  adam,
+  cacheOutputs,
+  ensemble,
+  evaluate,
+  networkTeacher,
+  sgd,
+  TrainingInterruptedError,
+} from '../src/index.ts';
 import { ask } from '../src/teachers/ask.ts';
 import { whileCounting } from './helpers/countingBackend.ts';
 import { onCpu } from './helpers/cpu.ts';
@@ -11,13 +26,25 @@ import { hard, taught } from './helpers/objectives.ts';
 import { messageOf, reportsOf } from './helpers/run.ts';
 import { INPUTS, tinySource } from './helpers/source.ts';
 
-/** 20 steps: 5 epochs of three batches of 6 and one of 2. Everything that changes from step to step does. */
+/**
+ * 20 steps: 5 epochs of three batches of 6 and one of 2. Everything that changes from step to step
+ * does.
+ */
 function twentySteps(student: Network, teacher: Network) {
   const objective = taught((progress) => 1 - 0.5 * progress);
   const batches = tinySource({ viewCount: Number.POSITIVE_INFINITY, seed: 3 });
   const optimizer = adam({ weightDecay: 1e-3 });
-  const options = { student, objective, teacher: frozen(teacher), batches, optimizer, learningRate: cosine({ from: 0.05 }), epochs: 5, clipNorm: 1 };
-  return { ...options, averageDecay: 0.9, validation: tinySource() };
+  const options = {
+    student,
+    objective,
+    teacher: networkTeacher(teacher),
+    data: batches,
+    optimizer,
+    learningRate: cosine({ from: 0.05 }),
+    epochs: 5,
+    clipNorm: 1,
+  };
+  return { ...options, ema: 0.9, validation: tinySource() };
 }
 
 /** Counts its forward passes in training: where a step is traced, it is asked once a trace. */
@@ -39,20 +66,33 @@ onEveryEngine((engine) => {
     const { counted, counts } = counting(tinyCnn(2, 3, 2));
     const options = twentySteps(counted, teacher);
     await reportsOf(options);
-    const traces = 'compile' in (tf.backend() as Partial<CompilingBackend>) && process.env.KD_COMPILE !== 'off';
+    const traces =
+      'compile' in (tf.backend() as Partial<CompilingBackend>) && process.env.KD_COMPILE !== 'off';
     expect(counts.training).toBe(traces ? 2 : 20);
     tf.dispose([counted.weights, teacher.weights, options.objective.weights]);
   });
 
   test('keeps as many tensors after hundreds of steps as after five', async () => {
     const epochs = engine === 'tensorflow' ? 75 : 10;
-    const [student, teacher, objective] = [tinyCnn(2, 3, 2), tinyCnn(2, 3, 1), taught((progress) => progress)];
+    const [student, teacher, objective] = [
+      tinyCnn(2, 3, 2),
+      tinyCnn(2, 3, 1),
+      taught((progress) => progress),
+    ];
     const batches = tinySource({ viewCount: 2, seed: 3 });
     const seen: number[] = [];
     const onStep = () => seen.push(tf.memory().numTensors);
     await expectNoNewTensors(async () => {
-      const more = { teacher: frozen(teacher), optimizer: adam(), learningRate: 1e-3, epochs, clipNorm: 1, averageDecay: 0.9, onStep };
-      await reportsOf({ student, objective, batches, ...more, validation: batches });
+      const more = {
+        teacher: networkTeacher(teacher),
+        optimizer: adam(),
+        learningRate: 1e-3,
+        epochs,
+        clipNorm: 1,
+        ema: 0.9,
+        onStep,
+      };
+      await reportsOf({ student, objective, data: batches, ...more, validation: batches });
     });
     expect(seen).toHaveLength(4 * epochs);
     expect(new Set(seen.slice(4)).size).toBe(1);
@@ -80,7 +120,13 @@ describe('on an engine that compiles', () => {
 
   test('the event loop turns during each step, and the training is what it is without', async () => {
     const [alone, timer, student] = [tinyCnn(2, 3, 2), { ticks: 0 }, tinyCnn(2, 3, 2)];
-    const options = { objective: hard(), batches: tinySource(), optimizer: sgd({ momentum: 0.9 }), learningRate: 0.1, epochs: 2 };
+    const options = {
+      objective: hard(),
+      data: tinySource(),
+      optimizer: sgd({ momentum: 0.9 }),
+      learningRate: 0.1,
+      epochs: 2,
+    };
     await reportsOf({ ...options, student: alone });
     const expected = numbersOf(alone.weights);
     await whileCounting(async () => {
@@ -97,15 +143,35 @@ describe('on an engine that compiles', () => {
 
   test('an interrupt that comes during a step stops after it, and nothing is left behind', async () => {
     await whileCounting(async () => {
-      const [student, teacher, store, controller] = [linear(INPUTS, 3, 2), linear(INPUTS, 3, 1), memoryStore(), new AbortController()];
+      const [student, teacher, store, controller] = [
+        linear(INPUTS, 3, 2),
+        linear(INPUTS, 3, 1),
+        memoryStore(),
+        new AbortController(),
+      ];
       await expectNoNewTensors(async () => {
         const objective = taught(() => 1);
         const onStep = ({ step }: { step: number }) => {
           if (step === 2) setTimeout(() => controller.abort(), 0);
         };
-        const options = { student, objective, batches: tinySource(), optimizer: adam(), learningRate: 0.1, epochs: 2, store, onStep };
-        const work = reportsOf({ ...options, teacher: frozen(teacher), signal: controller.signal });
-        await expect(work).rejects.toEqual(new Interrupted({ epoch: 0, step: 3 }, 'memory'));
+        const options = {
+          student,
+          objective,
+          data: tinySource(),
+          optimizer: adam(),
+          learningRate: 0.1,
+          epochs: 2,
+          store,
+          onStep,
+        };
+        const work = reportsOf({
+          ...options,
+          teacher: networkTeacher(teacher),
+          signal: controller.signal,
+        });
+        await expect(work).rejects.toEqual(
+          new TrainingInterruptedError({ epoch: 0, step: 3 }, 'memory'),
+        );
         objective.dispose();
       });
       tf.dispose([student.weights, teacher.weights]);
@@ -114,9 +180,22 @@ describe('on an engine that compiles', () => {
 
   test('an error of the teacher, of the objective or of a step leaves nothing behind', async () => {
     await whileCounting(async () => {
-      const [student, network, objective] = [linear(INPUTS, 3, 2), linear(INPUTS, 3, 1), taught(() => 1)];
-      const teacher = frozen(network);
-      const options = { student, objective, teacher, batches: tinySource(), optimizer: adam(), learningRate: 0.1, epochs: 2, clipNorm: 1 };
+      const [student, network, objective] = [
+        linear(INPUTS, 3, 2),
+        linear(INPUTS, 3, 1),
+        taught(() => 1),
+      ];
+      const teacher = networkTeacher(network);
+      const options = {
+        student,
+        objective,
+        teacher,
+        data: tinySource(),
+        optimizer: adam(),
+        learningRate: 0.1,
+        epochs: 2,
+        clipNorm: 1,
+      };
       /** Throws when it is called once more than so often. */
       const lasting = (calls: number) => {
         let left = calls;
@@ -130,7 +209,7 @@ describe('on an engine that compiles', () => {
         asked();
         return teacher(batch);
       };
-      const senseless = (step: Step) => {
+      const senseless = (step: LossInputs) => {
         const values = objective(step);
         computed();
         return values;
@@ -140,7 +219,10 @@ describe('on an engine that compiles', () => {
         { objective: Object.assign(senseless, { ...objective }) },
         { optimizer: (weights: Network['weights']) => ({ ...adam()(weights), apply: moved }) },
       ];
-      for (const more of failing) await expectNoNewTensors(async () => expect(await messageOf(reportsOf({ ...options, ...more }))).toBe('broken'));
+      for (const more of failing)
+        await expectNoNewTensors(async () =>
+          expect(await messageOf(reportsOf({ ...options, ...more }))).toBe('broken'),
+        );
       tf.dispose([student.weights, network.weights, objective.weights]);
     });
   });
@@ -149,13 +231,20 @@ describe('on an engine that compiles', () => {
     await whileCounting(async () => {
       const [one, two] = [linear(INPUTS, 3, 1), tinyCnn(2, 3, 2)];
       const plain: Teacher = ({ images }) => one.forward(images, { training: false });
-      for (const teacher of [frozen(two), ensemble([frozen(one), plain, frozen(two)])]) {
-        for await (const batch of tinySource({ rows: 3 }).pass()) {
+      for (const teacher of [
+        networkTeacher(two),
+        ensemble([networkTeacher(one), plain, networkTeacher(two)]),
+      ]) {
+        for await (const batch of tinySource({ rows: 3 }).iterateOnce()) {
           await expectNoNewTensors(async () => {
             const [now, later] = [teacher(batch), await ask(teacher, batch)];
-            expect(Array.from(later.logits.dataSync())).toStrictEqual(Array.from(now.logits.dataSync()));
+            expect(Array.from(later.logits.dataSync())).toStrictEqual(
+              Array.from(now.logits.dataSync()),
+            );
             expect(Object.keys(later.features)).toEqual(Object.keys(now.features));
-            tf.dispose([now, later].flatMap(({ logits, features }) => [logits, ...Object.values(features)]));
+            tf.dispose(
+              [now, later].flatMap(({ logits, features }) => [logits, ...Object.values(features)]),
+            );
           });
         }
       }
@@ -170,15 +259,15 @@ describe('a network that folds', () => {
   test('is asked in its folded form by teachers, by recordings and by evaluations, which bring it up to date first', async () => {
     const { network, counts } = folding(INPUTS, 3, 1);
     const batches = tinySource();
-    const teacher = frozen(network);
+    const teacher = networkTeacher(network);
     expect(counts).toEqual({ folded: 0, refreshed: 0, own: 0 });
-    for await (const batch of batches.pass()) {
+    for await (const batch of batches.iterateOnce()) {
       const { logits, features } = teacher(batch);
       expect(Object.keys(features)).toEqual(['folded']);
       tf.dispose([logits, features as Record<string, tf.Tensor>]);
     }
     expect(counts).toEqual({ folded: 4, refreshed: 4, own: 0 });
-    await recordTeacher({ teacher, batches, store: memoryStore() });
+    await cacheOutputs({ teacher, data: batches, store: memoryStore() });
     expect(counts).toEqual({ folded: 8, refreshed: 8, own: 0 });
     await evaluate(network, batches);
     expect(counts).toEqual({ folded: 12, refreshed: 9, own: 0 });
@@ -188,7 +277,15 @@ describe('a network that folds', () => {
   test('trains by its own forward and is validated folded, brought up to date once an epoch', async () => {
     const { network, counts } = folding(INPUTS, 3, 1);
     const batches = tinySource();
-    await reportsOf({ student: network, objective: hard(), batches, validation: batches, optimizer: sgd(), learningRate: 0.1, epochs: 2 });
+    await reportsOf({
+      student: network,
+      objective: hard(),
+      data: batches,
+      validation: batches,
+      optimizer: sgd(),
+      learningRate: 0.1,
+      epochs: 2,
+    });
     expect(counts).toEqual({ folded: 8, refreshed: 2, own: 1 + 8 });
     network.dispose();
   });

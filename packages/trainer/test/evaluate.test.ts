@@ -1,4 +1,4 @@
-import type { BatchSource, Network } from '@kd/core';
+import type { DataLoader, Network } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +8,9 @@ import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { messageOf } from './helpers/run.ts';
 import { INPUTS, tinySource } from './helpers/source.ts';
 
-/** Answers row r with the r-th line of logits, whatever the picture; rows come in batches of three. */
+/**
+ * Answers row r with the r-th line of logits, whatever the picture; rows come in batches of three.
+ */
 function scripted(logits: readonly (readonly number[])[]): Network {
   let row = 0;
   return {
@@ -35,10 +37,14 @@ const labels = [0, 1, 5, 4];
 
 describe('evaluate', () => {
   onCpu();
-  const source = (more: object = {}): BatchSource => tinySource({ rows: 4, classes: 6, batchSize: 3, labels, ...more });
+  const source = (more: object = {}): DataLoader =>
+    tinySource({ rows: 4, classes: 6, batchSize: 3, labels, ...more });
 
   test('counts by hand: top 1, top 5, cross entropy, confusion, calibration', async () => {
-    const { top1, top5, loss, confusion, calibrationError, images } = await evaluate(scripted(logits), source());
+    const { top1, top5, loss, confusion, calibrationError, images } = await evaluate(
+      scripted(logits),
+      source(),
+    );
     const total = [6, 5, 4, 3, 2, 1].reduce((sum, value) => sum + Math.exp(value), 0);
     const [sure, last, fifth] = [Math.exp(6) / total, Math.exp(1) / total, Math.exp(2) / total];
     expect([top1, top5, images]).toEqual([0.25, 0.75, 4]);
@@ -57,7 +63,8 @@ describe('evaluate', () => {
 
   test('tells the logits of each batch in order', async () => {
     const told: [number[], number[]][] = [];
-    const onLogits = (values: Float32Array, indices: Int32Array) => told.push([Array.from(values), Array.from(indices)]);
+    const onLogits = (values: Float32Array, indices: Int32Array) =>
+      told.push([Array.from(values), Array.from(indices)]);
     await evaluate(scripted(logits), source(), { onLogits });
     expect(told.map(([, indices]) => indices)).toEqual([[0, 1, 2], [3]]);
     expect(told.flatMap(([values]) => values)).toEqual(logits.flat().map(Math.fround));
@@ -71,16 +78,22 @@ describe('evaluate', () => {
   });
 
   test('refuses labels beyond the classes, other numbers of classes, and networks that diverged', async () => {
-    expect(await messageOf(evaluate(scripted(logits), source({ labels: [0, 1, 6, 4], firstRow: 100 })))).toBe(
-      'evaluate: expected labels from 0 to 5, got 6 in row 102 of tiny.',
-    );
+    expect(
+      await messageOf(evaluate(scripted(logits), source({ labels: [0, 1, 6, 4], firstRow: 100 }))),
+    ).toBe('evaluate: expected labels from 0 to 5, got 6 in row 102 of tiny.');
     expect(await messageOf(evaluate(scripted(logits), source({ classes: 7 })))).toBe(
       'evaluate: expected a logit for each of the 7 classes of tiny, got 6.',
     );
-    expect(await messageOf(evaluate(scripted([[Number.NaN, 0, 0, 0, 0, 0], ...logits.slice(1)]), source()))).toBe(
+    expect(
+      await messageOf(
+        evaluate(scripted([[Number.NaN, 0, 0, 0, 0, 0], ...logits.slice(1)]), source()),
+      ),
+    ).toBe(
       'evaluate: expected finite logits, got a loss of NaN in row 0 of tiny; the network has diverged.',
     );
-    expect(await messageOf(evaluate(scripted([]), source({ rows: 0 })))).toBe('evaluate: expected pictures in tiny, got none.');
+    expect(await messageOf(evaluate(scripted([]), source({ rows: 0 })))).toBe(
+      'evaluate: expected pictures in tiny, got none.',
+    );
   });
 });
 
@@ -91,7 +104,11 @@ onEveryEngine(() => {
     const first = await evaluate(network, source);
     await expectNoNewTensors(async () => {
       const again = await evaluate(network, source);
-      expect({ ...again, seconds: 0, imagesPerSecond: 0 }).toEqual({ ...first, seconds: 0, imagesPerSecond: 0 });
+      expect({ ...again, seconds: 0, imagesPerSecond: 0 }).toEqual({
+        ...first,
+        seconds: 0,
+        imagesPerSecond: 0,
+      });
     });
     expect(numbersOf(network.weights)).toStrictEqual(before);
     network.dispose();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EndedProcess, refusalOf, runGroup } from '@kd/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { EpochReport, Position } from '../src/index.ts';
+import type { EpochReport, TrainingPosition } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { type GroupTraining, networks, optimizerOf, settings } from './helpers/groupTrainings.ts';
 import { numbersOf } from './helpers/networks.ts';
@@ -17,7 +17,7 @@ interface Line {
   readonly weights?: Readonly<Record<string, readonly number[]>>;
   readonly error?: string;
   readonly steps?: number;
-  readonly position?: Position;
+  readonly position?: TrainingPosition;
 }
 
 const hasTensorflow = (await refusalOf('tensorflow')) === undefined;
@@ -32,33 +32,53 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  const run = (processes: number, options: GroupTraining, more: { timeoutSeconds?: number; stopped?: number[] } = {}) =>
-    runGroup<Line>(fixture('groupTraining'), { processes, args: [JSON.stringify(options)], ...more });
+  const run = (
+    processes: number,
+    options: GroupTraining,
+    more: { timeoutSeconds?: number; stopped?: number[] } = {},
+  ) =>
+    runGroup<Line>(fixture('groupTraining'), {
+      processes,
+      args: [JSON.stringify(options)],
+      ...more,
+    });
 
   /** What all processes say alike, in the end. */
-  function agreed(ends: readonly EndedProcess<Line>[]): Required<Pick<Line, 'reports' | 'weights'>> {
+  function agreed(
+    ends: readonly EndedProcess<Line>[],
+  ): Required<Pick<Line, 'reports' | 'weights'>> {
     expect(ends.map(({ status, stderr }) => [status, stderr])).toEqual(ends.map(() => [0, '']));
     const lines = ends.map(({ lines: [line] }) => line as Line);
     const [first] = lines as [Line];
-    for (const { reports, weights } of lines) expect({ reports, weights }).toEqual({ reports: first.reports, weights: first.weights });
-    return { reports: first.reports as EpochReport[], weights: first.weights as Record<string, number[]> };
+    for (const { reports, weights } of lines)
+      expect({ reports, weights }).toEqual({ reports: first.reports, weights: first.weights });
+    return {
+      reports: first.reports as EpochReport[],
+      weights: first.weights as Record<string, number[]>,
+    };
   }
 
   test.each([
     [2, 'linear', 20],
     [2, 'cnn', 20],
     [3, 'cnn', 24],
-  ] as const)('%i processes, %s: to the last bit what one gets that adds the gradients of the shards', async (size, network, rows) => {
-    const options = { network, rows, epochs: 2 } as const;
-    const { weights, reports } = agreed(await run(size, options));
-    const [reference] = await runGroup<Line>(fixture('groupReference'), { processes: 1, args: [JSON.stringify({ ...options, size })] });
-    expect(reference?.stderr).toBe('');
-    expect(weights).toEqual(reference?.lines[0]?.weights);
-    expect(reports.map(({ images, validation }) => [images, validation?.images])).toEqual([
-      [rows, 8],
-      [rows, 8],
-    ]);
-  });
+  ] as const)(
+    '%i processes, %s: to the last bit what one gets that adds the gradients of the shards',
+    async (size, network, rows) => {
+      const options = { network, rows, epochs: 2 } as const;
+      const { weights, reports } = agreed(await run(size, options));
+      const [reference] = await runGroup<Line>(fixture('groupReference'), {
+        processes: 1,
+        args: [JSON.stringify({ ...options, size })],
+      });
+      expect(reference?.stderr).toBe('');
+      expect(weights).toEqual(reference?.lines[0]?.weights);
+      expect(reports.map(({ images, validation }) => [images, validation?.images])).toEqual([
+        [rows, 8],
+        [rows, 8],
+      ]);
+    },
+  );
 
   test('what two get is what one gets from the whole batches, within rounding; the weights are first those of process 0', async () => {
     const options = { network: 'linear', networkSeed: 'own', rows: 20, epochs: 3 } as const;
@@ -69,7 +89,7 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
       ...settings,
       student,
       objective: hard(),
-      batches: tinySource(source),
+      data: tinySource(source),
       validation: tinySource({ ...source, rows: 8, dataSeed: 1 }),
       optimizer: optimizerOf('linear'),
       epochs: 3,
@@ -100,7 +120,13 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
     const killed = { ...options, directory, at: 6, deed: 'kill' } as const;
     for (const size of [2, 3, 1]) {
       const [first] = await run(2, killed);
-      expect(first?.lines).toEqual([{ rank: 0, error: expect.stringMatching(/expected every process of the group to take part/), steps: 6 }]);
+      expect(first?.lines).toEqual([
+        {
+          rank: 0,
+          error: expect.stringMatching(/expected every process of the group to take part/),
+          steps: 6,
+        },
+      ]);
       const { reports, weights } = agreed(await run(size, { ...options, directory, resume: true }));
       expect(reports.map(({ epoch }) => epoch)).toEqual([2, 3]);
       if (size === 2) expect(weights).toEqual(whole.weights);
@@ -109,9 +135,15 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
   });
 
   test('one that is stopped is an error on the other after the timeout', async () => {
-    const [first] = await run(2, { network: 'linear', rows: 24, epochs: 2, at: 2, deed: 'stop' }, { timeoutSeconds: 5, stopped: [1] });
+    const [first] = await run(
+      2,
+      { network: 'linear', rows: 24, epochs: 2, at: 2, deed: 'stop' },
+      { timeoutSeconds: 5, stopped: [1] },
+    );
     expect(first?.status).toBe(1);
-    expect(first?.lines[0]?.error).toMatch(/expected every process of the group to take part, got Collective has timed out/);
+    expect(first?.lines[0]?.error).toMatch(
+      /expected every process of the group to take part, got Collective has timed out/,
+    );
   });
 
   test('when one is interrupted, all stop after the same step, saved once, and go on as if never stopped', async () => {

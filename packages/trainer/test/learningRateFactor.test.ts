@@ -1,4 +1,4 @@
-import { memoryStore } from '@kd/core';
+import { memoryStore } from '@kd/files';
 import { expect, test } from 'vitest';
 import { type EpochReport, type StepReport, sgd } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
@@ -15,7 +15,7 @@ test('a factor of the epochs so far multiplies the learning rate, and a resumed 
   const options = (epochs: number) => ({
     student: linear(INPUTS, 3, 2),
     objective: hard(),
-    batches: tinySource(),
+    data: tinySource(),
     optimizer: sgd(),
     learningRate: (progress: number) => 0.2 - 0.1 * progress,
     learningRateFactor: (history: readonly EpochReport[]) => {

@@ -3,10 +3,12 @@ import type { OptimizerFactory } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { adagrad, adam, adamW, averageWeights, clipByGlobalNorm, nadam, rmsProp, sgd } from '../src/index.ts';
+import { adagrad, adam, adamW, clipByGlobalNorm, ema, nadam, rmsProp, sgd } from '../src/index.ts';
 
 /** PyTorch's traces in float64: one vector of six weights, ten given gradients. */
-const golden = JSON.parse(readFileSync(new URL('./fixtures/optimizers.json', import.meta.url), 'utf8')) as Golden;
+const golden = JSON.parse(
+  readFileSync(new URL('./fixtures/optimizers.json', import.meta.url), 'utf8'),
+) as Golden;
 
 interface Golden {
   readonly initial: number[];
@@ -17,7 +19,11 @@ interface Golden {
     readonly learningRates?: number[];
     readonly parametersAfterStep: number[][];
   }[];
-  readonly clipGradNorm: { readonly maxNorm: number; readonly totalNorm: number; readonly clipped: number[][] };
+  readonly clipGradNorm: {
+    readonly maxNorm: number;
+    readonly totalNorm: number;
+    readonly clipped: number[][];
+  };
   readonly ema: { readonly decay: number; readonly averageAfterUpdate: number[][] };
 }
 
@@ -39,25 +45,36 @@ const factories: Record<string, OptimizerFactory> = {
 };
 
 onEveryEngine(() => {
-  test.each(golden.traces)('$id follows PyTorch for ten steps', async ({ id, options, learningRates, parametersAfterStep }) => {
-    await expectNoNewTensors(() => {
-      const weight = tf.tidy(() => tf.variable(tf.tensor1d(golden.initial)));
-      const optimizer = (factories[id] as OptimizerFactory)({ weight });
-      for (const [step, expected] of parametersAfterStep.entries()) {
-        const rate = learningRates?.[step] ?? options.lr;
-        tf.tidy(() => optimizer.apply({ weight: tf.tensor1d(golden.gradients[step] as number[]) }, tf.scalar(rate)));
-        closeTo(weight.dataSync(), expected, 1e-6);
-      }
-      optimizer.dispose();
-      weight.dispose();
-    });
-  });
+  test.each(golden.traces)(
+    '$id follows PyTorch for ten steps',
+    async ({ id, options, learningRates, parametersAfterStep }) => {
+      await expectNoNewTensors(() => {
+        const weight = tf.tidy(() => tf.variable(tf.tensor1d(golden.initial)));
+        const optimizer = (factories[id] as OptimizerFactory)({ weight });
+        for (const [step, expected] of parametersAfterStep.entries()) {
+          const rate = learningRates?.[step] ?? options.lr;
+          tf.tidy(() =>
+            optimizer.apply(
+              { weight: tf.tensor1d(golden.gradients[step] as number[]) },
+              tf.scalar(rate),
+            ),
+          );
+          closeTo(weight.dataSync(), expected, 1e-6);
+        }
+        optimizer.dispose();
+        weight.dispose();
+      });
+    },
+  );
 
   test('clipByGlobalNorm scales all gradients by one number, as PyTorch', async () => {
     const { maxNorm, totalNorm, clipped } = golden.clipGradNorm;
     await expectNoNewTensors(() =>
       tf.tidy(() => {
-        const [a, b] = golden.gradients.slice(0, 2).map((values) => tf.tensor1d(values)) as [tf.Tensor, tf.Tensor];
+        const [a, b] = golden.gradients.slice(0, 2).map((values) => tf.tensor1d(values)) as [
+          tf.Tensor,
+          tf.Tensor,
+        ];
         const result = clipByGlobalNorm({ a, b }, maxNorm);
         closeTo(result.norm.dataSync(), [totalNorm], 1e-6);
         closeTo((result.gradients.a as tf.Tensor).dataSync(), clipped[0] as number[], 1e-6);
@@ -68,12 +85,15 @@ onEveryEngine(() => {
     );
   });
 
-  test('averageWeights follows PyTorch, whose first update copies', async () => {
+  test('ema follows PyTorch, whose first update copies', async () => {
     await expectNoNewTensors(() => {
       const weight = tf.tidy(() => tf.variable(tf.tensor1d(golden.initial)));
-      const average = averageWeights({ weight }, { decay: golden.ema.decay });
+      const average = ema({ weight }, { decay: golden.ema.decay });
       for (const [step, expected] of golden.ema.averageAfterUpdate.entries()) {
-        const values = golden.initial.map((value, at) => value + 0.3 * (step + 1) * ((golden.gradients[step] as number[])[at] as number));
+        const values = golden.initial.map(
+          (value, at) =>
+            value + 0.3 * (step + 1) * ((golden.gradients[step] as number[])[at] as number),
+        );
         tf.tidy(() => weight.assign(tf.tensor1d(values)));
         average.update();
         closeTo((average.weights.weight as tf.Variable).dataSync(), expected, 1e-6);
@@ -85,7 +105,7 @@ onEveryEngine(() => {
 
   test('with warm-up the decay is min(d, (1 + t) / (10 + t))', () => {
     const weight = tf.tidy(() => tf.variable(tf.scalar(0)));
-    const average = averageWeights({ weight }, { decay: 0.15, warmUp: true });
+    const average = ema({ weight }, { decay: 0.15, linearWarmup: true });
     tf.tidy(() => weight.assign(tf.scalar(1)));
     average.update();
     closeTo((average.weights.weight as tf.Variable).dataSync(), [0.9], 1e-6);
@@ -97,7 +117,7 @@ onEveryEngine(() => {
 
   test('swapping averages and weights twice changes no bit', () => {
     const weight = tf.tidy(() => tf.variable(tf.tensor1d([-0, 0.1, 3])));
-    const average = averageWeights({ weight }, { decay: 0.5 });
+    const average = ema({ weight }, { decay: 0.5 });
     tf.tidy(() => weight.assign(tf.tensor1d([-0, 7, 8])));
     average.swap();
     closeTo(weight.dataSync(), [0, 0.1, 3], 1e-7);
@@ -110,7 +130,10 @@ onEveryEngine(() => {
 
 describe('optimizers', () => {
   test('name their slots after the weights', () => {
-    const weights = tf.tidy(() => ({ 'conv.kernel': tf.variable(tf.zeros([2, 2])), bias: tf.variable(tf.zeros([2])) }));
+    const weights = tf.tidy(() => ({
+      'conv.kernel': tf.variable(tf.zeros([2, 2])),
+      bias: tf.variable(tf.zeros([2])),
+    }));
     const names = (factory: OptimizerFactory) => {
       const optimizer = factory(weights);
       optimizer.dispose();
@@ -118,13 +141,28 @@ describe('optimizers', () => {
     };
     expect(names(sgd())).toEqual([]);
     expect(names(sgd({ momentum: 0.9 }))).toEqual(['momentum.conv.kernel', 'momentum.bias']);
-    expect(names(adam())).toEqual(['step', 'first.conv.kernel', 'first.bias', 'second.conv.kernel', 'second.bias']);
-    expect(names(rmsProp({ centered: true }))).toEqual(['square.conv.kernel', 'square.bias', 'mean.conv.kernel', 'mean.bias']);
+    expect(names(adam())).toEqual([
+      'step',
+      'first.conv.kernel',
+      'first.bias',
+      'second.conv.kernel',
+      'second.bias',
+    ]);
+    expect(names(rmsProp({ centered: true }))).toEqual([
+      'square.conv.kernel',
+      'square.bias',
+      'mean.conv.kernel',
+      'mean.bias',
+    ]);
     tf.dispose(weights);
   });
 
   test('decay only what the filter chooses, and leave a weight without a gradient alone', () => {
-    const weights = tf.tidy(() => ({ kernel: tf.variable(tf.ones([1, 1])), bias: tf.variable(tf.ones([1])), idle: tf.variable(tf.ones([1, 1])) }));
+    const weights = tf.tidy(() => ({
+      kernel: tf.variable(tf.ones([1, 1])),
+      bias: tf.variable(tf.ones([1])),
+      idle: tf.variable(tf.ones([1, 1])),
+    }));
     const optimizer = sgd({ weightDecay: 0.5, decay: (_, shape) => shape.length > 1 })(weights);
     tf.tidy(() => optimizer.apply({ kernel: tf.zeros([1, 1]), bias: tf.zeros([1]) }, tf.scalar(1)));
     expect(weights.kernel.dataSync()[0]).toBe(0.5);
@@ -134,12 +172,26 @@ describe('optimizers', () => {
   });
 
   test('refuse options out of range', () => {
-    expect(() => sgd({ momentum: 1 })).toThrow('sgd: expected 0 ≤ momentum < 1, got 1; 0.9 is usual.');
-    expect(() => sgd({ nesterov: true })).toThrow('sgd: expected momentum > 0 and no dampening with nesterov, got momentum 0 and dampening 0.');
-    expect(() => adam({ beta2: 1 })).toThrow('adam: expected 0 ≤ beta2 < 1, got 1; 0.999 is usual.');
-    expect(() => adamW({ epsilon: 0 })).toThrow('adamW: expected epsilon > 0, got 0; 1e-8 is usual.');
-    expect(() => rmsProp({ alpha: -1 })).toThrow('rmsProp: expected 0 ≤ alpha < 1, got -1; 0.99 is usual.');
-    expect(() => sgd({ weightDecay: -1 })({})).toThrow('sgd: expected weightDecay ≥ 0, got -1; 5e-4 is usual for sgd on CIFAR.');
-    expect(() => averageWeights({}, { decay: 1 })).toThrow('averageWeights: expected 0 ≤ decay < 1, got 1; 0.999 is usual, less for short runs.');
+    expect(() => sgd({ momentum: 1 })).toThrow(
+      'sgd: expected 0 ≤ momentum < 1, got 1; 0.9 is usual.',
+    );
+    expect(() => sgd({ nesterov: true })).toThrow(
+      'sgd: expected momentum > 0 and no dampening with nesterov, got momentum 0 and dampening 0.',
+    );
+    expect(() => adam({ beta2: 1 })).toThrow(
+      'adam: expected 0 ≤ beta2 < 1, got 1; 0.999 is usual.',
+    );
+    expect(() => adamW({ epsilon: 0 })).toThrow(
+      'adamW: expected epsilon > 0, got 0; 1e-8 is usual.',
+    );
+    expect(() => rmsProp({ alpha: -1 })).toThrow(
+      'rmsProp: expected 0 ≤ alpha < 1, got -1; 0.99 is usual.',
+    );
+    expect(() => sgd({ weightDecay: -1 })({})).toThrow(
+      'sgd: expected weightDecay ≥ 0, got -1; 5e-4 is usual for sgd on CIFAR.',
+    );
+    expect(() => ema({}, { decay: 1 })).toThrow(
+      'ema: expected 0 ≤ decay < 1, got 1; 0.999 is usual, less for short runs.',
+    );
   });
 });

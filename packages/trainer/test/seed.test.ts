@@ -1,6 +1,6 @@
-import { memoryStore } from '@kd/core';
+import { memoryStore } from '@kd/files';
 import { describe, expect, test } from 'vitest';
-import { adam, Interrupted, type TrainOptions } from '../src/index.ts';
+import { adam, TrainingInterruptedError, type TrainOptions } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { dropping, numbersOf } from './helpers/networks.ts';
 import { hard } from './helpers/objectives.ts';
@@ -11,11 +11,17 @@ import { INPUTS, tinySource } from './helpers/source.ts';
 async function trained(more: Partial<TrainOptions> = {}) {
   const seeds: number[][] = [];
   const student = dropping(INPUTS, 3, 1, (seed) => seeds.push(seed));
-  const options = { objective: hard(), batches: tinySource(), optimizer: adam(), learningRate: 0.05, epochs: 3 };
+  const options = {
+    objective: hard(),
+    data: tinySource(),
+    optimizer: adam(),
+    learningRate: 0.05,
+    epochs: 3,
+  };
   try {
     await reportsOf({ student, ...options, ...more });
   } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
+    if (!(error instanceof TrainingInterruptedError)) throw error;
   }
   const weights = numbersOf(student.weights);
   student.dispose();
@@ -26,7 +32,11 @@ describe('what a step draws', () => {
   onCpu();
 
   test('is other in every step and the same in every training of a seed', async () => {
-    const [one, again, other] = [await trained(), await trained({ seed: 0 }), await trained({ seed: 1 })];
+    const [one, again, other] = [
+      await trained(),
+      await trained({ seed: 0 }),
+      await trained({ seed: 1 }),
+    ];
     expect(new Set(one.seeds.map(String)).size).toBe(12);
     expect(again).toStrictEqual(one);
     expect(other.seeds).not.toContainEqual(one.seeds[0]);
@@ -34,7 +44,11 @@ describe('what a step draws', () => {
   });
 
   test('is the same after an interruption', async () => {
-    const [whole, store, controller] = [await trained({ seed: 7 }), memoryStore(), new AbortController()];
+    const [whole, store, controller] = [
+      await trained({ seed: 7 }),
+      memoryStore(),
+      new AbortController(),
+    ];
     const onStep = ({ epoch, step }: { epoch: number; step: number }) => {
       if (epoch === 2 && step === 1) controller.abort();
     };
@@ -48,6 +62,8 @@ describe('what a step draws', () => {
   });
 
   test('refuses a seed that is none', async () => {
-    expect(await messageOf(trained({ seed: -1 }))).toBe('train: expected seed to be a whole number ≥ 0, got -1.');
+    expect(await messageOf(trained({ seed: -1 }))).toBe(
+      'train: expected seed to be a whole number ≥ 0, got -1.',
+    );
   });
 });

@@ -1,18 +1,17 @@
-import {
-  type Batch,
-  type BatchSource,
-  decodeSafetensors,
-  encodeSafetensors,
-  memoryStore,
-  type Outputs,
-  type Store,
-  type Teacher,
-  type TeacherIdentity,
-} from '@kd/core';
+import type { Batch, DataLoader, ModelFingerprint, Outputs, Store, Teacher } from '@kd/core';
+import { decodeSafetensors, encodeSafetensors, memoryStore } from '@kd/files';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { ensemble, evaluate, frozen, probabilityEnsemble, recordTeacher, replayTeacher, sgd } from '../src/index.ts';
+import {
+  cachedTeacher,
+  cacheOutputs,
+  ensemble,
+  evaluate,
+  networkTeacher,
+  probabilityEnsemble,
+  sgd,
+} from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { taught } from './helpers/objectives.ts';
@@ -22,7 +21,7 @@ import { INPUTS, tinySource } from './helpers/source.ts';
 const FILE = 'teacher.safetensors';
 
 /** All logits a teacher gives in some epochs. */
-async function heard(teacher: Teacher, source: BatchSource, epochs: number): Promise<number[][]> {
+async function heard(teacher: Teacher, source: DataLoader, epochs: number): Promise<number[][]> {
   const all: number[][] = [];
   for (let epoch = 0; epoch < epochs; epoch++) {
     for await (const batch of source.epoch(epoch)) all.push(valuesOf(teacher(batch)));
@@ -36,22 +35,32 @@ function valuesOf(outputs: Outputs): number[] {
   return values;
 }
 
-async function firstBatch(source: BatchSource, look: (batch: Batch) => void): Promise<void> {
-  for await (const batch of source.pass()) return look(batch);
+async function firstBatch(source: DataLoader, look: (batch: Batch) => void): Promise<void> {
+  for await (const batch of source.iterateOnce()) return look(batch);
 }
 
-const identityOf = (teacher: Teacher) => (teacher.identity as () => Promise<TeacherIdentity>)();
+const fingerprint = (teacher: Teacher) =>
+  (teacher.fingerprint as () => Promise<ModelFingerprint>)();
 
 onEveryEngine((engine) => {
   test('a replayed teacher says what the live one says, in any order and under every view', async () => {
     const network = tinyCnn(2, 3, 1);
-    const [live, store, batches] = [frozen(network), memoryStore(), tinySource({ viewCount: 3, firstRow: 50 })];
+    const [live, store, batches] = [
+      networkTeacher(network),
+      memoryStore(),
+      tinySource({ viewCount: 3, firstRow: 50 }),
+    ];
     await expectNoNewTensors(async () => {
-      await recordTeacher({ teacher: live, batches, store });
-      const replayed = await replayTeacher({ store, batches, teacher: await identityOf(live) });
+      await cacheOutputs({ teacher: live, data: batches, store });
+      const replayed = await cachedTeacher({
+        store,
+        data: batches,
+        teacher: await fingerprint(live),
+      });
       const [expected, got] = [await heard(live, batches, 5), await heard(replayed, batches, 5)];
       // Batches of other rows are summed in another order on some engines.
-      for (const [at, values] of got.entries()) closeTo(values, expected[at] as number[], engine === 'cpu' ? 0 : 1e-5);
+      for (const [at, values] of got.entries())
+        closeTo(values, expected[at] as number[], engine === 'cpu' ? 0 : 1e-5);
     });
     network.dispose();
   });
@@ -59,9 +68,9 @@ onEveryEngine((engine) => {
   test('an ensemble gives the mean of the logits', async () => {
     const [one, two] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2)];
     await firstBatch(tinySource(), (batch) => {
-      const [a, b] = [valuesOf(frozen(one)(batch)), valuesOf(frozen(two)(batch))];
+      const [a, b] = [valuesOf(networkTeacher(one)(batch)), valuesOf(networkTeacher(two)(batch))];
       closeTo(
-        valuesOf(ensemble([frozen(one), frozen(two)])(batch)),
+        valuesOf(ensemble([networkTeacher(one), networkTeacher(two)])(batch)),
         a.map((value, at) => (value + (b[at] as number)) / 2),
         1e-6,
       );
@@ -70,24 +79,38 @@ onEveryEngine((engine) => {
   });
 
   test('an ensemble of probabilities gives logits whose softmax is their mean, also of certain teachers', async () => {
-    const said = (rows: number[][]): Teacher => Object.assign(() => ({ logits: tf.tensor2d(rows), features: {} }), { identity: async () => nobody });
+    const said = (rows: number[][]): Teacher =>
+      Object.assign(() => ({ logits: tf.tensor2d(rows), features: {} }), {
+        identity: async () => nobody,
+      });
     const nobody = { name: 'nobody', weights: '', preparation: '' };
     const temperature = 2;
     const [one, two] = [said([[0.3, -0.2, 0.7]]), said([[1.1, 2.4, -0.4]])];
     await firstBatch(tinySource(), (batch) =>
       tf.tidy(() => {
-        const softened = ({ logits }: Outputs) => tf.softmax(tf.div<tf.Tensor2D>(logits, temperature));
+        const softened = ({ logits }: Outputs) =>
+          tf.softmax(tf.div<tf.Tensor2D>(logits, temperature));
         const both = probabilityEnsemble([one, two], { temperature });
-        closeTo(softened(both(batch)).dataSync(), tf.div(tf.add(softened(one(batch)), softened(two(batch))), 2).dataSync(), 1e-6);
-        const certain = probabilityEnsemble([said([[1e3, -1e3]]), said([[-1e3, 1e3]])], { temperature: 1 });
+        closeTo(
+          softened(both(batch)).dataSync(),
+          tf.div(tf.add(softened(one(batch)), softened(two(batch))), 2).dataSync(),
+          1e-6,
+        );
+        const certain = probabilityEnsemble([said([[1e3, -1e3]]), said([[-1e3, 1e3]])], {
+          temperature: 1,
+        });
         closeTo(certain(batch).logits.dataSync(), [-Math.LN2, -Math.LN2], 1e-6);
       }),
     );
-    expect((await identityOf(probabilityEnsemble([one, two], { temperature }))).name).toBe(
+    expect((await fingerprint(probabilityEnsemble([one, two], { temperature }))).name).toBe(
       'ensemble of probabilities at temperature 2 of nobody, nobody',
     );
-    expect(() => probabilityEnsemble([one], { temperature: 0 })).toThrow('probabilityEnsemble: expected temperature > 0, got 0; 4 is usual.');
-    expect(() => probabilityEnsemble([], { temperature: 2 })).toThrow('probabilityEnsemble: expected at least one teacher, got none.');
+    expect(() => probabilityEnsemble([one], { temperature: 0 })).toThrow(
+      'probabilityEnsemble: expected temperature > 0, got 0; 4 is usual.',
+    );
+    expect(() => probabilityEnsemble([], { temperature: 2 })).toThrow(
+      'probabilityEnsemble: expected at least one teacher, got none.',
+    );
   });
 });
 
@@ -95,9 +118,13 @@ describe('a recording', () => {
   onCpu();
   const made = async () => {
     const network = linear(INPUTS, 3, 1);
-    const [teacher, store, batches] = [frozen(network), memoryStore(), tinySource({ viewCount: 2 })];
-    const manifest = await recordTeacher({ teacher, batches, store });
-    return { network, teacher, store, batches, manifest, identity: await identityOf(teacher) };
+    const [teacher, store, batches] = [
+      networkTeacher(network),
+      memoryStore(),
+      tinySource({ viewCount: 2 }),
+    ];
+    const manifest = await cacheOutputs({ teacher, data: batches, store });
+    return { network, teacher, store, batches, manifest, identity: await fingerprint(teacher) };
   };
 
   test('is one file with logits by view and row, and a manifest', async () => {
@@ -106,7 +133,13 @@ describe('a recording', () => {
     expect(tensors.logits).toMatchObject({ dtype: 'F32', shape: [2, 20, 3] });
     expect(tensors.rows).toMatchObject({ dtype: 'I32', shape: [20] });
     expect(JSON.parse(metadata.manifest as string)).toEqual(manifest);
-    expect(manifest).toMatchObject({ teacher: identity, dataName: 'tiny', views: [batches.view(0), batches.view(1)], rows: 20, classes: 3 });
+    expect(manifest).toMatchObject({
+      teacher: identity,
+      dataName: 'tiny',
+      views: [batches.view(0), batches.view(1)],
+      rows: 20,
+      classes: 3,
+    });
     closeTo([manifest.accuracy[0] as number], [(await evaluate(network, batches)).top1], 0);
     network.dispose();
   });
@@ -118,18 +151,19 @@ describe('a recording', () => {
       asked += 1;
       return teacher(batch);
     };
-    const counting = Object.assign(count, { identity: () => identityOf(teacher) });
-    expect(await recordTeacher({ teacher: counting, batches, store })).toEqual(manifest);
+    const counting = Object.assign(count, { identity: () => fingerprint(teacher) });
+    expect(await cacheOutputs({ teacher: counting, data: batches, store })).toEqual(manifest);
     expect(asked).toBe(0);
     const other = linear(INPUTS, 3, 2);
-    const again = await recordTeacher({ teacher: frozen(other), batches, store });
-    expect(again.teacher).toEqual(await identityOf(frozen(other)));
+    const again = await cacheOutputs({ teacher: networkTeacher(other), data: batches, store });
+    expect(again.teacher).toEqual(await fingerprint(networkTeacher(other)));
     tf.dispose([network.weights, other.weights]);
   });
 
   test('of another teacher, preparation, data set or view is refused by name', async () => {
     const { network, store, batches, identity } = await made();
-    const refused = (more: object) => messageOf(replayTeacher({ store, batches, teacher: identity, ...more }));
+    const refused = (more: object) =>
+      messageOf(cachedTeacher({ store, data: batches, teacher: identity, ...more }));
     const start = 'teacher.safetensors in memory: expected a recording of';
     const end = 'record the teacher again.';
     expect(await refused({ teacher: { ...identity, weights: 'abc' } })).toBe(
@@ -141,14 +175,20 @@ describe('a recording', () => {
     expect(await refused({ batches: tinySource({ viewCount: 2, dataSeed: 1 }) })).toMatch(
       /recording of the data set tiny \(\w{64}\), got tiny \(\w{64}\); record/,
     );
-    const [mine, theirs] = [tinySource({ viewCount: 2, seed: 9 }), batches].map((source) => source.view(0).seed);
-    expect(await refused({ batches: tinySource({ viewCount: 2, seed: 9 }) })).toBe(`${start} view 0 from the seed ${mine}, got ${theirs}; ${end}`);
-    expect(await refused({ batches: tinySource({ viewCount: 2, spec: 'crop()' }) })).toBe(`${start} view 0 as crop(), got shift(); ${end}`);
+    const [mine, theirs] = [tinySource({ viewCount: 2, seed: 9 }), batches].map(
+      (source) => source.view(0).seed,
+    );
+    expect(await refused({ batches: tinySource({ viewCount: 2, seed: 9 }) })).toBe(
+      `${start} view 0 from the seed ${mine}, got ${theirs}; ${end}`,
+    );
+    expect(await refused({ batches: tinySource({ viewCount: 2, spec: 'crop()' }) })).toBe(
+      `${start} view 0 as crop(), got shift(); ${end}`,
+    );
     expect(await refused({ batches: tinySource({ viewCount: 3 }) })).toBe(
       `teacher.safetensors in memory: expected a recording of 3 views, got 2; ${end}`,
     );
     expect(await refused({ file: 'other.safetensors' })).toBe(
-      'replayTeacher: expected other.safetensors in memory, got no such file; record the teacher first: recordTeacher.',
+      'cachedTeacher: expected other.safetensors in memory, got no such file; record the teacher first: cacheOutputs.',
     );
     network.dispose();
   });
@@ -156,7 +196,7 @@ describe('a recording', () => {
   test('whose rows got mixed up shows by its accuracy', async () => {
     const { network, store, batches, identity } = await made();
     await rewrite(store, (rows) => rows.reverse());
-    expect(await messageOf(replayTeacher({ store, batches, teacher: identity }))).toMatch(
+    expect(await messageOf(cachedTeacher({ store, data: batches, teacher: identity }))).toMatch(
       /^teacher\.safetensors in memory: expected accuracy [\d.]+ in view \d, got [\d.]+; rows and logits do not belong together; record the teacher again\.$/,
     );
     network.dispose();
@@ -164,12 +204,16 @@ describe('a recording', () => {
 
   test('does not know rows and views that were not recorded', async () => {
     const { network, store, batches, identity } = await made();
-    const teacher = await replayTeacher({ store, batches, teacher: identity });
+    const teacher = await cachedTeacher({ store, data: batches, teacher: identity });
     await firstBatch(tinySource({ viewCount: 2, firstRow: 100 }), (batch) =>
-      expect(() => teacher(batch)).toThrow('expected a row among 20 recorded, got 100; record the teacher on these pictures too.'),
+      expect(() => teacher(batch)).toThrow(
+        'expected a row among 20 recorded, got 100; record the teacher on these pictures too.',
+      ),
     );
     await firstBatch(tinySource(), (batch) =>
-      expect(() => teacher(batch)).toThrow('expected a view among 2 recorded, got plain from seed 0; record it too.'),
+      expect(() => teacher(batch)).toThrow(
+        'expected a view among 2 recorded, got plain from seed 0; record it too.',
+      ),
     );
     network.dispose();
   });
@@ -177,21 +221,39 @@ describe('a recording', () => {
   test('needs a finite number of views and a teacher with an identity', async () => {
     const network = linear(INPUTS, 3, 1);
     const source = tinySource({ viewCount: Number.POSITIVE_INFINITY });
-    expect(await messageOf(recordTeacher({ teacher: frozen(network), batches: source, store: memoryStore() }))).toBe(
-      'recordTeacher: expected a source with a finite number of views, got Infinity; pass viewCount to batches, such as viewCount: 8.',
+    expect(
+      await messageOf(
+        cacheOutputs({ teacher: networkTeacher(network), data: source, store: memoryStore() }),
+      ),
+    ).toBe(
+      'cacheOutputs: expected a source with a finite number of views, got Infinity; pass viewCount to batches, such as viewCount: 8.',
     );
-    expect(await messageOf(recordTeacher({ teacher: (batch) => frozen(network)(batch), batches: tinySource(), store: memoryStore() }))).toBe(
-      'recordTeacher: expected a teacher with an identity, got none; frozen(network) has one.',
-    );
+    expect(
+      await messageOf(
+        cacheOutputs({
+          teacher: (batch) => networkTeacher(network)(batch),
+          data: tinySource(),
+          store: memoryStore(),
+        }),
+      ),
+    ).toBe('cacheOutputs: expected a teacher with an identity, got none; frozen(network) has one.');
     network.dispose();
   });
 
   test('teaches as the live teacher does', async () => {
     const { network, teacher, store, batches, identity } = await made();
-    const replayed = await replayTeacher({ store, batches, teacher: identity });
+    const replayed = await cachedTeacher({ store, data: batches, teacher: identity });
     const run = async (by: Teacher) => {
       const [student, objective] = [tinyCnn(2, 3, 2), taught(() => 1)];
-      await reportsOf({ student, objective, teacher: by, batches, optimizer: sgd({ momentum: 0.9 }), learningRate: 0.1, epochs: 3 });
+      await reportsOf({
+        student,
+        objective,
+        teacher: by,
+        data: batches,
+        optimizer: sgd({ momentum: 0.9 }),
+        learningRate: 0.1,
+        epochs: 3,
+      });
       const weights = numbersOf(student.weights);
       tf.dispose([student.weights, objective.weights]);
       return weights;
@@ -203,8 +265,12 @@ describe('a recording', () => {
   test('is looked up in a few µs a row', async () => {
     const network = linear(INPUTS, 3, 1);
     const [store, batches] = [memoryStore(), tinySource({ rows: 1000, batchSize: 1000 })];
-    await recordTeacher({ teacher: frozen(network), batches, store });
-    const teacher = await replayTeacher({ store, batches, teacher: await identityOf(frozen(network)) });
+    await cacheOutputs({ teacher: networkTeacher(network), data: batches, store });
+    const teacher = await cachedTeacher({
+      store,
+      data: batches,
+      teacher: await fingerprint(networkTeacher(network)),
+    });
     await firstBatch(batches, (batch) => {
       const started = performance.now();
       for (let time = 0; time < 50; time++) tf.dispose(teacher(batch).logits);

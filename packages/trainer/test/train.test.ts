@@ -2,7 +2,7 @@ import { cosine, type Network } from '@kd/core';
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
-import { adam, evaluate, frozen, type StepReport, sgd, train } from '../src/index.ts';
+import { adam, evaluate, networkTeacher, type StepReport, sgd, train } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { hard, taught } from './helpers/objectives.ts';
@@ -15,12 +15,21 @@ onEveryEngine(() => {
     const batches = tinySource();
     const teacherBefore = numbersOf(teacher.weights);
     await expectNoNewTensors(async () => {
-      const options = { student, objective, teacher: frozen(teacher), batches, optimizer: adam(), learningRate: cosine({ from: 0.05 }), epochs: 8 };
-      const reports = await reportsOf({ ...options, clipNorm: 1, averageDecay: 0.5, validation: batches });
+      const options = {
+        student,
+        objective,
+        teacher: networkTeacher(teacher),
+        data: batches,
+        optimizer: adam(),
+        learningRate: cosine({ from: 0.05 }),
+        epochs: 8,
+      };
+      const reports = await reportsOf({ ...options, clipNorm: 1, ema: 0.5, validation: batches });
       const [first, last] = [reports[0], reports[7]];
       expect(reports.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
       expect(Object.keys(first?.terms ?? {})).toEqual(['hard', 'soft', 'total']);
-      for (const { terms } of reports) closeTo([(terms.hard as number) + (terms.soft as number)], [terms.total as number], 1e-5);
+      for (const { terms } of reports)
+        closeTo([(terms.hard as number) + (terms.soft as number)], [terms.total as number], 1e-5);
       expect(last?.terms.total).toBeLessThan(0.8 * (first?.terms.total as number));
       expect(last?.validation?.top1).toBeGreaterThan(0.6);
       expect(first?.gradientNorm).toBeGreaterThan(0);
@@ -37,9 +46,18 @@ onEveryEngine(() => {
     const batches = tinySource({ rows: 5, batchSize: 5 });
     const before = numbersOf(student.weights);
     const gradient = await gradientOf(student);
-    const [report] = await reportsOf({ student, objective: hard(), batches, optimizer: sgd(), learningRate: 0.5, epochs: 1 });
+    const [report] = await reportsOf({
+      student,
+      objective: hard(),
+      data: batches,
+      optimizer: sgd(),
+      learningRate: 0.5,
+      epochs: 1,
+    });
     for (const [name, values] of Object.entries(numbersOf(student.weights))) {
-      const expected = (before[name] as number[]).map((value, at) => value - 0.5 * (gradient.grads[name]?.[at] as number));
+      const expected = (before[name] as number[]).map(
+        (value, at) => value - 0.5 * (gradient.grads[name]?.[at] as number),
+      );
       closeTo(values, expected, 1e-5);
     }
     closeTo([report?.terms.hard as number], [gradient.loss], 1e-5);
@@ -48,11 +66,23 @@ onEveryEngine(() => {
 });
 
 /** By variableGrads on the whole of a 5-row source. */
-async function gradientOf(student: Network): Promise<{ loss: number; grads: Record<string, number[]> }> {
-  for await (const { images, labels } of tinySource({ rows: 5, batchSize: 5 }).pass()) {
+async function gradientOf(
+  student: Network,
+): Promise<{ loss: number; grads: Record<string, number[]> }> {
+  for await (const { images, labels } of tinySource({ rows: 5, batchSize: 5 }).iterateOnce()) {
     return tf.tidy(() => {
-      const { value, grads } = tf.variableGrads(() => hard()({ labels, student: student.forward(images, { training: true }), numbers: {} }).total);
-      const named = Object.entries(student.weights).map(([name, { name: key }]) => [name, Array.from((grads[key] as tf.Tensor).dataSync())] as const);
+      const { value, grads } = tf.variableGrads(
+        () =>
+          hard()({
+            labels,
+            student: student.forward(images, { training: true }),
+            scheduledValues: {},
+          }).total,
+      );
+      const named = Object.entries(student.weights).map(
+        ([name, { name: key }]) =>
+          [name, Array.from((grads[key] as tf.Tensor).dataSync())] as const,
+      );
       return { loss: value.dataSync()[0] as number, grads: Object.fromEntries(named) };
     });
   }
@@ -64,7 +94,7 @@ describe('train', () => {
   const options = (student: Network) => ({
     student,
     objective: hard(),
-    batches: tinySource(),
+    data: tinySource(),
     optimizer: sgd({ momentum: 0.9 }),
     learningRate: 0.1,
     epochs: 2,
@@ -99,7 +129,14 @@ describe('train', () => {
     const student = tinyCnn(2, 3, 1);
     const seen: number[] = [];
     const onStep = () => seen.push(tf.memory().numTensors);
-    await reportsOf({ ...options(student), optimizer: adam(), averageDecay: 0.9, clipNorm: 1, epochs: 25, onStep });
+    await reportsOf({
+      ...options(student),
+      optimizer: adam(),
+      ema: 0.9,
+      clipNorm: 1,
+      epochs: 25,
+      onStep,
+    });
     expect(seen).toHaveLength(100);
     expect(new Set(seen.slice(1)).size).toBe(1);
     student.dispose();
@@ -107,7 +144,10 @@ describe('train', () => {
 
   test('reads nothing back in a step, and the sums now and then', async () => {
     const student = tinyCnn(2, 3, 1);
-    const [synchronous, asynchronous] = [vi.spyOn(tf.Tensor.prototype, 'dataSync'), vi.spyOn(tf.Tensor.prototype, 'data')];
+    const [synchronous, asynchronous] = [
+      vi.spyOn(tf.Tensor.prototype, 'dataSync'),
+      vi.spyOn(tf.Tensor.prototype, 'data'),
+    ];
     let before = 0;
     let steps = 0;
     const onStep = () => {
@@ -118,10 +158,10 @@ describe('train', () => {
     await reportsOf({
       ...options(student),
       optimizer: adam(),
-      averageDecay: 0.9,
+      ema: 0.9,
       clipNorm: 1,
       epochs: 1,
-      batches: tinySource({ batchSize: 1 }),
+      data: tinySource({ batchSize: 1 }),
       onStep,
     });
     expect(synchronous).not.toHaveBeenCalled();
@@ -141,7 +181,13 @@ describe('train', () => {
     const objective = taught(weight);
     const onStep = (step: StepReport) => steps.push(step);
     const learningRate = (progress: number) => 1 - progress;
-    await reportsOf({ ...options(student), objective, teacher: frozen(student), learningRate, onStep });
+    await reportsOf({
+      ...options(student),
+      objective,
+      teacher: networkTeacher(student),
+      learningRate,
+      onStep,
+    });
     expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((step) => step / 8));
     expect(steps.map((step) => step.learningRate)).toEqual(asked.map((progress) => 1 - progress));
     expect(steps.map(({ epoch, step, images }) => [epoch, step, images]).slice(2, 6)).toEqual([
@@ -158,7 +204,11 @@ describe('train', () => {
   test('holds the averaged weights whenever the caller has control', async () => {
     const [student, twin] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 1)];
     const validation = tinySource();
-    for await (const { validation: scores } of train({ ...options(student), averageDecay: 0.8, validation })) {
+    for await (const { validation: scores } of train({
+      ...options(student),
+      ema: 0.8,
+      validation,
+    })) {
       expect((await evaluate(student, validation)).loss).toBe(scores?.loss);
     }
     await reportsOf(options(twin));
@@ -169,7 +219,7 @@ describe('train', () => {
 
   test('averaging does not change the training', async () => {
     const [student, twin] = [tinyCnn(2, 3, 1), tinyCnn(2, 3, 1)];
-    const with_ = await reportsOf({ ...options(student), averageDecay: { decay: 0.9, warmUp: true } });
+    const with_ = await reportsOf({ ...options(student), ema: { decay: 0.9, linearWarmup: true } });
     const without = await reportsOf(options(twin));
     expect(with_.map(({ terms }) => terms)).toStrictEqual(without.map(({ terms }) => terms));
     student.dispose();
@@ -180,7 +230,14 @@ describe('train', () => {
     const student = linear(INPUTS, 3, 1);
     const before = numbersOf(student.weights);
     const batches = tinySource({ rows: 5, batchSize: 5 });
-    const [report] = await reportsOf({ ...options(student), batches, optimizer: sgd(), learningRate: 1, clipNorm: 1e-3, epochs: 1 });
+    const [report] = await reportsOf({
+      ...options(student),
+      data: batches,
+      optimizer: sgd(),
+      learningRate: 1,
+      clipNorm: 1e-3,
+      epochs: 1,
+    });
     const moved = Object.entries(numbersOf(student.weights)).flatMap(([name, values]) =>
       values.map((value, at) => value - (before[name]?.[at] as number)),
     );
@@ -191,7 +248,13 @@ describe('train', () => {
 
   test('stops after `patience` epochs that are not better', async () => {
     const student = linear(INPUTS, 3, 1);
-    const reports = await reportsOf({ ...options(student), learningRate: 0, epochs: 10, patience: 3, validation: tinySource() });
+    const reports = await reportsOf({
+      ...options(student),
+      learningRate: 0,
+      epochs: 10,
+      patience: 3,
+      validation: tinySource(),
+    });
     expect(reports.map(({ isBest }) => isBest)).toEqual([true, false, false, false]);
     student.dispose();
   });
@@ -199,15 +262,19 @@ describe('train', () => {
   test('refuses at the door what makes no sense', async () => {
     const student = linear(INPUTS, 3, 1);
     const refused = (more: object) => messageOf(reportsOf({ ...options(student), ...more }));
-    expect(await refused({ epochs: 0 })).toBe('train: expected epochs to be a whole number ≥ 1, got 0.');
+    expect(await refused({ epochs: 0 })).toBe(
+      'train: expected epochs to be a whole number ≥ 1, got 0.',
+    );
     expect(await refused({ clipNorm: 0 })).toBe('train: expected clipNorm > 0, got 0; 1 is usual.');
-    expect(await refused({ resume: true })).toBe('train: expected a store to resume from, got nothing; pass store: folderStore(directory).');
+    expect(await refused({ resume: true })).toBe(
+      'train: expected a store to resume from, got nothing; pass store: directoryStore(directory).',
+    );
     expect(await refused({ learningRate: Number.NaN })).toContain('got NaN');
     const objective = taught(() => 1);
     expect(await refused({ objective })).toBe(
       'train: expected a teacher, which the objective needs, got nothing; pass teacher: frozen(network), or an objective without its terms.',
     );
-    expect(await refused({ batches: tinySource({ classes: 4 }) })).toBe(
+    expect(await refused({ data: tinySource({ classes: 4 }) })).toBe(
       'train: expected a student with a logit for each of the 4 classes, got logits of shape [6, 3].',
     );
     objective.dispose();
@@ -217,7 +284,9 @@ describe('train', () => {
   test('names the term that breaks, its epoch and step', async () => {
     const student = linear(INPUTS, 3, 1);
     const objective = taught((progress) => (progress >= 5 / 8 ? Number.NaN : 1));
-    const message = await messageOf(reportsOf({ ...options(student), objective, teacher: frozen(student) }));
+    const message = await messageOf(
+      reportsOf({ ...options(student), objective, teacher: networkTeacher(student) }),
+    );
     expect(message).toBe(
       'train: expected every loss term to stay finite, got soft = NaN at epoch 2, step 2; lower the learning rate or clip gradients (clipNorm: 1).',
     );
@@ -228,7 +297,15 @@ describe('train', () => {
   test('weights that break in the last update are an error too', async () => {
     const student = linear(INPUTS, 3, 1);
     const batches = tinySource({ rows: 5, batchSize: 5 });
-    const message = await messageOf(reportsOf({ ...options(student), batches, learningRate: 3e38, optimizer: sgd({ weightDecay: 1e3 }), epochs: 1 }));
+    const message = await messageOf(
+      reportsOf({
+        ...options(student),
+        data: batches,
+        learningRate: 3e38,
+        optimizer: sgd({ weightDecay: 1e3 }),
+        epochs: 1,
+      }),
+    );
     expect(message).toMatch(
       /^train: expected every weight to stay finite, got -?(Infinity|NaN) in student\.kernel at epoch 1; lower the learning rate or clip/,
     );

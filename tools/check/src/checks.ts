@@ -35,13 +35,21 @@ export function apiPages(): Promise<Outcome> {
   return runTool('typedoc', ['--logLevel', 'Error']);
 }
 
-/** The changesets can be read, and what changed since `main` has one; a clone without that branch has nothing to compare with. */
+/**
+ * The changesets can be read, and what changed since `main` has one; a clone without that branch
+ * has nothing to compare with.
+ */
 export async function changesets(): Promise<Outcome> {
   const outcome = await runTool('@changesets/cli', ['status']);
-  return outcome.output.includes('Failed to find where HEAD diverged') ? { ...outcome, ok: true } : outcome;
+  return outcome.output.includes('Failed to find where HEAD diverged')
+    ? { ...outcome, ok: true }
+    : outcome;
 }
 
-/** What npm would publish: entry points exist, and types agree with the code in every way of resolving that we support. */
+/**
+ * What npm would publish: entry points exist, and types agree with the code in every way of
+ * resolving that we support.
+ */
 export async function published(tarballs: readonly string[]): Promise<Outcome> {
   const outcomes = await Promise.all(
     tarballs.flatMap((tarball) => [

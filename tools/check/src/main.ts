@@ -1,10 +1,21 @@
 /**
- * `npm test`: everything that must hold, in one command. Ends with `N passed, N failed, N skipped`, where every check counts as one.
+ * `npm test`: everything that must hold, in one command. Ends with `N passed, N failed, N skipped`,
+ * where every check counts as one.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { apiPages, build, changesets, lint, published, sizes, types, unused, vendor } from './checks.ts';
+import {
+  apiPages,
+  build,
+  changesets,
+  lint,
+  published,
+  sizes,
+  types,
+  unused,
+  vendor,
+} from './checks.ts';
 import { installAndRun } from './install.ts';
 import { packAll } from './packages.ts';
 import { prepareEngines, preparePictures } from './prepare.ts';
@@ -40,14 +51,22 @@ async function checkPackages(): Promise<void> {
     tarballs.push(...(await packAll(folder)));
     return { ok: true, output: '' };
   });
-  await Promise.all([check('packages as published', () => published(tarballs)), check('browser bundles', sizes), check('API pages', apiPages)]);
+  await Promise.all([
+    check('packages as published', () => published(tarballs)),
+    check('browser bundles', sizes),
+    check('API pages', apiPages),
+  ]);
   await check('packages in an empty project', () => installAndRun(tarballs));
 }
 
 async function check(name: string, run: () => Promise<Outcome>): Promise<boolean> {
   const started = performance.now();
-  const { ok, output } = await run().catch((error: unknown): Outcome => ({ ok: false, output: String(error) }));
-  console.log(`${ok ? 'passed' : 'FAILED'}  ${name}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const { ok, output } = await run().catch(
+    (error: unknown): Outcome => ({ ok: false, output: String(error) }),
+  );
+  console.log(
+    `${ok ? 'passed' : 'FAILED'}  ${name}, ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
   if (!ok) console.log(output);
   total[ok ? 'passed' : 'failed']++;
   return ok;

@@ -16,18 +16,25 @@ export function publishedPackages(): PublishedPackage[] {
   const shorts = readdirSync(join(root, 'packages')).sort();
   return shorts.map((short) => {
     const folder = join(root, 'packages', short);
-    const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string };
+    const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      name: string;
+    };
     return { name, short, folder };
   });
 }
 
-/** Packs every published package as `npm publish` would. @returns The paths of the tarballs. @throws Where npm fails. */
+/**
+ * Packs every published package as `npm publish` would. @returns The paths of the tarballs. @throws
+ * Where npm fails.
+ */
 export async function packAll(into: string): Promise<string[]> {
   const folders = publishedPackages().map((each) => `./packages/${each.short}`);
   const { ok, output } = await runNpm(['pack', '--silent', '--pack-destination', into, ...folders]);
   const tarballs = readdirSync(into).filter((name) => name.endsWith('.tgz'));
   if (!ok || tarballs.length !== folders.length) {
-    throw new Error(`packAll: expected ${folders.length} tarballs, got ${tarballs.length}; npm pack said: ${output}`);
+    throw new Error(
+      `packAll: expected ${folders.length} tarballs, got ${tarballs.length}; npm pack said: ${output}`,
+    );
   }
   return tarballs.map((name) => join(into, name));
 }

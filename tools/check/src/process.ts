@@ -26,10 +26,19 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
   return run(process.execPath, args, options, false);
 }
 
-/** Runs the command that a package in node_modules brings, without a shell and without npx: the same on every system. */
-export function runTool(packageName: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+/**
+ * Runs the command that a package in node_modules brings, without a shell and without npx: the same
+ * on every system.
+ */
+export function runTool(
+  packageName: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Outcome> {
   const folder = join(root, 'node_modules', packageName);
-  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { bin: string | Record<string, string> };
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    bin: string | Record<string, string>;
+  };
   const script = typeof bin === 'string' ? bin : (Object.values(bin)[0] as string);
   return runNode([join(folder, script), ...args], options);
 }
@@ -41,7 +50,12 @@ export function runNpm(args: readonly string[], options: RunOptions = {}): Promi
   return run('npm', args, options, process.platform === 'win32');
 }
 
-function run(command: string, args: readonly string[], options: RunOptions, shell: boolean): Promise<Outcome> {
+function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions,
+  shell: boolean,
+): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: options.folder ?? root,
@@ -52,7 +66,8 @@ function run(command: string, args: readonly string[], options: RunOptions, shel
     const parts: Buffer[] = [];
     child.stdout?.on('data', (part: Buffer) => parts.push(part));
     child.stderr?.on('data', (part: Buffer) => parts.push(part));
-    const end = (ok: boolean, more = ''): void => resolve({ ok, output: Buffer.concat(parts).toString('utf8') + more });
+    const end = (ok: boolean, more = ''): void =>
+      resolve({ ok, output: Buffer.concat(parts).toString('utf8') + more });
     child.on('error', (error) => end(false, `${command}: ${error.message}`));
     child.on('close', (code) => end(code === 0));
   });

@@ -9,6 +9,9 @@ export async function snippets(file: string): Promise<string[]> {
 /** The first of them. @throws Where there is none. */
 export async function firstSnippet(file: string): Promise<string> {
   const [snippet] = await snippets(file);
-  if (snippet === undefined) throw new Error(`firstSnippet: expected a \`\`\`ts block in ${file}, got none; a package shows what it does.`);
+  if (snippet === undefined)
+    throw new Error(
+      `firstSnippet: expected a \`\`\`ts block in ${file}, got none; a package shows what it does.`,
+    );
   return snippet;
 }

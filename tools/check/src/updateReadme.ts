@@ -1,15 +1,20 @@
 /**
- * `npm run readme:update -- runs/quick …`: writes what runs found into the root README, between `<!-- run:quick -->` and `<!-- /run:quick -->`.
+ * `npm run readme:update -- runs/quick …`: writes what runs found into the root README, between
+ * `<!-- run:quick -->` and `<!-- /run:quick -->`.
  * No number there is typed by hand.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { conclude } from '../../../examples/cifar10/src/conclusion.ts';
-import { duration } from '../../../examples/cifar10/src/format.ts';
-import { besides } from '../../../examples/cifar10/src/record/besides.ts';
-import type { RunRecord } from '../../../examples/cifar10/src/record/runRecord.ts';
-import { type Summary, summarise } from '../../../examples/cifar10/src/record/summary.ts';
-import { actorTitles, columns } from '../../../examples/cifar10/src/table.ts';
+import {
+  actorTitles,
+  besides,
+  columns,
+  conclude,
+  duration,
+  type RunRecord,
+  type Summary,
+  summarize,
+} from '@kd/cli';
 import { root } from './process.ts';
 
 const readme = join(root, 'README.md');
@@ -21,8 +26,11 @@ for (const folder of process.argv.slice(2)) {
 await writeFile(readme, text);
 
 function finding(record: RunRecord, folder: string): string {
-  const summary = summarise(record);
-  if (summary === undefined) throw new Error(`readme:update: expected a finished run in ${folder}, got one that is ${record.status}.`);
+  const summary = summarize(record);
+  if (summary === undefined)
+    throw new Error(
+      `readme:update: expected a finished run in ${folder}, got one that is ${record.status}.`,
+    );
   const { engine, machine, versions } = record.environment;
   const place = `${engine.name} ${engine.version} on ${machine.processor}, ${machine.cores} cores, Node ${versions.node}`;
   const sentences = [conclude(record, summary).sentence, ...[besides(record) ?? []].flat()];
@@ -33,7 +41,11 @@ function markdownTable({ actors }: Summary): string {
   const rows = [
     ['', 'network', ...columns.map(({ title }) => title)],
     ['---', '---', ...columns.map(() => '---:')],
-    ...actors.map((actor) => [actorTitles[actor.actor], actor.architecture, ...columns.map(({ cell }) => cell(actor))]),
+    ...actors.map((actor) => [
+      actorTitles[actor.actor],
+      actor.architecture,
+      ...columns.map(({ cell }) => cell(actor)),
+    ]),
   ];
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
@@ -42,6 +54,8 @@ function replaceBetween(whole: string, name: string, content: string): string {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [from, to] = [whole.indexOf(start), whole.indexOf(end)];
   if (from < 0 || to < from)
-    throw new Error(`readme:update: expected ${start} … ${end} in README.md, got neither; put them where the table belongs.`);
+    throw new Error(
+      `readme:update: expected ${start} … ${end} in README.md, got neither; put them where the table belongs.`,
+    );
   return `${whole.slice(0, from + start.length)}\n${content}\n${whole.slice(to)}`;
 }

@@ -4,15 +4,24 @@ import { expect, test } from 'vitest';
 import { root } from '../src/process.ts';
 
 /** The fields of a package.json that name other packages. */
-const fields = ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'] as const;
+const fields = [
+  'dependencies',
+  'devDependencies',
+  'peerDependencies',
+  'optionalDependencies',
+] as const;
 
 function workspaces(): string[] {
-  const inside = ['packages', 'tools', 'examples'].flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name)));
+  const inside = ['packages', 'tools', 'examples'].flatMap((group) =>
+    readdirSync(join(root, group)).map((name) => join(group, name)),
+  );
   return ['.', 'bench', ...inside];
 }
 
 function dependenciesOf(workspace: string): string[] {
-  const manifest = JSON.parse(readFileSync(join(root, workspace, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+  const manifest = JSON.parse(
+    readFileSync(join(root, workspace, 'package.json'), 'utf8'),
+  ) as Record<string, Record<string, string> | undefined>;
   return fields.flatMap((field) => Object.keys(manifest[field] ?? {}));
 }
 

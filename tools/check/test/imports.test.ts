@@ -17,7 +17,11 @@ async function lintAt(place: string, text: string): Promise<string> {
   const file = join(tree, place);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text);
-  return (await runTool('@biomejs/biome', ['lint', '--colors=off', '--vcs-enabled=false', file], { folder: tree })).output;
+  return (
+    await runTool('@biomejs/biome', ['lint', '--colors=off', '--vcs-enabled=false', file], {
+      folder: tree,
+    })
+  ).output;
 }
 
 const shorts = publishedPackages().map((each) => each.short);
@@ -34,35 +38,49 @@ describe('import directions', () => {
   });
 
   test.each(siblings)('@kd/%s imports @kd/core', async (short) => {
-    expect(await lintAt(`packages/${short}/src/allowed.ts`, "export { ensure } from '@kd/core';\n")).not.toContain('noRestrictedImports');
+    expect(
+      await lintAt(`packages/${short}/src/allowed.ts`, "export { ensure } from '@kd/core';\n"),
+    ).not.toContain('noRestrictedImports');
   });
 
   test('a way round by a relative path is no way', async () => {
-    expect(await lintAt('packages/losses/src/forbidden.ts', "export { train } from '../../trainer/src/train.ts';\n")).toContain(
-      'noRestrictedImports',
-    );
+    expect(
+      await lintAt(
+        'packages/losses/src/forbidden.ts',
+        "export { train } from '../../trainer/src/train.ts';\n",
+      ),
+    ).toContain('noRestrictedImports');
   });
 
   test('the umbrella package of TF.js is refused', async () => {
-    expect(await lintAt('packages/losses/src/forbidden.ts', "export { add } from '@tensorflow/tfjs';\n")).toContain('noRestrictedImports');
+    expect(
+      await lintAt('packages/losses/src/forbidden.ts', "export { add } from '@tensorflow/tfjs';\n"),
+    ).toContain('noRestrictedImports');
   });
 });
 
 describe('code that browsers run', () => {
   test('imports no Node module and reads no process', async () => {
-    const text = "import { readFileSync } from 'node:fs';\nexport const read = () => readFileSync(process.argv[1] ?? '');\n";
+    const text =
+      "import { readFileSync } from 'node:fs';\nexport const read = () => readFileSync(process.argv[1] ?? '');\n";
     const said = await lintAt('packages/data/src/forbidden.ts', text);
     expect(said).toContain('noNodejsModules');
     expect(said).toContain('noRestrictedGlobals');
   });
 
   test('may do both under node/', async () => {
-    const text = "import { readFileSync } from 'node:fs';\nexport const read = () => readFileSync(process.argv[1] ?? '');\n";
+    const text =
+      "import { readFileSync } from 'node:fs';\nexport const read = () => readFileSync(process.argv[1] ?? '');\n";
     const said = await lintAt('packages/data/src/node/allowed.ts', text);
     expect(said).not.toMatch(/noNodejsModules|noRestrictedGlobals/);
   });
 
   test('draws from no unseeded generator', async () => {
-    expect(await lintAt('packages/models/src/forbidden.ts', 'export const draw = () => Math.random();\n')).toContain('Draw from a seed');
+    expect(
+      await lintAt(
+        'packages/models/src/forbidden.ts',
+        'export const draw = () => Math.random();\n',
+      ),
+    ).toContain('Draw from a seed');
   });
 });

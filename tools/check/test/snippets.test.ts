@@ -24,7 +24,10 @@ async function runSnippet(name: string, snippet: string): Promise<{ ok: boolean;
   const file = join(folder, `${name}.mts`);
   await writeFile(file, snippet);
   const tsx = import.meta.resolve('tsx');
-  return runNode(['--conditions=@kd/source', '--import', tsx, file], { folder: workingFolder, environment: { VITEST: undefined } });
+  return runNode(['--conditions=@kd/source', '--import', tsx, file], {
+    folder: workingFolder,
+    environment: { VITEST: undefined },
+  });
 }
 
 /** The repository's own is run from installed packages: src/install.ts. */
@@ -46,18 +49,24 @@ test('weights go from a network to a file for PyTorch and into another network, 
 
 test.each([
   ['models', 'freeze(network', "[ 'fc.kernel', 'fc.bias' ]"],
-  ['trainer', 'recordFeatures', 'confusion'],
+  ['trainer', 'cacheFeatures', 'confusion'],
 ])('the README of @kd/%s freezes and trains a head as printed', async (short, word, printed) => {
   const all = await snippets(join(root, `packages/${short}/README.md`));
-  const { ok, output } = await runSnippet(`frozen-${short}`, all.find((each) => each.includes(word)) as string);
+  const { ok, output } = await runSnippet(
+    `frozen-${short}`,
+    all.find((each) => each.includes(word)) as string,
+  );
   expect(ok, output).toBe(true);
   expect(output).toContain(printed);
 });
 
 describe('every snippet runs as printed:', async () => {
   const page = 'docs/methods.md';
-  test.each((await snippets(join(root, page))).map((snippet, at) => [at + 1, snippet] as const))(`number %i of ${page}`, async (number, snippet) => {
-    const { ok, output } = await runSnippet(`methods-${number}`, snippet);
-    expect(ok, output).toBe(true);
-  });
+  test.each((await snippets(join(root, page))).map((snippet, at) => [at + 1, snippet] as const))(
+    `number %i of ${page}`,
+    async (number, snippet) => {
+      const { ok, output } = await runSnippet(`methods-${number}`, snippet);
+      expect(ok, output).toBe(true);
+    },
+  );
 });

@@ -7,7 +7,11 @@ import { root } from '../src/process.ts';
 
 /** Files that git knows or would add, below the root. */
 function files(...patterns: string[]): string[] {
-  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...patterns], { cwd: root, encoding: 'utf8' });
+  const listed = execFileSync(
+    'git',
+    ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...patterns],
+    { cwd: root, encoding: 'utf8' },
+  );
   return listed.split('\n').filter((name) => name !== '' && existsSync(join(root, name)));
 }
 
@@ -24,7 +28,9 @@ test('no module keeps state in a variable of its own', () => {
 });
 
 test('every package has a readme and the licence', () => {
-  const missing = publishedPackages().flatMap(({ short }) => ['README.md', 'LICENSE'].map((name) => `packages/${short}/${name}`));
+  const missing = publishedPackages().flatMap(({ short }) =>
+    ['README.md', 'LICENSE'].map((name) => `packages/${short}/${name}`),
+  );
   expect(missing.filter((name) => !existsSync(join(root, name)))).toEqual([]);
 });
 
@@ -34,14 +40,20 @@ test('the lock file names no registry', () => {
 
 test('links in Markdown lead somewhere', () => {
   const broken = files('*.md').flatMap((name) => {
-    const links = [...readFileSync(join(root, name), 'utf8').matchAll(/\]\(([^)#:\s]+)(#[^)]*)?\)/g)].map((match) => match[1] as string);
-    return links.filter((link) => !existsSync(join(root, name, '..', link))).map((link) => `${name}: ${link}`);
+    const links = [
+      ...readFileSync(join(root, name), 'utf8').matchAll(/\]\(([^)#:\s]+)(#[^)]*)?\)/g),
+    ].map((match) => match[1] as string);
+    return links
+      .filter((link) => !existsSync(join(root, name, '..', link)))
+      .map((link) => `${name}: ${link}`);
   });
   expect(broken).toEqual([]);
 });
 
 test('docs/decisions/README.md lists every decision', () => {
   const page = readFileSync(join(root, 'docs/decisions/README.md'), 'utf8');
-  const unlisted = files('docs/decisions/*.md').filter((name) => !name.endsWith('README.md') && !page.includes(`(${basename(name)})`));
+  const unlisted = files('docs/decisions/*.md').filter(
+    (name) => !name.endsWith('README.md') && !page.includes(`(${basename(name)})`),
+  );
   expect(unlisted).toEqual([]);
 });

@@ -1,6 +1,9 @@
 import type { GoldenFile } from './file.ts';
 
-/** How far a float32 computation may be from the float64 reference, relative to the reference's norm. */
+/**
+ * How far a float32 computation may be from the float64 reference, relative to the reference's
+ * norm.
+ */
 export interface Tolerance {
   readonly value: number;
   readonly gradient: number;
@@ -12,22 +15,33 @@ const float32Multiple = 10;
 const nothing = 1e-6;
 
 /**
- * What `conventions.tolerance` says in words: `value 1e-5 relative, gradient 1e-4 of its norm; DKD, RKD 1e-4; KDSVD 1e-2 for gradients`.
+ * What `conventions.tolerance` says in words: `value 1e-5 relative, gradient 1e-4 of its norm; DKD,
+ * RKD 1e-4; KDSVD 1e-2 for gradients`.
  * @param loss Of the entry: one that begins with a method named there has that method's tolerance.
  */
 export function toleranceOf(file: GoldenFile, loss = ''): Tolerance {
   const [general = '', ...exceptions] = String(file.conventions?.tolerance ?? '').split(';');
-  const usual = { value: number(/value (\S+) relative/.exec(general), 1e-5), gradient: number(/gradient (\S+) of its norm/.exec(general), 1e-4) };
+  const usual = {
+    value: number(/value (\S+) relative/.exec(general), 1e-5),
+    gradient: number(/gradient (\S+) of its norm/.exec(general), 1e-4),
+  };
   return exceptions.reduce<Tolerance>((tolerance, text) => {
-    const [, names = '', relative, isGradient] = /^(.+?) (\d\S*)( for gradients)?$/.exec(text.trim()) ?? [];
+    const [, names = '', relative, isGradient] =
+      /^(.+?) (\d\S*)( for gradients)?$/.exec(text.trim()) ?? [];
     const isNamed = names.split(',').some((name) => name.trim() === /^\w+/.exec(loss)?.[0]);
     const own = isNamed ? Number(relative) : 0;
-    return { value: Math.max(tolerance.value, isGradient ? 0 : own), gradient: Math.max(tolerance.gradient, own) };
+    return {
+      value: Math.max(tolerance.value, isGradient ? 0 : own),
+      gradient: Math.max(tolerance.gradient, own),
+    };
   }, usual);
 }
 
 /** The tolerance of an entry that states the reference's own error in float32. */
-export function widened(tolerance: Tolerance, float32Error: { readonly value?: number; readonly gradient?: number } = {}): Tolerance {
+export function widened(
+  tolerance: Tolerance,
+  float32Error: { readonly value?: number; readonly gradient?: number } = {},
+): Tolerance {
   return {
     value: Math.max(tolerance.value, float32Multiple * (float32Error.value ?? 0)),
     gradient: Math.max(tolerance.gradient, float32Multiple * (float32Error.gradient ?? 0)),
@@ -35,13 +49,21 @@ export function widened(tolerance: Tolerance, float32Error: { readonly value?: n
 }
 
 /**
- * Nothing where ‖got − expected‖ ≤ relative · ‖expected‖, and both are finite; else what is wrong, naming the worst element.
+ * Nothing where ‖got − expected‖ ≤ relative · ‖expected‖, and both are finite; else what is wrong,
+ * naming the worst element.
  * `got` may go on after the end of `expected`, which often holds the first numbers only.
  */
-export function difference(what: string, got: ArrayLike<number>, expected: ArrayLike<number>, relative: number): string[] {
-  if (got.length < expected.length) return [`${what}: expected ${expected.length} numbers, got ${got.length}`];
+export function difference(
+  what: string,
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  relative: number,
+): string[] {
+  if (got.length < expected.length)
+    return [`${what}: expected ${expected.length} numbers, got ${got.length}`];
   const unfit = Array.from(got).findIndex((value) => !Number.isFinite(value));
-  if (unfit >= 0) return [`${what}${place(unfit, got.length)}: expected a finite number, got ${got[unfit]}`];
+  if (unfit >= 0)
+    return [`${what}${place(unfit, got.length)}: expected a finite number, got ${got[unfit]}`];
   let [norm, error, worst, worstAt] = [0, 0, -1, 0];
   for (let at = 0; at < expected.length; at++) {
     const wanted = expected[at] as number;
@@ -51,9 +73,12 @@ export function difference(what: string, got: ArrayLike<number>, expected: Array
     if (off > worst) [worst, worstAt] = [off, at];
   }
   if (error <= Math.max(relative * norm, nothing)) return [];
-  const share = norm === 0 ? `${error.toExponential(1)}` : `${(error / norm).toExponential(1)} of the norm`;
+  const share =
+    norm === 0 ? `${error.toExponential(1)}` : `${(error / norm).toExponential(1)} of the norm`;
   const numbers = `expected ${show(expected[worstAt] as number)}, got ${show(got[worstAt] as number)}`;
-  return [`${what}${place(worstAt, expected.length)}: ${numbers} (off by ${share}, allowed ${relative.toExponential(1)})`];
+  return [
+    `${what}${place(worstAt, expected.length)}: ${numbers} (off by ${share}, allowed ${relative.toExponential(1)})`,
+  ];
 }
 
 function place(at: number, of: number): string {

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 
 /** What JSON holds where a shape is not promised. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
-/** One loss with its inputs, options, value and gradient; an edge case has its inputs inline and its gradient in `grad`. */
+/**
+ * One loss with its inputs, options, value and gradient; an edge case has its inputs inline and its
+ * gradient in `grad`.
+ */
 export interface LossEntry {
   readonly id: string;
   /** What it is, in words: how a kind recognises it. */
@@ -17,7 +20,16 @@ export interface LossEntry {
   readonly gradientWith?: readonly string[];
   readonly value?: number | string;
   readonly gradNorm?: number;
-  readonly gradient?: Readonly<Record<string, { readonly norm: number; readonly full?: readonly number[]; readonly first8NHWC?: readonly number[] }>>;
+  readonly gradient?: Readonly<
+    Record<
+      string,
+      {
+        readonly norm: number;
+        readonly full?: readonly number[];
+        readonly first8NHWC?: readonly number[];
+      }
+    >
+  >;
   readonly grad?: readonly number[];
   readonly gradientComparable?: boolean;
   readonly float32Error?: { readonly value?: number; readonly gradient?: number };
@@ -46,19 +58,49 @@ export interface GoldenFile {
 }
 
 const lists = ['losses', 'edges', 'schedules'] as const;
-const objects = ['inputs', 'kdPerSample', 'optimizers', 'batchNormTraining', 'resnet', 'ctkdLambda'] as const;
+const objects = [
+  'inputs',
+  'kdPerSample',
+  'optimizers',
+  'batchNormTraining',
+  'resnet',
+  'ctkdLambda',
+] as const;
 
-/** @throws RangeError, in one line, where the file is missing, is not JSON or holds no section that is known. */
+/**
+ * @throws RangeError, in one line, where the file is missing, is not JSON or holds no section that
+ * is known.
+ */
 export function readGolden(path: string): GoldenFile {
   const parsed = parse(path, read(path));
-  if (!isObject(parsed)) throw unexpected('golden', 'a JSON object with losses, optimizers …', parsed, `look into ${path}`);
-  const wrongList = lists.find((name) => parsed[name] !== undefined && !Array.isArray(parsed[name]));
+  if (!isObject(parsed))
+    throw expectedError(
+      'golden',
+      'a JSON object with losses, optimizers …',
+      parsed,
+      `look into ${path}`,
+    );
+  const wrongList = lists.find(
+    (name) => parsed[name] !== undefined && !Array.isArray(parsed[name]),
+  );
   const wrongObject = objects.find((name) => parsed[name] !== undefined && !isObject(parsed[name]));
-  if (wrongList !== undefined) throw unexpected('golden', `${wrongList} as a list`, parsed[wrongList], `look into ${path}`);
-  if (wrongObject !== undefined) throw unexpected('golden', `${wrongObject} as an object`, parsed[wrongObject], `look into ${path}`);
+  if (wrongList !== undefined)
+    throw expectedError('golden', `${wrongList} as a list`, parsed[wrongList], `look into ${path}`);
+  if (wrongObject !== undefined)
+    throw expectedError(
+      'golden',
+      `${wrongObject} as an object`,
+      parsed[wrongObject],
+      `look into ${path}`,
+    );
   const known = [...lists, ...objects];
   if (!known.some((name) => parsed[name] !== undefined)) {
-    throw unexpected('golden', `one of the sections ${known.join(', ')}`, Object.keys(parsed).join(', ') || 'none', `look into ${path}`);
+    throw expectedError(
+      'golden',
+      `one of the sections ${known.join(', ')}`,
+      Object.keys(parsed).join(', ') || 'none',
+      `look into ${path}`,
+    );
   }
   return parsed as unknown as GoldenFile;
 }
@@ -71,7 +113,12 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw unexpected('golden', 'a file of golden numbers', `${path} (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`, 'set KD_GOLDEN');
+    throw expectedError(
+      'golden',
+      'a file of golden numbers',
+      `${path} (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`,
+      'set KD_GOLDEN',
+    );
   }
 }
 
@@ -79,6 +126,6 @@ function parse(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw unexpected('golden', 'JSON', `${path}, which is none`, 'set KD_GOLDEN');
+    throw expectedError('golden', 'JSON', `${path}, which is none`, 'set KD_GOLDEN');
   }
 }

@@ -1,10 +1,13 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { GoldenFile, GoldenInput, Json, JsonObject, LossEntry } from './file.ts';
 import { valuesOf } from './formula.ts';
 import { ownInput } from './ownInputs.ts';
 
-/** The inputs of an entry as functions of the tensors with a name, so that a gradient can be taken to those. */
+/**
+ * The inputs of an entry as functions of the tensors with a name, so that a gradient can be taken
+ * to those.
+ */
 export interface EntryInputs {
   /** Every named or inline tensor that the entry uses. The caller owns them. */
   readonly sources: Readonly<Record<string, tf.Tensor>>;
@@ -17,9 +20,11 @@ export interface EntryInputs {
 type Make = (from: Readonly<Record<string, tf.Tensor>>) => tf.Tensor;
 
 /**
- * Expressions over an input: `row 0 of S`, `every row = row 0 of S`, `zeros in the shape of fr`, `0.5*fr with channels reversed + 0.1`,
+ * Expressions over an input: `row 0 of S`, `every row = row 0 of S`, `zeros in the shape of fr`,
+ * `0.5*fr with channels reversed + 0.1`,
  * `ft reversed along the batch`.
- * @throws RangeError on an input that is neither a name, nor values, nor an expression that is known.
+ * @throws RangeError on an input that is neither a name, nor values, nor an expression that is
+ * known.
  */
 export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): EntryInputs {
   const sources: Record<string, tf.Tensor> = {};
@@ -31,7 +36,8 @@ export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): En
   }
   const of = (role: string): Make[] => {
     const makers = made[role];
-    if (makers === undefined) throw unexpected('golden', `an input ${role}`, Object.keys(made).join(', '));
+    if (makers === undefined)
+      throw expectedError('golden', `an input ${role}`, Object.keys(made).join(', '));
     return makers;
   };
   return {
@@ -42,20 +48,37 @@ export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): En
   };
 }
 
-/** A list of names, or lists of them one after the other; undefined where there are others than names. */
+/**
+ * A list of names, or lists of them one after the other; undefined where there are others than
+ * names.
+ */
 function namesIn(source: Json | undefined): readonly string[] | undefined {
   const names = Array.isArray(source) ? source.flat(2) : [];
   return names.length > 0 && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
 /** Adds a source that the entry itself defines. */
-function own(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>, role: string, name: Json | undefined, sources: Record<string, tf.Tensor>): void {
-  if (typeof name !== 'string' || file.inputs?.[name] !== undefined || sources[name] !== undefined) return;
-  const made = ownInput(file, entry as JsonObject, role, name, (other) => makerOf(file, role, other, sources)(sources));
+function own(
+  file: GoldenFile,
+  entry: Pick<LossEntry, 'inputs'>,
+  role: string,
+  name: Json | undefined,
+  sources: Record<string, tf.Tensor>,
+): void {
+  if (typeof name !== 'string' || file.inputs?.[name] !== undefined || sources[name] !== undefined)
+    return;
+  const made = ownInput(file, entry as JsonObject, role, name, (other) =>
+    makerOf(file, role, other, sources)(sources),
+  );
   if (made !== undefined) sources[name] = made;
 }
 
-function makerOf(file: GoldenFile, role: string, source: Json | undefined, sources: Record<string, tf.Tensor>): Make {
+function makerOf(
+  file: GoldenFile,
+  role: string,
+  source: Json | undefined,
+  sources: Record<string, tf.Tensor>,
+): Make {
   if (typeof source !== 'string') {
     sources[role] = inline(role, source);
     return (from) => from[role] as tf.Tensor;
@@ -71,18 +94,30 @@ function makerOf(file: GoldenFile, role: string, source: Json | undefined, sourc
   const first = /^first of (\S+)$/.exec(source);
   if (first) return after(makerOf(file, role, first[1], sources), (x) => rowsFrom(x, 0));
   const every = /^every row = row (\d+) of (\S+)$/.exec(source);
-  if (every) return after(makerOf(file, role, every[2], sources), (x) => tf.concat(new Array(x.shape[0]).fill(rowsFrom(x, Number(every[1])))));
+  if (every)
+    return after(makerOf(file, role, every[2], sources), (x) =>
+      tf.concat(new Array(x.shape[0]).fill(rowsFrom(x, Number(every[1])))),
+    );
   const zeros = /^zeros in the shape of (\S+)$/.exec(source);
   if (zeros) return after(makerOf(file, role, zeros[1], sources), (x) => tf.zerosLike(x));
   const remarked = /^(\w+) \(.*\)$/.exec(source);
   if (remarked) return makerOf(file, role, remarked[1], sources);
-  const altered = /^(?:([\d.]+)\*)?(\w+)( reversed along the batch| with channels reversed)?(?: ?([-+] ?[\d.]+))?$/.exec(source);
+  const altered =
+    /^(?:([\d.]+)\*)?(\w+)( reversed along the batch| with channels reversed)?(?: ?([-+] ?[\d.]+))?$/.exec(
+      source,
+    );
   if (altered?.[2] !== undefined && altered[2] !== source) {
     const [, factor = '1', name, reversal, offset = '0'] = altered;
     const axis = reversal === undefined ? [] : reversal.includes('channels') ? [-1] : [0];
-    return after(makerOf(file, role, name, sources), (x) => tf.add(tf.mul(tf.reverse(x, axis), Number(factor)), Number(offset.replace(' ', ''))));
+    return after(makerOf(file, role, name, sources), (x) =>
+      tf.add(tf.mul(tf.reverse(x, axis), Number(factor)), Number(offset.replace(' ', ''))),
+    );
   }
-  throw unexpected('golden', `${role} as values, one of ${Object.keys(file.inputs ?? {}).join(', ')}, or a row of one`, source);
+  throw expectedError(
+    'golden',
+    `${role} as values, one of ${Object.keys(file.inputs ?? {}).join(', ')}, or a row of one`,
+    source,
+  );
 }
 
 function after(make: Make, then: (x: tf.Tensor) => tf.Tensor): Make {
@@ -94,17 +129,21 @@ function rowsFrom(x: tf.Tensor, row: number): tf.Tensor {
 }
 
 function inline(role: string, values: Json | undefined): tf.Tensor {
-  if (!Array.isArray(values)) throw unexpected('golden', `${role} as values or a name`, values);
+  if (!Array.isArray(values)) throw expectedError('golden', `${role} as values or a name`, values);
   return tf.tensor(values as tf.TensorLike, undefined, role === 'labels' ? 'int32' : 'float32');
 }
 
 /** Labels int32; maps [batch, height, width, channels]. */
-function named(name: string, { kind, shape, values, valuesNHWC, ...rest }: GoldenInput & { readonly formula?: string }): tf.Tensor {
+function named(
+  name: string,
+  { kind, shape, values, valuesNHWC, ...rest }: GoldenInput & { readonly formula?: string },
+): tf.Tensor {
   const dtype = kind === 'labels' ? 'int32' : 'float32';
   if (values !== undefined) return tf.tensor(values as tf.TensorLike, shape as number[], dtype);
   const [batch, channels, height, width] = shape as [number, number, number, number];
-  if (valuesNHWC !== undefined) return tf.tensor([...valuesNHWC], [batch, height, width, channels], dtype);
-  if (rest.formula === undefined) throw unexpected('golden', `values of ${name}`, undefined);
+  if (valuesNHWC !== undefined)
+    return tf.tensor([...valuesNHWC], [batch, height, width, channels], dtype);
+  if (rest.formula === undefined) throw expectedError('golden', `values of ${name}`, undefined);
   const flat = tf.tensor(valuesOf(rest.formula, shape), shape as number[], dtype);
   return shape.length === 4 ? tf.transpose(flat, [0, 2, 3, 1]) : flat;
 }

@@ -1,4 +1,4 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { isObject, type Json, type JsonObject, type LossEntry } from './file.ts';
 import { formula, valuesOf } from './formula.ts';
@@ -9,31 +9,53 @@ export function extrasOf(entry: LossEntry): JsonObject {
 }
 
 /**
- * Gives variables the weights of an entry: those of `module`, in its order, or those of `moduleFormula`, a formula of the place k in PyTorch's order and
- * the flat index n. The variables stand in that order, a batch norm's scale in the place of its weight.
+ * Gives variables the weights of an entry: those of `module`, in its order, or those of
+ * `moduleFormula`, a formula of the place k in PyTorch's order and
+ * the flat index n. The variables stand in that order, a batch norm's scale in the place of its
+ * weight.
  */
 export function fillModule(entry: LossEntry, weights: Readonly<Record<string, tf.Variable>>): void {
   const values = valuesIn(extrasOf(entry));
   const names = Object.keys(weights);
-  if (names.length !== values.count) throw unexpected('golden', `${names.length} weights for ${names.join(', ')}`, values.count);
+  if (names.length !== values.count)
+    throw expectedError('golden', `${names.length} weights for ${names.join(', ')}`, values.count);
   for (const [place, [name, weight]] of Object.entries(weights).entries()) {
-    tf.tidy(() => weight.assign(fromTorch(values.at(place, weight, name.endsWith('.scale')), weight.shape)));
+    tf.tidy(() =>
+      weight.assign(fromTorch(values.at(place, weight, name.endsWith('.scale')), weight.shape)),
+    );
   }
 }
 
-/** The teacher's classifier of an entry as a kernel [channels, classes], and its bias where it has one. */
-export function classifierOf(entry: LossEntry, channels: number): { kernel: tf.Tensor2D; bias?: tf.Tensor1D } {
+/**
+ * The teacher's classifier of an entry as a kernel [channels, classes], and its bias where it has
+ * one.
+ */
+export function classifierHead(
+  entry: LossEntry,
+  channels: number,
+): { kernel: tf.Tensor2D; bias?: tf.Tensor1D } {
   const { teacherClassifier: said, predictedLogits } = extrasOf(entry);
   if (typeof said === 'string') {
     const [, text] = /weight\[n\] = ([^,]+),/.exec(said) ?? [];
-    const classes = Array.isArray(predictedLogits) && Array.isArray(predictedLogits[0]) ? predictedLogits[0].length : 10;
-    return { kernel: tf.transpose(tf.tensor2d(valuesOf(text ?? said, [classes, channels]), [classes, channels])) };
+    const classes =
+      Array.isArray(predictedLogits) && Array.isArray(predictedLogits[0])
+        ? predictedLogits[0].length
+        : 10;
+    return {
+      kernel: tf.transpose(
+        tf.tensor2d(valuesOf(text ?? said, [classes, channels]), [classes, channels]),
+      ),
+    };
   }
-  if (!isObject(said)) throw unexpected('golden', 'teacherClassifier as weights or a formula', said);
+  if (!isObject(said))
+    throw expectedError('golden', 'teacherClassifier as weights or a formula', said);
   const weight = Object.entries(said).find(([name]) => name.startsWith('weight'))?.[1];
   const kernel = tf.transpose(tf.tensor2d(weight as number[][]));
   if (said.bias === undefined || said.bias === 0) return { kernel };
-  const bias = typeof said.bias === 'string' ? valuesOf(said.bias, [kernel.shape[1]]) : (said.bias as number[]);
+  const bias =
+    typeof said.bias === 'string'
+      ? valuesOf(said.bias, [kernel.shape[1]])
+      : (said.bias as number[]);
   return { kernel, bias: tf.tensor1d(bias) };
 }
 
@@ -46,12 +68,17 @@ interface ModuleValues {
 function valuesIn({ module, moduleFormula }: JsonObject): ModuleValues {
   if (typeof moduleFormula === 'string') return byFormula(moduleFormula);
   const given = Object.values(isObject(module) ? module : {});
-  return { count: given.length, at: (place, weight) => tf.reshape(tf.tensor(given[place] as tf.TensorLike), torchShape(weight.shape)) };
+  return {
+    count: given.length,
+    at: (place, weight) =>
+      tf.reshape(tf.tensor(given[place] as tf.TensorLike), torchShape(weight.shape)),
+  };
 }
 
 function byFormula(text: string): ModuleValues {
   const [, names, value] = /in this order: ([^;]+); value\[n\] = ([^,;]+)/.exec(text) ?? [];
-  if (names === undefined || value === undefined) throw unexpected('golden', 'k = index in this order: names; value[n] = formula', text);
+  if (names === undefined || value === undefined)
+    throw expectedError('golden', 'k = index in this order: names; value[n] = formula', text);
   const scale = formula(/BatchNorm weights ([^,;]+?)(?:$|[,;])/.exec(text)?.[1] ?? 'that');
   return {
     count: names.split(',').length,
@@ -76,6 +103,6 @@ function fromTorch(values: tf.Tensor, shape: readonly number[]): tf.Tensor {
 /** For values that an entry holds as nested lists: masks, margins, attention. */
 export function tensorIn(entry: LossEntry, name: string): tf.Tensor {
   const values: Json | undefined = extrasOf(entry)[name];
-  if (!Array.isArray(values)) throw unexpected('golden', `${name} as values`, values);
+  if (!Array.isArray(values)) throw expectedError('golden', `${name} as values`, values);
   return tf.tensor(values as tf.TensorLike, undefined, 'float32');
 }

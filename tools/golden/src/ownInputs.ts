@@ -1,14 +1,23 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type GoldenFile, isObject, type Json, type JsonObject, type LossEntry } from './file.ts';
 import { valuesOf } from './formula.ts';
 
 /**
- * An input that an entry defines itself: under the name of its role (`logScale: [numbers]`, `residual: "formula, NCHW [4, 7, 2, 2]"`), or, in it or in another
- * entry of the file, by `studentInput: "fsw = 1.1*roll(ftw, +1 channel: …) - 0.05"`. undefined where there is no such definition.
- * A number among the options, under the name of the role (`rawTemperature: 1`), is a definition too.
+ * An input that an entry defines itself: under the name of its role (`logScale: [numbers]`,
+ * `residual: "formula, NCHW [4, 7, 2, 2]"`), or, in it or in another
+ * entry of the file, by `studentInput: "fsw = 1.1*roll(ftw, +1 channel: …) - 0.05"`. undefined
+ * where there is no such definition.
+ * A number among the options, under the name of the role (`rawTemperature: 1`), is a definition
+ * too.
  */
-export function ownInput(file: GoldenFile, entry: JsonObject, role: string, name: string, at: (name: string) => tf.Tensor): tf.Tensor | undefined {
+export function ownInput(
+  file: GoldenFile,
+  entry: JsonObject,
+  role: string,
+  name: string,
+  at: (name: string) => tf.Tensor,
+): tf.Tensor | undefined {
   const own = entry[role];
   if (Array.isArray(own)) return tf.tensor(own as tf.TensorLike, undefined, 'float32');
   if (typeof own === 'string') return byFormula(own);
@@ -30,13 +39,18 @@ function repeated(row: readonly number[], times: number): tf.Tensor {
 
 /** As many rows as the other inputs have. */
 function batchOf(file: GoldenFile, { inputs }: JsonObject, role: string): number {
-  const others = Object.entries(isObject(inputs) ? inputs : {}).flatMap(([other, source]) => (other === role ? [] : [source]));
-  const lengths = others.map((source) => (Array.isArray(source) ? source.length : file.inputs?.[String(source)]?.shape[0]));
+  const others = Object.entries(isObject(inputs) ? inputs : {}).flatMap(([other, source]) =>
+    other === role ? [] : [source],
+  );
+  const lengths = others.map((source) =>
+    Array.isArray(source) ? source.length : file.inputs?.[String(source)]?.shape[0],
+  );
   return lengths.find((length) => length !== undefined) ?? 1;
 }
 
 function flooredBy(margin: Json | undefined, source: tf.Tensor): tf.Tensor {
-  if (!Array.isArray(margin)) throw unexpected('golden', 'margin as a number for each channel', margin);
+  if (!Array.isArray(margin))
+    throw expectedError('golden', 'margin as a number for each channel', margin);
   return tf.tidy(() => tf.maximum(source, tf.tensor1d(margin as number[])));
 }
 
@@ -46,19 +60,25 @@ function textDefines(text: unknown, name: string): boolean {
 
 function byFormula(text: string): tf.Tensor {
   const [, formula, sides] = /^(.+), NCHW \[([\d, ]+)\]$/.exec(text) ?? [];
-  if (formula === undefined || sides === undefined) throw unexpected('golden', 'formula, NCHW [shape]', text);
+  if (formula === undefined || sides === undefined)
+    throw expectedError('golden', 'formula, NCHW [shape]', text);
   const shape = sides.split(',').map(Number);
   return tf.tidy(() => tf.transpose(tf.tensor(valuesOf(formula, shape), shape), [0, 2, 3, 1]));
 }
 
 /** `name = factor*roll(other, +shift channel …) ± offset`, around the end. */
 function rolled(text: string, at: (name: string) => tf.Tensor): tf.Tensor {
-  const [, factor, other, shift, sign, offset] = /= ([\d.]+)\*roll\((\w+), ([-+]\d+) channel.*\) ([-+]) ([\d.]+)$/.exec(text) ?? [];
-  if (other === undefined) throw unexpected('golden', 'name = factor*roll(input, +n channel) + offset', text);
+  const [, factor, other, shift, sign, offset] =
+    /= ([\d.]+)\*roll\((\w+), ([-+]\d+) channel.*\) ([-+]) ([\d.]+)$/.exec(text) ?? [];
+  if (other === undefined)
+    throw expectedError('golden', 'name = factor*roll(input, +n channel) + offset', text);
   const source = at(other);
   return tf.tidy(() => {
     const channels = source.shape.at(-1) as number;
-    const order = Array.from({ length: channels }, (_, channel) => (((channel - Number(shift)) % channels) + channels) % channels);
+    const order = Array.from(
+      { length: channels },
+      (_, channel) => (((channel - Number(shift)) % channels) + channels) % channels,
+    );
     const moved = tf.gather(source, tf.tensor1d(order, 'int32'), source.rank - 1);
     return tf.add(tf.mul(moved, Number(factor)), Number(`${sign}${offset}`));
   });

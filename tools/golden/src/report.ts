@@ -10,7 +10,11 @@ export interface Report {
 /** Where the sections write. */
 export interface Recorder {
   /** Runs one entry: it passes when no difference comes back; an error is a failure too. */
-  check(section: string, id: string, run: () => readonly string[] | Promise<readonly string[]>): Promise<void>;
+  check(
+    section: string,
+    id: string,
+    run: () => readonly string[] | Promise<readonly string[]>,
+  ): Promise<void>;
   /** An entry that we do not implement. @param name Of its kind. */
   skip(section: string, name: string): void;
   report(): Report;
@@ -36,8 +40,12 @@ export function recorder(): Recorder {
 
 /** The lines to print; the last is `N passed, N failed, N skipped`. */
 export function linesOf({ passed, failures, skipped }: Report): string[] {
-  const failed = failures.flatMap(({ where, why }) => why.map((line) => `FAILED ${where}: ${line}`));
-  const missing = Object.entries(skipped).map(([section, names]) => `  ${section}: ${Object.entries(names).map(counted).join(', ')}`);
+  const failed = failures.flatMap(({ where: caller, why }) =>
+    why.map((line) => `FAILED ${caller}: ${line}`),
+  );
+  const missing = Object.entries(skipped).map(
+    ([section, names]) => `  ${section}: ${Object.entries(names).map(counted).join(', ')}`,
+  );
   const skips = Object.values(skipped).flatMap((names) => Object.values(names));
   const total = skips.reduce((sum, count) => sum + count, 0);
   return [
@@ -51,7 +59,9 @@ function counted([name, count]: [string, number]): string {
   return count === 1 ? name : `${name} ×${count}`;
 }
 
-async function differencesOf(run: () => readonly string[] | Promise<readonly string[]>): Promise<readonly string[]> {
+async function differencesOf(
+  run: () => readonly string[] | Promise<readonly string[]>,
+): Promise<readonly string[]> {
   try {
     return await run();
   } catch (error) {

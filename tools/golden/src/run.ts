@@ -11,6 +11,15 @@ import { runSchedules } from './sections/schedules.ts';
 /** Runs everything in the file that we implement, on the current engine. */
 export async function runGolden(file: GoldenFile): Promise<Report> {
   const records = recorder();
-  for (const run of [runLosses, runPerExample, runOptimizers, runSchedules, runBatchNorm, runCurriculum, runNetworks]) await run(file, records);
+  for (const run of [
+    runLosses,
+    runPerExample,
+    runOptimizers,
+    runSchedules,
+    runBatchNorm,
+    runCurriculum,
+    runNetworks,
+  ])
+    await run(file, records);
   return records.report();
 }

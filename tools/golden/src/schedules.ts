@@ -1,4 +1,15 @@
-import { cosine, cosineRestarts, exponential, linear, multiStep, oneCycle, polynomial, type Schedule, step, warmUp } from '@kd/core';
+import {
+  cosine,
+  cosineRestarts,
+  exponential,
+  linear,
+  linearWarmup,
+  multiStep,
+  oneCycle,
+  polynomial,
+  type Schedule,
+  step,
+} from '@kd/core';
 import { numberOf } from './values.ts';
 
 /** A learning rate at every step of one of PyTorch's schedulers, through our schedules. */
@@ -14,35 +25,66 @@ export interface Rates {
 type Options = Readonly<Record<string, number | readonly number[]>>;
 type Maker = (options: Options, base: number, steps: number, text: string) => Rates;
 
-/** PyTorch's schedulers that ours express. `steps` is the last step of the golden list, where the scheduler has no length of its own. */
+/**
+ * PyTorch's schedulers that ours express. `steps` is the last step of the golden list, where the
+ * scheduler has no length of its own.
+ */
 const makers: Readonly<Record<string, Maker>> = {
   CosineAnnealingLR(options, base) {
     const steps = numberOf(options, 'T_max');
-    return { steps, last: steps, schedule: cosine({ from: base, to: numberOf(options, 'eta_min', 0) }) };
+    return {
+      steps,
+      last: steps,
+      schedule: cosine({ from: base, to: numberOf(options, 'eta_min', 0) }),
+    };
   },
   CosineAnnealingWarmRestarts(options, base, steps) {
     const [first, growth] = [numberOf(options, 'T_0'), numberOf(options, 'T_mult', 1)];
     const span = Math.max(steps, first + 1);
-    return { steps: span, schedule: cosineRestarts({ from: base, to: numberOf(options, 'eta_min', 0), first: first / span, growth }) };
+    return {
+      steps: span,
+      schedule: cosineRestarts({
+        from: base,
+        to: numberOf(options, 'eta_min', 0),
+        first: first / span,
+        growth,
+      }),
+    };
   },
   StepLR(options, base, steps) {
     const every = numberOf(options, 'step_size' in options ? 'step_size' : 'step');
     const span = Math.max(steps, every + 1);
-    return { steps: span, schedule: step({ from: base, every: every / span, factor: numberOf(options, 'gamma', 0.1) }) };
+    return {
+      steps: span,
+      schedule: step({ from: base, every: every / span, factor: numberOf(options, 'gamma', 0.1) }),
+    };
   },
   MultiStepLR(options, base, steps) {
     const milestones = options.milestones as readonly number[];
     const span = Math.max(steps, (milestones.at(-1) ?? 0) + 1);
-    return { steps: span, schedule: multiStep({ from: base, at: milestones.map((at) => at / span), factor: numberOf(options, 'gamma', 0.1) }) };
+    return {
+      steps: span,
+      schedule: multiStep({
+        from: base,
+        at: milestones.map((at) => at / span),
+        factor: numberOf(options, 'gamma', 0.1),
+      }),
+    };
   },
-  ExponentialLR: (options, base, steps) => ({ steps, schedule: exponential({ from: base, to: base * numberOf(options, 'gamma') ** steps }) }),
+  ExponentialLR: (options, base, steps) => ({
+    steps,
+    schedule: exponential({ from: base, to: base * numberOf(options, 'gamma') ** steps }),
+  }),
   PolynomialLR: (options, base) => ({
     steps: numberOf(options, 'total_iters'),
     schedule: polynomial({ from: base, power: numberOf(options, 'power', 1) }),
   }),
   LinearLR: (options, base) => ({
     steps: numberOf(options, 'total_iters'),
-    schedule: linear({ from: base * numberOf(options, 'start_factor', 1 / 3), to: base * numberOf(options, 'end_factor', 1) }),
+    schedule: linear({
+      from: base * numberOf(options, 'start_factor', 1 / 3),
+      to: base * numberOf(options, 'end_factor', 1),
+    }),
   }),
   OneCycleLR(options, base, _, text) {
     const total = numberOf(options, 'total_steps');
@@ -52,7 +94,11 @@ const makers: Readonly<Record<string, Maker>> = {
         peak: numberOf(options, 'max_lr', base),
         rise: (numberOf(options, 'pct_start', 0.3) * total - 1) / (total - 1),
         startDivisor: numberOf(options, 'div_factor' in options ? 'div_factor' : 'div', 25),
-        endDivisor: numberOf(options, 'final_div_factor' in options ? 'final_div_factor' : 'final_div', 1e4),
+        endDivisor: numberOf(
+          options,
+          'final_div_factor' in options ? 'final_div_factor' : 'final_div',
+          1e4,
+        ),
         shape: /\blinear\b/.test(text) ? 'linear' : 'cosine',
         phases: /\bthree_phase\b/.test(text) ? 3 : 2,
       }),
@@ -60,12 +106,20 @@ const makers: Readonly<Record<string, Maker>> = {
   },
 };
 
-/** The rates of a description, or the name of the scheduler that we do not have. `A, then B` is a warm-up before B where A is LinearLR. */
-export function ratesOf(description: string, base: number, steps: number): Rates | { readonly missing: string } {
+/**
+ * The rates of a description, or the name of the scheduler that we do not have. `A, then B` is a
+ * warm-up before B where A is LinearLR.
+ */
+export function ratesOf(
+  description: string,
+  base: number,
+  steps: number,
+): Rates | { readonly missing: string } {
   const [before, after] = description.split(/, then /);
   const name = /\b(\w+(?:LR|Restarts))\b/.exec(before ?? '')?.[1];
   const maker = name !== undefined && Object.hasOwn(makers, name) ? makers[name] : undefined;
-  if (before === undefined || name === undefined || maker === undefined) return { missing: name ?? description };
+  if (before === undefined || name === undefined || maker === undefined)
+    return { missing: name ?? description };
   if (after === undefined) return maker(optionsOf(before), base, steps, before);
   if (name !== 'LinearLR') return { missing: `${name} before another` };
 
@@ -75,14 +129,20 @@ export function ratesOf(description: string, base: number, steps: number): Rates
   if ('missing' in then) return then;
   return {
     steps: over + then.steps,
-    schedule: warmUp({ from: base * numberOf(options, 'start_factor', 1 / 3), over: over / (over + then.steps), into: then.schedule }),
+    schedule: linearWarmup({
+      from: base * numberOf(options, 'start_factor', 1 / 3),
+      over: over / (over + then.steps),
+      into: then.schedule,
+    }),
     ...(then.last !== undefined && { last: over + then.last }),
   };
 }
 
 function optionsOf(text: string): Options {
   const found = text.matchAll(/(\w+)=(\[[^\]]*\]|[-+.\de]+)/g);
-  return Object.fromEntries(Array.from(found, ([, name, value]) => [name as string, parsed(value as string)]));
+  return Object.fromEntries(
+    Array.from(found, ([, name, value]) => [name as string, parsed(value as string)]),
+  );
 }
 
 function parsed(text: string): number | readonly number[] {

@@ -30,7 +30,8 @@ onEveryEngine(() => {
 });
 
 test('what differs is told by file, tensor and number; what is not listed or not known is skipped', async () => {
-  for (const name of ['small_student.safetensors', 'small_student.pth', 'odd_tensors.pth']) copyFileSync(join(folder, name), join(altered, name));
+  for (const name of ['small_student.safetensors', 'small_student.pth', 'odd_tensors.pth'])
+    copyFileSync(join(folder, name), join(altered, name));
   copyFileSync(join(folder, 'odd_tensors.pth'), join(altered, 'unknown.pth'));
   const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'));
   expected.files = {
@@ -50,11 +51,19 @@ test('what differs is told by file, tensor and number; what is not listed or not
     notes: [
       'expected 7 bytes, got 13244',
       expect.stringMatching(/^fc2\.bias\[1\]: expected 9, got -?0\.\d+$/),
-      expect.stringMatching(/^logits\[5\]: expected .*, got .* \(logits off by 5\.0e-1 of \S+ allowed\)$/),
+      expect.stringMatching(
+        /^logits\[5\]: expected .*, got .* \(logits off by 5\.0e-1 of \S+ allowed\)$/,
+      ),
     ],
   });
-  expect(unknown).toMatchObject({ result: 'skipped', notes: ['no network of ours has tensors like those of small_student'] });
-  expect(missing).toMatchObject({ result: 'failed', notes: [expect.stringContaining('missing.pth')] });
+  expect(unknown).toMatchObject({
+    result: 'skipped',
+    notes: ['no network of ours has tensors like those of small_student'],
+  });
+  expect(missing).toMatchObject({
+    result: 'failed',
+    notes: [expect.stringContaining('missing.pth')],
+  });
   expect(odd).toMatchObject({ result: 'failed', notes: ['i32[1]: expected 8, got -9'] });
   expect(unlisted).toMatchObject({ file: 'small_student.pth', result: 'skipped' });
 });
@@ -62,8 +71,15 @@ test('what differs is told by file, tensor and number; what is not listed or not
 test('the command prints a line for every file and the counts last; a folder that is none is exit code 2', () => {
   const run = (env: Record<string, string>) => {
     const main = fileURLToPath(new URL('../src/checkpoints/main.ts', import.meta.url));
-    const options = { env: { ...process.env, NODE_OPTIONS: '', KD_ENGINE: 'cpu', ...env }, encoding: 'utf8' } as const;
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', main], options);
+    const options = {
+      env: { ...process.env, NODE_OPTIONS: '', KD_ENGINE: 'cpu', ...env },
+      encoding: 'utf8',
+    } as const;
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--conditions=@kd/source', '--import', 'tsx', main],
+      options,
+    );
     return { status, lines: stdout.trim().split('\n'), errors: stderr.trim().split('\n') };
   };
   const { status, lines } = run({ KD_FIXTURES: altered });
@@ -76,6 +92,10 @@ test('the command prints a line for every file and the counts last; a folder tha
   ]);
   expect(run({ KD_FIXTURES: join(altered, 'nowhere') })).toMatchObject({
     status: 2,
-    errors: [expect.stringMatching(/^fixtures: expected a folder of checkpoints with expected\.json, got .*; set KD_FIXTURES\.$/)],
+    errors: [
+      expect.stringMatching(
+        /^fixtures: expected a folder of checkpoints with expected\.json, got .*; set KD_FIXTURES\.$/,
+      ),
+    ],
   });
 });

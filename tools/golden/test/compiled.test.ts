@@ -1,55 +1,57 @@
 /**
- * Compiled and with `KD_COMPILE=off` a training is the same, to rounding: every network, loss and optimizer of the repository, fifty steps each.
- * Only `tensorflow` compiles. Where it is required (`KD_REQUIRE_ENGINES`) golden.test.ts fails without it.
+ * Compiled and with `KD_COMPILE=off` a training is the same, to rounding: every network, loss and
+ * optimizer of the repository, fifty steps each.
+ * Only `tensorflow` compiles. Where it is required (`KD_REQUIRE_ENGINES`) golden.test.ts fails
+ * without it.
  */
 import { foldIn, type Objective, type OptimizerFactory, randomUniform } from '@kd/core';
 import { startEngine } from '@kd/engine';
 import {
   activationBoundaries,
-  classWise,
   combine,
   correlationCongruence,
   crd,
   crossEntropy,
-  curriculumTemperature,
+  csKd,
+  ctkd,
   dist,
   dkd,
+  gradientReversalSchedule,
   hints,
   infoNce,
   klDivergencePerExample,
-  logitStandardisation,
-  meanSquaredLogits,
-  multiLevelLogits,
+  logitStandardization,
+  logitsMse,
+  mlkd,
   nkd,
-  otherClasses,
-  overhaul,
-  pastSelf,
-  probabilisticTransfer,
-  pskd,
-  relational,
-  reversal,
+  ofd,
+  otherClassNegatives,
+  pkt,
+  previousEpochTargets,
+  psKd,
   review,
+  rkd,
   similarityPreserving,
   softTargets,
   tutorialLoss,
   uskd,
-  variationalInformation,
+  vid,
   virtualTeacher,
   weighted,
   wsld,
 } from '@kd/losses';
 import {
   cifarResnet,
+  createNetwork,
   dense,
-  fromLayers,
+  fromLayersModel,
   globalAveragePool,
-  type LayerPlan,
-  networkOf,
+  type LayerFactory,
   resnet,
   resnet9,
-  reuseClassifier,
-  seedCnn,
+  simKdStudent,
   studentCnn,
+  tutorialCnn,
 } from '@kd/models';
 import { adam, adamW, mutualLearning, rmsProp, sgd } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
@@ -64,31 +66,60 @@ const refusal = await startEngine({ engine: 'tensorflow', log: () => {} }).then(
 );
 
 /** Half of the numbers go, other ones at every step. */
-const dropHalf: LayerPlan = (name) => ({
+const dropHalf: LayerFactory = (name) => ({
   name,
   weights: {},
   stride: 1,
   apply: (x, { training, seed }) =>
     tf.tidy(() => {
       if (!training || seed === undefined) return tf.clone(x);
-      return tf.mul(x, tf.mul(2, tf.cast(tf.greaterEqual(randomUniform(x.shape, foldIn(seed, name)), 0.5), 'float32')));
+      return tf.mul(
+        x,
+        tf.mul(
+          2,
+          tf.cast(tf.greaterEqual(randomUniform(x.shape, foldIn(seed, name)), 0.5), 'float32'),
+        ),
+      );
     }),
 });
 
 const networks = {
-  seedCnn: () => seedCnn({ classes, seed: 1 }),
+  tutorialCnn: () => tutorialCnn({ classes, seed: 1 }),
   studentCnn: () => studentCnn({ classes, seed: 1, widths: [4, 8] }),
   'cifarResnet, identity': () => cifarResnet({ classes, seed: 1, depth: 8, width: 0.25 }),
-  'cifarResnet, projection': () => cifarResnet({ classes, seed: 1, depth: 8, width: 0.25, shortcut: 'projection' }),
+  'cifarResnet, projection': () =>
+    cifarResnet({ classes, seed: 1, depth: 8, width: 0.25, shortcut: 'projection' }),
   resnet9: () => resnet9({ classes, seed: 1, width: 1 / 16 }),
-  'resnet, basic, stem of CIFAR': () => resnet({ classes, seed: 1, depth: { block: 'basic', blocks: [1, 1, 1, 1] }, stem: 'cifar', width: 1 / 16 }),
+  'resnet, basic, stem of CIFAR': () =>
+    resnet({
+      classes,
+      seed: 1,
+      depth: { block: 'basic', blocks: [1, 1, 1, 1] },
+      stem: 'cifar',
+      width: 1 / 16,
+    }),
   'resnet, bottleneck, stem of ImageNet': () =>
-    resnet({ classes, seed: 1, depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] }, stem: 'imagenet', width: 1 / 16, prepare: { size: 16 } }),
-  fromLayers: () => {
+    resnet({
+      classes,
+      seed: 1,
+      depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] },
+      stem: 'imagenet',
+      width: 1 / 16,
+      prepare: { size: 16 },
+    }),
+  fromLayersModel: () => {
     const kernelInitializer = layers.initializers.heNormal({ seed: 1 });
     const model = layers.sequential({
       layers: [
-        layers.layers.conv2d({ name: 'conv', inputShape: [8, 8, 3], filters: 4, kernelSize: 3, useBias: false, padding: 'same', kernelInitializer }),
+        layers.layers.conv2d({
+          name: 'conv',
+          inputShape: [8, 8, 3],
+          filters: 4,
+          kernelSize: 3,
+          useBias: false,
+          padding: 'same',
+          kernelInitializer,
+        }),
         layers.layers.batchNormalization({ name: 'norm' }),
         layers.layers.reLU({ name: 'relu' }),
         layers.layers.maxPooling2d({ name: 'pool', poolSize: 2 }),
@@ -96,74 +127,96 @@ const networks = {
         layers.layers.dense({ name: 'logits', units: classes, kernelInitializer }),
       ],
     });
-    return fromLayers(model);
+    return fromLayersModel(model);
   },
   "with its teacher's classifier": () => {
     const kernel = tf.tensor2d([1, -1, 0, 0, 1, -1, -1, 0, 1, 1, 1, -2], [4, classes]);
     const student = cifarResnet({ classes, seed: 1, depth: 8, width: 0.25 });
-    const ended = reuseClassifier(student, { tap: 'stage3', classifier: { kernel }, seed: 2 });
+    const ended = simKdStudent(student, { tap: 'stage3', classifier: { kernel }, seed: 2 });
     kernel.dispose();
     return ended;
   },
   'with dropout': () =>
-    networkOf({
+    createNetwork({
       name: 'dropping',
       seed: 1,
-      layers: { drop: dropHalf, pool: globalAveragePool(), drop2: dropHalf, fc: dense({ from: 3, to: classes }) },
+      layers: {
+        drop: dropHalf,
+        pool: globalAveragePool(),
+        drop2: dropHalf,
+        fc: dense({ from: 3, to: classes }),
+      },
     }),
 };
 
-const taught = () => combine({ hard: weighted(0.1, crossEntropy()), soft: weighted(0.9, softTargets({ temperature: 4 })) });
+const taught = () =>
+  combine({
+    hard: weighted(0.1, crossEntropy()),
+    soft: weighted(0.9, softTargets({ temperature: 4 })),
+  });
 
 const objectives: Readonly<Record<string, () => Objective>> = {
   crossEntropy: () => combine({ hard: crossEntropy() }),
-  'crossEntropy, smoothed over all classes': () => combine({ hard: crossEntropy({ smoothing: 0.1 }) }),
-  'crossEntropy, smoothed over the others': () => combine({ hard: crossEntropy({ smoothing: 0.1, spread: 'other classes' }) }),
+  'crossEntropy, smoothed over all classes': () =>
+    combine({ hard: crossEntropy({ smoothing: 0.1 }) }),
+  'crossEntropy, smoothed over the others': () =>
+    combine({ hard: crossEntropy({ smoothing: 0.1, spread: 'other classes' }) }),
   softTargets: () => combine({ soft: softTargets() }),
   'softTargets, temperature and weights by schedules': () =>
     combine({
       hard: weighted((progress) => progress, crossEntropy()),
-      soft: weighted((progress) => 1 - progress, softTargets({ temperature: (progress) => 4 - 3 * progress })),
+      soft: weighted(
+        (progress) => 1 - progress,
+        softTargets({ temperature: (progress) => 4 - 3 * progress }),
+      ),
     }),
   klDivergence: () =>
     combine({
       kl: Object.assign(
         ({ student, teacher = student }: Parameters<Objective>[0]) =>
-          tf.mean(klDivergencePerExample(student.logits, teacher.logits, { temperature: 2 })) as tf.Scalar,
+          tf.mean(
+            klDivergencePerExample(student.logits, teacher.logits, { temperature: 2 }),
+          ) as tf.Scalar,
         { needsTeacher: true },
       ),
     }),
   tutorialLoss: () => combine({ loss: tutorialLoss({ temperature: 4, alpha: 0.7 }) }),
   'methods on logits with a teacher': () =>
     combine({
-      squares: weighted(0.01, meanSquaredLogits()),
+      squares: weighted(0.01, logitsMse()),
       dkd: weighted((progress) => 0.1 * progress, dkd()),
       nkd: weighted(0.1, nkd()),
       dist: dist(),
-      standardised: weighted(0.1, logitStandardisation(softTargets({ temperature: (progress) => 2 + progress }))),
-      levels: weighted(0.1, multiLevelLogits()),
+      standardised: weighted(
+        0.1,
+        logitStandardization(softTargets({ temperature: (progress) => 2 + progress })),
+      ),
+      levels: weighted(0.1, mlkd()),
       wsld: weighted(0.1, wsld()),
-      past: weighted(0.1, pskd()),
-      curriculum: weighted(0.1, curriculumTemperature({ reversal: reversal({ over: 0.5 }) })),
+      past: weighted(0.1, psKd()),
+      curriculum: weighted(0.1, ctkd({ reversal: gradientReversalSchedule({ over: 0.5 }) })),
     }),
   'methods on logits without a teacher': () =>
     combine({
       uskd: uskd({ tap: { name: 'pooled', channels: 8, stride: 0 }, classes, beta: 0.5, mu: 0.1 }),
       virtual: virtualTeacher(),
-      classWise: weighted(0.1, classWise()),
-      self: weighted(0.1, pastSelf(pskd(), { pictures: ROWS, classes })),
+      csKd: weighted(0.1, csKd()),
+      self: weighted(0.1, previousEpochTargets(psKd(), { pictures: ROWS, classes })),
     }),
 };
 
 /** Through regressors of their own, between a student's rows and those that the teacher says. */
 const connected = () => {
-  const pair = { student: { name: 'pooled', channels: 8, stride: 0 }, teacher: { name: 'said', channels: classes, stride: 0 } };
+  const pair = {
+    student: { name: 'pooled', channels: 8, stride: 0 },
+    teacher: { name: 'said', channels: classes, stride: 0 },
+  };
   return combine({
     hard: crossEntropy(),
     hints: weighted(0.1, hints(pair, { regressor: { batchNorm: true } })),
     boundaries: activationBoundaries(pair),
-    likely: weighted(0.1, variationalInformation(pair)),
-    overhauled: weighted(0.01, overhaul({ ...pair, margin: new Array(classes).fill(-1) })),
+    likely: weighted(0.1, vid(pair)),
+    overhauled: weighted(0.01, ofd({ ...pair, margin: new Array(classes).fill(-1) })),
     reviewed: weighted((progress) => 0.1 * progress, review(pair)),
   });
 };
@@ -173,21 +226,28 @@ const related = () => {
   const pair = { student: 'pooled', teacher: 'said' };
   return combine({
     hard: crossEntropy(),
-    distances: weighted(0.1, relational(pair)),
+    distances: weighted(0.1, rkd(pair)),
     similar: similarityPreserving(pair),
-    neighbours: weighted(100, probabilisticTransfer(pair)),
+    neighbours: weighted(100, pkt(pair)),
     kernel: correlationCongruence(pair, { kernel: {} }),
   });
 };
 
 /** The row numbers of the pictures are dealt to three classes in turn. */
 const contrasting = () => {
-  const taps = { student: { name: 'pooled', channels: 8, stride: 0 }, teacher: { name: 'said', channels: classes, stride: 0 }, embedding: 4 };
+  const taps = {
+    student: { name: 'pooled', channels: 8, stride: 0 },
+    teacher: { name: 'said', channels: classes, stride: 0 },
+    embedding: 4,
+  };
   const labels = Array.from({ length: ROWS }, (_, row) => row % classes);
   return combine({
     hard: crossEntropy(),
     inBatch: weighted(0.1, infoNce({ ...taps, direction: 'both ways' })),
-    drawn: weighted(0.1, crd({ ...taps, pictures: ROWS, negatives: 7, sampler: otherClasses(labels) })),
+    drawn: weighted(
+      0.1,
+      crd({ ...taps, pictures: ROWS, negatives: 7, sampler: otherClassNegatives(labels) }),
+    ),
     drawnOfAll: weighted(0.1, crd({ ...taps, pictures: ROWS, negatives: 7, seed: 1 })),
   });
 };
@@ -211,32 +271,60 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
 
   test.each(Object.entries(networks))('of %s', async (name, student) => {
     const size = name.includes('ImageNet') ? 32 : 8;
-    await expectSameBothWays(() => ({ student: student(), objective: taught(), optimizer: sgd({ momentum: 0.9 }) }), size);
+    await expectSameBothWays(
+      () => ({ student: student(), objective: taught(), optimizer: sgd({ momentum: 0.9 }) }),
+      size,
+    );
   });
 
   test.each(Object.entries(objectives))('with %s', async (_, objective) => {
-    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: objective(), optimizer: sgd({ momentum: 0.9 }) }));
+    await expectSameBothWays(() => ({
+      student: networks.studentCnn(),
+      objective: objective(),
+      optimizer: sgd({ momentum: 0.9 }),
+    }));
   });
 
   test('with feature methods and their regressors', async () => {
-    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: connected(), optimizer: sgd() }));
+    await expectSameBothWays(() => ({
+      student: networks.studentCnn(),
+      objective: connected(),
+      optimizer: sgd(),
+    }));
   });
 
   test('with methods on relations', async () => {
-    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: related(), optimizer: sgd() }));
+    await expectSameBothWays(() => ({
+      student: networks.studentCnn(),
+      objective: related(),
+      optimizer: sgd(),
+    }));
   });
 
   test('with contrastive methods and their memories', async () => {
-    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: contrasting(), optimizer: sgd() }));
+    await expectSameBothWays(() => ({
+      student: networks.studentCnn(),
+      objective: contrasting(),
+      optimizer: sgd(),
+    }));
   });
 
   test('of two students that teach each other', async () => {
     const peers = () => combine({ hard: crossEntropy(), peers: softTargets({ temperature: 1 }) });
-    await expectSameBothWays(() => ({ ...mutualLearning([networks.studentCnn(), networks['with dropout']()], peers()), optimizer: sgd() }));
+    await expectSameBothWays(() => ({
+      ...mutualLearning([networks.studentCnn(), networks['with dropout']()], peers()),
+      optimizer: sgd(),
+    }));
   });
 
   test.each(Object.entries(optimizers))('by %s', async (_, [optimizer, learningRate]) => {
-    const more = { clipNorm: 1, averageDecay: { decay: 0.9, warmUp: true } };
-    await expectSameBothWays(() => ({ student: networks.studentCnn(), objective: taught(), optimizer, learningRate, more }));
+    const more = { clipNorm: 1, averageDecay: { decay: 0.9, linearWarmup: true } };
+    await expectSameBothWays(() => ({
+      student: networks.studentCnn(),
+      objective: taught(),
+      optimizer,
+      learningRate,
+      more,
+    }));
   });
 });

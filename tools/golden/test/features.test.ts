@@ -8,6 +8,8 @@ const others = readGolden(fileURLToPath(new URL('fixtures/features.json', import
 
 onEveryEngine(() => {
   test('methods on features hold for odd sizes, overlapping bins, other widths, margins, masks and connectors', async () => {
-    expect(linesOf(await runGolden(others))).toEqual([`${others.losses?.length ?? 0} passed, 0 failed, 0 skipped`]);
+    expect(linesOf(await runGolden(others))).toEqual([
+      `${others.losses?.length ?? 0} passed, 0 failed, 0 skipped`,
+    ]);
   });
 });

@@ -23,8 +23,16 @@ test('a bad file is named, with what was expected', () => {
     `golden: expected a file of golden numbers, got ${join(folder, 'none.json')} (ENOENT); set KD_GOLDEN.`,
   );
   expect(reading('{')).toThrow(`golden: expected JSON, got ${path}, which is none; set KD_GOLDEN.`);
-  expect(reading('[1]')).toThrow(`golden: expected a JSON object with losses, optimizers …, got [1]; look into ${path}.`);
-  expect(reading('{"losses": {}}')).toThrow(`golden: expected losses as a list, got {}; look into ${path}.`);
-  expect(reading('{"inputs": [2]}')).toThrow(`golden: expected inputs as an object, got [2]; look into ${path}.`);
-  expect(reading('{"a": 1}')).toThrow(/^golden: expected one of the sections losses, .*, got a; look into /);
+  expect(reading('[1]')).toThrow(
+    `golden: expected a JSON object with losses, optimizers …, got [1]; look into ${path}.`,
+  );
+  expect(reading('{"losses": {}}')).toThrow(
+    `golden: expected losses as a list, got {}; look into ${path}.`,
+  );
+  expect(reading('{"inputs": [2]}')).toThrow(
+    `golden: expected inputs as an object, got [2]; look into ${path}.`,
+  );
+  expect(reading('{"a": 1}')).toThrow(
+    /^golden: expected one of the sections losses, .*, got a; look into /,
+  );
 });

@@ -20,7 +20,9 @@ onEveryEngine((engine) => {
   });
 
   test('other numbers of the same kinds hold: shapes, classes, temperatures, weights, options', async () => {
-    const others = JSON.parse(readFileSync(new URL('fixtures/others.json', import.meta.url), 'utf8')) as GoldenFile;
+    const others = JSON.parse(
+      readFileSync(new URL('fixtures/others.json', import.meta.url), 'utf8'),
+    ) as GoldenFile;
     const report = await runGolden(others);
     expect(linesOf(report)).toEqual(['46 passed, 0 failed, 0 skipped']);
   });
@@ -40,9 +42,15 @@ onEveryEngine((engine) => {
       ],
     });
     expect(linesOf(report)).toEqual([
-      expect.stringMatching(/^FAILED losses value: value: expected 4, got 4\.0946\d+ \(off by 2\.4e-2 of the norm, allowed 1\.0e-5\)$/),
-      expect.stringMatching(/^FAILED losses gradient: gradient to S\[0\]: expected 1, got -0\.19502\d+ \(off by /),
-      expect.stringMatching(/^FAILED losses input: golden: expected labels as values, one of S, T, .*, or a row of one, got nobody\.$/),
+      expect.stringMatching(
+        /^FAILED losses value: value: expected 4, got 4\.0946\d+ \(off by 2\.4e-2 of the norm, allowed 1\.0e-5\)$/,
+      ),
+      expect.stringMatching(
+        /^FAILED losses gradient: gradient to S\[0\]: expected 1, got -0\.19502\d+ \(off by /,
+      ),
+      expect.stringMatching(
+        /^FAILED losses input: golden: expected labels as values, one of S, T, .*, or a row of one, got nobody\.$/,
+      ),
       'not implemented:',
       '  losses: cross entropy with focus, hinge',
       '0 passed, 3 failed, 2 skipped',

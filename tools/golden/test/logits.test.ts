@@ -7,6 +7,8 @@ const others = readGolden(fileURLToPath(new URL('fixtures/logits.json', import.m
 
 onEveryEngine(() => {
   test('methods on logits hold for other shapes, two classes, odd batches, other temperatures and weights', async () => {
-    expect(linesOf(await runGolden(others))).toEqual([`${(others.losses?.length ?? 0) + 1} passed, 0 failed, 0 skipped`]);
+    expect(linesOf(await runGolden(others))).toEqual([
+      `${(others.losses?.length ?? 0) + 1} passed, 0 failed, 0 skipped`,
+    ]);
   });
 });

@@ -13,13 +13,26 @@ function golden(text: string, engine = 'cpu') {
   const path = join(folder, 'golden.json');
   writeFileSync(path, text);
   const env = { ...process.env, KD_GOLDEN: path, KD_ENGINE: engine, NODE_OPTIONS: '' };
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', main], { env, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=@kd/source', '--import', 'tsx', main],
+    { env, encoding: 'utf8' },
+  );
   return { status, lines: stdout.trim().split('\n'), errors: stderr.trim().split('\n') };
 }
 
 test('failures are printed with both numbers, the counts last, and the exit code is 1', () => {
   const { status, lines } = golden(
-    JSON.stringify({ schedules: [{ id: 'e', description: 'ExponentialLR gamma=.5', baseLearningRate: 1, learningRateAtStep: [1, 0.6] }] }),
+    JSON.stringify({
+      schedules: [
+        {
+          id: 'e',
+          description: 'ExponentialLR gamma=.5',
+          baseLearningRate: 1,
+          learningRateAtStep: [1, 0.6],
+        },
+      ],
+    }),
   );
   expect(status).toBe(1);
   expect(lines).toEqual([
@@ -30,6 +43,12 @@ test('failures are printed with both numbers, the counts last, and the exit code
 });
 
 test('a bad file or engine is one line, and the exit code is 2', () => {
-  expect(golden('{')).toMatchObject({ status: 2, errors: [expect.stringMatching(/^golden: expected JSON, got .*; set KD_GOLDEN\.$/)] });
-  expect(golden('{"losses": []}', 'abacus')).toMatchObject({ status: 2, errors: [expect.stringMatching(/abacus/)] });
+  expect(golden('{')).toMatchObject({
+    status: 2,
+    errors: [expect.stringMatching(/^golden: expected JSON, got .*; set KD_GOLDEN\.$/)],
+  });
+  expect(golden('{"losses": []}', 'abacus')).toMatchObject({
+    status: 2,
+    errors: [expect.stringMatching(/abacus/)],
+  });
 });

@@ -7,7 +7,8 @@ export type EngineUnderTest = (typeof ENGINES)[number];
 
 /**
  * Runs a suite once on every engine, each in a `describe` of its own, with that engine current.
- * An engine that does not start here is one skipped test that says why; where `KD_REQUIRE_ENGINES=cpu,wasm,tensorflow` names it, it is a failed one.
+ * An engine that does not start here is one skipped test that says why; where
+ * `KD_REQUIRE_ENGINES=cpu,wasm,tensorflow` names it, it is a failed one.
  */
 export function onEveryEngine(suite: (engine: EngineUnderTest) => void): void {
   for (const engine of ENGINES) {
@@ -18,7 +19,9 @@ export function onEveryEngine(suite: (engine: EngineUnderTest) => void): void {
         suite(engine);
       } else if (required().includes(engine)) {
         test('the engine starts', () => {
-          throw new Error(`onEveryEngine: expected ${engine} to start (KD_REQUIRE_ENGINES names it), got: ${refusal}`);
+          throw new Error(
+            `onEveryEngine: expected ${engine} to start (KD_REQUIRE_ENGINES names it), got: ${refusal}`,
+          );
         });
       } else {
         test(`${engine} does not start here: ${refusal}`, ({ skip }) => skip());
@@ -40,7 +43,8 @@ export async function refusalOf(engine: EngineUnderTest): Promise<string | undef
 async function start(engine: EngineUnderTest): Promise<void> {
   const { startEngine } = await import('@kd/engine');
   const started = await startEngine({ engine, log: () => {} });
-  if (started.name !== engine) throw new Error(`startEngine: expected ${engine}, got ${started.name}.`);
+  if (started.name !== engine)
+    throw new Error(`startEngine: expected ${engine}, got ${started.name}.`);
 }
 
 function required(): string[] {

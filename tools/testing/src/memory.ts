@@ -5,6 +5,12 @@ export async function expectNoNewTensors(run: () => void | Promise<void>): Promi
   const before = tf.memory().numTensors;
   await run();
   const left = tf.memory().numTensors - before;
-  if (left > 0) throw new Error(`expectNoNewTensors: expected no tensor left behind, got ${left}; free them with tf.tidy or dispose.`);
-  if (left < 0) throw new Error(`expectNoNewTensors: expected nothing of the caller's to be freed, got ${-left} tensors fewer.`);
+  if (left > 0)
+    throw new Error(
+      `expectNoNewTensors: expected no tensor left behind, got ${left}; free them with tf.tidy or dispose.`,
+    );
+  if (left < 0)
+    throw new Error(
+      `expectNoNewTensors: expected nothing of the caller's to be freed, got ${-left} tensors fewer.`,
+    );
 }

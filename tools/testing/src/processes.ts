@@ -19,11 +19,19 @@ export interface GroupOptions {
 }
 
 /** Runs a TypeScript file as every process of a group. */
-export async function runGroup<Line>(file: URL, { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions): Promise<EndedProcess<Line>[]> {
+export async function runGroup<Line>(
+  file: URL,
+  { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions,
+): Promise<EndedProcess<Line>[]> {
   const path = fileURLToPath(file);
   const workers = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
   const children = Array.from({ length: processes }, (_, rank) => {
-    const cluster = { KD_CLUSTER: workers, KD_CLUSTER_INDEX: String(rank), KD_CLUSTER_TIMEOUT: String(timeoutSeconds), KD_THREADS: '1' };
+    const cluster = {
+      KD_CLUSTER: workers,
+      KD_CLUSTER_INDEX: String(rank),
+      KD_CLUSTER_TIMEOUT: String(timeoutSeconds),
+      KD_THREADS: '1',
+    };
     return spawn(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', path, ...args], {
       env: { ...process.env, KD_ENGINE: '', ...cluster },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -39,7 +47,12 @@ export async function runGroup<Line>(file: URL, { processes, args, timeoutSecond
         child.stderr.on('data', (bytes) => err.push(bytes));
         child.on('close', (status, signal) => {
           const lines = Buffer.concat(out).toString().split('\n').filter(Boolean);
-          resolve({ status, signal, lines: lines.map((line) => JSON.parse(line)), stderr: Buffer.concat(err).toString() });
+          resolve({
+            status,
+            signal,
+            lines: lines.map((line) => JSON.parse(line)),
+            stderr: Buffer.concat(err).toString(),
+          });
         });
       }),
   );

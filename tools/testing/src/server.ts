@@ -30,8 +30,16 @@ export async function serve(
   };
 }
 
-/** Sends bytes, or the asked range of them. @param stopAfter Bytes after which the connection is torn down. */
-export function send(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array, stopAfter?: number): void {
+/**
+ * Sends bytes, or the asked range of them. @param stopAfter Bytes after which the connection is
+ * torn down.
+ */
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytes: Uint8Array,
+  stopAfter?: number,
+): void {
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   const isPart = request.headers.range !== undefined;
   if (isPart && from >= bytes.length) {
@@ -43,5 +51,8 @@ export function send(request: IncomingMessage, response: ServerResponse, bytes: 
     ...(isPart && { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
   });
   if (stopAfter === undefined) response.end(bytes.subarray(from));
-  else response.write(bytes.subarray(from, from + stopAfter), () => setTimeout(() => response.destroy(), 20));
+  else
+    response.write(bytes.subarray(from, from + stopAfter), () =>
+      setTimeout(() => response.destroy(), 20),
+    );
 }

@@ -8,10 +8,16 @@ import { expectNoNewTensors } from '../src/memory.ts';
 describe('closeTo', () => {
   test('is relative to the largest expected number', () => {
     closeTo([100.0009, 1e-4], [100, 0], 1e-5);
-    expect(() => closeTo([100.002, 0], [100, 0], 1e-5)).toThrow('closeTo: expected 100 at index 0 of 2, got 100.002; the tolerance is 0.001.');
+    expect(() => closeTo([100.002, 0], [100, 0], 1e-5)).toThrow(
+      'closeTo: expected 100 at index 0 of 2, got 100.002; the tolerance is 0.001.',
+    );
   });
   test('0 means equal to the last bit', () => {
-    closeTo([0.1, Number.NaN, Number.POSITIVE_INFINITY], [0.1, Number.NaN, Number.POSITIVE_INFINITY], 0);
+    closeTo(
+      [0.1, Number.NaN, Number.POSITIVE_INFINITY],
+      [0.1, Number.NaN, Number.POSITIVE_INFINITY],
+      0,
+    );
     expect(() => closeTo([0.1 + 2 ** -50], [0.1], 0)).toThrow('at index 0');
   });
   test('NaN is close to NaN only', () => {
@@ -36,6 +42,8 @@ test('numericalGradient agrees with calculus: d/dx sum(x³ / 3) = x²', async ()
 
 test('expectNoNewTensors counts what is left', async () => {
   const kept: tf.Tensor[] = [];
-  await expect(expectNoNewTensors(() => void kept.push(tf.scalar(1), tf.scalar(2)))).rejects.toThrow('got 2; free them');
+  await expect(
+    expectNoNewTensors(() => void kept.push(tf.scalar(1), tf.scalar(2))),
+  ).rejects.toThrow('got 2; free them');
   await expect(expectNoNewTensors(() => tf.dispose(kept))).rejects.toThrow('got 2 tensors fewer');
 });

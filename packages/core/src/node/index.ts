@@ -1,11 +1,3 @@
-export { cacheFolder } from './cacheFolder.ts';
-export { checksumOf, checksumOfFile } from './checksum.ts';
-export { type DownloadOptions, download, expectHttp, isDiskError, shownUrl } from './download.ts';
-export { fileSource } from './fileSource.ts';
-export { folderStore } from './folderStore.ts';
-export { importPeer } from './importPeer.ts';
-export { interruptSignal } from './interruptSignal.ts';
-export { makeFolder } from './makeFolder.ts';
-export { openProgress } from './openProgress.ts';
-export { findPip, type PipRun, runPip } from './pip.ts';
-export { writeWhole } from './writeWhole.ts';
+export { createProgress } from './createProgress.ts';
+export { importOptional } from './importPeer.ts';
+export { sigintSignal } from './interruptSignal.ts';

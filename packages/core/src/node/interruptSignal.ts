@@ -1,8 +1,9 @@
 /**
- * Ctrl-C as a signal: the first aborts it, so that a training can save and stop; the second ends the process with code 130.
+ * Ctrl-C as a signal: the first aborts it, so that a training can save and stop; the second ends
+ * the process with code 130.
  * `dispose` gives Ctrl-C back.
  */
-export function interruptSignal(): { readonly signal: AbortSignal; dispose(): void } {
+export function sigintSignal(): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(130);

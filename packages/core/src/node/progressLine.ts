@@ -13,7 +13,10 @@ export interface ProgressState {
   readonly note: string;
 }
 
-/** `train 1  45 %  1,234 images/s  40 s left  loss 1.23`. @param barLength Characters of a bar; 0: none. */
+/**
+ * `train 1  45 %  1,234 images/s  40 s left  loss 1.23`. @param barLength Characters of a bar; 0:
+ * none.
+ */
 export function progressLine(state: ProgressState, barLength: number): string {
   const { label, done, total, unit, rate, seconds, ended, note } = state;
   const known = Number.isFinite(total) && total > 0;
@@ -32,7 +35,8 @@ export function progressLine(state: ProgressState, barLength: number): string {
 
 /** `1,234 images`, `1.5 batches`, `12.3 MB`. */
 export function amount(value: number, unit: string): string {
-  if (unit !== 'B') return `${value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 })} ${unit}`;
+  if (unit !== 'B')
+    return `${value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 })} ${unit}`;
   if (value < 1e3) return `${Math.round(value)} B`;
   if (value < 1e6) return `${(value / 1e3).toFixed(1)} kB`;
   return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;

@@ -1,4 +1,7 @@
-/** Seconds that a rate looks back: long enough to be steady, short enough to forget a slow start or the part done before a resume. */
+/**
+ * Seconds that a rate looks back: long enough to be steady, short enough to forget a slow start or
+ * the part done before a resume.
+ */
 const lookBack = 20;
 const spacing = 0.5;
 
@@ -17,7 +20,11 @@ export function rateMeter(): RateMeter {
       const before = samples.at(-2);
       if (before !== undefined && seconds - before.seconds < spacing) samples.pop();
       samples.push({ seconds, done });
-      while (samples.length > 2 && seconds - (samples[1] as { seconds: number }).seconds >= lookBack) samples.shift();
+      while (
+        samples.length > 2 &&
+        seconds - (samples[1] as { seconds: number }).seconds >= lookBack
+      )
+        samples.shift();
     },
     rate: () => {
       const first = samples[0];

@@ -8,6 +8,6 @@ export function constant(value: number): Schedule {
 }
 
 /** A number stands for itself throughout; a schedule is returned as it is. */
-export function asSchedule(value: number | Schedule): Schedule {
+export function toSchedule(value: number | Schedule): Schedule {
   return typeof value === 'number' ? constant(value) : value;
 }

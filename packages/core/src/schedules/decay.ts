@@ -12,7 +12,8 @@ export function linear(options: { readonly from: number; readonly to: number }):
 
 /**
  * On half a cosine: to + (from − to) · (1 + cos(π · progress)) / 2. PyTorch's CosineAnnealingLR.
- * Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5.
+ * Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
+ * equation 5.
  */
 export function cosine(options: { readonly from: number; readonly to?: number }): Schedule {
   const { from, to = 0 } = options;
@@ -21,7 +22,10 @@ export function cosine(options: { readonly from: number; readonly to?: number })
   return (progress) => alongCosine(from, to, bounded('cosine', progress));
 }
 
-/** By the same factor at every step: from · (to / from)^progress. PyTorch's ExponentialLR with gamma = (to / from)^(1 / steps). */
+/**
+ * By the same factor at every step: from · (to / from)^progress. PyTorch's ExponentialLR with gamma
+ * = (to / from)^(1 / steps).
+ */
 export function exponential(options: { readonly from: number; readonly to: number }): Schedule {
   const { from, to } = options;
   expectPositive('exponential', 'from', from);
@@ -30,7 +34,11 @@ export function exponential(options: { readonly from: number; readonly to: numbe
 }
 
 /** to + (from − to) · (1 − progress)^power. PyTorch's PolynomialLR. */
-export function polynomial(options: { readonly from: number; readonly to?: number; readonly power: number }): Schedule {
+export function polynomial(options: {
+  readonly from: number;
+  readonly to?: number;
+  readonly power: number;
+}): Schedule {
   const { from, to = 0, power } = options;
   expectFinite('polynomial', 'from', from);
   expectFinite('polynomial', 'to', to);

@@ -1,5 +1,5 @@
 import type { Schedule } from '../contracts.ts';
-import { ensure, unexpected } from '../errors.ts';
+import { ensure, expectedError } from '../errors.ts';
 import { expectFraction, expectPositive } from './check.ts';
 import { along, alongCosine, bounded } from './progress.ts';
 
@@ -21,11 +21,19 @@ export interface OneCycleOptions {
  * Up from a low value to `peak`, then down to a much lower one.
  * Smith and Topin, "Super-convergence", 2017.
  *
- * PyTorch's OneCycleLR with total_steps n takes progress = step / (n − 1) and counts a step less in its rise:
+ * PyTorch's OneCycleLR with total_steps n takes progress = step / (n − 1) and counts a step less in
+ * its rise:
  * its pct_start p is `rise: (p * n − 1) / (n − 1)` here.
  */
 export function oneCycle(options: OneCycleOptions): Schedule {
-  const { peak, rise = 0.3, startDivisor = 25, endDivisor = 1e4, shape = 'cosine', phases = 2 } = options;
+  const {
+    peak,
+    rise = 0.3,
+    startDivisor = 25,
+    endDivisor = 1e4,
+    shape = 'cosine',
+    phases = 2,
+  } = options;
   expectPositive('oneCycle', 'peak', peak);
   expectFraction('oneCycle', 'rise', rise);
   expectPositive('oneCycle', 'startDivisor', startDivisor, '25 is usual');
@@ -44,13 +52,15 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   };
 }
 
-function betweenOf(shape: 'cosine' | 'linear'): (from: number, to: number, fraction: number) => number {
+function betweenOf(
+  shape: 'cosine' | 'linear',
+): (from: number, to: number, fraction: number) => number {
   switch (shape) {
     case 'cosine':
       return alongCosine;
     case 'linear':
       return along;
     default:
-      throw unexpected('oneCycle', 'shape cosine or linear', shape satisfies never);
+      throw expectedError('oneCycle', 'shape cosine or linear', shape satisfies never);
   }
 }

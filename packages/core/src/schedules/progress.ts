@@ -1,11 +1,14 @@
-import { unexpected } from '../errors.ts';
+import { expectedError } from '../errors.ts';
 
-/** Guards a boundary that fractions such as 18/20 should hit: 1e-9 of a training is less than a step of any. */
+/**
+ * Guards a boundary that fractions such as 18/20 should hit: 1e-9 of a training is less than a step
+ * of any.
+ */
 const rounding = 1e-9;
 
 /** Progress kept within 0 … 1; NaN throws. */
-export function bounded(where: string, progress: number): number {
-  if (Number.isNaN(progress)) throw unexpected(where, 'progress 0 … 1', progress);
+export function bounded(caller: string, progress: number): number {
+  if (Number.isNaN(progress)) throw expectedError(caller, 'progress 0 … 1', progress);
   return Math.min(Math.max(progress, 0), 1);
 }
 

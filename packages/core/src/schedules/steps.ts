@@ -7,7 +7,11 @@ import { bounded, passed, reached } from './progress.ts';
  * Multiplied by `factor` after every such part of the training. PyTorch's StepLR.
  * @param options.every A fraction of the training: 6 / 20 is every 6 epochs of 20.
  */
-export function step(options: { readonly from: number; readonly every: number; readonly factor: number }): Schedule {
+export function step(options: {
+  readonly from: number;
+  readonly every: number;
+  readonly factor: number;
+}): Schedule {
   const { from, every, factor } = options;
   expectFinite('step', 'from', from);
   expectFraction('step', 'every', every);
@@ -19,7 +23,11 @@ export function step(options: { readonly from: number; readonly every: number; r
  * Multiplied by `factor` at each of these points. PyTorch's MultiStepLR.
  * @param options.at Fractions of the training, rising: [150 / 240, 180 / 240, 210 / 240].
  */
-export function multiStep(options: { readonly from: number; readonly at: readonly number[]; readonly factor: number }): Schedule {
+export function multiStep(options: {
+  readonly from: number;
+  readonly at: readonly number[];
+  readonly factor: number;
+}): Schedule {
   const { from, at, factor } = options;
   expectFinite('multiStep', 'from', from);
   const rising = at.every((point, index) => point > (at[index - 1] ?? 0) && point < 1);

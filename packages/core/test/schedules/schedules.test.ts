@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import {
-  asSchedule,
   constant,
   cosine,
   cosineRestarts,
   exponential,
   linear,
+  linearWarmup,
   multiStep,
   oneCycle,
   polynomial,
   type Schedule,
   step,
+  toSchedule,
   triangular,
-  warmUp,
 } from '../../src/index.ts';
 
 describe('ends', () => {
@@ -22,7 +22,7 @@ describe('ends', () => {
     ['exponential', exponential({ from: 2, to: 1 }), 2, 1],
     ['polynomial', polynomial({ from: 2, to: 1, power: 2 }), 2, 1],
     ['triangular', triangular({ from: 0.5, peak: 2, rise: 0.2, to: 1 }), 0.5, 1],
-    ['warmUp', warmUp({ over: 0.2, into: linear({ from: 2, to: 1 }) }), 0, 1],
+    ['linearWarmup', linearWarmup({ over: 0.2, into: linear({ from: 2, to: 1 }) }), 0, 1],
     ['oneCycle', oneCycle({ peak: 2, startDivisor: 4, endDivisor: 8 }), 0.5, 0.0625],
   ];
   test.each(rows)('%s starts and ends where it says, and holds beyond', (_, schedule, from, to) => {
@@ -33,11 +33,11 @@ describe('ends', () => {
   });
 });
 
-test('constant and asSchedule', () => {
+test('constant and toSchedule', () => {
   expect(constant(0.3)(0.7)).toBe(0.3);
-  expect(asSchedule(4)(0.5)).toBe(4);
+  expect(toSchedule(4)(0.5)).toBe(4);
   const own: Schedule = (progress) => progress ** 2;
-  expect(asSchedule(own)).toBe(own);
+  expect(toSchedule(own)).toBe(own);
 });
 
 test('triangular has its corner at rise', () => {
@@ -45,25 +45,38 @@ test('triangular has its corner at rise', () => {
   expect([0, 0.125, 0.25, 0.625, 1].map(schedule)).toEqual([0, 0.5, 1, 0.5, 0]);
 });
 
-test('warmUp runs the whole of the schedule after it', () => {
-  const schedule = warmUp({ from: 0.2, over: 0.5, into: linear({ from: 1, to: 0 }) });
+test('linearWarmup runs the whole of the schedule after it', () => {
+  const schedule = linearWarmup({ from: 0.2, over: 0.5, into: linear({ from: 1, to: 0 }) });
   expect([0, 0.25, 0.5, 0.75, 1].map(schedule)).toEqual([0.2, expect.closeTo(0.6, 12), 1, 0.5, 0]);
 });
 
 test('cosineRestarts of equal length', () => {
   const schedule = cosineRestarts({ from: 1, first: 0.25 });
-  for (const start of [0, 0.25, 0.5, 0.75]) expect([start, start + 0.125].map(schedule)).toEqual([1, expect.closeTo(0.5, 12)]);
+  for (const start of [0, 0.25, 0.5, 0.75])
+    expect([start, start + 0.125].map(schedule)).toEqual([1, expect.closeTo(0.5, 12)]);
   expect(schedule(0.2499)).toBeCloseTo(0, 5);
 });
 
 const refusals: [string, () => unknown][] = [
   ['constant: expected value, a finite number, got NaN.', () => constant(Number.NaN)],
-  ['linear: expected to, a finite number, got Infinity.', () => linear({ from: 1, to: Number.POSITIVE_INFINITY })],
+  [
+    'linear: expected to, a finite number, got Infinity.',
+    () => linear({ from: 1, to: Number.POSITIVE_INFINITY }),
+  ],
   ['cosine: expected progress 0 … 1, got NaN.', () => cosine({ from: 1 })(Number.NaN)],
-  ['exponential: expected to > 0, got 0; cosine and polynomial come down to 0.', () => exponential({ from: 1, to: 0 })],
+  [
+    'exponential: expected to > 0, got 0; cosine and polynomial come down to 0.',
+    () => exponential({ from: 1, to: 0 }),
+  ],
   ['polynomial: expected power > 0, got 0; 0.9 is usual.', () => polynomial({ from: 1, power: 0 })],
-  ['step: expected every between 0 and 1, a fraction of the training, got 30.', () => step({ from: 1, every: 30, factor: 0.1 })],
-  ['step: expected factor > 0, got -1; 0.1 is usual.', () => step({ from: 1, every: 0.5, factor: -1 })],
+  [
+    'step: expected every between 0 and 1, a fraction of the training, got 30.',
+    () => step({ from: 1, every: 30, factor: 0.1 }),
+  ],
+  [
+    'step: expected factor > 0, got -1; 0.1 is usual.',
+    () => step({ from: 1, every: 0.5, factor: -1 }),
+  ],
   [
     'multiStep: expected at, rising fractions of the training between 0 and 1, got [0.5, 0.25].',
     () => multiStep({ from: 1, at: [0.5, 0.25], factor: 0.1 }),
@@ -72,14 +85,32 @@ const refusals: [string, () => unknown][] = [
     'multiStep: expected at, rising fractions of the training between 0 and 1, got [150, 180].',
     () => multiStep({ from: 1, at: [150, 180], factor: 0.1 }),
   ],
-  ['cosineRestarts: expected growth ≥ 1, got 0.5; 1 and 2 are usual.', () => cosineRestarts({ from: 1, first: 0.5, growth: 0.5 })],
+  [
+    'cosineRestarts: expected growth ≥ 1, got 0.5; 1 and 2 are usual.',
+    () => cosineRestarts({ from: 1, first: 0.5, growth: 0.5 }),
+  ],
   ['oneCycle: expected peak > 0, got 0.', () => oneCycle({ peak: 0 })],
-  ['oneCycle: expected rise below 0.5 with three phases, got 0.5.', () => oneCycle({ peak: 1, rise: 0.5, phases: 3 })],
+  [
+    'oneCycle: expected rise below 0.5 with three phases, got 0.5.',
+    () => oneCycle({ peak: 1, rise: 0.5, phases: 3 }),
+  ],
   ['oneCycle: expected phases 2 or 3, got 4.', () => oneCycle({ peak: 1, phases: 4 as 3 })],
-  ['oneCycle: expected shape cosine or linear, got cubic.', () => oneCycle({ peak: 1, shape: 'cubic' as 'linear' })],
-  ['triangular: expected rise between 0 and 1, a fraction of the training, got 1.', () => triangular({ peak: 1, rise: 1 })],
-  ['warmUp: expected over between 0 and 1, a fraction of the training, got 5.', () => warmUp({ over: 5, into: constant(1) })],
-  ['warmUp: expected into, a schedule, got 0.1; cosine({ from: 0.1 }) is one.', () => warmUp({ over: 0.1, into: 0.1 as unknown as Schedule })],
+  [
+    'oneCycle: expected shape cosine or linear, got cubic.',
+    () => oneCycle({ peak: 1, shape: 'cubic' as 'linear' }),
+  ],
+  [
+    'triangular: expected rise between 0 and 1, a fraction of the training, got 1.',
+    () => triangular({ peak: 1, rise: 1 }),
+  ],
+  [
+    'linearWarmup: expected over between 0 and 1, a fraction of the training, got 5.',
+    () => linearWarmup({ over: 5, into: constant(1) }),
+  ],
+  [
+    'linearWarmup: expected into, a schedule, got 0.1; cosine({ from: 0.1 }) is one.',
+    () => linearWarmup({ over: 0.1, into: 0.1 as unknown as Schedule }),
+  ],
 ];
 
 test.each(refusals)('%s', (message, run) => {

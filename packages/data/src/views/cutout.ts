@@ -1,12 +1,13 @@
 import { ensure } from '@kd/core';
-import type { MovingTransform } from './viewTransform.ts';
+import type { GeometricTransform } from './viewTransform.ts';
 
 /**
  * Blackens a square whose centre is drawn uniformly over the picture; what lies outside is cut off.
- * DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout", 2017 (they fill after normalising; this is black before it).
+ * DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout", 2017
+ * (they fill after normalizing; this is black before it).
  * @param options.size Side of the square in pixels, ≥ 1.
  */
-export function cutout({ size }: { readonly size: number }): MovingTransform {
+export function cutout({ size }: { readonly size: number }): GeometricTransform {
   ensure(
     Number.isInteger(size) && size >= 1,
     'cutout',
@@ -21,7 +22,11 @@ export function cutout({ size }: { readonly size: number }): MovingTransform {
       const left = Math.floor((drawRight / 2 ** 32) * width) - (size >> 1);
       target.set(source);
       for (let row = Math.max(top, 0); row < Math.min(top + size, height); row++) {
-        target.fill(-1, row * width + Math.max(left, 0), row * width + Math.min(left + size, width));
+        target.fill(
+          -1,
+          row * width + Math.max(left, 0),
+          row * width + Math.min(left + size, width),
+        );
       }
     },
   };

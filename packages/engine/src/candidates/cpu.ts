@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Candidate } from '../contracts.ts';
+import type { EngineProvider } from '../contracts.ts';
 
 /** Plain JavaScript: slow, exact, everywhere. */
-export const cpu: Candidate = {
+export const cpu: EngineProvider = {
   name: 'cpu',
   async open() {
     const { version_cpu: version } = await import('@tensorflow/tfjs-backend-cpu');

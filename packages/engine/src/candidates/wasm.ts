@@ -1,4 +1,4 @@
-import type { Candidate, Opened } from '../contracts.ts';
+import type { EngineProvider, Opened } from '../contracts.ts';
 import { registerBatchNorm } from '../kernels/batchNorm.ts';
 import { quickenMatMul } from '../kernels/matMul.ts';
 import { quickenPoolGradients } from '../kernels/poolGradients.ts';
@@ -11,9 +11,12 @@ type Upstream = typeof import('@tensorflow/tfjs-backend-wasm');
 
 /**
  * WebAssembly with SIMD, and with the training kernels that it lacks.
- * @param prepare Gets it ready where it does not find its own files. @returns How many threads an operation may use.
+ * @param prepare Gets it ready where it does not find its own files. @returns How many threads an
+ * operation may use.
  */
-export function wasm(prepare: (upstream: Upstream) => Promise<number> = async () => 1): Candidate {
+export function wasm(
+  prepare: (upstream: Upstream) => Promise<number> = async () => 1,
+): EngineProvider {
   const opening = new Map<'wasm', Promise<Opened>>();
   const load = async (): Promise<Opened> => {
     const upstream = await import('@tensorflow/tfjs-backend-wasm');

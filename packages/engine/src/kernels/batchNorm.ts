@@ -6,30 +6,43 @@ import { replaceKernel } from './replace.ts';
 type Named<Name extends string> = Readonly<Record<Name, tf.Tensor1D>> & { readonly x: tf.Tensor4D };
 
 /**
- * Batch normalisation of whole passes that the backend does quickly. `FusedBatchNorm`, with averages given, is a plain loop with a root in it on `wasm`:
- * 3 to 13 times slower. `KdBatchNorm` is that of @kd/core's normalizeBatch, with the statistics of the batch.
+ * Batch normalization of whole passes that the backend does quickly. `FusedBatchNorm`, with
+ * averages given, is a plain loop with a root in it on `wasm`:
+ * 3 to 13 times slower. `KdBatchNorm` is that of @kd/core's normalizeBatch, with the statistics of
+ * the batch.
  */
 export function registerBatchNorm(backendName: string): void {
   replaceKernel('FusedBatchNorm', backendName, (stock) => (call) => {
-    const { x, mean, variance, offset, scale } = call.inputs as unknown as Named<'mean' | 'variance'> & Partial<Named<'offset' | 'scale'>>;
-    const ofChannels = [mean, variance, offset, scale].every((tensor) => tensor === undefined || tensor.rank === 1);
+    const { x, mean, variance, offset, scale } = call.inputs as unknown as Named<
+      'mean' | 'variance'
+    > &
+      Partial<Named<'offset' | 'scale'>>;
+    const ofChannels = [mean, variance, offset, scale].every(
+      (tensor) => tensor === undefined || tensor.rank === 1,
+    );
     if (x.rank !== 4 || !ofChannels || mean.size !== x.shape[3]) return stock(call);
     return tf.tidy(() => {
       const inverse = tf.rsqrt(tf.add(variance, call.attrs?.varianceEpsilon as number));
       const factor = scale === undefined ? inverse : tf.mul(inverse, scale);
       const shift = tf.neg(tf.mul(mean, factor));
-      return scaleChannels(x, factor as tf.Tensor1D, (offset === undefined ? shift : tf.add(shift, offset)) as tf.Tensor1D);
+      return scaleChannels(
+        x,
+        factor as tf.Tensor1D,
+        (offset === undefined ? shift : tf.add(shift, offset)) as tf.Tensor1D,
+      );
     });
   });
   tf.registerKernel({
     kernelName: 'KdBatchNorm',
     backendName,
-    kernelFunc: ({ inputs, attrs }) => forward(inputs as unknown as Named<'scale' | 'offset'>, attrs?.epsilon as number),
+    kernelFunc: ({ inputs, attrs }) =>
+      forward(inputs as unknown as Named<'scale' | 'offset'>, attrs?.epsilon as number),
   });
   tf.registerKernel({
     kernelName: 'KdBatchNormGrad',
     backendName,
-    kernelFunc: ({ inputs }) => backward(inputs as unknown as Named<'scale' | 'mean' | 'variance'> & { dy: tf.Tensor4D }),
+    kernelFunc: ({ inputs }) =>
+      backward(inputs as unknown as Named<'scale' | 'mean' | 'variance'> & { dy: tf.Tensor4D }),
   });
   registerBatchNormGradient();
 }
@@ -41,15 +54,28 @@ function forward({ x, scale, offset }: Named<'scale' | 'offset'>, epsilon: numbe
     const centred = centre(x, mean);
     const variance = meanOfChannels(tf.square(centred));
     const inverse = tf.rsqrt(tf.add(variance, epsilon));
-    return [scaleChannels(centred, tf.mul(scale, inverse), offset), mean, variance, tf.clone(mean), inverse];
+    return [
+      scaleChannels(centred, tf.mul(scale, inverse), offset),
+      mean,
+      variance,
+      tf.clone(mean),
+      inverse,
+    ];
   });
 }
 
 /**
- * dx = a · (dy − mean(dy) − centred · inverse² · mean(dy · centred)), a = scale · inverse; dscale = Σ dy · centred · inverse; doffset = Σ dy.
+ * dx = a · (dy − mean(dy) − centred · inverse² · mean(dy · centred)), a = scale · inverse; dscale =
+ * Σ dy · centred · inverse; doffset = Σ dy.
  * @returns Gradients of x, scale and offset.
  */
-function backward({ dy, x, scale, mean, variance: inverse }: Named<'scale' | 'mean' | 'variance'> & { dy: tf.Tensor4D }): tf.Tensor[] {
+function backward({
+  dy,
+  x,
+  scale,
+  mean,
+  variance: inverse,
+}: Named<'scale' | 'mean' | 'variance'> & { dy: tf.Tensor4D }): tf.Tensor[] {
   return tf.tidy(() => {
     const count = x.size / mean.size;
     const centred = centre(x, mean);
@@ -57,7 +83,10 @@ function backward({ dy, x, scale, mean, variance: inverse }: Named<'scale' | 'me
     const covariance = tf.mul(meanOfChannels(tf.mul(dy, centred)), inverse);
     const factor = tf.mul<tf.Tensor1D>(scale, inverse);
     const ofGradient = scaleChannels(dy, factor, tf.neg(tf.mul(factor, gradient)) as tf.Tensor1D);
-    const ofMaps = scaleChannels(centred, tf.neg(tf.mul(factor, tf.mul(inverse, covariance))) as tf.Tensor1D);
+    const ofMaps = scaleChannels(
+      centred,
+      tf.neg(tf.mul(factor, tf.mul(inverse, covariance))) as tf.Tensor1D,
+    );
     return [tf.add(ofGradient, ofMaps), tf.mul(covariance, count), tf.mul(gradient, count)];
   });
 }

@@ -1,19 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * `Einsum`, of one operand or two. Where both have an axis that is summed it is a product of matrices; else every operand gets all axes of the equation, outputs
+ * `Einsum`, of one operand or two. Where both have an axis that is summed it is a product of
+ * matrices; else every operand gets all axes of the equation, outputs
  * first, and their product is summed over the axes that the output lacks.
  */
 export function einsum(inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap): tf.Tensor {
   const operands = Object.values(inputs) as tf.Tensor[];
-  const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(attributes.equation as string, operands.length);
+  const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(
+    attributes.equation as string,
+    operands.length,
+  );
   tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, operands);
   const rank = allDims.length;
   const kept = rank - summedDims.length;
   const [left, right] = operands.map((tensor, at) => ({ tensor, axes: idDims[at] as number[] }));
   return tf.tidy(() => {
-    if (left?.axes.some((axis) => axis >= kept && right?.axes.includes(axis))) return matrixProduct(left, right as Operand, kept);
-    const product = operands.map((operand, at) => withAllAxes(operand, idDims[at] as number[], rank)).reduce((a, b) => tf.mul(a, b));
+    if (left?.axes.some((axis) => axis >= kept && right?.axes.includes(axis)))
+      return matrixProduct(left, right as Operand, kept);
+    const product = operands
+      .map((operand, at) => withAllAxes(operand, idDims[at] as number[], rank))
+      .reduce((a, b) => tf.mul(a, b));
     const summed = summedDims.map((_, at) => kept + at);
     return summed.length === 0 ? product : tf.sum(product, summed);
   });
@@ -25,7 +32,10 @@ interface Operand {
   readonly axes: readonly number[];
 }
 
-/** [shared, left, inner] · [shared, inner, right], turned to the order of the output. @param kept Axes of the output. */
+/**
+ * [shared, left, inner] · [shared, inner, right], turned to the order of the output. @param kept
+ * Axes of the output.
+ */
 function matrixProduct(left: Operand, right: Operand, kept: number): tf.Tensor {
   const [a, b] = [withoutLonely(left, right, kept), withoutLonely(right, left, kept)];
   const shared = a.axes.filter((axis) => axis < kept && b.axes.includes(axis));
@@ -34,9 +44,16 @@ function matrixProduct(left: Operand, right: Operand, kept: number): tf.Tensor {
   const ofRight = b.axes.filter((axis) => axis < kept && !shared.includes(axis));
   const sizes = (operand: Operand, axes: readonly number[]): number[] =>
     axes.map((axis) => operand.tensor.shape[operand.axes.indexOf(axis)] as number);
-  const product = tf.matMul(grouped(a, [shared, ofLeft, inner]), grouped(b, [shared, inner, ofRight]));
+  const product = tf.matMul(
+    grouped(a, [shared, ofLeft, inner]),
+    grouped(b, [shared, inner, ofRight]),
+  );
   const order = [...shared, ...ofLeft, ...ofRight];
-  const whole = tf.reshape(product, [...sizes(a, shared), ...sizes(a, ofLeft), ...sizes(b, ofRight)]);
+  const whole = tf.reshape(product, [
+    ...sizes(a, shared),
+    ...sizes(a, ofLeft),
+    ...sizes(b, ofRight),
+  ]);
   return tf.transpose(
     whole,
     order.map((_, axis) => order.indexOf(axis)),
@@ -47,16 +64,23 @@ function matrixProduct(left: Operand, right: Operand, kept: number): tf.Tensor {
 function withoutLonely({ tensor, axes }: Operand, other: Operand, kept: number): Operand {
   const isLonely = (axis: number): boolean => axis >= kept && !other.axes.includes(axis);
   const lonely = axes.flatMap((axis, at) => (isLonely(axis) ? [at] : []));
-  return { tensor: lonely.length === 0 ? tensor : tf.sum(tensor, lonely), axes: axes.filter((axis) => !isLonely(axis)) };
+  return {
+    tensor: lonely.length === 0 ? tensor : tf.sum(tensor, lonely),
+    axes: axes.filter((axis) => !isLonely(axis)),
+  };
 }
 
 /** Transposed so that the groups follow each other, with one axis for each. */
-function grouped({ tensor, axes }: Operand, groups: readonly [readonly number[], readonly number[], readonly number[]]): tf.Tensor3D {
+function grouped(
+  { tensor, axes }: Operand,
+  groups: readonly [readonly number[], readonly number[], readonly number[]],
+): tf.Tensor3D {
   const turned = tf.transpose(
     tensor,
     groups.flat().map((axis) => axes.indexOf(axis)),
   );
-  const size = (group: readonly number[]): number => group.reduce((product, axis) => product * (tensor.shape[axes.indexOf(axis)] as number), 1);
+  const size = (group: readonly number[]): number =>
+    group.reduce((product, axis) => product * (tensor.shape[axes.indexOf(axis)] as number), 1);
   return tf.reshape(turned, [size(groups[0]), size(groups[1]), size(groups[2])]);
 }
 

@@ -20,12 +20,33 @@ export interface ConvolutionAttributes {
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
-/** @param input [batch, height, width, channels]. @param filter [height, width, channels, channels or multiplier]. */
-export function geometryOf(input: readonly number[], filter: readonly number[], attributes: ConvolutionAttributes, depthwise = false): Geometry {
+/**
+ * @param input [batch, height, width, channels]. @param filter [height, width, channels, channels
+ * or multiplier].
+ */
+export function geometryOf(
+  input: readonly number[],
+  filter: readonly number[],
+  attributes: ConvolutionAttributes,
+  depthwise = false,
+): Geometry {
   const { strides, dilations = 1, pad, dataFormat = 'NHWC', dimRoundingMode } = attributes;
-  if (dataFormat !== 'NHWC') throw new Error(`engine: expected the data format NHWC for a convolution's gradient, got ${dataFormat}.`);
-  const shapes = [input, filter] as [[number, number, number, number], [number, number, number, number]];
-  const info = tf.backend_util.computeConv2DInfo(...shapes, strides, dilations, pad, dimRoundingMode, depthwise);
+  if (dataFormat !== 'NHWC')
+    throw new Error(
+      `engine: expected the data format NHWC for a convolution's gradient, got ${dataFormat}.`,
+    );
+  const shapes = [input, filter] as [
+    [number, number, number, number],
+    [number, number, number, number],
+  ];
+  const info = tf.backend_util.computeConv2DInfo(
+    ...shapes,
+    strides,
+    dilations,
+    pad,
+    dimRoundingMode,
+    depthwise,
+  );
   return {
     input: [info.inHeight, info.inWidth],
     output: [info.outHeight, info.outWidth],
@@ -38,7 +59,8 @@ export function geometryOf(input: readonly number[], filter: readonly number[], 
 
 /**
  * Pads two axes of a tensor with zeros, or crops them where a number is negative.
- * @param axes The two axes. @param before [first, second]. @param lengths What the axes measure afterwards.
+ * @param axes The two axes. @param before [first, second]. @param lengths What the axes measure
+ * afterwards.
  */
 export function padOrCrop(
   x: tf.Tensor4D,
@@ -63,6 +85,14 @@ export function padOrCrop(
     padding[axis] = [Math.max(0, front), length - Math.max(0, front) - (size[axis] as number)];
   });
   const isWhole = size.every((side, axis) => side === x.shape[axis]);
-  const cropped = isWhole ? x : tf.slice4d(x, start as [number, number, number, number], size as [number, number, number, number]);
-  return padding.every(([front, back]) => front === 0 && back === 0) ? cropped : tf.pad(cropped, padding);
+  const cropped = isWhole
+    ? x
+    : tf.slice4d(
+        x,
+        start as [number, number, number, number],
+        size as [number, number, number, number],
+      );
+  return padding.every(([front, back]) => front === 0 && back === 0)
+    ? cropped
+    : tf.pad(cropped, padding);
 }

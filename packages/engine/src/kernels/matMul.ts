@@ -5,17 +5,27 @@ import { replaceKernel } from './replace.ts';
 const LARGE = 2 ** 15;
 
 /**
- * `wasm` multiplies single matrices by XNNPACK, but transposed ones and batches of them by a plain loop: here they are transposed first, and large ones of a
+ * `wasm` multiplies single matrices by XNNPACK, but transposed ones and batches of them by a plain
+ * loop: here they are transposed first, and large ones of a
  * batch go one by one. Integers, which it refuses, go as float32: exact below 2²⁴.
  */
 export function quickenMatMul(backendName: string): void {
   replaceKernel('BatchMatMul', backendName, (stock) => (call) => {
-    const { transposeA, transposeB, ...rest } = call.attrs as { transposeA: boolean; transposeB: boolean };
+    const { transposeA, transposeB, ...rest } = call.attrs as {
+      transposeA: boolean;
+      transposeB: boolean;
+    };
     const { a, b } = call.inputs as Record<'a' | 'b', tf.Tensor>;
     if (a.dtype === 'int32' && b.dtype === 'int32') {
-      return tf.tidy(() => tf.cast(tf.matMul(tf.cast(a, 'float32'), tf.cast(b, 'float32'), transposeA, transposeB), 'int32'));
+      return tf.tidy(() =>
+        tf.cast(
+          tf.matMul(tf.cast(a, 'float32'), tf.cast(b, 'float32'), transposeA, transposeB),
+          'int32',
+        ),
+      );
     }
-    if (transposeA || transposeB) return tf.tidy(() => tf.matMul(transposeA ? turn(a) : a, transposeB ? turn(b) : b));
+    if (transposeA || transposeB)
+      return tf.tidy(() => tf.matMul(transposeA ? turn(a) : a, transposeB ? turn(b) : b));
     const batch = a.shape.slice(0, -2);
     const [rows, inner] = a.shape.slice(-2) as [number, number];
     const columns = b.shape.at(-1) as number;
@@ -24,16 +34,24 @@ export function quickenMatMul(backendName: string): void {
       return stock({ ...call, attrs: { transposeA, transposeB, ...rest } });
     return tf.tidy(() => {
       const rights = apart(b, batch, [inner, columns]);
-      const products = apart(a, batch, [rows, inner]).map((left, at) => tf.matMul(left, rights[at] as tf.Tensor2D));
+      const products = apart(a, batch, [rows, inner]).map((left, at) =>
+        tf.matMul(left, rights[at] as tf.Tensor2D),
+      );
       return tf.reshape(tf.concat(products), [...batch, rows, columns]);
     });
   });
 }
 
 /** One by one. Cut out of rows that are whole matrices, so that each is one copy. */
-function apart(matrices: tf.Tensor, batch: readonly number[], shape: [number, number]): tf.Tensor2D[] {
+function apart(
+  matrices: tf.Tensor,
+  batch: readonly number[],
+  shape: [number, number],
+): tf.Tensor2D[] {
   const count = tf.util.sizeFromShape([...batch]);
-  return tf.split(tf.reshape(matrices, [count, shape[0] * shape[1]]), count).map((matrix) => tf.reshape(matrix, shape));
+  return tf
+    .split(tf.reshape(matrices, [count, shape[0] * shape[1]]), count)
+    .map((matrix) => tf.reshape(matrix, shape));
 }
 
 function turn(matrices: tf.Tensor): tf.Tensor {

@@ -7,13 +7,20 @@ interface PoolAttributes {
   readonly pad: unknown;
 }
 
-/** The gradients of pools whose windows lie side by side, by passes over whole maps: many times as quick as the loops of `wasm`. Others are left to those. */
+/**
+ * The gradients of pools whose windows lie side by side, by passes over whole maps: many times as
+ * quick as the loops of `wasm`. Others are left to those.
+ */
 export function quickenPoolGradients(backendName: string): void {
   replaceKernel('MaxPoolGrad', backendName, (stock) => (call) => {
-    const { dy, input, output } = call.inputs as unknown as Record<'dy' | 'input' | 'output', tf.Tensor4D>;
+    const { dy, input, output } = call.inputs as unknown as Record<
+      'dy' | 'input' | 'output',
+      tf.Tensor4D
+    >;
     const side = sideBySide(input, call.attrs as unknown as PoolAttributes);
     if (side !== undefined) return tf.tidy(() => maxPoolGradient(dy, input, output, side));
-    // Upstream's loop looks for a largest value from 0 on: a window without a positive one would get no gradient.
+    // Upstream's loop looks for a largest value from 0 on: a window without a positive one would
+    // get no gradient.
     const positive = tf.tidy(() => tf.add(tf.sub(input, tf.min(input)), 1));
     const gradient = stock({ ...call, inputs: { ...call.inputs, input: positive } });
     positive.dispose();
@@ -23,30 +30,57 @@ export function quickenPoolGradients(backendName: string): void {
     const { dy, input } = call.inputs as unknown as Record<'dy' | 'input', tf.Tensor4D>;
     const side = sideBySide(input, call.attrs as unknown as PoolAttributes);
     if (side === undefined) return stock(call);
-    return tf.tidy(() => tf.reshape(tf.mul(asWindows(dy, 1), tf.fill([1, side, 1, side, 1], 1 / side ** 2)), input.shape));
+    return tf.tidy(() =>
+      tf.reshape(
+        tf.mul(asWindows(dy, 1), tf.fill([1, side, 1, side, 1], 1 / side ** 2)),
+        input.shape,
+      ),
+    );
   });
 }
 
-/** The side of the windows where they are square, touch without overlap and cover the maps; else undefined. */
-function sideBySide(input: tf.Tensor4D, { filterSize, strides, pad }: PoolAttributes): number | undefined {
+/**
+ * The side of the windows where they are square, touch without overlap and cover the maps; else
+ * undefined.
+ */
+function sideBySide(
+  input: tf.Tensor4D,
+  { filterSize, strides, pad }: PoolAttributes,
+): number | undefined {
   const sides = new Set([filterSize, strides].flat());
   const [side] = [...sides];
   const [, height, width] = input.shape;
   const covers = side !== undefined && height % side === 0 && width % side === 0;
-  return sides.size === 1 && side !== 1 && covers && (pad === 'valid' || pad === 'same') && input.dtype === 'float32' ? side : undefined;
+  return sides.size === 1 &&
+    side !== 1 &&
+    covers &&
+    (pad === 'valid' || pad === 'same') &&
+    input.dtype === 'float32'
+    ? side
+    : undefined;
 }
 
-/** [batch, height, width, channels] → [batch · windows, side, windows, side, channels], without a copy. */
+/**
+ * [batch, height, width, channels] → [batch · windows, side, windows, side, channels], without a
+ * copy.
+ */
 function asWindows(maps: tf.Tensor4D, side: number): tf.Tensor {
   const [batch, height, width, channels] = maps.shape;
   return tf.reshape(maps, [(batch * height) / side, side, width / side, side, channels]);
 }
 
 /**
- * dy at the first of the largest values of each window, 0 elsewhere. To find the first, each place gets a mark that falls from place to place
- * and lies 3 higher where the value is a largest one: it is first where its mark is the highest of the window.
+ * dy at the first of the largest values of each window, 0 elsewhere. To find the first, each place
+ * gets a mark that falls from place to place
+ * and lies 3 higher where the value is a largest one: it is first where its mark is the highest of
+ * the window.
  */
-function maxPoolGradient(dy: tf.Tensor4D, input: tf.Tensor4D, output: tf.Tensor4D, side: number): tf.Tensor4D {
+function maxPoolGradient(
+  dy: tf.Tensor4D,
+  input: tf.Tensor4D,
+  output: tf.Tensor4D,
+  side: number,
+): tf.Tensor4D {
   const gap = 1 / (side ** 2 + 1);
   const places = tf.range(side ** 2, 0, -1);
   const falling = tf.reshape(tf.mul(places, gap), [1, side, 1, side, 1]);

@@ -17,12 +17,22 @@ const composed: Readonly<Record<string, Composed>> = {
   UnsortedSegmentSum: unsortedSegmentSum,
 };
 
-/** Registers kernels for a backend that lacks them. @param instead Those that it has, and that are replaced because ours are quicker there. */
-export function registerComposedKernels(backendName: string, instead: readonly string[] = []): void {
+/**
+ * Registers kernels for a backend that lacks them. @param instead Those that it has, and that are
+ * replaced because ours are quicker there.
+ */
+export function registerComposedKernels(
+  backendName: string,
+  instead: readonly string[] = [],
+): void {
   for (const [kernelName, run] of Object.entries(composed)) {
     const own = tf.getKernel(kernelName, backendName);
     if (own !== undefined && !instead.includes(kernelName)) continue;
     if (own !== undefined) tf.unregisterKernel(kernelName, backendName);
-    tf.registerKernel({ kernelName, backendName, kernelFunc: ({ inputs, attrs }) => run(inputs, attrs ?? {}) });
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => run(inputs, attrs ?? {}),
+    });
   }
 }

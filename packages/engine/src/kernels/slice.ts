@@ -12,13 +12,22 @@ interface HeapBackend {
 /** Runs up to this length are copied number by number: a call of `set` costs as much. */
 const SHORT = 32;
 
-/** `Slice` from heap to heap, and `SplitV` and `Unpack` by it. Those of `wasm` copy the whole tensor out of the heap for every slice of it. */
+/**
+ * `Slice` from heap to heap, and `SplitV` and `Unpack` by it. Those of `wasm` copy the whole tensor
+ * out of the heap for every slice of it.
+ */
 export function sliceInHeap(backendName: string): void {
   replaceKernel('Slice', backendName, (stock) => (call) => {
     const { x } = call.inputs as { x: tf.Tensor };
     if (x.dtype === 'string') return stock(call);
-    const { begin: wantedBegin, size: wantedSize } = call.attrs as unknown as { begin: number[]; size: number[] };
-    const [begin, size] = tf.slice_util.parseSliceParams(x, wantedBegin, wantedSize) as [number[], number[]];
+    const { begin: wantedBegin, size: wantedSize } = call.attrs as unknown as {
+      begin: number[];
+      size: number[];
+    };
+    const [begin, size] = tf.slice_util.parseSliceParams(x, wantedBegin, wantedSize) as [
+      number[],
+      number[],
+    ];
     const heap = call.backend as HeapBackend;
     // First, for it may move the heap.
     const output = heap.makeOutput(size, x.dtype);
@@ -27,13 +36,19 @@ export function sliceInHeap(backendName: string): void {
   });
   replaceKernel('SplitV', backendName, () => (call) => {
     const { x } = call.inputs as { x: tf.Tensor };
-    const { numOrSizeSplits, axis } = call.attrs as unknown as { numOrSizeSplits: number[] | number; axis: number };
+    const { numOrSizeSplits, axis } = call.attrs as unknown as {
+      numOrSizeSplits: number[] | number;
+      axis: number;
+    };
     const [along] = tf.util.parseAxisParam(axis, x.shape) as [number];
     return pieces(x, along, tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along));
   });
   replaceKernel('Unpack', backendName, () => (call) => {
     const { value } = call.inputs as { value: tf.Tensor };
-    const [along] = tf.util.parseAxisParam((call.attrs as unknown as { axis: number }).axis, value.shape) as [number];
+    const [along] = tf.util.parseAxisParam(
+      (call.attrs as unknown as { axis: number }).axis,
+      value.shape,
+    ) as [number];
     const shape = value.shape.filter((_, axis) => axis !== along);
     return tf.tidy(() =>
       pieces(
@@ -56,8 +71,16 @@ function pieces(x: tf.Tensor, axis: number, lengths: readonly number[]): tf.Tens
   });
 }
 
-/** Copies a box of `shape` run by run; axes that are wanted whole, from the last on, are one run. */
-function copySlice(from: Numbers, to: Numbers, shape: readonly number[], begin: readonly number[], size: readonly number[]): void {
+/**
+ * Copies a box of `shape` run by run; axes that are wanted whole, from the last on, are one run.
+ */
+function copySlice(
+  from: Numbers,
+  to: Numbers,
+  shape: readonly number[],
+  begin: readonly number[],
+  size: readonly number[],
+): void {
   let inner = shape.length;
   let run = 1;
   let isWhole = true;
@@ -66,12 +89,15 @@ function copySlice(from: Numbers, to: Numbers, shape: readonly number[], begin: 
     run *= size[inner] as number;
     isWhole = size[inner] === shape[inner];
   }
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, side) => product * side, 1));
+  const strides = shape.map((_, axis) =>
+    shape.slice(axis + 1).reduce((product, side) => product * side, 1),
+  );
   const start = begin.reduce((offset, at, axis) => offset + at * (strides[axis] as number), 0);
   let written = 0;
   const copy = (axis: number, offset: number): void => {
     if (axis < inner) {
-      for (let at = 0; at < (size[axis] as number); at++) copy(axis + 1, offset + at * (strides[axis] as number));
+      for (let at = 0; at < (size[axis] as number); at++)
+        copy(axis + 1, offset + at * (strides[axis] as number));
       return;
     }
     if (run > SHORT) to.set(from.subarray(offset, offset + run), written);

@@ -1,9 +1,9 @@
-import { interruptSignal, openProgress } from '@kd/core/node';
+import { createProgress, sigintSignal } from '@kd/core/node';
 import { launch } from './cluster/launch.ts';
 import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
 import { doctorLines } from './doctor.ts';
 import { inspectEngines } from './inspect.ts';
-import { ensureTensorflow } from './install/install.ts';
+import { installVersion } from './install/install.ts';
 import { findTensorflow } from './tensorflow/find.ts';
 
 /** What a shell says of a program that Ctrl-C ended. */
@@ -33,14 +33,25 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function doctor(json: boolean): Promise<number> {
   const inspection = await inspectEngines();
-  process.stdout.write(`${json ? JSON.stringify(inspection, undefined, 2) : doctorLines(inspection).join('\n')}\n`);
+  process.stdout.write(
+    `${json ? JSON.stringify(inspection, undefined, 2) : doctorLines(inspection).join('\n')}\n`,
+  );
   return inspection.engines.some(({ trains }) => trains) ? 0 : 1;
 }
 
-async function install({ gpu, version }: Extract<CommandLine, { command: 'install' }>): Promise<number> {
-  const { signal, dispose } = interruptSignal();
+async function install({
+  gpu,
+  version,
+}: Extract<CommandLine, { command: 'install' }>): Promise<number> {
+  const { signal, dispose } = sigintSignal();
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const result = await ensureTensorflow({ gpu, version, openProgress: openProgress(), log, signal });
+  const result = await installVersion({
+    gpu,
+    version,
+    createProgress: createProgress(),
+    log,
+    signal,
+  });
   dispose();
   if ('reason' in result) {
     log(`kd-engine: ${result.reason}`);

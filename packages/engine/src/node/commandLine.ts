@@ -33,25 +33,43 @@ const readers: Readonly<Record<string, (args: string[]) => CommandLine>> = {
     return { command: 'doctor', json: values.json };
   },
   install(args) {
-    const { values } = parseArgs({ args, options: { gpu: { type: 'boolean', default: false }, version: { type: 'string' } } });
+    const { values } = parseArgs({
+      args,
+      options: { gpu: { type: 'boolean', default: false }, version: { type: 'string' } },
+    });
     const { gpu, version } = values;
-    if (version !== undefined && !isVersion(version)) return { wrong: `kd-engine install: expected --version with ${versionForm}, got ${version}.` };
+    if (version !== undefined && !isVersion(version))
+      return {
+        wrong: `kd-engine install: expected --version with ${versionForm}, got ${version}.`,
+      };
     return { command: 'install', gpu, version };
   },
   launch(args) {
     const end = args.indexOf('--');
     const command = end < 0 ? [] : args.slice(end + 1);
-    if (command.length === 0) return { wrong: 'kd-engine launch: expected -- and a program, got none; kd-engine launch -n 2 -- node train.js.' };
+    if (command.length === 0)
+      return {
+        wrong:
+          'kd-engine launch: expected -- and a program, got none; kd-engine launch -n 2 -- node train.js.',
+      };
     const text = { type: 'string' } as const;
-    const { values } = parseArgs({ args: args.slice(0, end), options: { processes: { ...text, short: 'n' }, port: text, timeout: text } });
-    const [processes, port, timeoutSeconds] = [values.processes, values.port, values.timeout].map((value) =>
-      value === undefined ? value : Number(value),
+    const { values } = parseArgs({
+      args: args.slice(0, end),
+      options: { processes: { ...text, short: 'n' }, port: text, timeout: text },
+    });
+    const [processes, port, timeoutSeconds] = [values.processes, values.port, values.timeout].map(
+      (value) => (value === undefined ? value : Number(value)),
     );
     if (processes === undefined || !isWhole(processes, 1, 1024))
-      return { wrong: `kd-engine launch: expected -n from 1 to 1024, got ${values.processes ?? 'none'}.` };
+      return {
+        wrong: `kd-engine launch: expected -n from 1 to 1024, got ${values.processes ?? 'none'}.`,
+      };
     if (port !== undefined && !isWhole(port, 1, 65_536 - processes))
-      return { wrong: `kd-engine launch: expected --port from 1 to ${65_536 - processes}, got ${values.port}.` };
-    if (timeoutSeconds !== undefined && !(timeoutSeconds > 0)) return { wrong: `kd-engine launch: expected --timeout > 0, got ${values.timeout}.` };
+      return {
+        wrong: `kd-engine launch: expected --port from 1 to ${65_536 - processes}, got ${values.port}.`,
+      };
+    if (timeoutSeconds !== undefined && !(timeoutSeconds > 0))
+      return { wrong: `kd-engine launch: expected --timeout > 0, got ${values.timeout}.` };
     return { command: 'launch', launch: { processes, command, port, timeoutSeconds } };
   },
 };
@@ -65,7 +83,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const [command = 'nothing', ...rest] = args;
   if (command === '--help' || command === '-h') return { command: 'help' };
   const read = Object.hasOwn(readers, command) ? readers[command] : undefined;
-  if (read === undefined) return unknown('kd-engine', Object.keys(readers).join(' or '), args.join(' ') || command);
+  if (read === undefined)
+    return unknown('kd-engine', Object.keys(readers).join(' or '), args.join(' ') || command);
   const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (own.includes('--help') || own.includes('-h')) return { command: 'help' };
   try {
@@ -76,6 +95,6 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   }
 }
 
-function unknown(where: string, expected: string, got: string): CommandLine {
-  return { wrong: `${where}: expected ${expected}, got ${got}; kd-engine --help says more.` };
+function unknown(caller: string, expected: string, got: string): CommandLine {
+  return { wrong: `${caller}: expected ${expected}, got ${got}; kd-engine --help says more.` };
 }

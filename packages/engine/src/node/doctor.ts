@@ -1,24 +1,48 @@
-import type { EngineState, Inspection, Libtensorflow, LoadedTensorflow } from './inspect.ts';
+import type { EngineReport, EngineStatus, Libtensorflow, LoadedTensorflow } from './inspect.ts';
 
 /** The inspection as lines of text. */
-export function doctorLines({ platform, node, libtensorflow, installed, compile, engines }: Inspection): string[] {
+export function doctorLines({
+  platform,
+  node,
+  libtensorflow,
+  installed,
+  compile,
+  engines,
+}: EngineReport): string[] {
   const best = engines.find(({ trains }) => trains);
   return [
     line('platform', platform),
     line('node', node),
-    ...('folder' in libtensorflow ? libraryLines(libtensorflow, installed) : [line('libtensorflow', libtensorflow.reason)]),
+    ...('folder' in libtensorflow
+      ? libraryLines(libtensorflow, installed)
+      : [line('libtensorflow', libtensorflow.reason)]),
     line('compile', compile ? 'on' : 'off (KD_COMPILE=off)'),
     ...engines.map((engine) => line(engine.name, stateOf(engine))),
     '',
-    best === undefined ? 'No engine trains here.' : `startEngine() takes ${best.name}.${best.name === 'tensorflow' ? '' : adviceFor(best.name)}`,
+    best === undefined
+      ? 'No engine trains here.'
+      : `startEngine() takes ${best.name}.${best.name === 'tensorflow' ? '' : adviceFor(best.name)}`,
   ];
 }
 
-function libraryLines({ folder, from, loaded }: Libtensorflow, installed: readonly string[]): string[] {
+function libraryLines(
+  { folder, from, loaded }: Libtensorflow,
+  installed: readonly string[],
+): string[] {
   const others = installed.filter((other) => other !== folder);
   return [
-    line('libtensorflow', `${loaded === undefined ? '' : `${loaded.version}, ${loaded.build} build, `}${folder} (from ${from})`),
-    ...(others.length === 0 ? [] : [line('', `also installed: ${others.join(', ')}; KD_TENSORFLOW_VERSION or KD_LIBTENSORFLOW chooses`)]),
+    line(
+      'libtensorflow',
+      `${loaded === undefined ? '' : `${loaded.version}, ${loaded.build} build, `}${folder} (from ${from})`,
+    ),
+    ...(others.length === 0
+      ? []
+      : [
+          line(
+            '',
+            `also installed: ${others.join(', ')}; KD_TENSORFLOW_VERSION or KD_LIBTENSORFLOW chooses`,
+          ),
+        ]),
     ...(loaded === undefined ? [] : loadedLines(loaded)),
   ];
 }
@@ -28,7 +52,12 @@ function loadedLines({ device, why, preparation }: LoadedTensorflow): string[] {
   return [
     line('device', `${device}: ${why}`),
     line('oneDNN', oneDnn ? 'on' : 'off (TF_ENABLE_ONEDNN_OPTS)'),
-    line('allocator', keepsMemory ? 'keeps what is freed for the next step (mallopt)' : "the system's own settings (KD_MALLOC, or no glibc)"),
+    line(
+      'allocator',
+      keepsMemory
+        ? 'keeps what is freed for the next step (mallopt)'
+        : "the system's own settings (KD_MALLOC, or no glibc)",
+    ),
     line('threads', String(threads)),
   ];
 }
@@ -37,7 +66,7 @@ function line(name: string, text: string): string {
   return `${name.padEnd(14)} ${text}`;
 }
 
-function stateOf(engine: EngineState): string {
+function stateOf(engine: EngineStatus): string {
   if (!engine.trains) return `absent: ${engine.reason}`;
   const { version, device, threads, notes } = engine;
   return `trains: ${[version, device, `${threads} ${threads === 1 ? 'thread' : 'threads'}`, ...notes].join(', ')}`;

@@ -9,7 +9,7 @@ import { findTensorflow } from './tensorflow/find.ts';
 import { type Build, installedVersions } from './tensorflow/versions.ts';
 
 /** One engine as it is found on this machine. */
-export type EngineState = { readonly name: EngineName } & (
+export type EngineStatus = { readonly name: EngineName } & (
   | ({ readonly trains: true } & Opened)
   | { readonly trains: false; readonly reason: string }
 );
@@ -35,7 +35,7 @@ export interface LoadedTensorflow {
 }
 
 /** What `kd-engine doctor` prints. */
-export interface Inspection {
+export interface EngineReport {
   readonly platform: string;
   readonly node: string;
   readonly libtensorflow: Libtensorflow | { readonly reason: string };
@@ -43,18 +43,21 @@ export interface Inspection {
   readonly installed: readonly string[];
   /** Whether training steps are compiled: `KD_COMPILE`. */
   readonly compile: boolean;
-  readonly engines: readonly EngineState[];
+  readonly engines: readonly EngineStatus[];
 }
 
 /** Tries every engine out, each with one training step; the one that was current is so again. */
-export async function inspectEngines(): Promise<Inspection> {
+export async function inspectEngines(): Promise<EngineReport> {
   const current = tf.engine().backendName;
   const platform = node();
   await platform.registerGradients();
-  const engines: EngineState[] = [];
+  const engines: EngineStatus[] = [];
   for (const candidate of platform.candidates) {
     const result = await tryOut(candidate);
-    engines.push({ name: candidate.name, ...('reason' in result ? { trains: false, ...result } : { trains: true, ...result }) });
+    engines.push({
+      name: candidate.name,
+      ...('reason' in result ? { trains: false, ...result } : { trains: true, ...result }),
+    });
   }
   if (current) await tf.setBackend(current);
   return {
@@ -67,7 +70,7 @@ export async function inspectEngines(): Promise<Inspection> {
   };
 }
 
-function inspectTensorflow(state: EngineState | undefined): Inspection['libtensorflow'] {
+function inspectTensorflow(state: EngineStatus | undefined): EngineReport['libtensorflow'] {
   const found = findTensorflow();
   if ('reason' in found) return found;
   const { folder, from } = found;
@@ -75,5 +78,15 @@ function inspectTensorflow(state: EngineState | undefined): Inspection['libtenso
   const { version, device } = state;
   const build = buildOf(folder);
   // Setting it a second time changes nothing, and says what there is.
-  return { folder, from, loaded: { version, build, device, why: explainDevice(folder, build, device), preparation: prepareProcess() } };
+  return {
+    folder,
+    from,
+    loaded: {
+      version,
+      build,
+      device,
+      why: explainDevice(folder, build, device),
+      preparation: prepareProcess(),
+    },
+  };
 }

@@ -3,7 +3,7 @@ import { cpu } from '../candidates/cpu.ts';
 import { wasm } from '../candidates/wasm.ts';
 import { webgpu } from '../candidates/webgpu.ts';
 import type { Platform } from '../start.ts';
-import type { ClusterOptions } from './cluster/options.ts';
+import type { ProcessGroupOptions } from './cluster/options.ts';
 import { tensorflow } from './tensorflow/candidate.ts';
 import { registerThreadedWasm } from './wasm/threads.ts';
 import { prepareWebgpu } from './webgpu.ts';
@@ -12,7 +12,7 @@ import { prepareWebgpu } from './webgpu.ts';
 const others = [webgpu(prepareWebgpu), wasm(registerThreadedWasm), cpu];
 
 /** What can be started in Node. @param cluster For the engine that can compute with others. */
-export const node = (cluster?: Required<ClusterOptions>): Platform => ({
+export const node = (cluster?: Required<ProcessGroupOptions>): Platform => ({
   candidates: [tensorflow(cluster), ...others],
   named: () => process.env.KD_ENGINE || undefined,
   async registerGradients() {

@@ -1,5 +1,6 @@
 /**
- * WebGPU in Node: the packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`, both optional.
+ * WebGPU in Node: the packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`, both
+ * optional.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import koffi from 'koffi';
@@ -8,23 +9,31 @@ import koffi from 'koffi';
 interface WebgpuBackend extends tf.KernelBackend {
   readonly device: { destroy(): void };
   /** `values`: the numbers, where they are on the CPU. */
-  readonly tensorMap: { get(dataId: object): { readonly values?: tf.BackendValues | null; readonly dtype: tf.DataType } };
+  readonly tensorMap: {
+    get(dataId: object): { readonly values?: tf.BackendValues | null; readonly dtype: tf.DataType };
+  };
 }
 
-/** Makes WebGPU's globals and loads TensorFlow.js's backend for it. @returns Why that cannot be, or undefined. */
+/**
+ * Makes WebGPU's globals and loads TensorFlow.js's backend for it. @returns Why that cannot be, or
+ * undefined.
+ */
 export async function prepareWebgpu(): Promise<string | undefined> {
   if (navigatorOf().gpu === undefined) {
     const missing = await makeGlobals();
     if (missing !== undefined) return missing;
   }
   if (tf.findBackendFactory('webgpu') !== null) return undefined;
-  if ((await load('@tensorflow/tfjs-backend-webgpu')) === undefined) return notInstalled('@tensorflow/tfjs-backend-webgpu');
+  if ((await load('@tensorflow/tfjs-backend-webgpu')) === undefined)
+    return notInstalled('@tensorflow/tfjs-backend-webgpu');
   mendBackend();
   return undefined;
 }
 
 async function makeGlobals(): Promise<string | undefined> {
-  const dawn = (await load('webgpu')) as { create(options: string[]): unknown; globals: object } | undefined;
+  const dawn = (await load('webgpu')) as
+    | { create(options: string[]): unknown; globals: object }
+    | undefined;
   if (dawn === undefined) return notInstalled('webgpu');
   if (process.platform === 'linux' && !loads('libvulkan.so.1')) {
     return 'libvulkan.so.1 does not load: install it (libvulkan1) and the Vulkan driver of a GPU';
@@ -36,11 +45,15 @@ async function makeGlobals(): Promise<string | undefined> {
 
 /** Node has a `navigator` from version 21 on. */
 function navigatorOf(): { readonly gpu?: unknown } {
-  if (!('navigator' in globalThis)) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  if (!('navigator' in globalThis))
+    Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
   return Reflect.get(globalThis, 'navigator') as { readonly gpu?: unknown };
 }
 
-/** Makes the backend fit for Node once it is set up: Dawn crashes a process that ends during a read, and upstream reads at once through a canvas. */
+/**
+ * Makes the backend fit for Node once it is set up: Dawn crashes a process that ends during a read,
+ * and upstream reads at once through a canvas.
+ */
 function mendBackend(): void {
   const make = tf.findBackendFactory('webgpu');
   if (make === null) return;
@@ -52,7 +65,9 @@ function mendBackend(): void {
     backend.readSync = (dataId) => {
       const { values, dtype } = backend.tensorMap.get(dataId);
       if (!values && dtype !== 'string')
-        throw new Error('webgpu: expected data() or array(), got dataSync() or arraySync(); a GPU is read with await.');
+        throw new Error(
+          'webgpu: expected data() or array(), got dataSync() or arraySync(); a GPU is read with await.',
+        );
       return readSync(dataId);
     };
     return backend;

@@ -2,17 +2,40 @@ import * as tf from '@tensorflow/tfjs-core';
 import { positive, type Row, random, table, truths, twoTables } from './inputs.ts';
 
 export const binary: Row[] = [
-  ...Object.entries({ add: tf.add, sub: tf.sub, mul: tf.mul, div: tf.div, atan2: tf.atan2 }).flatMap(([name, op]): Row[] => [
+  ...Object.entries({
+    add: tf.add,
+    sub: tf.sub,
+    mul: tf.mul,
+    div: tf.div,
+    atan2: tf.atan2,
+  }).flatMap(([name, op]): Row[] => [
     [name, (a, b) => op(a as tf.Tensor, b as tf.Tensor), twoTables],
-    [`${name}, broadcast`, (a, b) => op(a as tf.Tensor, b as tf.Tensor), () => [random(1, 3, 4), random(2, 4)]],
+    [
+      `${name}, broadcast`,
+      (a, b) => op(a as tf.Tensor, b as tf.Tensor),
+      () => [random(1, 3, 4), random(2, 4)],
+    ],
   ]),
   // Upstream's gradients of these do not know how to broadcast.
-  ...Object.entries({ maximum: tf.maximum, minimum: tf.minimum, squaredDifference: tf.squaredDifference }).flatMap(([name, op]): Row[] => [
+  ...Object.entries({
+    maximum: tf.maximum,
+    minimum: tf.minimum,
+    squaredDifference: tf.squaredDifference,
+  }).flatMap(([name, op]): Row[] => [
     [name, (a, b) => op(a as tf.Tensor, b as tf.Tensor), twoTables],
-    [`${name}, broadcast`, (a, b) => op(a as tf.Tensor, b as tf.Tensor), () => [random(1, 3, 4), random(2, 4)], 'no gradient'],
+    [
+      `${name}, broadcast`,
+      (a, b) => op(a as tf.Tensor, b as tf.Tensor),
+      () => [random(1, 3, 4), random(2, 4)],
+      'no gradient',
+    ],
   ]),
   ['divNoNan', (a, b) => tf.divNoNan(a as tf.Tensor, b as tf.Tensor), twoTables, 'no gradient'],
-  ['pow', (a, b) => tf.pow(a as tf.Tensor, b as tf.Tensor), () => [positive(1, 3, 4), random(2, 3, 4)]],
+  [
+    'pow',
+    (a, b) => tf.pow(a as tf.Tensor, b as tf.Tensor),
+    () => [positive(1, 3, 4), random(2, 3, 4)],
+  ],
   ...Object.entries({
     floorDiv: tf.floorDiv,
     mod: tf.mod,
@@ -22,8 +45,19 @@ export const binary: Row[] = [
     lessEqual: tf.lessEqual,
     greater: tf.greater,
     greaterEqual: tf.greaterEqual,
-  }).map(([name, op]): Row => [name, (a, b) => op(a as tf.Tensor, b as tf.Tensor), twoTables, 'no gradient']),
-  ...Object.entries({ logicalAnd: tf.logicalAnd, logicalOr: tf.logicalOr, logicalXor: tf.logicalXor }).map(
+  }).map(
+    ([name, op]): Row => [
+      name,
+      (a, b) => op(a as tf.Tensor, b as tf.Tensor),
+      twoTables,
+      'no gradient',
+    ],
+  ),
+  ...Object.entries({
+    logicalAnd: tf.logicalAnd,
+    logicalOr: tf.logicalOr,
+    logicalXor: tf.logicalXor,
+  }).map(
     ([name, op]): Row => [
       name,
       (a, b) => op(a as tf.Tensor, b as tf.Tensor),
@@ -51,12 +85,24 @@ export const binary: Row[] = [
     twoTables,
   ],
   ['matMul', (a, b) => tf.matMul(a as tf.Tensor, b as tf.Tensor, false, true), twoTables],
-  ['matMul, batched', (a, b) => tf.matMul(a as tf.Tensor, b as tf.Tensor), () => [random(1, 2, 3, 4), random(2, 2, 4, 5)]],
-  ['einsum ij,jk->ik', (a, b) => tf.einsum('ij,jk->ik', a as tf.Tensor, b as tf.Tensor), () => [random(1, 3, 4), random(2, 4, 5)], 'no gradient'],
+  [
+    'matMul, batched',
+    (a, b) => tf.matMul(a as tf.Tensor, b as tf.Tensor),
+    () => [random(1, 2, 3, 4), random(2, 2, 4, 5)],
+  ],
+  [
+    'einsum ij,jk->ik',
+    (a, b) => tf.einsum('ij,jk->ik', a as tf.Tensor, b as tf.Tensor),
+    () => [random(1, 3, 4), random(2, 4, 5)],
+    'no gradient',
+  ],
   ['einsum of one', (a) => tf.einsum('ij->ji', a as tf.Tensor), table, 'no gradient'],
   [
     'dot, outerProduct',
-    (a, b) => [tf.dot(a as tf.Tensor, b as tf.Tensor), tf.outerProduct(a as tf.Tensor1D, b as tf.Tensor1D)],
+    (a, b) => [
+      tf.dot(a as tf.Tensor, b as tf.Tensor),
+      tf.outerProduct(a as tf.Tensor1D, b as tf.Tensor1D),
+    ],
     () => [random(1, 4), random(2, 4)],
   ],
 ];

@@ -25,9 +25,13 @@ export const unary: Row[] = [
     asinh: tf.asinh,
     logSigmoid: tf.logSigmoid,
   }).map(([name, op]): Row => [name, (x) => op(x as tf.Tensor), table]),
-  ...Object.entries({ log: tf.log, log1p: tf.log1p, sqrt: tf.sqrt, rsqrt: tf.rsqrt, reciprocal: tf.reciprocal }).map(
-    ([name, op]): Row => [name, (x) => op(x as tf.Tensor), () => [positive(1, 3, 4)]],
-  ),
+  ...Object.entries({
+    log: tf.log,
+    log1p: tf.log1p,
+    sqrt: tf.sqrt,
+    rsqrt: tf.rsqrt,
+    reciprocal: tf.reciprocal,
+  }).map(([name, op]): Row => [name, (x) => op(x as tf.Tensor), () => [positive(1, 3, 4)]]),
   ...Object.entries({ asin: tf.asin, acos: tf.acos, atanh: tf.atanh }).map(
     ([name, op]): Row => [name, (x) => op(x as tf.Tensor), () => [within(1, 3, 4)]],
   ),
@@ -50,6 +54,16 @@ export const unary: Row[] = [
   ['logicalNot', (x) => tf.logicalNot(x as tf.Tensor), () => [truths([1, 0, 1], 3)], 'no gradient'],
   ['cast to int32', (x) => tf.cast(x as tf.Tensor, 'int32'), table, 'no gradient'],
   ['cast to bool', (x) => tf.cast(x as tf.Tensor, 'bool'), table, 'no gradient'],
-  ['cast from int32', (x) => tf.cast(x as tf.Tensor, 'float32'), () => [integers([1, -2, 3], 3)], 'no gradient'],
-  ['zerosLike, onesLike, fill', (x) => [tf.zerosLike(x as tf.Tensor), tf.onesLike(x as tf.Tensor), tf.fill([2, 2], 3)], table, 'no gradient'],
+  [
+    'cast from int32',
+    (x) => tf.cast(x as tf.Tensor, 'float32'),
+    () => [integers([1, -2, 3], 3)],
+    'no gradient',
+  ],
+  [
+    'zerosLike, onesLike, fill',
+    (x) => [tf.zerosLike(x as tf.Tensor), tf.onesLike(x as tf.Tensor), tf.fill([2, 2], 3)],
+    table,
+    'no gradient',
+  ],
 ];

@@ -1,16 +1,18 @@
-import { ensure, expectSameShape } from '@kd/core';
+import { assertSameShape, ensure } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { averagedTo } from '../resize.ts';
 import { meanSquares } from './alike.ts';
 
 /**
  * How far a student's maps are from a teacher's, at several scales.
  *
- * (d₀ + d₁/2 + d₂/4 + …) / (1 + 1/2 + 1/4 + …), d₀ the mean square of the difference and dᵢ that of the maps averaged to l × l, l from `levels`
+ * (d₀ + d₁/2 + d₂/4 + …) / (1 + 1/2 + 1/4 + …), d₀ the mean square of the difference and dᵢ that of
+ * the maps averaged to l × l, l from `levels`
  * @param student [batch, height, width, channels].
  * @param teacher The same. Not differentiated.
- * @param options.levels Descending sides; 4, 2, 1. Those that are not smaller than the height are left out.
+ * @param options.levels Descending sides; 4, 2, 1. Those that are not smaller than the height are
+ * left out.
  * @returns [batch], ≥ 0.
  * @throws RangeError on shapes that differ and on levels that are no whole numbers ≥ 1.
  * Source: Chen et al., "Distilling knowledge via knowledge review" (2021), section 3 (HCL).
@@ -21,13 +23,17 @@ export function hierarchicalContextPerExample(
   { levels = [4, 2, 1] }: { readonly levels?: readonly number[] } = {},
 ): tf.Tensor1D {
   expectLevels(levels);
-  expectSameShape('review', 'student maps', student, 'teacher maps', teacher);
+  assertSameShape('review', 'student maps', student, 'teacher maps', teacher);
   return tf.tidy(() => {
-    const target = detached(teacher);
+    const target = stopGradient(teacher);
     const sides = levels.filter((side) => side < student.shape[1]);
     const whole = meanSquares('review', student, target);
     const parts = sides.map((side, at) => {
-      const distance = meanSquares('review', averagedTo(student, [side, side]), averagedTo(target, [side, side]));
+      const distance = meanSquares(
+        'review',
+        averagedTo(student, [side, side]),
+        averagedTo(target, [side, side]),
+      );
       return tf.mul<tf.Tensor1D>(distance, 2 ** -(at + 1));
     });
     return tf.div<tf.Tensor1D>(tf.addN([whole, ...parts]), 2 - 2 ** -sides.length);

@@ -1,7 +1,7 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { safeSqrt } from '../safeSqrt.ts';
 
 /** Options of DIST, with the paper's values. */
@@ -15,18 +15,23 @@ export interface DistOptions {
 }
 
 /**
- * Relations in place of values: the student's probabilities are to correlate with the teacher's, along every row and along every column of the batch.
+ * Relations in place of values: the student's probabilities are to correlate with the teacher's,
+ * along every row and along every column of the batch.
  *
- * τ² · (β · (1 − mean_i ρ(p_S,i·, p_T,i·)) + γ · (1 − mean_c ρ(p_S,·c, p_T,·c))), p = softmax(logits / τ),
- * ρ(a, b) = ⟨a − ā, b − b̄⟩ / (‖a − ā‖ · ‖b − b̄‖ + 1e-8), Pearson's correlation: 0 where either is constant, with gradient 0 of a norm that is 0.
+ * τ² · (β · (1 − mean_i ρ(p_S,i·, p_T,i·)) + γ · (1 − mean_c ρ(p_S,·c, p_T,·c))), p =
+ * softmax(logits / τ),
+ * ρ(a, b) = ⟨a − ā, b − b̄⟩ / (‖a − ā‖ · ‖b − b̄‖ + 1e-8), Pearson's correlation: 0 where either is
+ * constant, with gradient 0 of a norm that is 0.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @returns One number of the batch, 0 … 2 τ² (β + γ); 0 where rows and columns are positively affinely related.
+ * @returns One number of the batch, 0 … 2 τ² (β + γ); 0 where rows and columns are positively
+ * affinely related.
  * @throws RangeError on shapes that differ, a temperature ≤ 0 and weights that are not finite.
- * Source: Huang, You, Wang, Qian, Xu, "Knowledge distillation from a stronger teacher" (NeurIPS 2022); hunto/image_classification_sota, `DIST`.
+ * Source: Huang, You, Wang, Qian, Xu, "Knowledge distillation from a stronger teacher" (NeurIPS
+ * 2022); hunto/image_classification_sota, `DIST`.
  * See also `softTargets`, which wants equal probabilities, and `batchCorrelation`.
  */
-export function distOfBatch(
+export function distBatchwise(
   studentLogits: tf.Tensor2D,
   teacherLogits: tf.Tensor2D,
   { beta = 1, gamma = 1, temperature = 1 }: DistOptions = {},
@@ -35,17 +40,24 @@ export function distOfBatch(
   expectComparable('dist', studentLogits, teacherLogits);
   return tf.tidy(() => {
     const student = tf.softmax(tf.div<tf.Tensor2D>(studentLogits, temperature));
-    const teacher = tf.softmax(tf.div<tf.Tensor2D>(detached(teacherLogits), temperature));
+    const teacher = tf.softmax(tf.div<tf.Tensor2D>(stopGradient(teacherLogits), temperature));
     const interClass = tf.sub(1, tf.mean(correlation(student, teacher, 1)));
     const intraClass = tf.sub(1, tf.mean(correlation(student, teacher, 0)));
-    return tf.mul(tf.add(tf.mul(interClass, beta), tf.mul(intraClass, gamma)), temperature ** 2) as tf.Scalar;
+    return tf.mul(
+      tf.add(tf.mul(interClass, beta), tf.mul(intraClass, gamma)),
+      temperature ** 2,
+    ) as tf.Scalar;
   });
 }
 
-/** DIST, of the batch; its authors' weight is 2: `weighted(2, dist())` beside `crossEntropy()`, with `temperature: 4` on CIFAR-100. */
+/**
+ * DIST, of the batch; its authors' weight is 2: `weighted(2, dist())` beside `crossEntropy()`, with
+ * `temperature: 4` on CIFAR-100.
+ */
 export function dist(options: DistOptions = {}): LossTerm {
   expectOptions(options.beta ?? 1, options.gamma ?? 1, options.temperature ?? 1);
-  const term: LossTerm = (step) => distOfBatch(step.student.logits, teacherOf('dist', step).logits, options);
+  const term: LossTerm = (step) =>
+    distBatchwise(step.student.logits, teacherOf('dist', step).logits, options);
   return Object.assign(term, { needsTeacher: true });
 }
 
@@ -65,5 +77,8 @@ function norm(x: tf.Tensor, axis: number): tf.Tensor {
 
 function expectOptions(beta: number, gamma: number, temperature: number): void {
   expectTemperature('dist', temperature);
-  ensure(Number.isFinite(beta) && Number.isFinite(gamma), 'dist', 'finite beta and gamma', [beta, gamma]);
+  ensure(Number.isFinite(beta) && Number.isFinite(gamma), 'dist', 'finite beta and gamma', [
+    beta,
+    gamma,
+  ]);
 }

@@ -1,7 +1,7 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { divergence } from '../klDivergence.ts';
 import { atLabel, expectOthers, withoutLabel } from './label.ts';
 import { logSumExp } from './logSumExp.ts';
@@ -10,7 +10,10 @@ import { logSumExp } from './logSumExp.ts';
 export interface DkdOptions {
   /** α, the weight of what is said of the label against all else: 1. */
   readonly alpha?: number;
-  /** β, the weight of what is said of the other classes among themselves: 8; on CIFAR-100 mdistiller has 2 for ResNet-56 to ResNet-20 and 8 for ResNet-32×4 to 8×4, on ImageNet 0.5. */
+  /**
+   * β, the weight of what is said of the other classes among themselves: 8; on CIFAR-100 mdistiller
+   * has 2 for ResNet-56 to ResNet-20 and 8 for ResNet-32×4 to 8×4, on ImageNet 0.5.
+   */
   readonly beta?: number;
   /** T > 0: 4. */
   readonly temperature?: number;
@@ -25,9 +28,11 @@ export interface DecoupledDivergence {
 }
 
 /**
- * The divergence of student from teacher, taken apart: `klDivergencePerExample` = label + (1 − p_T,label) · others.
+ * The divergence of student from teacher, taken apart: `klDivergencePerExample` = label + (1 −
+ * p_T,label) · others.
  *
- * The label's column is taken out, so that it is masked exactly at any size of logits; the other classes together weigh logSumExp of theirs.
+ * The label's column is taken out, so that it is masked exactly at any size of logits; the other
+ * classes together weigh logSumExp of theirs.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
@@ -45,21 +50,28 @@ export function decoupledDivergence(
   expectOthers('dkd', studentLogits, labels);
   return tf.tidy(() => {
     const student = apart(studentLogits, labels, temperature);
-    const teacher = apart(detached(teacherLogits), labels, temperature);
-    return { label: divergence('dkd', student.pair, teacher.pair, 1), others: divergence('dkd', student.others, teacher.others, 1) };
+    const teacher = apart(stopGradient(teacherLogits), labels, temperature);
+    return {
+      label: divergence('dkd', student.pair, teacher.pair, 1),
+      others: divergence('dkd', student.others, teacher.others, 1),
+    };
   });
 }
 
 /**
- * Decoupled knowledge distillation: the teacher's word on the other classes counts however sure it is of the label.
+ * Decoupled knowledge distillation: the teacher's word on the other classes counts however sure it
+ * is of the label.
  *
- * T² · (α · KL(b_T ‖ b_S) + β · KL(o_T ‖ o_S)), b = (p_label, 1 − p_label), o = softmax over the other classes, p and o at temperature T.
+ * T² · (α · KL(b_T ‖ b_S) + β · KL(o_T ‖ o_S)), b = (p_label, 1 − p_label), o = softmax over the
+ * other classes, p and o at temperature T.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and weights that are not finite.
- * Source: Zhao, Cui, Song, Qiu, Liang, "Decoupled knowledge distillation" (CVPR 2022); mdistiller, `dkd_loss`.
+ * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and weights
+ * that are not finite.
+ * Source: Zhao, Cui, Song, Qiu, Liang, "Decoupled knowledge distillation" (CVPR 2022); mdistiller,
+ * `dkd_loss`.
  * See also `softTargets`, `nkd`, `wsld`.
  */
 export function dkdPerExample(
@@ -69,23 +81,43 @@ export function dkdPerExample(
   { alpha = 1, beta = 8, temperature = 4 }: DkdOptions = {},
 ): tf.Tensor1D {
   return tf.tidy(() => {
-    const { label, others } = decoupledDivergence(studentLogits, teacherLogits, labels, { temperature });
+    const { label, others } = decoupledDivergence(studentLogits, teacherLogits, labels, {
+      temperature,
+    });
     return tf.mul(tf.add(tf.mul(label, alpha), tf.mul(others, beta)), temperature ** 2);
   });
 }
 
-/** DKD, mean over the batch; usually warmed up over the first 20 epochs of 240: `weighted(warmUp({ over: 20 / 240, into: constant(1) }), dkd())`. */
+/**
+ * DKD, mean over the batch; usually warmed up over the first 20 epochs of 240:
+ * `weighted(linearWarmup({ over: 20 / 240, into: constant(1) }), dkd())`.
+ */
 export function dkd(options: DkdOptions = {}): LossTerm {
   const { alpha = 1, beta = 8, temperature = 4 } = options;
   expectTemperature('dkd', temperature);
-  ensure(Number.isFinite(alpha) && Number.isFinite(beta), 'dkd', 'finite alpha and beta', [alpha, beta]);
+  ensure(Number.isFinite(alpha) && Number.isFinite(beta), 'dkd', 'finite alpha and beta', [
+    alpha,
+    beta,
+  ]);
   const term: LossTerm = (step) =>
-    tf.tidy(() => tf.mean(dkdPerExample(step.student.logits, teacherOf('dkd', step).logits, step.labels, options)) as tf.Scalar);
+    tf.tidy(
+      () =>
+        tf.mean(
+          dkdPerExample(step.student.logits, teacherOf('dkd', step).logits, step.labels, options),
+        ) as tf.Scalar,
+    );
   return Object.assign(term, { needsTeacher: true });
 }
 
-/** Logits over temperature as those of the other classes, and as a pair: the label's, and that of all others together. */
-function apart(logits: tf.Tensor2D, labels: tf.Tensor1D, temperature: number): { pair: tf.Tensor2D; others: tf.Tensor2D } {
+/**
+ * Logits over temperature as those of the other classes, and as a pair: the label's, and that of
+ * all others together.
+ */
+function apart(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  temperature: number,
+): { pair: tf.Tensor2D; others: tf.Tensor2D } {
   const scaled = tf.div<tf.Tensor2D>(logits, temperature);
   const others = withoutLabel(scaled, labels);
   return { pair: tf.stack([atLabel(scaled, labels), logSumExp(others)], 1) as tf.Tensor2D, others };

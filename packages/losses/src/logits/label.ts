@@ -2,7 +2,10 @@ import { ensure } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectLabelled } from '../checks.ts';
 
-/** 1 at the label and 0 elsewhere, float32 [batch, classes]. Cast from int32: the wasm engine's OneHot writes integers, even where float32 is asked for. */
+/**
+ * 1 at the label and 0 elsewhere, float32 [batch, classes]. Cast from int32: the wasm engine's
+ * OneHot writes integers, even where float32 is asked for.
+ */
 export function labelMask(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
   return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
 }
@@ -13,19 +16,30 @@ export function atLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
 }
 
 /**
- * The values of all classes but the label's, in their order: the column is taken out, not filled with a large negative number, which would hide
+ * The values of all classes but the label's, in their order: the column is taken out, not filled
+ * with a large negative number, which would hide
  * nothing from logits of that size. @returns [batch, classes − 1].
  */
 export function withoutLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
   const [batch, classes] = values.shape;
   return tf.tidy(() => {
     const isBefore = tf.less(tf.range(0, classes - 1, 1, 'int32'), tf.expandDims(labels, 1));
-    return tf.where(isBefore, tf.slice(values, [0, 0], [batch, classes - 1]), tf.slice(values, [0, 1], [batch, classes - 1]));
+    return tf.where(
+      isBefore,
+      tf.slice(values, [0, 0], [batch, classes - 1]),
+      tf.slice(values, [0, 1], [batch, classes - 1]),
+    );
   });
 }
 
 /** Labels fit the logits, and there is a class besides the label. */
-export function expectOthers(where: string, logits: tf.Tensor2D, labels: tf.Tensor1D): void {
-  expectLabelled(where, logits, labels);
-  ensure(logits.shape[1] > 1, where, 'at least 2 classes', logits.shape[1], 'it compares the classes that are not the label');
+export function expectOthers(caller: string, logits: tf.Tensor2D, labels: tf.Tensor1D): void {
+  expectLabelled(caller, logits, labels);
+  ensure(
+    logits.shape[1] > 1,
+    caller,
+    'at least 2 classes',
+    logits.shape[1],
+    'it compares the classes that are not the label',
+  );
 }

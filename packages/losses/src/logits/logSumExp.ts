@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * log Σ_c exp(x_c) of every row. TensorFlow.js's own is differentiated through its maximum too, whose gradient is 0 up to rounding and costs three passes:
+ * log Σ_c exp(x_c) of every row. TensorFlow.js's own is differentiated through its maximum too,
+ * whose gradient is 0 up to rounding and costs three passes:
  * here it is softmax(x), and nothing else. @param x [batch, classes]. @returns [batch].
  */
 export function logSumExp(x: tf.Tensor2D): tf.Tensor1D {

@@ -1,11 +1,14 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { atLabel, expectOthers, withoutLabel } from './label.ts';
 import { softCrossEntropy } from './softCrossEntropy.ts';
 
-/** Options of normalised knowledge distillation, with the values of its ImageNet experiments; for CIFAR-100 its authors have gamma 3.5 and temperature 3. */
+/**
+ * Options of normalized knowledge distillation, with the values of its ImageNet experiments; for
+ * CIFAR-100 its authors have gamma 3.5 and temperature 3.
+ */
 export interface NkdOptions {
   /** γ, the weight of the other classes: 1.5. */
   readonly gamma?: number;
@@ -14,16 +17,21 @@ export interface NkdOptions {
 }
 
 /**
- * Normalised knowledge distillation: the teacher's probability of the label as a soft label, and its distribution over the other classes, normalised.
+ * Normalized knowledge distillation: the teacher's probability of the label as a soft label, and
+ * its distribution over the other classes, normalized.
  *
- * −p_T,label · log p_S,label − γ · T² · Σ_{c ≠ label} o_T,c · log o_S,c, p = softmax(logits), o = softmax(logits / T) over the other classes.
- * A cross entropy, not a divergence: a student equal to its teacher costs the teacher's entropy. To be added to cross entropy with the label.
+ * −p_T,label · log p_S,label − γ · T² · Σ_{c ≠ label} o_T,c · log o_S,c, p = softmax(logits), o =
+ * softmax(logits / T) over the other classes.
+ * A cross entropy, not a divergence: a student equal to its teacher costs the teacher's entropy. To
+ * be added to cross entropy with the label.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and a gamma that is not finite.
- * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge distillation" (ICCV 2023); yzd-v/cls_KD, `NKDLoss`.
+ * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and a gamma
+ * that is not finite.
+ * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge
+ * distillation" (ICCV 2023); yzd-v/cls_KD, `NKDLoss`.
  * See also `dkd`, which compares divergences, and `uskd`, the same without a teacher.
  */
 export function nkdPerExample(
@@ -36,9 +44,12 @@ export function nkdPerExample(
   expectComparable('nkd', studentLogits, teacherLogits);
   expectOthers('nkd', studentLogits, labels);
   return tf.tidy(() => {
-    const teacher = detached(teacherLogits);
-    const target = tf.neg(tf.mul(atLabel(tf.softmax(teacher), labels), atLabel(tf.logSoftmax(studentLogits), labels)));
-    const others = (logits: tf.Tensor2D): tf.Tensor2D => tf.div(withoutLabel(logits, labels), temperature);
+    const teacher = stopGradient(teacherLogits);
+    const target = tf.neg(
+      tf.mul(atLabel(tf.softmax(teacher), labels), atLabel(tf.logSoftmax(studentLogits), labels)),
+    );
+    const others = (logits: tf.Tensor2D): tf.Tensor2D =>
+      tf.div(withoutLabel(logits, labels), temperature);
     const nonTarget = softCrossEntropy(others(studentLogits), tf.softmax(others(teacher)));
     return tf.add(target, tf.mul(nonTarget, gamma * temperature ** 2));
   });
@@ -48,7 +59,12 @@ export function nkdPerExample(
 export function nkd(options: NkdOptions = {}): LossTerm {
   expectOptions(options.gamma ?? 1.5, options.temperature ?? 1);
   const term: LossTerm = (step) =>
-    tf.tidy(() => tf.mean(nkdPerExample(step.student.logits, teacherOf('nkd', step).logits, step.labels, options)) as tf.Scalar);
+    tf.tidy(
+      () =>
+        tf.mean(
+          nkdPerExample(step.student.logits, teacherOf('nkd', step).logits, step.labels, options),
+        ) as tf.Scalar,
+    );
   return Object.assign(term, { needsTeacher: true });
 }
 

@@ -1,7 +1,7 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 
 /** T > 0; 4. */
 export interface CorrelationOptions {
@@ -9,26 +9,36 @@ export interface CorrelationOptions {
 }
 
 /**
- * Which classes the batch takes for each other: the products of the columns of probabilities, student's against teacher's.
+ * Which classes the batch takes for each other: the products of the columns of probabilities,
+ * student's against teacher's.
  *
  * ‖P_Tᵀ P_T − P_Sᵀ P_S‖²_F / C, P = softmax(logits / T), [batch, classes].
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @returns One number of the batch, ≥ 0. It grows with the square of the batch: the products are sums, not means, as in the published code.
+ * @returns One number of the batch, ≥ 0. It grows with the square of the batch: the products are
+ * sums, not means, as in the published code.
  * @throws RangeError on shapes that differ and on a temperature ≤ 0.
  * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); `cc_loss` of its code.
- * See also `batchCorrelation`, `multiLevelLogits`, `dist`.
+ * See also `batchCorrelation`, `mlkd`, `dist`.
  */
-export function classCorrelationOfBatch(
+export function classCorrelationBatchwise(
   studentLogits: tf.Tensor2D,
   teacherLogits: tf.Tensor2D,
   { temperature = 4 }: CorrelationOptions = {},
 ): tf.Scalar {
-  return distanceOf('classCorrelation', studentLogits, teacherLogits, temperature, (p) => tf.matMul(p, p, true, false), 1);
+  return distanceOf(
+    'classCorrelation',
+    studentLogits,
+    teacherLogits,
+    temperature,
+    (p) => tf.matMul(p, p, true, false),
+    1,
+  );
 }
 
 /**
- * Which examples of the batch are alike: the products of the rows of probabilities, student's against teacher's.
+ * Which examples of the batch are alike: the products of the rows of probabilities, student's
+ * against teacher's.
  *
  * ‖P_T P_Tᵀ − P_S P_Sᵀ‖²_F / batch, P = softmax(logits / T), [batch, classes].
  * @param studentLogits [batch, classes], before softmax.
@@ -36,45 +46,62 @@ export function classCorrelationOfBatch(
  * @returns One number of the batch, ≥ 0.
  * @throws RangeError on shapes that differ and on a temperature ≤ 0.
  * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); `bc_loss` of its code.
- * See also `classCorrelation`, `multiLevelLogits`, `similarityPreserving`.
+ * See also `classCorrelation`, `mlkd`, `similarityPreserving`.
  */
-export function batchCorrelationOfBatch(
+export function batchCorrelationBatchwise(
   studentLogits: tf.Tensor2D,
   teacherLogits: tf.Tensor2D,
   { temperature = 4 }: CorrelationOptions = {},
 ): tf.Scalar {
-  return distanceOf('batchCorrelation', studentLogits, teacherLogits, temperature, (p) => tf.matMul(p, p, false, true), 0);
+  return distanceOf(
+    'batchCorrelation',
+    studentLogits,
+    teacherLogits,
+    temperature,
+    (p) => tf.matMul(p, p, false, true),
+    0,
+  );
 }
 
 /** Class correlation, of the batch. */
 export function classCorrelation(options: CorrelationOptions = {}): LossTerm {
-  return termOf('classCorrelation', classCorrelationOfBatch, options);
+  return termOf('classCorrelation', classCorrelationBatchwise, options);
 }
 
 /** Batch correlation, of the batch. */
 export function batchCorrelation(options: CorrelationOptions = {}): LossTerm {
-  return termOf('batchCorrelation', batchCorrelationOfBatch, options);
+  return termOf('batchCorrelation', batchCorrelationBatchwise, options);
 }
 
-function termOf(where: string, loss: typeof classCorrelationOfBatch, options: CorrelationOptions): LossTerm {
-  expectTemperature(where, options.temperature ?? 4);
-  const term: LossTerm = (step) => loss(step.student.logits, teacherOf(where, step).logits, options);
+function termOf(
+  caller: string,
+  loss: typeof classCorrelationBatchwise,
+  options: CorrelationOptions,
+): LossTerm {
+  expectTemperature(caller, options.temperature ?? 4);
+  const term: LossTerm = (step) =>
+    loss(step.student.logits, teacherOf(caller, step).logits, options);
   return Object.assign(term, { needsTeacher: true });
 }
 
 function distanceOf(
-  where: string,
+  caller: string,
   studentLogits: tf.Tensor2D,
   teacherLogits: tf.Tensor2D,
   temperature: number,
   products: (probabilities: tf.Tensor2D) => tf.Tensor2D,
   axis: 0 | 1,
 ): tf.Scalar {
-  expectTemperature(where, temperature);
-  expectComparable(where, studentLogits, teacherLogits);
+  expectTemperature(caller, temperature);
+  expectComparable(caller, studentLogits, teacherLogits);
   return tf.tidy(() => {
     const student = products(tf.softmax(tf.div<tf.Tensor2D>(studentLogits, temperature)));
-    const teacher = products(tf.softmax(tf.div<tf.Tensor2D>(detached(teacherLogits), temperature)));
-    return tf.div<tf.Scalar>(tf.sum(tf.square(tf.sub(teacher, student))), studentLogits.shape[axis]);
+    const teacher = products(
+      tf.softmax(tf.div<tf.Tensor2D>(stopGradient(teacherLogits), temperature)),
+    );
+    return tf.div<tf.Scalar>(
+      tf.sum(tf.square(tf.sub(teacher, student))),
+      studentLogits.shape[axis],
+    );
   });
 }

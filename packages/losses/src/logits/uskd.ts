@@ -1,13 +1,16 @@
-import { ensure, expectShape, type LossTerm } from '@kd/core';
+import { assertShape, ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropyPerExample } from '../crossEntropy.ts';
-import { constant, detached } from '../detached.ts';
-import { connector } from '../features/connector.ts';
-import { rowsAt, type TapPoint } from '../taps.ts';
+import { constant, stopGradient } from '../detached.ts';
+import { projector } from '../features/projector.ts';
+import { type FeatureRef, rowsAt } from '../taps.ts';
 import { atLabel, expectOthers, withoutLabel } from './label.ts';
 import { softCrossEntropy } from './softCrossEntropy.ts';
 
-/** Weights of universal self-knowledge distillation's parts, with the values of its ImageNet experiments; for CIFAR-100 its authors have 0.1 for all three. */
+/**
+ * Weights of universal self-knowledge distillation's parts, with the values of its ImageNet
+ * experiments; for CIFAR-100 its authors have 0.1 for all three.
+ */
 export interface UskdWeights {
   /** α, of the label: 1. */
   readonly alpha?: number;
@@ -19,29 +22,41 @@ export interface UskdWeights {
 
 /** What the term needs to make its weak classifier. */
 export interface UskdOptions extends UskdWeights {
-  /** An inner tap of the student, the last stage but one in its authors' code: `tapOf(student, 'stage2')` of three. A linear map from its rows (of maps the mean over pixels) is the weak classifier. */
-  readonly tap: TapPoint;
+  /**
+   * An inner tap of the student, the last stage but one in its authors' code: `featureRef(student,
+   * 'stage2')` of three. A linear map from its rows (of maps the mean over pixels) is the weak
+   * classifier.
+   */
+  readonly tap: FeatureRef;
   readonly classes: number;
   /** The weak classifier's first weights are drawn from it; 0. */
   readonly seed?: number;
 }
 
 /**
- * NKD without a teacher: the soft label is made of the student's own probability, and the other classes' shares of their ranks by Zipf's law.
+ * NKD without a teacher: the soft label is made of the student's own probability, and the other
+ * classes' shares of their ranks by Zipf's law.
  *
- * −α · mean_i q_i · log p_i,label − β · mean_i Σ_{c ≠ label} z_i,c · log o_i,c + μ · mean_i CE(weak_i, label smoothed by 0.1),
- * p = softmax(logits), q = 1 + p²_label − mean over the batch of p²_label, o = softmax over the other classes, z_i,c ∝ 1 / rank_i,c, where classes are ranked by
- * w_c / (1 − w_label + 1e-6) + s_c / (1 − s_label + 1e-6), w = softmax(weak), s = log p. Neither q nor z is differentiated.
- * To be added to cross entropy with the label, as in its authors' code. The paper ranks by the probabilities of both; its published code, which this is, by the student's logarithms.
+ * −α · mean_i q_i · log p_i,label − β · mean_i Σ_{c ≠ label} z_i,c · log o_i,c + μ · mean_i
+ * CE(weak_i, label smoothed by 0.1),
+ * p = softmax(logits), q = 1 + p²_label − mean over the batch of p²_label, o = softmax over the
+ * other classes, z_i,c ∝ 1 / rank_i,c, where classes are ranked by
+ * w_c / (1 − w_label + 1e-6) + s_c / (1 − s_label + 1e-6), w = softmax(weak), s = log p. Neither q
+ * nor z is differentiated.
+ * To be added to cross entropy with the label, as in its authors' code. The paper ranks by the
+ * probabilities of both; its published code, which this is, by the student's logarithms.
  * @param studentLogits [batch, classes], before softmax.
- * @param weakLogits [batch, classes], before softmax, of a classifier on an inner feature. They are differentiated by the last part only.
+ * @param weakLogits [batch, classes], before softmax, of a classifier on an inner feature. They are
+ * differentiated by the last part only.
  * @param labels int32 [batch].
  * @returns One number of the batch, nats.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes and weights that are not finite.
- * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge distillation" (ICCV 2023); yzd-v/cls_KD, `USKDLoss`.
+ * @throws RangeError on shapes that do not fit, fewer than 2 classes and weights that are not
+ * finite.
+ * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge
+ * distillation" (ICCV 2023); yzd-v/cls_KD, `USKDLoss`.
  * See also `nkd`, `virtualTeacher`.
  */
-export function uskdOfBatch(
+export function uskdBatchwise(
   studentLogits: tf.Tensor2D,
   weakLogits: tf.Tensor2D,
   labels: tf.Tensor1D,
@@ -49,37 +64,57 @@ export function uskdOfBatch(
 ): tf.Scalar {
   expectWeights(alpha, beta, mu);
   expectOthers('uskd', studentLogits, labels);
-  expectShape('uskd', 'weak logits', weakLogits, studentLogits.shape);
+  assertShape('uskd', 'weak logits', weakLogits, studentLogits.shape);
   return tf.tidy(() => {
     const logStudent = tf.logSoftmax(studentLogits);
     const onLabel = tf.mean(tf.mul(softLabel(studentLogits, labels), atLabel(logStudent, labels)));
     const shares = withoutLabel(zipfShares(studentLogits, weakLogits, labels), labels);
-    const others = softCrossEntropy(withoutLabel(studentLogits, labels), tf.div(shares, tf.sum(shares, 1, true)));
+    const others = softCrossEntropy(
+      withoutLabel(studentLogits, labels),
+      tf.div(shares, tf.sum(shares, 1, true)),
+    );
     const weak = crossEntropyPerExample(weakLogits, labels, { smoothing: 0.1 });
-    return tf.addN([tf.mul(onLabel, -alpha), tf.mul(tf.mean(others), beta), tf.mul(tf.mean(weak), mu)]) as tf.Scalar;
+    return tf.addN([
+      tf.mul(onLabel, -alpha),
+      tf.mul(tf.mean(others), beta),
+      tf.mul(tf.mean(weak), mu),
+    ]) as tf.Scalar;
   });
 }
 
-/** USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`), beside `crossEntropy()`; it needs no teacher. */
+/**
+ * USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`), beside
+ * `crossEntropy()`; it needs no teacher.
+ */
 export function uskd({ tap, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
   const { alpha = 1, beta = 0.1, mu = 0.005 } = weights;
   expectWeights(alpha, beta, mu);
-  const weak = connector([{ from: tap.channels, to: classes, bias: true }], { name: 'weak', seed });
+  const weak = projector([{ from: tap.channels, to: classes, bias: true }], { name: 'weak', seed });
   const term: LossTerm = ({ student, labels }) =>
-    tf.tidy(() => uskdOfBatch(student.logits, weak.apply(rowsAt('uskd', student, tap)), labels, { alpha, beta, mu }));
+    tf.tidy(() =>
+      uskdBatchwise(student.logits, weak.apply(rowsAt('uskd', student, tap)), labels, {
+        alpha,
+        beta,
+        mu,
+      }),
+    );
   return Object.assign(term, { weights: weak.weights });
 }
 
 /** q, [batch]. */
 function softLabel(studentLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor {
-  const squared = tf.square(atLabel(tf.softmax(detached(studentLogits)), labels));
+  const squared = tf.square(atLabel(tf.softmax(stopGradient(studentLogits)), labels));
   return tf.add(1, tf.sub(squared, tf.mean(squared)));
 }
 
 /** 1 / rank of every class, [batch, classes]. */
-function zipfShares(studentLogits: tf.Tensor2D, weakLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
-  const byStudent = againstLabel(tf.logSoftmax(detached(studentLogits)), labels);
-  const byWeak = againstLabel(tf.softmax(detached(weakLogits)), labels);
+function zipfShares(
+  studentLogits: tf.Tensor2D,
+  weakLogits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+): tf.Tensor2D {
+  const byStudent = againstLabel(tf.logSoftmax(stopGradient(studentLogits)), labels);
+  const byWeak = againstLabel(tf.softmax(stopGradient(weakLogits)), labels);
   return constant(() => {
     const scores = tf.add<tf.Tensor2D>(byWeak, byStudent);
     const classes = scores.shape[1];

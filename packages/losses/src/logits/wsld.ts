@@ -2,7 +2,7 @@ import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
 import { crossEntropyPerExample } from '../crossEntropy.ts';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { softCrossEntropy } from './softCrossEntropy.ts';
 
 /** T > 0, the paper's τ; 2. */
@@ -11,16 +11,21 @@ export interface WsldOptions {
 }
 
 /**
- * Weighted soft labels: an example counts the less, the better the student already fits its label in comparison with the teacher.
+ * Weighted soft labels: an example counts the less, the better the student already fits its label
+ * in comparison with the teacher.
  *
- * T² · w · CE(softmax(student / T), softmax(teacher / T)), w = 1 − exp(−CE(student, label) / (CE(teacher, label) + 1e-7)), which is not differentiated.
- * A cross entropy, not a divergence: the teacher's entropy is not subtracted, so that the value differs by it, and the gradient does not.
+ * T² · w · CE(softmax(student / T), softmax(teacher / T)), w = 1 − exp(−CE(student, label) /
+ * (CE(teacher, label) + 1e-7)), which is not differentiated.
+ * A cross entropy, not a divergence: the teacher's entropy is not subtracted, so that the value
+ * differs by it, and the gradient does not.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
  * @throws RangeError on shapes that do not fit and on a temperature ≤ 0.
- * Source: Zhou, Song, Chen, Zhou, Wang, Yuan, Zhang, "Rethinking soft labels for knowledge distillation: a bias–variance tradeoff perspective" (ICLR 2021); its authors' code, `WSLDistiller`.
+ * Source: Zhou, Song, Chen, Zhou, Wang, Yuan, Zhang, "Rethinking soft labels for knowledge
+ * distillation: a bias–variance tradeoff perspective" (ICLR 2021); its authors' code,
+ * `WSLDistiller`.
  * See also `softTargets`, `dkd`.
  */
 export function wsldPerExample(
@@ -32,20 +37,31 @@ export function wsldPerExample(
   expectTemperature('wsld', temperature);
   expectComparable('wsld', studentLogits, teacherLogits);
   return tf.tidy(() => {
-    const teacher = detached(teacherLogits);
-    const ofStudent = crossEntropyPerExample(detached(studentLogits), labels);
+    const teacher = stopGradient(teacherLogits);
+    const ofStudent = crossEntropyPerExample(stopGradient(studentLogits), labels);
     const ofTeacher = crossEntropyPerExample(teacher, labels);
     // expm1: 1 − exp(−x) of a small x keeps its digits.
     const weight = tf.neg(tf.expm1(tf.neg(tf.div(ofStudent, tf.add(ofTeacher, 1e-7)))));
-    const soft = softCrossEntropy(tf.div(studentLogits, temperature), tf.softmax(tf.div<tf.Tensor2D>(teacher, temperature)));
+    const soft = softCrossEntropy(
+      tf.div(studentLogits, temperature),
+      tf.softmax(tf.div<tf.Tensor2D>(teacher, temperature)),
+    );
     return tf.mul(tf.mul(weight, soft), temperature ** 2);
   });
 }
 
-/** WSLD, mean over the batch; usually `weighted(2.5, wsld())` beside `crossEntropy()` (ImageNet); cls_KD has 2.25 and `temperature: 4` for CIFAR-100. */
+/**
+ * WSLD, mean over the batch; usually `weighted(2.5, wsld())` beside `crossEntropy()` (ImageNet);
+ * cls_KD has 2.25 and `temperature: 4` for CIFAR-100.
+ */
 export function wsld(options: WsldOptions = {}): LossTerm {
   expectTemperature('wsld', options.temperature ?? 2);
   const term: LossTerm = (step) =>
-    tf.tidy(() => tf.mean(wsldPerExample(step.student.logits, teacherOf('wsld', step).logits, step.labels, options)) as tf.Scalar);
+    tf.tidy(
+      () =>
+        tf.mean(
+          wsldPerExample(step.student.logits, teacherOf('wsld', step).logits, step.labels, options),
+        ) as tf.Scalar,
+    );
   return Object.assign(term, { needsTeacher: true });
 }

@@ -1,38 +1,47 @@
-import { ensure, type LossTerm, unexpected } from '@kd/core';
+import { ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
-import { pairTerm } from '../pairTerm.ts';
+import { stopGradient } from '../detached.ts';
+import { featureTerm } from '../pairTerm.ts';
 import { atSmallerSize } from '../resize.ts';
 import { safeSqrt } from '../safeSqrt.ts';
-import { mapsAt, type TapPair } from '../taps.ts';
-import { unit } from '../unit.ts';
+import { type FeaturePair, mapsAt } from '../taps.ts';
+import { l2Normalize } from '../unit.ts';
 import { expectMaps } from './places.ts';
 
 export interface AttentionTransferOptions {
   /** p ≥ 1, the power of an activation that counts as attention; 2. */
   readonly power?: number;
-  /** Mean square of the difference of two maps, as the authors' code and most others have it (the default), or its length, as in the paper. */
+  /**
+   * Mean square of the difference of two maps, as the authors' code and most others have it (the
+   * default), or its length, as in the paper.
+   */
   readonly distance?: 'mean square' | 'length';
 }
 
 /**
  * Where the student looks against where the teacher looks.
  *
- * Q = mean_c |A_c|^p over the channels, as a vector of places at length 1; mean((Q_S − Q_T)²) over the places, or ‖Q_S − Q_T‖ with distance 'length'.
+ * Q = mean_c |A_c|^p over the channels, as a vector of places at length 1; mean((Q_S − Q_T)²) over
+ * the places, or ‖Q_S − Q_T‖ with distance 'length'.
  * Even powers are those of the code, which leaves out the absolute value.
- * @param studentMaps [batch, height, width, channels]. Channels may differ from the teacher's; of two sizes the larger is averaged down to the smaller.
+ * @param studentMaps [batch, height, width, channels]. Channels may differ from the teacher's; of
+ * two sizes the larger is averaged down to the smaller.
  * @param teacherMaps [batch, height, width, channels]. Not differentiated.
  * @returns [batch], ≥ 0, 0 where both look at the same places.
  * @throws RangeError on a power < 1 and on features that are no maps.
  * Source: Zagoruyko, Komodakis, "Paying more attention to attention" (2017), section 3.1.
- * See also `neuronSelectivity`, which keeps every channel's own map, and `channelWise`.
+ * See also `nst`, which keeps every channel's own map, and `cwd`.
  */
-export function attentionTransferPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, options: AttentionTransferOptions = {}): tf.Tensor1D {
+export function attentionTransferPerExample(
+  studentMaps: tf.Tensor4D,
+  teacherMaps: tf.Tensor4D,
+  options: AttentionTransferOptions = {},
+): tf.Tensor1D {
   const { power = 2, distance = 'mean square' } = options;
   expectPower(power);
   expectMaps('attentionTransfer', studentMaps, teacherMaps);
   return tf.tidy(() => {
-    const [student, teacher] = atSmallerSize(studentMaps, detached(teacherMaps));
+    const [student, teacher] = atSmallerSize(studentMaps, stopGradient(teacherMaps));
     const squares = tf.square(tf.sub(attention(student, power), attention(teacher, power)));
     switch (distance) {
       case 'mean square':
@@ -40,22 +49,34 @@ export function attentionTransferPerExample(studentMaps: tf.Tensor4D, teacherMap
       case 'length':
         return safeSqrt(tf.sum<tf.Tensor1D>(squares, 1));
       default:
-        throw unexpected('attentionTransfer', "distance 'mean square' or 'length'", distance satisfies never);
+        throw expectedError(
+          'attentionTransfer',
+          "distance 'mean square' or 'length'",
+          distance satisfies never,
+        );
     }
   });
 }
 
-/** Attention transfer, mean over the batch, summed over the pairs; usually `weighted(1000, attentionTransfer(pairs))`. */
-export function attentionTransfer(pairs: TapPair | readonly TapPair[], options: AttentionTransferOptions = {}): LossTerm {
+/**
+ * Attention transfer, mean over the batch, summed over the pairs; usually `weighted(1000,
+ * attentionTransfer(pairs))`.
+ */
+export function attentionTransfer(
+  pairs: FeaturePair | readonly FeaturePair[],
+  options: AttentionTransferOptions = {},
+): LossTerm {
   expectPower(options.power ?? 2);
-  return pairTerm('attentionTransfer', pairs, mapsAt, (student, teacher) => tf.mean(attentionTransferPerExample(student, teacher, options)));
+  return featureTerm('attentionTransfer', pairs, mapsAt, (student, teacher) =>
+    tf.mean(attentionTransferPerExample(student, teacher, options)),
+  );
 }
 
 /** [batch, places], each row at length 1. */
 function attention(maps: tf.Tensor4D, power: number): tf.Tensor2D {
   // A general power takes many times as long as a square, and 2 is what everybody uses.
   const strength = power === 2 ? tf.square(maps) : tf.pow(tf.abs(maps), power);
-  return unit(tf.reshape(tf.mean(strength, 3), [maps.shape[0], -1]));
+  return l2Normalize(tf.reshape(tf.mean(strength, 3), [maps.shape[0], -1]));
 }
 
 function expectPower(power: number): void {

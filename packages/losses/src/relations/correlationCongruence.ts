@@ -1,10 +1,10 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { flat } from '../flat.ts';
-import { pairTerm } from '../pairTerm.ts';
-import { featureAt, type TapPair } from '../taps.ts';
-import { unit } from '../unit.ts';
+import { featureTerm } from '../pairTerm.ts';
+import { type FeaturePair, featureAt } from '../taps.ts';
+import { l2Normalize } from '../unit.ts';
 import { expectSameBatch, expectSameChannels } from './expectations.ts';
 
 /** exp(−γ·‖x − y‖²) of rows at length 1, by its Taylor series. */
@@ -23,37 +23,53 @@ export interface CorrelationCongruenceOptions {
 /**
  * Correlations between the examples of a batch.
  *
- * RepDistiller's form, which most published numbers are of: mean_i δ_i·δ_{i+1}, δ = |student − teacher| and i along the batch; it depends on the order of
- * the batch and needs rows of one width. The paper's, with `kernel`: mean((C_S − C_T)²) of C_ij = e^−2γ · Σ_p (2γ)ᵖ / p! · (f_i·f_j)ᵖ, f at length 1.
+ * RepDistiller's form, which most published numbers are of: mean_i δ_i·δ_{i+1}, δ = |student −
+ * teacher| and i along the batch; it depends on the order of
+ * the batch and needs rows of one width. The paper's, with `kernel`: mean((C_S − C_T)²) of C_ij =
+ * e^−2γ · Σ_p (2γ)ᵖ / p! · (f_i·f_j)ᵖ, f at length 1.
  * @param student [batch, …], any shape, flattened.
  * @param teacher [batch, …]; of another width, if need be, with `kernel`. Not differentiated.
  * @returns One number ≥ 0; 0 in a batch of one.
- * @throws RangeError on widths that differ without `kernel`, on γ ≤ 0 and on an order that is no whole number ≥ 1.
+ * @throws RangeError on widths that differ without `kernel`, on γ ≤ 0 and on an order that is no
+ * whole number ≥ 1.
  * Source: Peng et al., "Correlation congruence for knowledge distillation" (2019), section 3.
- * See also `similarityPreserving`, `relational`.
+ * See also `similarityPreserving`, `rkd`.
  */
-export function correlationCongruenceOfBatch(student: tf.Tensor, teacher: tf.Tensor, { kernel }: CorrelationCongruenceOptions = {}): tf.Scalar {
+export function correlationCongruenceBatchwise(
+  student: tf.Tensor,
+  teacher: tf.Tensor,
+  { kernel }: CorrelationCongruenceOptions = {},
+): tf.Scalar {
   if (kernel === undefined) return ofNeighbours(student, teacher);
   const { gamma, order } = checked(kernel);
   expectSameBatch('correlationCongruence', student, teacher);
   return tf.tidy(() => {
-    const [ours, theirs] = [correlations(student, gamma, order), correlations(detached(teacher), gamma, order)];
+    const [ours, theirs] = [
+      correlations(student, gamma, order),
+      correlations(stopGradient(teacher), gamma, order),
+    ];
     return tf.mean<tf.Scalar>(tf.square(tf.sub(ours, theirs)));
   });
 }
 
 /** Correlation congruence, summed over the pairs of taps; usually `weighted(0.02, correlationCongruence(pairs))` (RepDistiller, of features embedded on 128
- * channels), and of the paper's form `weighted(100, correlationCongruence(pairs, { kernel: {} }))` (AberHu's zoo).
+ * channels), and of the paper's form `weighted(100, correlationCongruence(pairs, { kernel: {} }))`
+ * (AberHu's zoo).
  */
-export function correlationCongruence(pairs: TapPair | readonly TapPair[], options: CorrelationCongruenceOptions = {}): LossTerm {
+export function correlationCongruence(
+  pairs: FeaturePair | readonly FeaturePair[],
+  options: CorrelationCongruenceOptions = {},
+): LossTerm {
   if (options.kernel !== undefined) checked(options.kernel);
-  return pairTerm('correlationCongruence', pairs, featureAt, (student, teacher) => correlationCongruenceOfBatch(student, teacher, options));
+  return featureTerm('correlationCongruence', pairs, featureAt, (student, teacher) =>
+    correlationCongruenceBatchwise(student, teacher, options),
+  );
 }
 
 function ofNeighbours(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
   expectSameBatch('correlationCongruence', student, teacher);
   return tf.tidy(() => {
-    const [s, t] = [flat(student), flat(detached(teacher))];
+    const [s, t] = [flat(student), flat(stopGradient(teacher))];
     expectSameChannels('correlationCongruence', s, t, 'with kernel: {} widths may differ');
     const [batch, width] = s.shape;
     const difference = tf.sub<tf.Tensor2D>(s, t);
@@ -61,17 +77,21 @@ function ofNeighbours(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
     const size = tf.mul<tf.Tensor2D>(difference, tf.sign(difference));
     // A batch of one has no neighbours.
     if (batch === 1) return tf.mul(tf.sum(size), 0);
-    const products = tf.mul(tf.slice(size, [0, 0], [batch - 1, width]), tf.slice(size, [1, 0], [batch - 1, width]));
+    const products = tf.mul(
+      tf.slice(size, [0, 0], [batch - 1, width]),
+      tf.slice(size, [1, 0], [batch - 1, width]),
+    );
     return tf.div(tf.sum(products), batch - 1);
   });
 }
 
 /** [batch, batch], by Horner's rule and without the constant of p = 0, which both have. */
 function correlations(feature: tf.Tensor, gamma: number, order: number): tf.Tensor2D {
-  const rows = unit(flat(feature));
+  const rows = l2Normalize(flat(feature));
   const similarity: tf.Tensor2D = tf.matMul(rows, rows, false, true);
   let sum: tf.Tensor2D = tf.zerosLike(similarity);
-  for (let p = order; p >= 1; p--) sum = tf.mul<tf.Tensor2D>(tf.add(sum, coefficient(gamma, p)), similarity);
+  for (let p = order; p >= 1; p--)
+    sum = tf.mul<tf.Tensor2D>(tf.add(sum, coefficient(gamma, p)), similarity);
   return sum;
 }
 
@@ -82,7 +102,19 @@ function coefficient(gamma: number, power: number): number {
 }
 
 function checked({ gamma = 0.4, order = 2 }: TaylorKernel): Required<TaylorKernel> {
-  ensure(gamma > 0 && gamma < Infinity, 'correlationCongruence', 'gamma > 0', gamma, '0.4 is usual');
-  ensure(Number.isInteger(order) && order >= 1, 'correlationCongruence', 'an order that is a whole number ≥ 1', order, '2 is usual');
+  ensure(
+    gamma > 0 && gamma < Infinity,
+    'correlationCongruence',
+    'gamma > 0',
+    gamma,
+    '0.4 is usual',
+  );
+  ensure(
+    Number.isInteger(order) && order >= 1,
+    'correlationCongruence',
+    'an order that is a whole number ≥ 1',
+    order,
+    '2 is usual',
+  );
   return { gamma, order };
 }

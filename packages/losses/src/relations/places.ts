@@ -1,4 +1,4 @@
-import { expectShape } from '@kd/core';
+import { assertShape } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Maps as [batch, places, channels]. */
@@ -8,7 +8,17 @@ export function places(maps: tf.Tensor4D): tf.Tensor3D {
 }
 
 /** Both are maps of one batch; their sizes and channels are free. */
-export function expectMaps(where: string, studentMaps: tf.Tensor, teacherMaps: tf.Tensor): void {
-  expectShape(where, 'student maps [batch, height, width, channels]', studentMaps, [null, null, null, null]);
-  expectShape(where, 'teacher maps [batch, height, width, channels]', teacherMaps, [studentMaps.shape[0] as number, null, null, null]);
+export function expectMaps(caller: string, studentMaps: tf.Tensor, teacherMaps: tf.Tensor): void {
+  assertShape(caller, 'student maps [batch, height, width, channels]', studentMaps, [
+    null,
+    null,
+    null,
+    null,
+  ]);
+  assertShape(caller, 'teacher maps [batch, height, width, channels]', teacherMaps, [
+    studentMaps.shape[0] as number,
+    null,
+    null,
+    null,
+  ]);
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { constant } from '../detached.ts';
 import { safeSqrt } from '../safeSqrt.ts';
-import { unit } from '../unit.ts';
+import { l2Normalize } from '../unit.ts';
 import { topVector } from './topVector.ts';
 
 /** A rest of this share of a matrix, squared, is rounding: it has no directions of its own. */
@@ -43,5 +43,5 @@ function firstOf(x: tf.Tensor3D): tf.Tensor3D {
   const [, rows, columns] = x.shape;
   if (columns <= rows) return topVector(x);
   const left = topVector(tf.transpose(x, [0, 2, 1]));
-  return unit(tf.matMul<tf.Tensor3D>(x, left, true), 1);
+  return l2Normalize(tf.matMul<tf.Tensor3D>(x, left, true), 1);
 }

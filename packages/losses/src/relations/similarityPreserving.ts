@@ -1,10 +1,10 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { detached } from '../detached.ts';
+import { stopGradient } from '../detached.ts';
 import { flat } from '../flat.ts';
-import { pairTerm } from '../pairTerm.ts';
-import { featureAt, type TapPair } from '../taps.ts';
-import { unit } from '../unit.ts';
+import { featureTerm } from '../pairTerm.ts';
+import { type FeaturePair, featureAt } from '../taps.ts';
+import { l2Normalize } from '../unit.ts';
 import { expectSameBatch } from './expectations.ts';
 
 /**
@@ -16,20 +16,28 @@ import { expectSameBatch } from './expectations.ts';
  * @returns One number ≥ 0; 0 in a batch of one.
  * @throws RangeError on features of other batches.
  * Source: Tung, Mori, "Similarity-preserving knowledge distillation" (2019), section 2.
- * See also `relational`, which compares distances and angles, `correlationCongruence` and `probabilisticTransfer`.
+ * See also `rkd`, which compares distances and angles, `correlationCongruence` and `pkt`.
  */
-export function similarityPreservingOfBatch(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
+export function similarityPreservingBatchwise(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
   expectSameBatch('similarityPreserving', student, teacher);
   const pairs = student.shape[0] ** 2;
-  return tf.tidy(() => tf.div(tf.sum(tf.square(tf.sub(similarities(student), similarities(detached(teacher))))), pairs));
+  return tf.tidy(() =>
+    tf.div(
+      tf.sum(tf.square(tf.sub(similarities(student), similarities(stopGradient(teacher))))),
+      pairs,
+    ),
+  );
 }
 
-/** Similarity preserving, summed over the pairs; usually `weighted(3000, similarityPreserving(pairs))`. */
-export function similarityPreserving(pairs: TapPair | readonly TapPair[]): LossTerm {
-  return pairTerm('similarityPreserving', pairs, featureAt, similarityPreservingOfBatch);
+/**
+ * Similarity preserving, summed over the pairs; usually `weighted(3000,
+ * similarityPreserving(pairs))`.
+ */
+export function similarityPreserving(pairs: FeaturePair | readonly FeaturePair[]): LossTerm {
+  return featureTerm('similarityPreserving', pairs, featureAt, similarityPreservingBatchwise);
 }
 
 function similarities(feature: tf.Tensor): tf.Tensor2D {
   const rows = flat(feature);
-  return unit(tf.matMul(rows, rows, false, true));
+  return l2Normalize(tf.matMul(rows, rows, false, true));
 }

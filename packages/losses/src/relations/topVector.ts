@@ -1,13 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Matrices are squared so often: their powers reach 2¹⁶, and eigenvalues are told apart that differ by 1e-4 of themselves, about what float32 can tell. */
+/**
+ * Matrices are squared so often: their powers reach 2¹⁶, and eigenvalues are told apart that differ
+ * by 1e-4 of themselves, about what float32 can tell.
+ */
 const squarings = 16;
 
 /**
- * The first right singular vector of each matrix, in plain products: the top eigenvector of A = XᵀX.
+ * The first right singular vector of each matrix, in plain products: the top eigenvector of A =
+ * XᵀX.
  *
- * A, A², A⁴ … over their traces go to v·vᵀ, and its column where v is largest is v, with that entry positive. Its derivative is
- * dv = (λ − A)⁺ dA v, and (λ − A)⁺ = 1/λ · Π_j (1 + (A/λ)^(2^j)) across v: the same powers, each with one vector only.
+ * A, A², A⁴ … over their traces go to v·vᵀ, and its column where v is largest is v, with that entry
+ * positive. Its derivative is
+ * dv = (λ − A)⁺ dA v, and (λ − A)⁺ = 1/λ · Π_j (1 + (A/λ)^(2^j)) across v: the same powers, each
+ * with one vector only.
  * @param x [batch, rows, columns], rows ≥ columns or not; the work is columns³.
  * @returns [batch, columns, 1] at length 1; 0, with the gradient 0, of a matrix of zeros.
  */
@@ -15,17 +21,25 @@ export function topVector(x: tf.Tensor3D): tf.Tensor3D {
   const run = tf.customGrad((...args) => {
     const [x, save] = args as [tf.Tensor3D, tf.GradSaveFunc];
     const powers = [overTrace(tf.matMul<tf.Tensor3D>(x, x, true))];
-    for (let at = 1; at <= squarings; at++) powers.push(overTrace(tf.matMul(powers[at - 1] as tf.Tensor3D, powers[at - 1] as tf.Tensor3D)));
+    for (let at = 1; at <= squarings; at++)
+      powers.push(
+        overTrace(tf.matMul(powers[at - 1] as tf.Tensor3D, powers[at - 1] as tf.Tensor3D)),
+      );
     const value = largestColumn(powers.pop() as tf.Tensor3D);
     save([x, value, ...powers]);
-    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradientOf(dy as tf.Tensor3D, saved as tf.Tensor3D[]) };
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        gradientOf(dy as tf.Tensor3D, saved as tf.Tensor3D[]),
+    };
   });
   return run(x) as tf.Tensor3D;
 }
 
 /** @param saved X, v, and A to the powers 1, 2, 4 … over their traces. */
 function gradientOf(dy: tf.Tensor3D, [x, v, ...powers]: readonly tf.Tensor3D[]): tf.Tensor3D {
-  if (x === undefined || v === undefined) throw new Error('topVector: its gradient is taken without what was saved.');
+  if (x === undefined || v === undefined)
+    throw new Error('topVector: its gradient is taken without what was saved.');
   const across = (z: tf.Tensor3D): tf.Tensor3D => tf.sub(z, tf.mul(v, tf.matMul(v, z, true)));
   const along = tf.matMul(x, v);
   let y = across(dy);

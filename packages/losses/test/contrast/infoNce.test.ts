@@ -1,4 +1,4 @@
-import type { Outputs, Step } from '@kd/core';
+import type { LossInputs, Outputs } from '@kd/core';
 import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
@@ -6,12 +6,15 @@ import { infoNce, infoNcePerExample } from '../../src/index.ts';
 
 const students = () => tf.tensor2d([0.4, -0.2, 0.9, 1.1, 0.3, -0.5, -0.7, 0.8, 0.2], [3, 3]);
 const teachers = () => tf.tensor2d([0.5, 0.1, 0.7, -0.3, 0.6, -0.9, 0.2, 1.2, 0.4], [3, 3]);
-const outputs = (rows: tf.Tensor): Outputs => ({ logits: tf.zeros([rows.shape[0] as number, 2]), features: { rows } });
-const stepOf = (student: tf.Tensor, teacher: tf.Tensor): Step => ({
+const outputs = (rows: tf.Tensor): Outputs => ({
+  logits: tf.zeros([rows.shape[0] as number, 2]),
+  features: { rows },
+});
+const stepOf = (student: tf.Tensor, teacher: tf.Tensor): LossInputs => ({
   student: outputs(student),
   teacher: outputs(teacher),
   labels: tf.zeros([student.shape[0] as number], 'int32'),
-  numbers: {},
+  scheduledValues: {},
 });
 const taps = { student: 'rows', teacher: 'rows' };
 const tapsOf = (student: number, teacher: number) => ({
@@ -24,45 +27,81 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const alike = tf.tile(tf.tensor2d([[1, 2, 3]]), [4, 1]);
       closeTo(infoNcePerExample(alike, alike).dataSync(), new Array(4).fill(Math.log(4)), 1e-6);
-      closeTo(infoNcePerExample(alike, alike, { direction: 'both ways' }).dataSync(), new Array(4).fill(2 * Math.log(4)), 1e-6);
+      closeTo(
+        infoNcePerExample(alike, alike, { direction: 'both ways' }).dataSync(),
+        new Array(4).fill(2 * Math.log(4)),
+        1e-6,
+      );
     }));
   test('orthogonal rows that find their partners cost log(1 + (batch − 1) · exp(−1 / temperature))', () =>
     tf.tidy(() => {
       const rows = tf.eye(3);
-      closeTo(infoNcePerExample(rows, rows, { temperature: 0.5 }).dataSync(), new Array(3).fill(Math.log1p(2 * Math.exp(-2))), 1e-5);
+      closeTo(
+        infoNcePerExample(rows, rows, { temperature: 0.5 }).dataSync(),
+        new Array(3).fill(Math.log1p(2 * Math.exp(-2))),
+        1e-5,
+      );
     }));
   test('the lengths of rows do not matter, nor the order of the examples', () =>
     tf.tidy(() => {
       const plain = infoNcePerExample(students(), teachers()).dataSync();
-      closeTo(infoNcePerExample(tf.mul(students(), 7), tf.mul(teachers(), 0.01)).dataSync(), plain, 1e-5);
-      closeTo(tf.reverse(infoNcePerExample(tf.reverse(students(), 0), tf.reverse(teachers(), 0))).dataSync(), plain, 1e-5);
+      closeTo(
+        infoNcePerExample(tf.mul(students(), 7), tf.mul(teachers(), 0.01)).dataSync(),
+        plain,
+        1e-5,
+      );
+      closeTo(
+        tf
+          .reverse(infoNcePerExample(tf.reverse(students(), 0), tf.reverse(teachers(), 0)))
+          .dataSync(),
+        plain,
+        1e-5,
+      );
     }));
   test('both ways is one way and the other', () =>
     tf.tidy(() => {
-      const sum = tf.add(infoNcePerExample(students(), teachers()), infoNcePerExample(teachers(), students()));
-      closeTo(infoNcePerExample(students(), teachers(), { direction: 'both ways' }).dataSync(), sum.dataSync(), 1e-5);
+      const sum = tf.add(
+        infoNcePerExample(students(), teachers()),
+        infoNcePerExample(teachers(), students()),
+      );
+      closeTo(
+        infoNcePerExample(students(), teachers(), { direction: 'both ways' }).dataSync(),
+        sum.dataSync(),
+        1e-5,
+      );
     }));
-  test.each(['student to teacher', 'both ways'] as const)('its gradient is that of finite differences: %s', (direction) =>
-    tf.tidy(() => {
-      const loss = (x: tf.Tensor) => infoNce({ ...taps, temperature: 0.5, direction })(stepOf(x, teachers()));
-      closeTo(tf.grad(loss)(students()).dataSync(), numericalGradient(loss, students()), 2e-3);
-    }),
+  test.each(['student to teacher', 'both ways'] as const)(
+    'its gradient is that of finite differences: %s',
+    (direction) =>
+      tf.tidy(() => {
+        const loss = (x: tf.Tensor) =>
+          infoNce({ ...taps, temperature: 0.5, direction })(stepOf(x, teachers()));
+        closeTo(tf.grad(loss)(students()).dataSync(), numericalGradient(loss, students()), 2e-3);
+      }),
   );
   test('the teacher gets no gradient', () =>
     tf.tidy(() => {
-      const gradient = tf.grad((x: tf.Tensor) => infoNce({ ...taps, direction: 'both ways' })(stepOf(students(), x)))(teachers());
+      const gradient = tf.grad((x: tf.Tensor) =>
+        infoNce({ ...taps, direction: 'both ways' })(stepOf(students(), x)),
+      )(teachers());
       closeTo(gradient.dataSync(), new Array(9).fill(0), 1e-9);
     }));
   test('a batch of one costs 0; zero, huge and doubled rows have finite values and gradients', () =>
     tf.tidy(() => {
-      const one = tf.valueAndGrad((x: tf.Tensor) => infoNce(taps)(stepOf(x, tf.tensor2d([[1, 2]]))))(tf.tensor2d([[3, 1]]));
+      const one = tf.valueAndGrad((x: tf.Tensor) =>
+        infoNce(taps)(stepOf(x, tf.tensor2d([[1, 2]]))),
+      )(tf.tensor2d([[3, 1]]));
       closeTo(one.value.dataSync(), [0], 1e-6);
       closeTo(one.grad.dataSync(), [0, 0], 1e-6);
-      const zero = tf.valueAndGrad((x: tf.Tensor) => infoNce(taps)(stepOf(x, teachers())))(tf.zeros([3, 3]));
+      const zero = tf.valueAndGrad((x: tf.Tensor) => infoNce(taps)(stepOf(x, teachers())))(
+        tf.zeros([3, 3]),
+      );
       closeTo(zero.value.dataSync(), [Math.log(3)], 1e-6);
       closeTo(zero.grad.dataSync(), new Array(9).fill(0), 1e-9);
       for (const rows of [tf.mul(students(), 1e3), tf.tile(tf.slice(students(), 0, 1), [3, 1])]) {
-        const { value, grad } = tf.valueAndGrad((x: tf.Tensor) => infoNce(taps)(stepOf(x, teachers())))(rows);
+        const { value, grad } = tf.valueAndGrad((x: tf.Tensor) =>
+          infoNce(taps)(stepOf(x, teachers())),
+        )(rows);
         expect([...value.dataSync(), ...grad.dataSync()].every(Number.isFinite)).toBe(true);
       }
     }));
@@ -82,10 +121,18 @@ onEveryEngine(() => {
       'teacher.0.kernel 2,4',
       'teacher.0.bias 4',
     ]);
-    const { grads } = tf.variableGrads(() => term(stepOf(students(), tf.slice(teachers(), [0, 0], [3, 2]))), Object.values(weights));
-    for (const gradient of Object.values(grads)) expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeGreaterThan(0);
+    const { grads } = tf.variableGrads(
+      () => term(stepOf(students(), tf.slice(teachers(), [0, 0], [3, 2]))),
+      Object.values(weights),
+    );
+    for (const gradient of Object.values(grads))
+      expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeGreaterThan(0);
     const again = infoNce({ ...tapsOf(3, 2), embedding: 4, seed: 7 }).weights ?? {};
-    closeTo(again['student.0.kernel']?.dataSync() ?? [], weights['student.0.kernel']?.dataSync() ?? [], 1e-9);
+    closeTo(
+      again['student.0.kernel']?.dataSync() ?? [],
+      weights['student.0.kernel']?.dataSync() ?? [],
+      1e-9,
+    );
     tf.dispose([grads, weights, again]);
   });
   test('it leaves no tensor but its result', async () => {
@@ -94,9 +141,11 @@ onEveryEngine(() => {
   });
   test('other widths, names without channels and bad temperatures are named', () =>
     tf.tidy(() => {
-      expect(() => infoNce({ ...taps, temperature: 0 })).toThrow(new RangeError('infoNce: expected temperature > 0, got 0; 0.1 is usual.'));
+      expect(() => infoNce({ ...taps, temperature: 0 })).toThrow(
+        new RangeError('infoNce: expected temperature > 0, got 0; 0.1 is usual.'),
+      );
       expect(() => infoNce({ ...taps, embedding: 4 })).toThrow(
-        "infoNce: expected a tap that knows its channels, got 'rows'; tapOf(network, 'rows') gives one.",
+        "infoNce: expected a tap that knows its channels, got 'rows'; featureRef(network, 'rows') gives one.",
       );
       expect(() => infoNce(taps)(stepOf(students(), tf.zeros([3, 4])))).toThrow(
         'infoNce: expected student and teacher rows of the same width, got [3, 4]; embedding: 128 puts both on 128.',

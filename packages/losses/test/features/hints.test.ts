@@ -2,7 +2,17 @@ import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { hints, hintsPerExample } from '../../src/index.ts';
-import { expectGradient, expectWeightGradients, featureStep, finite, lossOf, maps, noise, pairAt, tappedPair } from './steps.ts';
+import {
+  expectGradient,
+  expectWeightGradients,
+  featureStep,
+  finite,
+  lossOf,
+  maps,
+  noise,
+  pairAt,
+  tappedPair,
+} from './steps.ts';
 
 onEveryEngine(() => {
   test('it is the mean square of the difference, for each example', () =>
@@ -23,7 +33,8 @@ onEveryEngine(() => {
   test('without a regressor its gradient is that of finite differences, at equal features 0', () =>
     tf.tidy(() => {
       const teacher = maps('teacher', [2, 3, 3, 2]);
-      const loss = (x: tf.Tensor) => hints(pairAt(), { regressor: 'none' })(featureStep([x], [teacher]));
+      const loss = (x: tf.Tensor) =>
+        hints(pairAt(), { regressor: 'none' })(featureStep([x], [teacher]));
       expectGradient(loss, maps('student', [2, 5, 4, 2]));
       expect(finite(loss, teacher)).toEqual({ value: 0, gradient: new Array(36).fill(0) });
     }));
@@ -45,7 +56,10 @@ onEveryEngine(() => {
 
   test('rows take a linear regressor; seeds make the first weights, the same ones every time', () =>
     tf.tidy(() => {
-      const [student, teacher] = [noise<tf.Rank.R2>('rows', [3, 4]), noise<tf.Rank.R2>('teacher', [3, 5])];
+      const [student, teacher] = [
+        noise<tf.Rank.R2>('rows', [3, 4]),
+        noise<tf.Rank.R2>('teacher', [3, 5]),
+      ];
       const values = [1, 1, 2].map((seed) => {
         const term = hints(tappedPair(4, 5), { seed });
         const value = lossOf(term, featureStep([student], [teacher]));
@@ -62,13 +76,18 @@ onEveryEngine(() => {
       const [c, d] = [maps('c', [2, 2, 2, 3]), maps('d', [2, 2, 2, 2])];
       const none = { regressor: 'none' } as const;
       const both = lossOf(hints([pairAt(0), pairAt(1)], none), featureStep([a, b], [c, d]));
-      const single = [0, 1].map((at) => lossOf(hints(pairAt(at), none), featureStep([a, b], [c, d])));
+      const single = [0, 1].map((at) =>
+        lossOf(hints(pairAt(at), none), featureStep([a, b], [c, d])),
+      );
       expect(both).toBeCloseTo((single[0] as number) + (single[1] as number), 5);
       const [turned, target] = [
         [a, b],
         [c, d],
       ].map((all) => all.map((one) => tf.reverse(one, 0))) as [tf.Tensor[], tf.Tensor[]];
-      expect(lossOf(hints([pairAt(0), pairAt(1)], none), featureStep(turned, target))).toBeCloseTo(both, 5);
+      expect(lossOf(hints([pairAt(0), pairAt(1)], none), featureStep(turned, target))).toBeCloseTo(
+        both,
+        5,
+      );
     }));
 
   test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
@@ -84,14 +103,21 @@ onEveryEngine(() => {
     const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 3, 3, 3])]);
     const term = hints(tappedPair(2, 3), { regressor: { bias: true, batchNorm: true } });
     await expectNoNewTensors(() => term(step).dispose());
-    await expectNoNewTensors(() => tf.dispose(Object.values(hints(tappedPair(2, 3)).weights ?? {})));
-    tf.dispose([step.student, step.teacher ?? {}, step.labels, Object.values(term.weights ?? {})] as tf.TensorContainer);
+    await expectNoNewTensors(() =>
+      tf.dispose(Object.values(hints(tappedPair(2, 3)).weights ?? {})),
+    );
+    tf.dispose([
+      step.student,
+      step.teacher ?? {},
+      step.labels,
+      Object.values(term.weights ?? {}),
+    ] as tf.TensorContainer);
   });
 
   test('names without channels, other channels and rows against maps are named', () =>
     tf.tidy(() => {
       expect(() => hints(pairAt())).toThrow(
-        "hints: expected a tap that knows its channels, got '0'; tapOf(network, '0') gives one, or regressor: 'none' where both have as many channels.",
+        "hints: expected a tap that knows its channels, got '0'; featureRef(network, '0') gives one, or regressor: 'none' where both have as many channels.",
       );
       expect(() => hints([])).toThrow('hints: expected one pair of taps or more, got none.');
       expect(() => hintsPerExample(tf.zeros([2, 3]), tf.zeros([2, 4]))).toThrow(

@@ -1,40 +1,69 @@
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { fusionBlock, hierarchicalContextPerExample, review } from '../../src/index.ts';
-import { expectGradient, expectWeightGradients, featureStep, finite, lossOf, maps, noise, tappedPair } from './steps.ts';
+import { attentionFusion, hierarchicalContextPerExample, review } from '../../src/index.ts';
+import {
+  expectGradient,
+  expectWeightGradients,
+  featureStep,
+  finite,
+  lossOf,
+  maps,
+  noise,
+  tappedPair,
+} from './steps.ts';
 
 onEveryEngine(() => {
   test('maps are compared at their own size and averaged, each at half the weight of the one before', () =>
     tf.tidy(() => {
       const student = tf.tensor4d([1, 3, 5, 7], [1, 2, 2, 1]);
       const teacher = tf.zeros<tf.Rank.R4>([1, 2, 2, 1]);
-      closeTo(hierarchicalContextPerExample(student, teacher).dataSync(), [(21 + 16 / 2) / 1.5], 1e-6);
-      closeTo(hierarchicalContextPerExample(student, teacher, { levels: [] }).dataSync(), [21], 1e-6);
+      closeTo(
+        hierarchicalContextPerExample(student, teacher).dataSync(),
+        [(21 + 16 / 2) / 1.5],
+        1e-6,
+      );
+      closeTo(
+        hierarchicalContextPerExample(student, teacher, { levels: [] }).dataSync(),
+        [21],
+        1e-6,
+      );
       const wide = tf.concat([student, student], 2);
-      closeTo(hierarchicalContextPerExample(wide, tf.zerosLike(wide), { levels: [2, 1] }).dataSync(), [(21 + 16 / 2) / 1.5], 1e-6);
+      closeTo(
+        hierarchicalContextPerExample(wide, tf.zerosLike(wide), { levels: [2, 1] }).dataSync(),
+        [(21 + 16 / 2) / 1.5],
+        1e-6,
+      );
     }));
 
   test('the gradient of the comparison is that of finite differences, where bins overlap too', () =>
     tf.tidy(() => {
       const teacher = maps('teacher', [2, 5, 5, 2]);
-      const loss = (x: tf.Tensor) => tf.mean(hierarchicalContextPerExample(x as tf.Tensor4D, teacher)) as tf.Scalar;
+      const loss = (x: tf.Tensor) =>
+        tf.mean(hierarchicalContextPerExample(x as tf.Tensor4D, teacher)) as tf.Scalar;
       expectGradient(loss, maps('student', [2, 5, 5, 2]));
       expect(finite(loss, teacher)).toEqual({ value: 0, gradient: new Array(100).fill(0) });
     }));
 
   test('a block weighs its own maps and those of the deeper block by what it sees of both', () =>
     tf.tidy(() => {
-      const block = fusionBlock({ from: 2, middle: 2, to: 1, fuses: true });
-      const { 'fusion.attention.0.kernel': kernel, 'fusion.attention.0.bias': bias } = block.weights;
+      const block = attentionFusion({ from: 2, middle: 2, to: 1, fuses: true });
+      const { 'fusion.attention.0.kernel': kernel, 'fusion.attention.0.bias': bias } =
+        block.weights;
       kernel?.assign(tf.zeros([4, 2]));
       bias?.assign(tf.tensor1d([-100, 100]));
       const deeper = maps('deeper', [2, 2, 2, 2]);
       const { handedOn, output } = block.apply(maps('own', [2, 4, 4, 2]), deeper, [4, 4]);
       // All attention is on the deeper maps, each pixel of which stands at four places.
-      closeTo(tf.slice(handedOn, [0, 2, 1, 0], [2, 1, 1, 2]).dataSync(), tf.slice(deeper, [0, 1, 0, 0], [2, 1, 1, 2]).dataSync(), 1e-6);
+      closeTo(
+        tf.slice(handedOn, [0, 2, 1, 0], [2, 1, 1, 2]).dataSync(),
+        tf.slice(deeper, [0, 1, 0, 0], [2, 1, 1, 2]).dataSync(),
+        1e-6,
+      );
       expect(output.shape).toEqual([2, 4, 4, 1]);
-      expect(block.apply(maps('own', [2, 4, 4, 2]), deeper, [6, 3]).output.shape).toEqual([2, 6, 3, 1]);
+      expect(block.apply(maps('own', [2, 4, 4, 2]), deeper, [6, 3]).output.shape).toEqual([
+        2, 6, 3, 1,
+      ]);
       tf.dispose(Object.values(block.weights));
     }));
 
@@ -42,11 +71,23 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const pairs = [tappedPair(2, 3, 0), tappedPair(3, 2, 1), tappedPair(4, 4, 2)];
       const term = review(pairs, { middle: 2, seed: 8 });
-      const student = [maps('s0', [3, 3, 3, 2]), maps('s1', [3, 2, 2, 3]), noise<tf.Rank.R2>('s2', [3, 4])] as const;
-      const teacher = [maps('t0', [3, 4, 4, 3]), maps('t1', [3, 2, 2, 2]), noise<tf.Rank.R2>('t2', [3, 4])];
+      const student = [
+        maps('s0', [3, 3, 3, 2]),
+        maps('s1', [3, 2, 2, 3]),
+        noise<tf.Rank.R2>('s2', [3, 4]),
+      ] as const;
+      const teacher = [
+        maps('t0', [3, 4, 4, 3]),
+        maps('t1', [3, 2, 2, 2]),
+        noise<tf.Rank.R2>('t2', [3, 4]),
+      ];
       expect(Object.keys(term.weights ?? {})).toHaveLength(6 * 3 + 2 * 2);
       expectWeightGradients(term.weights, () => term(featureStep(student, teacher)), 2e-2);
-      expectGradient((x) => term(featureStep([student[0], x, student[2]], teacher)), student[1], 2e-2);
+      expectGradient(
+        (x) => term(featureStep([student[0], x, student[2]], teacher)),
+        student[1],
+        2e-2,
+      );
       tf.dispose(Object.values(term.weights ?? {}));
     }));
 
@@ -56,14 +97,20 @@ onEveryEngine(() => {
       const student = [maps('s0', [3, 2, 2, 2]), maps('s1', [3, 1, 1, 3])];
       const teacher = [maps('t0', [3, 2, 2, 3]), maps('t1', [3, 1, 1, 2])];
       const turn = (all: readonly tf.Tensor[]) => all.map((one) => tf.reverse(one, 0));
-      expect(lossOf(term, featureStep(turn(student), turn(teacher)))).toBeCloseTo(lossOf(term, featureStep(student, teacher)), 5);
+      expect(lossOf(term, featureStep(turn(student), turn(teacher)))).toBeCloseTo(
+        lossOf(term, featureStep(student, teacher)),
+        5,
+      );
       tf.dispose(Object.values(term.weights ?? {}));
     }));
 
   test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
     tf.tidy(() => {
       const term = review([tappedPair(2, 2, 0), tappedPair(2, 2, 1)]);
-      const [deep, targets] = [noise<tf.Rank.R2>('deep', [1, 2]), [maps('t0', [1, 2, 2, 2], 1e3), noise<tf.Rank.R2>('t1', [1, 2])]];
+      const [deep, targets] = [
+        noise<tf.Rank.R2>('deep', [1, 2]),
+        [maps('t0', [1, 2, 2, 2], 1e3), noise<tf.Rank.R2>('t1', [1, 2])],
+      ];
       const loss = (x: tf.Tensor) => term(featureStep([x, deep], targets));
       finite(loss, maps('student', [1, 2, 2, 2], 1e3));
       finite(loss, tf.zeros([1, 2, 2, 2]));
@@ -71,12 +118,20 @@ onEveryEngine(() => {
     }));
 
   test('it leaves no tensor but its result and its weights', async () => {
-    const step = featureStep([maps('a', [2, 4, 4, 2]), maps('b', [2, 2, 2, 3])], [maps('c', [2, 4, 4, 3]), maps('d', [2, 1, 1, 2])]);
+    const step = featureStep(
+      [maps('a', [2, 4, 4, 2]), maps('b', [2, 2, 2, 3])],
+      [maps('c', [2, 4, 4, 3]), maps('d', [2, 1, 1, 2])],
+    );
     const pairs = [tappedPair(2, 3, 0), tappedPair(3, 2, 1)];
     const term = review(pairs);
     await expectNoNewTensors(() => term(step).dispose());
     await expectNoNewTensors(() => tf.dispose(Object.values(review(pairs).weights ?? {})));
-    tf.dispose([step.student, step.teacher ?? {}, step.labels, Object.values(term.weights ?? {})] as tf.TensorContainer);
+    tf.dispose([
+      step.student,
+      step.teacher ?? {},
+      step.labels,
+      Object.values(term.weights ?? {}),
+    ] as tf.TensorContainer);
   });
 
   test('levels below 1, other shapes and maps of another width than the tap said are named', () =>
@@ -84,7 +139,9 @@ onEveryEngine(() => {
       expect(() => review(tappedPair(2, 3), { levels: [4, 0] })).toThrow(
         'review: expected levels as whole numbers ≥ 1, got [4, 0]; [4, 2, 1] is usual.',
       );
-      expect(() => hierarchicalContextPerExample(tf.zeros([1, 2, 2, 3]), tf.zeros([1, 2, 2, 2]))).toThrow(
+      expect(() =>
+        hierarchicalContextPerExample(tf.zeros([1, 2, 2, 3]), tf.zeros([1, 2, 2, 2])),
+      ).toThrow(
         'review: expected student maps and teacher maps of the same shape, got [1, 2, 2, 3] and [1, 2, 2, 2].',
       );
       const term = review(tappedPair(2, 3));

@@ -1,10 +1,23 @@
 import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { classifierOf, simKd, srrl, srrlPerExample } from '../../src/index.ts';
-import { expectGradient, expectWeightGradients, featureStep, finite, lossOf, maps, noise, pairAt, tappedPair } from './steps.ts';
+import { classifierHead, simKd, srrl, srrlPerExample } from '../../src/index.ts';
+import {
+  expectGradient,
+  expectWeightGradients,
+  featureStep,
+  finite,
+  lossOf,
+  maps,
+  noise,
+  pairAt,
+  tappedPair,
+} from './steps.ts';
 
-const classifier = (channels: number) => ({ kernel: noise<tf.Rank.R2>('kernel', [channels, 3]), bias: tf.tensor1d([0.5, 0, -1]) });
+const classifier = (channels: number) => ({
+  kernel: noise<tf.Rank.R2>('kernel', [channels, 3]),
+  bias: tf.tensor1d([0.5, 0, -1]),
+});
 
 onEveryEngine(() => {
   test('it is the square of the features apart and of what the classifier says of them', () =>
@@ -13,8 +26,21 @@ onEveryEngine(() => {
       const [student, teacher] = [tf.tensor2d([[1, 2]]), tf.tensor2d([[0, 0]])];
       // Features (1, 2) apart, logits (5, 2).
       closeTo(srrlPerExample(student, teacher, { kernel }).dataSync(), [2.5 + 14.5], 1e-6);
-      closeTo(srrlPerExample(student, teacher, { kernel, bias: tf.tensor1d([7, 8]) }, { alpha: 2, beta: 0 }).dataSync(), [5], 1e-6);
-      closeTo(srrlPerExample(student, teacher, { kernel, scale: 0.2 }, { alpha: 0 }).dataSync(), [14.5 / 25], 1e-6);
+      closeTo(
+        srrlPerExample(
+          student,
+          teacher,
+          { kernel, bias: tf.tensor1d([7, 8]) },
+          { alpha: 2, beta: 0 },
+        ).dataSync(),
+        [5],
+        1e-6,
+      );
+      closeTo(
+        srrlPerExample(student, teacher, { kernel, scale: 0.2 }, { alpha: 0 }).dataSync(),
+        [14.5 / 25],
+        1e-6,
+      );
     }));
 
   test.each([
@@ -22,9 +48,20 @@ onEveryEngine(() => {
     ['rows', noise<tf.Rank.R2>('student', [3, 2]), noise<tf.Rank.R2>('teacher', [3, 4])],
   ] as const)('its gradients are those of finite differences, at %s', (_, student, teacher) =>
     tf.tidy(() => {
-      const [own, target] = [tf.tensor(student.dataSync(), student.shape), tf.tensor(teacher.dataSync(), teacher.shape)];
-      const term = srrl(tappedPair(2, 4), classifier(4), { beta: 0.5, regressor: { batchNorm: true }, seed: 3 });
-      expect(Object.keys(term.weights ?? {})).toEqual(['pair0.0.kernel', 'pair0.0.scale', 'pair0.0.offset']);
+      const [own, target] = [
+        tf.tensor(student.dataSync(), student.shape),
+        tf.tensor(teacher.dataSync(), teacher.shape),
+      ];
+      const term = srrl(tappedPair(2, 4), classifier(4), {
+        beta: 0.5,
+        regressor: { batchNorm: true },
+        seed: 3,
+      });
+      expect(Object.keys(term.weights ?? {})).toEqual([
+        'pair0.0.kernel',
+        'pair0.0.scale',
+        'pair0.0.offset',
+      ]);
       expectGradient((x) => term(featureStep([x], [target])), own, 1e-2, 0.01);
       expectWeightGradients(term.weights, () => term(featureStep([own], [target])));
       tf.dispose(Object.values(term.weights ?? {}));
@@ -33,8 +70,14 @@ onEveryEngine(() => {
 
   test('a student with the teacher’s means costs 0 and has gradient 0', () =>
     tf.tidy(() => {
-      const [student, teacher] = [maps('same', [2, 2, 2, 4]), tf.reverse(maps('same', [2, 2, 2, 4]), 1)];
-      const { value, gradient } = finite((x) => srrl(pairAt(), classifier(4), { regressor: 'none' })(featureStep([x], [teacher])), student);
+      const [student, teacher] = [
+        maps('same', [2, 2, 2, 4]),
+        tf.reverse(maps('same', [2, 2, 2, 4]), 1),
+      ];
+      const { value, gradient } = finite(
+        (x) => srrl(pairAt(), classifier(4), { regressor: 'none' })(featureStep([x], [teacher])),
+        student,
+      );
       expect(value).toBeLessThan(1e-12);
       closeTo(gradient, new Array(32).fill(0), 1e-6);
     }));
@@ -50,7 +93,10 @@ onEveryEngine(() => {
 
   test('SimKD is the mean square of the projected features apart', () =>
     tf.tidy(() => {
-      const step = featureStep([tf.tensor4d([1, 3], [1, 1, 2, 1])], [tf.tensor4d([0, 2, 4, 2], [1, 2, 2, 1])]);
+      const step = featureStep(
+        [tf.tensor4d([1, 3], [1, 1, 2, 1])],
+        [tf.tensor4d([0, 2, 4, 2], [1, 2, 2, 1])],
+      );
       expect(lossOf(simKd(pairAt()), step)).toBeCloseTo((1 + 1) / 2, 6);
     }));
 
@@ -59,18 +105,31 @@ onEveryEngine(() => {
     const own = classifier(3);
     const term = srrl(tappedPair(2, 3), own);
     await expectNoNewTensors(() => term(step).dispose());
-    tf.dispose([step.student, step.teacher ?? {}, step.labels, own, Object.values(term.weights ?? {})] as tf.TensorContainer);
+    tf.dispose([
+      step.student,
+      step.teacher ?? {},
+      step.labels,
+      own,
+      Object.values(term.weights ?? {}),
+    ] as tf.TensorContainer);
   });
 
   test('a classifier is found by the name of its layer; one for other channels or none is named', () =>
     tf.tidy(() => {
       const [kernel, bias] = [tf.variable(tf.zeros([3, 2])), tf.variable(tf.zeros([2]))];
-      expect(classifierOf({ weights: { 'fc.kernel': kernel, 'fc.bias': bias } })).toEqual({ kernel, bias });
-      expect(classifierOf({ weights: { 'head.kernel': kernel } }, 'head')).toEqual({ kernel });
-      expect(() => classifierOf({ name: 'ResNet-8', weights: { 'head.kernel': kernel, 'head.bias': bias } })).toThrow(
-        'classifierOf: expected fc.kernel [channels, classes] among the weights of ResNet-8, got weights that end in head.kernel, head.bias.',
+      expect(classifierHead({ weights: { 'fc.kernel': kernel, 'fc.bias': bias } })).toEqual({
+        kernel,
+        bias,
+      });
+      expect(classifierHead({ weights: { 'head.kernel': kernel } }, 'head')).toEqual({ kernel });
+      expect(() =>
+        classifierHead({ name: 'ResNet-8', weights: { 'head.kernel': kernel, 'head.bias': bias } }),
+      ).toThrow(
+        'classifierHead: expected fc.kernel [channels, classes] among the weights of ResNet-8, got weights that end in head.kernel, head.bias.',
       );
-      expect(() => srrlPerExample(tf.zeros([1, 4]), tf.zeros([1, 4]), { kernel })).toThrow('srrl: expected a classifier [4, classes], got [3, 2].');
+      expect(() => srrlPerExample(tf.zeros([1, 4]), tf.zeros([1, 4]), { kernel })).toThrow(
+        'srrl: expected a classifier [4, classes], got [3, 2].',
+      );
       kernel.dispose();
       bias.dispose();
     }));

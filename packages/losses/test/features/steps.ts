@@ -1,21 +1,26 @@
-import { deriveSeed, type LossTerm, type Step, streamOf, uniform } from '@kd/core';
+import { deriveSeed, hashName, type LossInputs, type LossTerm, uniform } from '@kd/core';
 import { closeTo, numericalGradient } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
-import type { TapPoint } from '../../src/index.ts';
+import type { FeatureRef } from '../../src/index.ts';
 
 /** A step whose networks tap these features, at taps 0, 1 … of both. */
 export function featureStep(
   student: readonly tf.Tensor[],
   teacher: readonly tf.Tensor[],
   logits: Partial<Record<'student' | 'teacher', tf.Tensor2D>> = {},
-): Step {
+): LossInputs {
   const batch = student[0]?.shape[0] ?? 1;
   const outputs = (features: readonly tf.Tensor[], own?: tf.Tensor2D) => ({
     logits: own ?? tf.zeros<tf.Rank.R2>([batch, 2]),
     features: Object.fromEntries(features.entries()),
   });
-  return { student: outputs(student, logits.student), teacher: outputs(teacher, logits.teacher), labels: tf.zeros([batch], 'int32'), numbers: {} };
+  return {
+    student: outputs(student, logits.student),
+    teacher: outputs(teacher, logits.teacher),
+    labels: tf.zeros([batch], 'int32'),
+    scheduledValues: {},
+  };
 }
 
 /** The pair of taps at a place of both, without channels. */
@@ -25,13 +30,17 @@ export function pairAt(at = 0) {
 
 /** Taps that know their channels. */
 export function tappedPair(studentChannels: number, teacherChannels: number, at = 0) {
-  const point = (channels: number): TapPoint => ({ name: String(at), channels, stride: 1 });
+  const point = (channels: number): FeatureRef => ({ name: String(at), channels, stride: 1 });
   return { student: point(studentChannels), teacher: point(teacherChannels) };
 }
 
 /** Numbers in [−1, 1), others for each name, of a size of their own. */
-export function noise<R extends tf.Rank>(name: string, shape: tf.ShapeMap[R], size = 1): tf.Tensor<R> {
-  const seed = deriveSeed(5, 'noise', streamOf(name));
+export function noise<R extends tf.Rank>(
+  name: string,
+  shape: tf.ShapeMap[R],
+  size = 1,
+): tf.Tensor<R> {
+  const seed = deriveSeed(5, 'noise', hashName(name));
   const count = shape.reduce((product, side) => product * side, 1);
   return tf.tensor(
     Float32Array.from({ length: count }, (_, at) => size * (2 * uniform(seed, 0, at) - 1)),
@@ -44,12 +53,22 @@ export function maps(name: string, shape: [number, number, number, number], size
   return noise<tf.Rank.R4>(name, shape, size);
 }
 
-/** Throws unless the gradient is that of finite differences. @param step Small where there are kinks. */
-export function expectGradient(loss: (x: tf.Tensor) => tf.Scalar, x: tf.Tensor, relative = 2e-3, step = 0.02): void {
+/**
+ * Throws unless the gradient is that of finite differences. @param step Small where there are
+ * kinks.
+ */
+export function expectGradient(
+  loss: (x: tf.Tensor) => tf.Scalar,
+  x: tf.Tensor,
+  relative = 2e-3,
+  step = 0.02,
+): void {
   closeTo(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, step), relative);
 }
 
-/** Throws unless each weight's gradient is that of finite differences, along one direction of each. */
+/**
+ * Throws unless each weight's gradient is that of finite differences, along one direction of each.
+ */
 export function expectWeightGradients(
   weights: Readonly<Record<string, tf.Variable>> | undefined,
   run: () => tf.Scalar,
@@ -59,7 +78,10 @@ export function expectWeightGradients(
   const all = Object.values(weights ?? {}).filter(({ trainable }) => trainable);
   const { grads } = tf.variableGrads(run, all);
   const slopes = all.map((weight, at) => {
-    const [before, direction] = [weight.clone(), noise(`direction ${at}`, weight.shape as [number])];
+    const [before, direction] = [
+      weight.clone(),
+      noise(`direction ${at}`, weight.shape as [number]),
+    ];
     const along = (x: tf.Tensor): tf.Scalar => {
       weight.assign(tf.add(before, tf.mul(direction, x)));
       return run();
@@ -77,7 +99,10 @@ export function expectWeightGradients(
 }
 
 /** The value, and the gradient to x, both of which must be finite. */
-export function finite(loss: (x: tf.Tensor) => tf.Scalar, x: tf.Tensor): { readonly value: number; readonly gradient: readonly number[] } {
+export function finite(
+  loss: (x: tf.Tensor) => tf.Scalar,
+  x: tf.Tensor,
+): { readonly value: number; readonly gradient: readonly number[] } {
   const { value, grad } = tf.valueAndGrad(loss)(x);
   const gradient = Array.from(grad.dataSync(), (one) => one + 0);
   const [number = Number.NaN] = value.dataSync();
@@ -86,6 +111,6 @@ export function finite(loss: (x: tf.Tensor) => tf.Scalar, x: tf.Tensor): { reado
 }
 
 /** The one number of a term. */
-export function lossOf(term: LossTerm, step: Step): number {
+export function lossOf(term: LossTerm, step: LossInputs): number {
   return term(step).dataSync()[0] as number;
 }

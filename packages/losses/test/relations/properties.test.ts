@@ -1,4 +1,6 @@
-/** What must hold of methods on relations, over drawn features: fast-check shrinks what breaks it. */
+/**
+ * What must hold of methods on relations, over drawn features: fast-check shrinks what breaks it.
+ */
 import type { LossTerm } from '@kd/core';
 import { onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
@@ -12,7 +14,10 @@ const runs = { numRuns: 10, seed: 5 };
 
 /** Maps [4, 2, 1, 3] of numbers a network may give, zeros, equal ones and large ones among them. */
 const maps = fc
-  .array(fc.oneof(fc.constantFrom(0, 1, -1, 1e3), fc.double({ min: -5, max: 5, noNaN: true })), { minLength: 24, maxLength: 24 })
+  .array(fc.oneof(fc.constantFrom(0, 1, -1, 1e3), fc.double({ min: -5, max: 5, noNaN: true })), {
+    minLength: 24,
+    maxLength: 24,
+  })
   .map((values) => values.map((value) => Math.fround(value)));
 /** The same without the odd ones, for equalities that rounding would break. */
 const plain = fc
@@ -26,13 +31,13 @@ const order = (length: number) =>
 
 const ofExamples: Readonly<Record<string, LossTerm>> = {
   attentionTransfer: losses.attentionTransfer(pairs()),
-  channelWise: losses.channelWise(pairs()),
+  cwd: losses.cwd(pairs()),
   'correlationCongruence, kernel': losses.correlationCongruence(pairs(), { kernel: {} }),
-  interChannelCorrelation: losses.interChannelCorrelation(pairs()),
-  neuronSelectivity: losses.neuronSelectivity(pairs()),
-  pearson: losses.pearson(pairs()),
-  probabilisticTransfer: losses.probabilisticTransfer(pairs()),
-  relational: losses.relational(pairs()),
+  ickd: losses.ickd(pairs()),
+  nst: losses.nst(pairs()),
+  pearson: losses.pkd(pairs()),
+  pkt: losses.pkt(pairs()),
+  relational: losses.rkd(pairs()),
   similarityPreserving: losses.similarityPreserving(pairs()),
 };
 
@@ -40,8 +45,8 @@ const ofExamples: Readonly<Record<string, LossTerm>> = {
 const free = [
   'attentionTransfer',
   'correlationCongruence, kernel',
-  'neuronSelectivity',
-  'probabilisticTransfer',
+  'nst',
+  'pkt',
   'relational',
   'similarityPreserving',
 ];
@@ -55,17 +60,21 @@ function tensor(values: readonly number[]): tf.Tensor4D {
 }
 
 onEveryEngine(() => {
-  test.each(Object.entries(ofExamples))('%s: the order of the examples does not matter', (_, term) =>
-    fc.assert(
-      fc.property(plain, plain, order(BATCH), (student, teacher, shuffled) =>
-        tf.tidy(() => {
-          const [s, t, to] = [tensor(student), tensor(teacher), tf.tensor1d(shuffled, 'int32')];
-          const before = lossValue(term, s, t);
-          expect(Math.abs(lossValue(term, tf.gather(s, to), tf.gather(t, to)) - before)).toBeLessThanOrEqual(2e-5 + 2e-4 * before);
-        }),
+  test.each(Object.entries(ofExamples))(
+    '%s: the order of the examples does not matter',
+    (_, term) =>
+      fc.assert(
+        fc.property(plain, plain, order(BATCH), (student, teacher, shuffled) =>
+          tf.tidy(() => {
+            const [s, t, to] = [tensor(student), tensor(teacher), tf.tensor1d(shuffled, 'int32')];
+            const before = lossValue(term, s, t);
+            expect(
+              Math.abs(lossValue(term, tf.gather(s, to), tf.gather(t, to)) - before),
+            ).toBeLessThanOrEqual(2e-5 + 2e-4 * before);
+          }),
+        ),
+        runs,
       ),
-      runs,
-    ),
   );
   test.each(free)('%s: the order of the teacher’s channels does not matter', (name) =>
     fc.assert(
@@ -80,17 +89,21 @@ onEveryEngine(() => {
       runs,
     ),
   );
-  test.each(Object.entries(ofExamples))('%s: value ≥ 0 and gradient are finite, and both 0 of a student equal to its teacher', (_, term) =>
-    fc.assert(
-      fc.property(maps, maps, (student, teacher) =>
-        tf.tidy(() => {
-          const { value, gradients } = lossOf(term, [tensor(student)], [tensor(teacher)]);
-          expect(value).toBeGreaterThanOrEqual(-1e-5);
-          expect([value, ...(gradients[0] ?? [])]).toSatisfy((numbers: number[]) => numbers.every(Number.isFinite));
-          expect(lossValue(term, tensor(teacher), tensor(teacher))).toBeCloseTo(0, 5);
-        }),
+  test.each(Object.entries(ofExamples))(
+    '%s: value ≥ 0 and gradient are finite, and both 0 of a student equal to its teacher',
+    (_, term) =>
+      fc.assert(
+        fc.property(maps, maps, (student, teacher) =>
+          tf.tidy(() => {
+            const { value, gradients } = lossOf(term, [tensor(student)], [tensor(teacher)]);
+            expect(value).toBeGreaterThanOrEqual(-1e-5);
+            expect([value, ...(gradients[0] ?? [])]).toSatisfy((numbers: number[]) =>
+              numbers.every(Number.isFinite),
+            );
+            expect(lossValue(term, tensor(teacher), tensor(teacher))).toBeCloseTo(0, 5);
+          }),
+        ),
+        runs,
       ),
-      runs,
-    ),
   );
 });

@@ -1,9 +1,29 @@
-import { add, batchNorm, concat, relu, relu6, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import type { Activation, ConcatenationPart, ConvolutionPart, LayerPart, NormalisePart, Part, SumPart } from '../layers/parts.ts';
+import {
+  add,
+  batchNorm,
+  concat,
+  relu,
+  relu6,
+  type Tensor,
+  type Tensor4D,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import type {
+  Activation,
+  ConcatenationPart,
+  ConvolutionPart,
+  LayerPart,
+  NormalizePart,
+  Part,
+  SumPart,
+} from '../layers/parts.ts';
 import { convolutionPiece, type JoinNorm } from './convolutionPiece.ts';
 import { type Piece, plainPiece } from './piece.ts';
 
-/** Puts parts together as far as they go together: convolution, batch norm and ReLU; sum and ReLU. The rest runs as it is. */
+/**
+ * Puts parts together as far as they go together: convolution, batch norm and ReLU; sum and ReLU.
+ * The rest runs as it is.
+ */
 export function fold(parts: readonly Part[], join: JoinNorm): Piece[] {
   const pieces: Piece[] = [];
   const left = [...parts];
@@ -15,10 +35,10 @@ export function fold(parts: readonly Part[], join: JoinNorm): Piece[] {
   for (let part = left.shift(); part !== undefined; part = left.shift()) {
     switch (part.does) {
       case 'convolve':
-        pieces.push(foldedConvolution(part, take('normalise'), activation(), join));
+        pieces.push(foldedConvolution(part, take('normalize'), activation(), join));
         break;
-      case 'normalise':
-        pieces.push(normalisePiece(part, activation()));
+      case 'normalize':
+        pieces.push(normalizePiece(part, activation()));
         break;
       case 'sum':
         pieces.push(sumPiece(part, activation(), join));
@@ -59,12 +79,24 @@ function next(piece: Piece, activations: Tensor, first: Tensor): Tensor {
   return y;
 }
 
-function foldedConvolution(convolution: ConvolutionPart, norm: NormalisePart | undefined, activation: Activation, join: JoinNorm): Piece {
-  return norm === undefined ? convolutionPiece(convolution.convolve, convolution, activation) : join(convolution, norm, activation);
+function foldedConvolution(
+  convolution: ConvolutionPart,
+  norm: NormalizePart | undefined,
+  activation: Activation,
+  join: JoinNorm,
+): Piece {
+  return norm === undefined
+    ? convolutionPiece(convolution.convolve, convolution, activation)
+    : join(convolution, norm, activation);
 }
 
-function normalisePiece({ scale, offset, mean, variance, epsilon }: NormalisePart, activation: Activation): Piece {
-  return plainPiece((x) => activated(batchNorm(x as Tensor4D, mean, variance, offset, scale, epsilon), activation));
+function normalizePiece(
+  { scale, offset, mean, variance, epsilon }: NormalizePart,
+  activation: Activation,
+): Piece {
+  return plainPiece((x) =>
+    activated(batchNorm(x as Tensor4D, mean, variance, offset, scale, epsilon), activation),
+  );
 }
 
 function sumPiece({ body, shortcut }: SumPart, activation: Activation, join: JoinNorm): Piece {

@@ -1,17 +1,20 @@
-import type { FoldedNetwork, Outputs } from '@kd/core';
+import type { InferenceNetwork, Outputs } from '@kd/core';
 import { type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { Layer } from '../layers/layer.ts';
 import { partsOf } from '../layers/parts.ts';
-import { type JoinNorm, normalisedConvolutionPiece } from './convolutionPiece.ts';
+import { type JoinNorm, normalizedConvolutionPiece } from './convolutionPiece.ts';
 import { fold, inOrder } from './fold.ts';
 import type { Piece } from './piece.ts';
 
 /** A folded network that can be freed. */
-export interface OwnedFoldedNetwork extends FoldedNetwork {
+export interface OwnedFoldedNetwork extends InferenceNetwork {
   dispose(): void;
 }
 
-/** Layers up to a tap, that included, or after the last: nothing is folded across a tap, whose activations are looked at. */
+/**
+ * Layers up to a tap, that included, or after the last: nothing is folded across a tap, whose
+ * activations are looked at.
+ */
 interface Section {
   readonly piece: Piece;
   readonly tap?: string;
@@ -19,13 +22,14 @@ interface Section {
 
 /**
  * The layers for inference alone, folded and fresh.
- * @param prepare What a network does to its images first. @param taps Names of layers whose outputs become `features`.
+ * @param prepare What a network does to its images first. @param taps Names of layers whose outputs
+ * become `features`.
  */
 export function foldNetwork(
   layers: readonly Layer[],
   prepare: (images: Tensor4D) => Tensor,
   taps: ReadonlySet<string>,
-  join: JoinNorm = normalisedConvolutionPiece,
+  join: JoinNorm = normalizedConvolutionPiece,
 ): OwnedFoldedNetwork {
   const sections = sectionsOf(layers, taps, join);
   const whole = inOrder(sections.map(({ piece }) => piece));
@@ -47,8 +51,14 @@ export function foldNetwork(
   };
 }
 
-function sectionsOf(layers: readonly Layer[], taps: ReadonlySet<string>, join: JoinNorm): Section[] {
-  const ends = layers.flatMap(({ name }, at) => (taps.has(name) || at === layers.length - 1 ? [at + 1] : []));
+function sectionsOf(
+  layers: readonly Layer[],
+  taps: ReadonlySet<string>,
+  join: JoinNorm,
+): Section[] {
+  const ends = layers.flatMap(({ name }, at) =>
+    taps.has(name) || at === layers.length - 1 ? [at + 1] : [],
+  );
   return ends.map((end, at) => {
     const within = layers.slice(at === 0 ? 0 : ends[at - 1], end);
     const { name } = within[within.length - 1] as Layer;

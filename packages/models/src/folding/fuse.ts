@@ -6,19 +6,30 @@ import { convolutionPiece, type JoinNorm, joinedWeights } from './convolutionPie
 import { foldNetwork } from './foldedNetwork.ts';
 
 /**
- * Makes a network one for inference alone: its batch norm goes into its convolutions, for a teacher that is only asked and for a student that is handed on.
- * `evaluate` and `frozen` of @kd/trainer fold a network too, but keep its own weights beside the folded ones; here those are freed, each as soon as its successor is
+ * Makes a network one for inference alone: its batch norm goes into its convolutions, for a teacher
+ * that is only asked and for a student that is handed on.
+ * `evaluate` and `networkTeacher` of @kd/trainer fold a network too, but keep its own weights
+ * beside the folded ones; here those are freed, each as soon as its successor is
  * there, so that the memory of one set is enough.
  *
- * The weights keep their names: `conv1.kernel`, and `conv1.bias` for what the batch norm leaves; those of the batch norm go.
- * @param network One of `networkOf`. It is taken over: nothing may be asked of it afterwards.
- * @returns What the network says with `training: false`, within rounding, features too. It throws a RangeError when it is asked with `training: true`.
- * @throws RangeError on a network that does not know its layers, or whose weights are another's (the head of a `split`).
+ * The weights keep their names: `conv1.kernel`, and `conv1.bias` for what the batch norm leaves;
+ * those of the batch norm go.
+ * @param network One of `createNetwork`. It is taken over: nothing may be asked of it afterwards.
+ * @returns What the network says with `training: false`, within rounding, features too. It throws a
+ * RangeError when it is asked with `training: true`.
+ * @throws RangeError on a network that does not know its layers, or whose weights are another's
+ * (the head of a `splitBackbone`).
  */
-export function fuse(network: Network): Network {
+export function fuseBatchNorm(network: Network): Network {
   const layered = asLayered('fuse', network);
   const { name, layers, prepare, preparation, taps } = layered.anatomy;
-  ensure(layered.owns, 'fuse', 'a whole network', name, 'fuse the network that it is part of');
+  ensure(
+    layered.owns,
+    'fuseBatchNorm',
+    'a whole network',
+    name,
+    'fuse the network that it is part of',
+  );
   layered.unfold();
   const weights: Record<string, Variable> = { ...network.weights };
   const names = new Map(Object.entries(weights).map(([path, weight]) => [weight, path]));
@@ -32,7 +43,15 @@ export function fuse(network: Network): Network {
       const { kernel, bias } = joinedWeights(convolution, norm);
       return { kernel: keep(kernel), bias: keep(bias) };
     });
-    for (const old of [convolution.kernel, convolution.bias, norm.scale, norm.offset, norm.mean, norm.variance]) if (old !== undefined) free(old);
+    for (const old of [
+      convolution.kernel,
+      convolution.bias,
+      norm.scale,
+      norm.offset,
+      norm.mean,
+      norm.variance,
+    ])
+      if (old !== undefined) free(old);
     const kernel = ownedVariable(joined.kernel, false);
     const bias = ownedVariable(joined.bias, false);
     weights[`${path}kernel`] = kernel;
@@ -43,8 +62,8 @@ export function fuse(network: Network): Network {
   const { head } = network;
   return {
     name,
-    preparation,
-    taps,
+    preprocessing: preparation,
+    featureInfo: taps,
     ...(head !== undefined && { head }),
     weights,
     forward(images, { training }) {

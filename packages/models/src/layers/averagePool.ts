@@ -1,5 +1,5 @@
 import { avgPool, type Tensor4D } from '@tensorflow/tfjs-core';
-import type { LayerPlan } from './layer.ts';
+import type { LayerFactory } from './layer.ts';
 import { paddedByName } from './padding.ts';
 import { squarePool } from './squarePool.ts';
 
@@ -12,8 +12,15 @@ export interface AveragePoolOptions {
   readonly padding?: number;
 }
 
-/** Mean over squares: [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …, channels]. */
-export function averagePool({ size, stride = size, padding = 0 }: AveragePoolOptions): LayerPlan {
+/**
+ * Mean over squares: [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) /
+ * stride⌋ + 1, …, channels].
+ */
+export function averagePool({
+  size,
+  stride = size,
+  padding = 0,
+}: AveragePoolOptions): LayerFactory {
   const reduce = (maps: Tensor4D): Tensor4D => {
     const [framed, pad] = paddedByName(maps, padding === 0 ? 'valid' : padding);
     return avgPool(framed, size, stride, pad);

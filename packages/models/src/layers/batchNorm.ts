@@ -1,31 +1,61 @@
-import { ensure, type Mode, normalizeBatch } from '@kd/core';
-import { add, mul, batchNorm as normalizeByAverages, ones, type Tensor1D, type Tensor4D, tidy, type Variable, zeros } from '@tensorflow/tfjs-core';
+import { ensure, type ForwardOptions, normalizeBatch } from '@kd/core';
+import {
+  add,
+  mul,
+  batchNorm as normalizeByAverages,
+  ones,
+  type Tensor1D,
+  type Tensor4D,
+  tidy,
+  type Variable,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import { ownedVariable } from './initial.ts';
-import { expectMaps, type LayerPlan } from './layer.ts';
+import { expectMaps, type LayerFactory } from './layer.ts';
 
 export interface BatchNormOptions {
   readonly channels: number;
   /** Added to the variance; 1e-5 as in PyTorch (Keras: 1e-3). */
   readonly epsilon?: number;
-  /** What the running averages keep of themselves at every training step; 0.9, which PyTorch calls `momentum=0.1`. */
+  /**
+   * What the running averages keep of themselves at every training step; 0.9, which PyTorch calls
+   * `momentum=0.1`.
+   */
   readonly momentum?: number;
 }
 
 /**
- * Batch normalisation of maps [batch, height, width, channels], equal to PyTorch's BatchNorm2d:
+ * Batch normalization of maps [batch, height, width, channels], equal to PyTorch's BatchNorm2d:
  *
  *     y = scale · (x − mean) / √(variance + ε) + offset
  *
- * In training, mean and (biased) variance are those of the batch, and the running averages move towards the batch mean and the *unbiased* batch
- * variance, n / (n − 1) times the biased one, n = batch · height · width. Otherwise mean and variance are the running averages, and nothing changes.
+ * In training, mean and (biased) variance are those of the batch, and the running averages move
+ * towards the batch mean and the *unbiased* batch
+ * variance, n / (n − 1) times the biased one, n = batch · height · width. Otherwise mean and
+ * variance are the running averages, and nothing changes.
  *
  * Weights: `scale`, `offset`, and `mean`, `variance`, which do not train; all [channels].
  * Source: Ioffe and Szegedy, "Batch normalization", ICML 2015.
  */
-export function batchNorm({ channels, epsilon = 1e-5, momentum = 0.9 }: BatchNormOptions): LayerPlan {
-  ensure(Number.isInteger(channels) && channels >= 1, 'batchNorm', 'channels as a whole number ≥ 1', channels);
+export function batchNorm({
+  channels,
+  epsilon = 1e-5,
+  momentum = 0.9,
+}: BatchNormOptions): LayerFactory {
+  ensure(
+    Number.isInteger(channels) && channels >= 1,
+    'batchNorm',
+    'channels as a whole number ≥ 1',
+    channels,
+  );
   ensure(epsilon > 0, 'batchNorm', 'epsilon > 0', epsilon, '1e-5 is usual');
-  ensure(momentum >= 0 && momentum <= 1, 'batchNorm', '0 ≤ momentum ≤ 1', momentum, "0.9 is usual, and is PyTorch's 0.1");
+  ensure(
+    momentum >= 0 && momentum <= 1,
+    'batchNorm',
+    '0 ≤ momentum ≤ 1',
+    momentum,
+    "0.9 is usual, and is PyTorch's 0.1",
+  );
   return (name) => {
     const scale = ownedVariable<Tensor1D['rankType']>(ones([channels]), true);
     const offset = ownedVariable<Tensor1D['rankType']>(zeros([channels]), true);
@@ -35,8 +65,18 @@ export function batchNorm({ channels, epsilon = 1e-5, momentum = 0.9 }: BatchNor
     function normalizeAndFollow(maps: Tensor4D): Tensor4D {
       const [batch, height, width] = maps.shape;
       const n = batch * height * width;
-      ensure(n > 1, name, 'more than one value a channel in training', n, 'train with a larger batch, or pass training: false');
-      const { output, mean: batchMean, variance: batchVariance } = normalizeBatch(maps, scale, offset, epsilon);
+      ensure(
+        n > 1,
+        name,
+        'more than one value a channel in training',
+        n,
+        'train with a larger batch, or pass training: false',
+      );
+      const {
+        output,
+        mean: batchMean,
+        variance: batchVariance,
+      } = normalizeBatch(maps, scale, offset, epsilon);
       follow(mean, batchMean, 1, momentum);
       follow(variance, batchVariance, n / (n - 1), momentum);
       return output;
@@ -45,12 +85,27 @@ export function batchNorm({ channels, epsilon = 1e-5, momentum = 0.9 }: BatchNor
     return {
       name,
       stride: 1,
-      weights: { [`${name}.scale`]: scale, [`${name}.offset`]: offset, [`${name}.mean`]: mean, [`${name}.variance`]: variance },
-      parts: [{ does: 'normalise', scale, offset, mean, variance, epsilon }],
-      apply(x, { training, observe }: Mode) {
+      weights: {
+        [`${name}.scale`]: scale,
+        [`${name}.offset`]: offset,
+        [`${name}.mean`]: mean,
+        [`${name}.variance`]: variance,
+      },
+      parts: [{ does: 'normalize', scale, offset, mean, variance, epsilon }],
+      apply(x, { training, onLayer: observe }: ForwardOptions) {
         const maps = expectMaps(name, x, channels);
-        observe?.({ name, kind: 'batch norm', outputShape: x.shape.slice(1), parameters: 2 * channels, multiplyAdds: 0 });
-        return tidy(() => (training ? normalizeAndFollow(maps) : normalizeByAverages(maps, mean, variance, offset, scale, epsilon)));
+        observe?.({
+          name,
+          kind: 'batch norm',
+          outputShape: x.shape.slice(1),
+          parameters: 2 * channels,
+          macs: 0,
+        });
+        return tidy(() =>
+          training
+            ? normalizeAndFollow(maps)
+            : normalizeByAverages(maps, mean, variance, offset, scale, epsilon),
+        );
       },
     };
   };

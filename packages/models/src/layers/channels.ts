@@ -1,10 +1,23 @@
 import { ensure } from '@kd/core';
 import { reshape, slice, tidy, transpose } from '@tensorflow/tfjs-core';
-import { expectMaps, type LayerPlan } from './layer.ts';
+import { expectMaps, type LayerFactory } from './layer.ts';
 
 /** The channels first, first + 1 … first + count − 1 of `of`. */
-export function takeChannels({ of, first, count }: { readonly of: number; readonly first: number; readonly count: number }): LayerPlan {
-  ensure(first >= 0 && count >= 1 && first + count <= of, 'takeChannels', `first and count within ${of} channels`, [first, count]);
+export function sliceChannels({
+  of,
+  first,
+  count,
+}: {
+  readonly of: number;
+  readonly first: number;
+  readonly count: number;
+}): LayerFactory {
+  ensure(
+    first >= 0 && count >= 1 && first + count <= of,
+    'sliceChannels',
+    `first and count within ${of} channels`,
+    [first, count],
+  );
   return (name) => ({
     name,
     weights: {},
@@ -15,12 +28,18 @@ export function takeChannels({ of, first, count }: { readonly of: number; readon
 }
 
 /**
- * Mixes the channels of a grouped convolution: the first of every group, then the second of every group, and so on.
+ * Mixes the channels of a grouped convolution: the first of every group, then the second of every
+ * group, and so on.
  *
  * Source: Zhang et al., "ShuffleNet", CVPR 2018, section 3.1.
  */
-export function channelShuffle({ groups }: { readonly groups: number }): LayerPlan {
-  ensure(Number.isInteger(groups) && groups >= 1, 'channelShuffle', 'groups as a whole number ≥ 1', groups);
+export function channelShuffle({ groups }: { readonly groups: number }): LayerFactory {
+  ensure(
+    Number.isInteger(groups) && groups >= 1,
+    'channelShuffle',
+    'groups as a whole number ≥ 1',
+    groups,
+  );
   return (name) => ({
     name,
     weights: {},

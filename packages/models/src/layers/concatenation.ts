@@ -1,17 +1,17 @@
-import { concat, tidy } from '@tensorflow/tfjs-core';
-import { extentOf, type LayerPlans, makeLayers, weightsOf } from './compose.ts';
-import { applyInOrder, type LayerPlan } from './layer.ts';
+import * as tf from '@tensorflow/tfjs-core';
+import { extentOf, type LayerFactories, makeLayers, weightsOf } from './compose.ts';
+import { applyInOrder, type LayerFactory } from './layer.ts';
 import { partsOf } from './parts.ts';
 
-export interface ConcatenationOptions {
+export interface ConcatOptions {
   /** Channels in. */
   readonly from: number;
   /** Layers by name; each sees x. */
-  readonly branches: LayerPlans;
+  readonly branches: LayerFactories;
 }
 
 /** The channels of all branches of x side by side, in the order in which they are written. */
-export function concatenation({ from, branches: plans }: ConcatenationOptions): LayerPlan {
+export function concat({ from, branches: plans }: ConcatOptions): LayerFactory {
   return (name, seed) => {
     const branches = makeLayers(plans, `${name}.`, seed);
     return {
@@ -21,8 +21,8 @@ export function concatenation({ from, branches: plans }: ConcatenationOptions): 
       weights: weightsOf(branches),
       parts: [{ does: 'concatenate', branches: branches.map((branch) => partsOf([branch])) }],
       apply(x, mode) {
-        return tidy(() =>
-          concat(
+        return tf.tidy(() =>
+          tf.concat(
             branches.map((branch) => applyInOrder([branch], x, mode)),
             -1,
           ),

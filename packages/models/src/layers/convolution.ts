@@ -1,7 +1,17 @@
 import { ensure } from '@kd/core';
-import { add, concat, conv2d, fused, type Rank, split, type Tensor1D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import { drawnVariable, heNormal, type Initial } from './initial.ts';
-import { expectMaps, type LayerPlan } from './layer.ts';
+import {
+  add,
+  concat,
+  conv2d,
+  fused,
+  type Rank,
+  split,
+  type Tensor1D,
+  type Tensor4D,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { drawnVariable, type Initializer, kaimingNormalFanOut } from './initial.ts';
+import { expectMaps, type LayerFactory } from './layer.ts';
 import { checkPadding, type Padding, paddingOf, usualPadding } from './padding.ts';
 import type { ConvolutionWeights, Convolve } from './parts.ts';
 
@@ -20,41 +30,73 @@ export interface ConvolutionOptions {
   readonly groups?: number;
   /** false, since a batch norm usually follows. */
   readonly bias?: boolean;
-  /** `heNormal`. */
-  readonly initial?: Initial;
+  /** `kaimingNormalFanOut`. */
+  readonly initial?: Initializer;
 }
 
 /**
- * Square 2-D convolution: maps [batch, height, width, from] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …, to].
+ * Square 2-D convolution: maps [batch, height, width, from] → [batch, ⌊(height + 2 padding − size)
+ * / stride⌋ + 1, …, to].
  *
  * Weights: `kernel` [size, size, from / groups, to] and, where asked for, `bias` [to].
  */
-export function convolution(options: ConvolutionOptions): LayerPlan {
-  const { from, to, size = 3, stride = 1, padding = usualPadding(size), groups = 1, bias: withBias = false, initial = heNormal } = options;
+export function convolution(options: ConvolutionOptions): LayerFactory {
+  const {
+    from,
+    to,
+    size = 3,
+    stride = 1,
+    padding = usualPadding(size),
+    groups = 1,
+    bias: withBias = false,
+    initial = kaimingNormalFanOut,
+  } = options;
   const sizes = [from, to, size, stride];
-  ensure(sizes.every(isPositiveInteger), 'convolution', 'from, to, size and stride as whole numbers ≥ 1', sizes);
+  ensure(
+    sizes.every(isPositiveInteger),
+    'convolution',
+    'from, to, size and stride as whole numbers ≥ 1',
+    sizes,
+  );
   checkPadding('convolution', padding);
   const isWhole = isPositiveInteger(groups) && from % groups === 0 && to % groups === 0;
   ensure(isWhole, 'convolution', `groups that divide from = ${from} and to = ${to}`, groups);
   const pad = paddingOf(size, stride, padding);
   const convolve: Convolve = (maps, weights, activation) =>
     inGroups(groups, maps, weights, (x, { kernel: filter, bias }) =>
-      fused.conv2d({ x, filter, strides: stride, pad, activation, ...(bias !== undefined && { bias }) }),
+      fused.conv2d({
+        x,
+        filter,
+        strides: stride,
+        pad,
+        activation,
+        ...(bias !== undefined && { bias }),
+      }),
     );
   return (name, seed) => {
     const fans = { fanIn: (size * size * from) / groups, fanOut: (size * size * to) / groups };
-    const kernel = drawnVariable<Rank.R4>(`${name}.kernel`, [size, size, from / groups, to], fans, initial, seed);
-    const bias = withBias ? drawnVariable<Rank.R1>(`${name}.bias`, [to], fans, initial, seed) : undefined;
+    const kernel = drawnVariable<Rank.R4>(
+      `${name}.kernel`,
+      [size, size, from / groups, to],
+      fans,
+      initial,
+      seed,
+    );
+    const bias = withBias
+      ? drawnVariable<Rank.R1>(`${name}.bias`, [to], fans, initial, seed)
+      : undefined;
     return {
       name,
       channels: to,
       stride,
       weights: { [`${name}.kernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
       parts: [{ does: 'convolve', kernel, ...(bias && { bias }), convolve }],
-      apply(x, { observe }) {
+      apply(x, { onLayer: observe }) {
         const maps = expectMaps(name, x, from);
         const y = tidy(() => {
-          const convolved = inGroups(groups, maps, { kernel }, (part, own) => conv2d(part, own.kernel, stride, pad));
+          const convolved = inGroups(groups, maps, { kernel }, (part, own) =>
+            conv2d(part, own.kernel, stride, pad),
+          );
           return bias === undefined ? convolved : add<Tensor4D>(convolved, bias);
         });
         const outputShape = y.shape.slice(1);
@@ -64,7 +106,7 @@ export function convolution(options: ConvolutionOptions): LayerPlan {
           kind: `convolution ${size}×${size}${stride > 1 ? ` /${stride}` : ''}${groups > 1 ? ` in ${groups} groups` : ''}`,
           outputShape,
           parameters: kernel.size + (bias?.size ?? 0),
-          multiplyAdds,
+          macs: multiplyAdds,
         });
         return y;
       },

@@ -1,7 +1,7 @@
 import { ensure } from '@kd/core';
 import { add, depthwiseConv2d, fused, type Rank, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import { drawnVariable, heNormal, type Initial } from './initial.ts';
-import { expectMaps, type LayerPlan } from './layer.ts';
+import { drawnVariable, type Initializer, kaimingNormalFanOut } from './initial.ts';
+import { expectMaps, type LayerFactory } from './layer.ts';
 import { checkPadding, type Padding, paddedByName, paddingOf, usualPadding } from './padding.ts';
 import type { Convolve } from './parts.ts';
 
@@ -16,19 +16,28 @@ export interface DepthwiseConvolutionOptions {
   readonly padding?: Padding;
   /** false, since a batch norm usually follows. */
   readonly bias?: boolean;
-  /** `heNormal`. */
-  readonly initial?: Initial;
+  /** `kaimingNormalFanOut`. */
+  readonly initial?: Initializer;
 }
 
 /**
- * A convolution of each channel by a kernel of its own: PyTorch's Conv2d with as many groups as channels.
- * Maps [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …, channels].
+ * A convolution of each channel by a kernel of its own: PyTorch's Conv2d with as many groups as
+ * channels.
+ * Maps [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …,
+ * channels].
  *
  * Weights: `depthwiseKernel` [size, size, channels, 1] and, where asked for, `bias` [channels].
  * Source: Howard et al., "MobileNets", 2017, section 3.1.
  */
-export function depthwiseConvolution(options: DepthwiseConvolutionOptions): LayerPlan {
-  const { channels, size = 3, stride = 1, padding = usualPadding(size), bias: withBias = false, initial = heNormal } = options;
+export function depthwiseConvolution(options: DepthwiseConvolutionOptions): LayerFactory {
+  const {
+    channels,
+    size = 3,
+    stride = 1,
+    padding = usualPadding(size),
+    bias: withBias = false,
+    initial = kaimingNormalFanOut,
+  } = options;
   const sizes = [channels, size, stride];
   const areSizes = sizes.every((value) => Number.isInteger(value) && value >= 1);
   ensure(areSizes, 'depthwiseConvolution', 'channels, size and stride as whole numbers ≥ 1', sizes);
@@ -36,18 +45,33 @@ export function depthwiseConvolution(options: DepthwiseConvolutionOptions): Laye
   const tfPadding = paddingOf(size, stride, padding);
   const convolve: Convolve = (maps, { kernel, bias }, activation) => {
     const [x, pad] = paddedByName(maps, tfPadding);
-    return fused.depthwiseConv2d({ x, filter: kernel, strides: stride, pad, activation, ...(bias !== undefined && { bias }) });
+    return fused.depthwiseConv2d({
+      x,
+      filter: kernel,
+      strides: stride,
+      pad,
+      activation,
+      ...(bias !== undefined && { bias }),
+    });
   };
   return (name, seed) => {
     const fans = { fanIn: size * size, fanOut: size * size };
-    const kernel = drawnVariable<Rank.R4>(`${name}.depthwiseKernel`, [size, size, channels, 1], fans, initial, seed);
-    const bias = withBias ? drawnVariable<Rank.R1>(`${name}.bias`, [channels], fans, initial, seed) : undefined;
+    const kernel = drawnVariable<Rank.R4>(
+      `${name}.depthwiseKernel`,
+      [size, size, channels, 1],
+      fans,
+      initial,
+      seed,
+    );
+    const bias = withBias
+      ? drawnVariable<Rank.R1>(`${name}.bias`, [channels], fans, initial, seed)
+      : undefined;
     return {
       name,
       stride,
       weights: { [`${name}.depthwiseKernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
       parts: [{ does: 'convolve', kernel, ...(bias && { bias }), convolve }],
-      apply(x, { observe }) {
+      apply(x, { onLayer: observe }) {
         const maps = expectMaps(name, x, channels);
         const y = tidy(() => {
           const [framed, pad] = paddedByName(maps, tfPadding);
@@ -60,7 +84,7 @@ export function depthwiseConvolution(options: DepthwiseConvolutionOptions): Laye
           kind: `depthwise ${size}×${size}${stride > 1 ? ` /${stride}` : ''}`,
           outputShape,
           parameters: kernel.size + (bias?.size ?? 0),
-          multiplyAdds: outputShape.reduce((product, side) => product * side, size * size),
+          macs: outputShape.reduce((product, side) => product * side, size * size),
         });
         return y;
       },

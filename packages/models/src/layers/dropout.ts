@@ -1,6 +1,14 @@
 import { ensure, foldIn, randomUniform } from '@kd/core';
-import { cast, clone, greaterEqual, mul, type Tensor, type Tensor1D, tidy } from '@tensorflow/tfjs-core';
-import type { LayerPlan } from './layer.ts';
+import {
+  cast,
+  clone,
+  greaterEqual,
+  mul,
+  type Tensor,
+  type Tensor1D,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import type { LayerFactory } from './layer.ts';
 
 export interface DropoutOptions {
   /** The share of the activations that become 0 in training: 0 ≤ rate < 1. */
@@ -8,14 +16,23 @@ export interface DropoutOptions {
 }
 
 /**
- * In training, each activation is 0 with probability `rate` and divided by 1 − rate otherwise; at inference nothing happens.
+ * In training, each activation is 0 with probability `rate` and divided by 1 − rate otherwise; at
+ * inference nothing happens.
  *
- * The mask depends on `mode.seed` and the layer's name alone: another one at every step and in every layer, the same on every engine and in a training that is
+ * The mask depends on `mode.seed` and the layer's name alone: another one at every step and in
+ * every layer, the same on every engine and in a training that is
  * resumed. Without a seed, training stops with an error.
- * Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014, section 10 (scaled in training).
+ * Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
+ * JMLR 2014, section 10 (scaled in training).
  */
-export function dropout({ rate }: DropoutOptions): LayerPlan {
-  ensure(rate >= 0 && rate < 1, 'dropout', '0 ≤ rate < 1', rate, '0.5 is usual before a dense layer');
+export function dropout({ rate }: DropoutOptions): LayerFactory {
+  ensure(
+    rate >= 0 && rate < 1,
+    'dropout',
+    '0 ≤ rate < 1',
+    rate,
+    '0.5 is usual before a dense layer',
+  );
   return (name) => ({
     name,
     weights: {},
@@ -29,10 +46,10 @@ export function dropout({ rate }: DropoutOptions): LayerPlan {
 }
 
 /** @throws RangeError where a pass in training has nothing to draw from. */
-export function seedOf(where: string, seed: Tensor1D | undefined): Tensor1D {
+export function seedOf(caller: string, seed: Tensor1D | undefined): Tensor1D {
   ensure(
     seed !== undefined,
-    where,
+    caller,
     'a seed to draw from in training',
     'none',
     'train() gives one, and so may you: forward(images, { training: true, seed })',
@@ -40,7 +57,10 @@ export function seedOf(where: string, seed: Tensor1D | undefined): Tensor1D {
   return seed;
 }
 
-/** x · (u ≥ rate) / (1 − rate), with u uniform in [0, 1). @param shape Of u: a side of 1 lets its places share their fate. */
+/**
+ * x · (u ≥ rate) / (1 − rate), with u uniform in [0, 1). @param shape Of u: a side of 1 lets its
+ * places share their fate.
+ */
 export function drop(x: Tensor, rate: number, shape: readonly number[], seed: Tensor1D): Tensor {
   return mul(x, mul(kept(rate, shape, seed), 1 / (1 - rate)));
 }

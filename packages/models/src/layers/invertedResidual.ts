@@ -1,8 +1,8 @@
 import type { BatchNormOptions } from './batchNorm.ts';
-import { residual, sequence } from './compose.ts';
+import { residual, sequential } from './compose.ts';
 import { convolution } from './convolution.ts';
 import { depthwiseConvolution } from './depthwiseConvolution.ts';
-import type { LayerPlan } from './layer.ts';
+import type { LayerFactory } from './layer.ts';
 import { unit } from './unit.ts';
 
 /** A row of a table of such networks: blocks of one width, the first of which has the stride. */
@@ -19,7 +19,7 @@ export interface InvertedStage {
 
 /** What all blocks of a network share. */
 export interface InvertedStyle {
-  readonly activation: LayerPlan;
+  readonly activation: LayerFactory;
   readonly norm?: Omit<BatchNormOptions, 'channels'>;
   /** TensorFlow's at stride 2; PyTorch's where it is left out. */
   readonly padding?: 'same';
@@ -27,35 +27,55 @@ export interface InvertedStyle {
   readonly expandsAlways?: boolean;
 }
 
-/** The stages of a table, as `stage1`, `stage2`, … of `block0`, `block1`, …. @param from Channels in. */
-export function invertedStages(rows: readonly InvertedStage[], from: number, style: InvertedStyle): Record<string, LayerPlan> {
-  const stages: Record<string, LayerPlan> = {};
+/**
+ * The stages of a table, as `stage1`, `stage2`, … of `block0`, `block1`, …. @param from Channels
+ * in.
+ */
+export function invertedStages(
+  rows: readonly InvertedStage[],
+  from: number,
+  style: InvertedStyle,
+): Record<string, LayerFactory> {
+  const stages: Record<string, LayerFactory> = {};
   rows.forEach((row, stage) => {
     const entry = stage === 0 ? from : (rows[stage - 1] as InvertedStage).channels;
     const blocks = Array.from({ length: row.blocks }, (_, at) => {
-      const plan = at === 0 ? invertedResidual(entry, row, style) : invertedResidual(row.channels, { ...row, stride: 1 }, style);
+      const plan =
+        at === 0
+          ? invertedResidual(entry, row, style)
+          : invertedResidual(row.channels, { ...row, stride: 1 }, style);
       return [`block${at}`, plan] as const;
     });
-    stages[`stage${stage + 1}`] = sequence(Object.fromEntries(blocks));
+    stages[`stage${stage + 1}`] = sequential(Object.fromEntries(blocks));
   });
   return stages;
 }
 
 /**
- * 1×1 that widens, depthwise, 1×1 that narrows and has no activation; as `expand`, `depthwise`, `project`. x is added where its shape is kept.
+ * 1×1 that widens, depthwise, 1×1 that narrows and has no activation; as `expand`, `depthwise`,
+ * `project`. x is added where its shape is kept.
  *
- * Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018, section 3.
+ * Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018,
+ * section 3.
  */
-function invertedResidual(from: number, { expansion, channels, stride, size = 3 }: InvertedStage, style: InvertedStyle): LayerPlan {
+function invertedResidual(
+  from: number,
+  { expansion, channels, stride, size = 3 }: InvertedStage,
+  style: InvertedStyle,
+): LayerFactory {
   const { activation, norm, padding, expandsAlways = false } = style;
   const wide = expansion * from;
-  const wideUnit = (plan: LayerPlan) => unit(plan, { channels: wide, ...norm }, activation);
+  const wideUnit = (plan: LayerFactory) => unit(plan, { channels: wide, ...norm }, activation);
   const body = {
-    ...((wide !== from || expandsAlways) && { expand: wideUnit(convolution({ from, to: wide, size: 1 })) }),
-    depthwise: wideUnit(depthwiseConvolution({ channels: wide, size, stride, ...(padding && { padding }) })),
+    ...((wide !== from || expandsAlways) && {
+      expand: wideUnit(convolution({ from, to: wide, size: 1 })),
+    }),
+    depthwise: wideUnit(
+      depthwiseConvolution({ channels: wide, size, stride, ...(padding && { padding }) }),
+    ),
     project: unit(convolution({ from: wide, to: channels, size: 1 }), { channels, ...norm }),
   };
-  return stride === 1 && from === channels ? residual({ body }) : sequence(body);
+  return stride === 1 && from === channels ? residual({ body }) : sequential(body);
 }
 
 /** The multiple of the divisor next to a count, but not below nine tenths of it. */

@@ -2,15 +2,25 @@ import type { Rank, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import type { Layer } from './layer.ts';
 
 /**
- * What a layer does at inference, in pieces that a folded network puts together anew. A layer that has no `parts` is one piece that runs as it is: whoever
+ * What a layer does at inference, in pieces that a folded network puts together anew. A layer that
+ * has no `parts` is one piece that runs as it is: whoever
  * writes a layer need not know of this.
  */
-export type Part = ConvolutionPart | NormalisePart | RectifyPart | SumPart | ConcatenationPart | LayerPart;
+export type Part =
+  | ConvolutionPart
+  | NormalizePart
+  | RectifyPart
+  | SumPart
+  | ConcatenationPart
+  | LayerPart;
 
 /** A convolution, grouped, depthwise or neither, and a bias where there is one. */
 export interface ConvolutionPart {
   readonly does: 'convolve';
-  /** [size, size, from / groups, to], or [size, size, channels, 1] of a depthwise one: the two last sides together are those that come out, and what goes in. */
+  /**
+   * [size, size, from / groups, to], or [size, size, channels, 1] of a depthwise one: the two last
+   * sides together are those that come out, and what goes in.
+   */
   readonly kernel: Variable<Rank.R4>;
   /** [to]. */
   readonly bias?: Variable<Rank.R1>;
@@ -18,7 +28,11 @@ export interface ConvolutionPart {
 }
 
 /** activation(kernel ∗ maps + bias), in as few kernels of the engine as it has for that. */
-export type Convolve = (maps: Tensor4D, weights: ConvolutionWeights, activation: Activation) => Tensor4D;
+export type Convolve = (
+  maps: Tensor4D,
+  weights: ConvolutionWeights,
+  activation: Activation,
+) => Tensor4D;
 
 /** Of the same shapes as the part's own. */
 export interface ConvolutionWeights {
@@ -33,8 +47,8 @@ export type Activation = 'linear' | Rectifier;
 export type Rectifier = 'relu' | 'relu6';
 
 /** scale · (x − mean) / √(variance + epsilon) + offset, channel by channel. */
-export interface NormalisePart {
-  readonly does: 'normalise';
+export interface NormalizePart {
+  readonly does: 'normalize';
   readonly scale: Variable<Rank.R1>;
   readonly offset: Variable<Rank.R1>;
   readonly mean: Variable<Rank.R1>;

@@ -1,6 +1,6 @@
 import { ensure } from '@kd/core';
 import { type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import { expectMaps, type LayerPlan } from './layer.ts';
+import { expectMaps, type LayerFactory } from './layer.ts';
 
 export interface SquarePool {
   /** Of the function that is called, for messages: `maxPool`. */
@@ -13,16 +13,31 @@ export interface SquarePool {
   readonly reduce: (maps: Tensor4D) => Tensor4D;
 }
 
-/** Something of squares: [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) / stride⌋ + 1, …, channels]. */
-export function squarePool({ where, kind, size, stride, padding, reduce }: SquarePool): LayerPlan {
-  ensure(Number.isInteger(size) && size >= 1, where, 'size as a whole number ≥ 1', size);
-  ensure(Number.isInteger(stride) && stride >= 1, where, 'stride as a whole number ≥ 1', stride);
-  ensure(Number.isInteger(padding) && padding >= 0 && 2 * padding <= size, where, 'padding as a whole number from 0 to size / 2', padding);
+/**
+ * Something of squares: [batch, height, width, channels] → [batch, ⌊(height + 2 padding − size) /
+ * stride⌋ + 1, …, channels].
+ */
+export function squarePool({
+  where: caller,
+  kind,
+  size,
+  stride,
+  padding,
+  reduce,
+}: SquarePool): LayerFactory {
+  ensure(Number.isInteger(size) && size >= 1, caller, 'size as a whole number ≥ 1', size);
+  ensure(Number.isInteger(stride) && stride >= 1, caller, 'stride as a whole number ≥ 1', stride);
+  ensure(
+    Number.isInteger(padding) && padding >= 0 && 2 * padding <= size,
+    caller,
+    'padding as a whole number from 0 to size / 2',
+    padding,
+  );
   return (name) => ({
     name,
     weights: {},
     stride,
-    apply(x, { observe }) {
+    apply(x, { onLayer: observe }) {
       const maps = expectMaps(name, x, null);
       const [, height, width] = maps.shape;
       const least = size - 2 * padding;
@@ -35,7 +50,7 @@ export function squarePool({ where, kind, size, stride, padding, reduce }: Squar
       );
       const y = tidy(() => reduce(maps));
       const title = `${kind} ${size}×${size}${stride === size ? '' : ` /${stride}`}`;
-      observe?.({ name, kind: title, outputShape: y.shape.slice(1), parameters: 0, multiplyAdds: 0 });
+      observe?.({ name, kind: title, outputShape: y.shape.slice(1), parameters: 0, macs: 0 });
       return y;
     },
   });

@@ -1,8 +1,10 @@
-import type { NameScheme } from '@kd/core';
+import type { StateDictKeyMap } from '@kd/core';
 import { type Renaming, renamed } from './renamed.ts';
 
-/** torchvision's `shufflenet_v2_x1_0`: `stage2.0.branch1.0`, `stage2.0.branch2.3`, `conv5.1`, `fc`. */
-export const torchvisionShuffleNetV2: NameScheme = renamed([
+/**
+ * torchvision's `shufflenet_v2_x1_0`: `stage2.0.branch1.0`, `stage2.0.branch2.3`, `conv5.1`, `fc`.
+ */
+export const torchvisionShuffleNetV2: StateDictKeyMap = renamed([
   [/^stem\.unit\./, 'conv1.'],
   [/^top\./, 'conv5.'],
   [/^stage(\d)\.block(\d)\.branches\./, (_, stage, block) => `stage${Number(stage) + 1}.${block}.`],
@@ -23,20 +25,29 @@ const stages: readonly Renaming[] = [
 ];
 
 /** RepDistiller's `ShuffleV1` and kuangliu's: `layer1.0.conv2`, `linear`. */
-export const repDistillerShuffleNetV1: NameScheme = renamed([
+export const repDistillerShuffleNetV1: StateDictKeyMap = renamed([
   ...stages,
-  [/\.(body\.)?(reduce|depthwise|expand)\.(conv|bn)$/, (_, __, unit, kind) => `.${kind}${placesV1[unit]}`],
+  [
+    /\.(body\.)?(reduce|depthwise|expand)\.(conv|bn)$/,
+    (_, __, unit, kind) => `.${kind}${placesV1[unit]}`,
+  ],
 ]);
 
 const placesV1: Readonly<Record<string, number>> = { reduce: 1, depthwise: 2, expand: 3 };
 
-/** RepDistiller's `ShuffleV2` and kuangliu's: `layer1.0.conv5`, `layer1.1.conv3`, `conv2`, `linear`. */
-export const repDistillerShuffleNetV2: NameScheme = renamed([
+/**
+ * RepDistiller's `ShuffleV2` and kuangliu's: `layer1.0.conv5`, `layer1.1.conv3`, `conv2`, `linear`.
+ */
+export const repDistillerShuffleNetV2: StateDictKeyMap = renamed([
   ...stages,
-  [/\.(\d)\.branch1\.(depthwise|project)\.(conv|bn)$/, (_, block, unit, kind) => `.${block}.${kind}${unit === 'depthwise' ? 1 : 2}`],
+  [
+    /\.(\d)\.branch1\.(depthwise|project)\.(conv|bn)$/,
+    (_, block, unit, kind) => `.${block}.${kind}${unit === 'depthwise' ? 1 : 2}`,
+  ],
   [
     /\.(\d)\.branch2\.(expand|depthwise|project)\.(conv|bn)$/,
-    (_, block, unit, kind) => `.${block}.${kind}${(placesV2[unit] as number) + (block === '0' ? 2 : 0)}`,
+    (_, block, unit, kind) =>
+      `.${block}.${kind}${(placesV2[unit] as number) + (block === '0' ? 2 : 0)}`,
   ],
 ]);
 

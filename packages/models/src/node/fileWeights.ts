@@ -1,32 +1,55 @@
 import path from 'node:path';
-import { emptyRecord, ensure } from '@kd/core';
-import { fileSource } from '@kd/core/node';
+import { ensure } from '@kd/core';
+import { nullPrototypeRecord } from '@kd/files';
+import { fileByteSource, readShardIndex } from '@kd/files/node';
 import { weightsOf } from '../weights/parseWeights.ts';
 import { withoutPrefixes } from '../weights/prefixes.ts';
-import type { WeightEntry, Weights, WeightsOptions } from '../weights/weights.ts';
-import { shardIndex } from './shardIndex.ts';
+import type { TensorEntry, Weights, WeightsOptions } from '../weights/weights.ts';
 
 /**
- * Named tensors of a file on this disk, or of the shards that an index (`model.safetensors.index.json`) names.
+ * Named tensors of a file on this disk, or of the shards that an index
+ * (`model.safetensors.index.json`) names.
  * @param place For messages: the file's name.
  * @throws RangeError that names the file and what is wrong in it.
  */
-export function fileWeights(file: string, options: WeightsOptions = {}, place = path.basename(file)): Weights {
-  const weights = file.endsWith('.json') ? shardedWeights(file, options, place) : weightsOf(fileSource(file, place), place, options);
+export function fileWeights(
+  file: string,
+  options: WeightsOptions = {},
+  place = path.basename(file),
+): Weights {
+  const weights = file.endsWith('.json')
+    ? shardedWeights(file, options, place)
+    : weightsOf(fileByteSource(file, place), place, options);
   return withoutPrefixes(weights);
 }
 
 function shardedWeights(file: string, options: WeightsOptions, place: string): Weights {
-  const { shards, shardOf, metadata } = shardIndex(fileSource(file, place), place);
-  const entries = emptyRecord<WeightEntry>();
+  const { shards, shardRange, metadata } = readShardIndex(fileByteSource(file, place), place);
+  const entries = nullPrototypeRecord<TensorEntry>();
   for (const shard of shards) {
-    const weights = weightsOf(fileSource(path.join(path.dirname(file), ...shard.split('/')), shard), shard, options);
+    const weights = weightsOf(
+      fileByteSource(path.join(path.dirname(file), ...shard.split('/')), shard),
+      shard,
+      options,
+    );
     for (const [name, entry] of Object.entries(weights.entries)) {
-      ensure(shardOf[name] === shard, place, `${name} in ${shardOf[name] ?? 'the weight_map'}`, `it in ${shard}`, 'the files do not belong together');
+      ensure(
+        shardRange[name] === shard,
+        place,
+        `${name} in ${shardRange[name] ?? 'the weight_map'}`,
+        `it in ${shard}`,
+        'the files do not belong together',
+      );
       entries[name] = entry;
     }
   }
-  const missing = Object.keys(shardOf).find((name) => !Object.hasOwn(entries, name));
-  ensure(missing === undefined, place, `${missing} in ${shardOf[missing ?? '']}, as the weight_map says`, 'none', 'the files do not belong together');
+  const missing = Object.keys(shardRange).find((name) => !Object.hasOwn(entries, name));
+  ensure(
+    missing === undefined,
+    place,
+    `${missing} in ${shardRange[missing ?? '']}, as the weight_map says`,
+    'none',
+    'the files do not belong together',
+  );
   return { place, entries, metadata };
 }

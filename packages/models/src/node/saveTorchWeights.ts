@@ -1,11 +1,17 @@
 import type { Network } from '@kd/core';
-import { writeWhole } from '@kd/core/node';
+import { writeFileAtomic } from '@kd/files/node';
 import { encodeTorchWeights, type TorchWeightsOptions } from '../weights/encodeTorchWeights.ts';
 
 /**
- * Writes a network's weights as a safetensors file for PyTorch (`encodeTorchWeights`), whole or not at all.
- * @throws RangeError on weights that cannot be saved; Error, with its cause, where the file cannot be written.
+ * Writes a network's weights as a safetensors file for PyTorch (`encodeTorchWeights`), whole or not
+ * at all.
+ * @throws RangeError on weights that cannot be saved; Error, with its cause, where the file cannot
+ * be written.
  */
-export async function saveTorchWeights(file: string, network: Network, options: TorchWeightsOptions = {}): Promise<void> {
-  await writeWhole(file, await encodeTorchWeights(network, options));
+export async function saveTorchWeights(
+  file: string,
+  network: Network,
+  options: TorchWeightsOptions = {},
+): Promise<void> {
+  await writeFileAtomic(file, await encodeTorchWeights(network, options));
 }

@@ -1,77 +1,133 @@
 import { ensure } from '@kd/core';
 import { type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import { type ChannelStatistics, checkStatistics, describeNormalisation, normaliseChannels } from './normalise.ts';
+import {
+  type ChannelNormalization,
+  checkStatistics,
+  describeNormalization,
+  normalizeChannels,
+} from './normalize.ts';
 import { type ResizeOptions, resizedSide, resizer } from './resize.ts';
 import type { Interpolation } from './resizeWeights.ts';
 
-/** What a network does to its images first, so that a teacher at 224 × 224 and a student at 32 × 32 see the same view of the same picture. */
-export interface Preparation {
-  /** Side in pixels of the square that images are resized to; images of that very size, and all where it is `asGiven`, keep their pixels. */
+/**
+ * What a network does to its images first, so that a teacher at 224 × 224 and a student at 32 × 32
+ * see the same view of the same picture.
+ */
+export interface PreprocessingOptions {
+  /**
+   * Side in pixels of the square that images are resized to; images of that very size, and all
+   * where it is `asGiven`, keep their pixels.
+   */
   readonly size?: number | 'asGiven';
   /** Of the resizing; `bilinear`. */
   readonly interpolation?: Interpolation;
   /** Of the resizing, where images shrink: as Pillow and torchvision do it; true. */
   readonly antialias?: boolean;
-  /** The middle part of the shorter side that is resized to `size`, 0 < crop ≤ 1: timm's crop_pct; 1. ImageNet's photographs are usually measured at 0.875. */
+  /**
+   * The middle part of the shorter side that is resized to `size`, 0 < crop ≤ 1: timm's crop_pct;
+   * 1. ImageNet's photographs are usually measured at 0.875.
+   */
   readonly crop?: number;
   /** Images, 0–1, become (image − mean) / deviation, channel by channel. */
-  readonly normalise?: ChannelStatistics;
+  readonly normalize?: ChannelNormalization;
 }
 
 /** A preparation at work. */
-export interface Preparer {
+export interface Preprocessor {
   /** Part of a recorded teacher's identity. */
   readonly description: string;
-  /** @param images [batch, height, width, channels], 0–1. @returns A new tensor, or `images` itself where nothing is to be done. */
+  /**
+   * @param images [batch, height, width, channels], 0–1. @returns A new tensor, or `images` itself
+   * where nothing is to be done.
+   */
   prepare(images: Tensor4D): Tensor4D;
 }
 
 /**
- * A preparation for a model that has none of its own, such as `onnxTeacher` of @kd/trainer: `prepareImages({ size: 224, interpolation: 'bicubic', normalise:
- * imagenetStatistics })`.
+ * A preparation for a model that has none of its own, such as `onnxTeacher` of @kd/trainer:
+ * `createPreprocessor({ size: 224, interpolation: 'bicubic', normalize:
+ * imagenetNormalization })`.
  * @throws RangeError on what cannot be done.
  */
-export function prepareImages(preparation: Preparation): Preparer {
-  return preparer('prepareImages', preparation);
+export function createPreprocessor(preparation: PreprocessingOptions): Preprocessor {
+  return preparer('createPreprocessor', preparation);
 }
 
-/** Throws unless all of it can be done. @param where Who asks, for messages. */
-export function preparer(where: string, preparation: Preparation): Preparer {
-  const { normalise } = preparation;
-  if (normalise !== undefined) checkStatistics(where, normalise);
-  const options = resizeOptionsOf(where, preparation);
+/** Throws unless all of it can be done. @param caller Who asks, for messages. */
+export function preparer(caller: string, preparation: PreprocessingOptions): Preprocessor {
+  const { normalize } = preparation;
+  if (normalize !== undefined) checkStatistics(caller, normalize);
+  const options = resizeOptionsOf(caller, preparation);
   const resize = options === undefined ? (images: Tensor4D) => images : resizer(options);
-  const normalised = (images: Tensor4D): Tensor4D => (normalise === undefined ? images : normaliseChannels(images, normalise));
+  const normalized = (images: Tensor4D): Tensor4D =>
+    normalize === undefined ? images : normalizeChannels(images, normalize);
   const steps = [
     ...(options === undefined ? [] : [describeResizing(options)]),
-    ...(normalise === undefined ? [] : [describeNormalisation(normalise)]),
+    ...(normalize === undefined ? [] : [describeNormalization(normalize)]),
   ];
   return {
     description: steps.join('+') || 'none',
     prepare(images) {
       const [, height, width] = images.shape;
-      // The weights of a new pixel add up to 1, so the order is free: channels are normalised where there are fewer pixels, which at 32 → 224 saves two thirds.
+      // The weights of a new pixel add up to 1, so the order is free: channels are normalized where
+      // there are fewer pixels, which at 32 → 224 saves two thirds.
       const grows = options !== undefined && height * width < options.size ** 2;
-      return tidy(() => (grows ? resize(normalised(images)) : normalised(resize(images))));
+      return tidy(() => (grows ? resize(normalized(images)) : normalized(resize(images))));
     },
   };
 }
 
-/** A network's own preparation, and what its user wants otherwise. Who takes images as they are given has no use for how they would be resized. */
-export function preparedBy(own: Preparation, wanted: Preparation | undefined): Preparation {
-  return { ...(wanted?.size === 'asGiven' ? { ...(own.normalise && { normalise: own.normalise }) } : own), ...wanted };
+/**
+ * A network's own preparation, and what its user wants otherwise. Who takes images as they are
+ * given has no use for how they would be resized.
+ */
+export function preparedBy(
+  own: PreprocessingOptions,
+  wanted: PreprocessingOptions | undefined,
+): PreprocessingOptions {
+  return {
+    ...(wanted?.size === 'asGiven' ? { ...(own.normalize && { normalize: own.normalize }) } : own),
+    ...wanted,
+  };
 }
 
-function resizeOptionsOf(where: string, preparation: Preparation): ResizeOptions | undefined {
+function resizeOptionsOf(
+  caller: string,
+  preparation: PreprocessingOptions,
+): ResizeOptions | undefined {
   const { size = 'asGiven', interpolation = 'bilinear', antialias = true, crop = 1 } = preparation;
   if (size === 'asGiven') {
-    const idle = (['interpolation', 'antialias', 'crop'] as const).find((name) => preparation[name] !== undefined);
-    ensure(idle === undefined, where, `a size in pixels beside ${idle}`, size, 'without one, nothing is resized');
+    const idle = (['interpolation', 'antialias', 'crop'] as const).find(
+      (name) => preparation[name] !== undefined,
+    );
+    ensure(
+      idle === undefined,
+      caller,
+      `a size in pixels beside ${idle}`,
+      size,
+      'without one, nothing is resized',
+    );
     return undefined;
   }
-  ensure(Number.isInteger(size) && size >= 1, where, 'size as a whole number of pixels ≥ 1, or asGiven', size);
-  ensure(interpolation === 'bilinear' || interpolation === 'bicubic', where, 'interpolation bilinear or bicubic', interpolation);
-  ensure(crop > 0 && crop <= 1, where, '0 < crop ≤ 1', crop, '0.875 is usual, 1 takes all of the shorter side');
+  ensure(
+    Number.isInteger(size) && size >= 1,
+    caller,
+    'size as a whole number of pixels ≥ 1, or asGiven',
+    size,
+  );
+  ensure(
+    interpolation === 'bilinear' || interpolation === 'bicubic',
+    caller,
+    'interpolation bilinear or bicubic',
+    interpolation,
+  );
+  ensure(
+    crop > 0 && crop <= 1,
+    caller,
+    '0 < crop ≤ 1',
+    crop,
+    '0.875 is usual, 1 takes all of the shorter side',
+  );
   return { size, interpolation, antialias, crop };
 }
 

@@ -1,9 +1,21 @@
-/** A tensor with its axes in another order: axis a of the result is axis `axes[a]` of the values. @param values Row-major. @param shape Of the values, at most four sides. */
-export function permuted(values: Float32Array<ArrayBuffer>, shape: readonly number[], axes: readonly number[]): Float32Array<ArrayBuffer> {
+/**
+ * A tensor with its axes in another order: axis a of the result is axis `axes[a]` of the values.
+ * @param values Row-major. @param shape Of the values, at most four sides.
+ */
+export function permuted(
+  values: Float32Array<ArrayBuffer>,
+  shape: readonly number[],
+  axes: readonly number[],
+): Float32Array<ArrayBuffer> {
   if (axes.every((axis, at) => axis === at)) return values;
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, side) => product * side, 1));
+  const strides = shape.map((_, axis) =>
+    shape.slice(axis + 1).reduce((product, side) => product * side, 1),
+  );
   const front = Array.from({ length: 4 - axes.length }, () => ({ side: 1, stride: 0 }));
-  const loops = [...front, ...axes.map((axis) => ({ side: shape[axis] as number, stride: strides[axis] as number }))];
+  const loops = [
+    ...front,
+    ...axes.map((axis) => ({ side: shape[axis] as number, stride: strides[axis] as number })),
+  ];
   const [a, b, c, d] = loops as [Loop, Loop, Loop, Loop];
   const result = new Float32Array(values.length);
   let at = 0;

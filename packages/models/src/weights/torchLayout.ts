@@ -26,7 +26,8 @@ const parts: Readonly<Record<string, string>> = {
 };
 
 /**
- * Kernels of convolutions [height, width, in, out] are OIHW there, those of dense layers [in, out] are [out, in], and depthwise ones
+ * Kernels of convolutions [height, width, in, out] are OIHW there, those of dense layers [in, out]
+ * are [out, in], and depthwise ones
  * [height, width, channels, times] are [channels · times, 1, height, width]; all else is as it is.
  * @param name Of a weight of ours: layer, dot, part. @param shape Ours.
  */
@@ -35,15 +36,24 @@ export function torchLayout(name: string, shape: readonly number[]): TorchLayout
   const own = name.slice(dot + 1);
   const common = { layer: name.slice(0, Math.max(dot, 0)), part: parts[own] ?? own };
   const [first = 1, second = 1, third = 1, fourth = 1] = shape;
-  if (own === 'kernel' && shape.length === 4) return { ...common, shape: [fourth, third, first, second], ...moves(shape, [3, 2, 0, 1]) };
-  if (own === 'kernel' && shape.length === 2) return { ...common, shape: [second, first], ...moves(shape, [1, 0]) };
-  if (own === 'depthwiseKernel') return { ...common, shape: [third * fourth, 1, first, second], ...moves(shape, [2, 3, 0, 1]) };
+  if (own === 'kernel' && shape.length === 4)
+    return { ...common, shape: [fourth, third, first, second], ...moves(shape, [3, 2, 0, 1]) };
+  if (own === 'kernel' && shape.length === 2)
+    return { ...common, shape: [second, first], ...moves(shape, [1, 0]) };
+  if (own === 'depthwiseKernel')
+    return { ...common, shape: [third * fourth, 1, first, second], ...moves(shape, [2, 3, 0, 1]) };
   return { ...common, shape, ...moves(shape, [...shape.keys()]) };
 }
 
 /** @param axes Axis a of theirs is axis `axes[a]` of ours. */
-function moves(ours: readonly number[], axes: readonly number[]): Pick<TorchLayout, 'toOurs' | 'toTheirs'> {
+function moves(
+  ours: readonly number[],
+  axes: readonly number[],
+): Pick<TorchLayout, 'toOurs' | 'toTheirs'> {
   const theirs = axes.map((axis) => ours[axis] as number);
   const back = axes.map((_, axis) => axes.indexOf(axis));
-  return { toOurs: (values) => permuted(values, theirs, back), toTheirs: (values) => permuted(values, ours, axes) };
+  return {
+    toOurs: (values) => permuted(values, theirs, back),
+    toTheirs: (values) => permuted(values, ours, axes),
+  };
 }

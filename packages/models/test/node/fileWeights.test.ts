@@ -1,18 +1,23 @@
 import { copyFileSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { encodeSafetensors } from '@kd/core';
+import { encodeSafetensors } from '@kd/files';
 import { emptyFolders } from '@kd/testing';
 import { describe, expect, test } from 'vitest';
 import { readWeights } from '../../src/node/index.ts';
 import { pathOf } from '../weights/checkpoints.ts';
 
 const newFolder = emptyFolders();
-const of = (...values: number[]) => ({ dtype: 'F32', shape: [values.length], data: Float32Array.from(values) }) as const;
+const of = (...values: number[]) =>
+  ({ dtype: 'F32', shape: [values.length], data: Float32Array.from(values) }) as const;
 
 /** A folder with two shards and an index that names them. */
 function shards(index: unknown, files: Record<string, Uint8Array> = {}): string {
   const folder = newFolder();
-  const all = { 'one.safetensors': encodeSafetensors({ a: of(1), b: of(2, 3) }), 'two.safetensors': encodeSafetensors({ c: of(4) }), ...files };
+  const all = {
+    'one.safetensors': encodeSafetensors({ a: of(1), b: of(2, 3) }),
+    'two.safetensors': encodeSafetensors({ c: of(4) }),
+    ...files,
+  };
   for (const [name, bytes] of Object.entries(all)) writeFileSync(path.join(folder, name), bytes);
   const file = path.join(folder, 'model.safetensors.index.json');
   writeFileSync(file, typeof index === 'string' ? index : JSON.stringify(index));
@@ -22,7 +27,9 @@ const map = { a: 'one.safetensors', b: 'one.safetensors', c: 'two.safetensors' }
 
 describe('shards', () => {
   test('are read as one, in the order of the index', async () => {
-    const { place, entries, metadata } = await readWeights(shards({ metadata: { total_size: 16 }, weight_map: map }));
+    const { place, entries, metadata } = await readWeights(
+      shards({ metadata: { total_size: 16 }, weight_map: map }),
+    );
     expect([place, metadata]).toEqual(['model.safetensors.index.json', { total_size: '16' }]);
     expect(Object.entries(entries).map(([name, entry]) => [name, ...entry.read()])).toEqual([
       ['a', 1],
@@ -54,11 +61,20 @@ describe('shards', () => {
       { weight_map: { ...map, c: 'one.safetensors', d: 'two.safetensors' } },
       `${index}: expected c in one.safetensors, got it in two.safetensors; the files do not belong together.`,
     ],
-    [{ weight_map: { a: '../one.safetensors' } }, `${index}: expected a file beside the index for a, got "../one.safetensors".`],
-    [{ weight_map: { a: '/etc/passwd' } }, `${index}: expected a file beside the index for a, got "/etc/passwd".`],
+    [
+      { weight_map: { a: '../one.safetensors' } },
+      `${index}: expected a file beside the index for a, got "../one.safetensors".`,
+    ],
+    [
+      { weight_map: { a: '/etc/passwd' } },
+      `${index}: expected a file beside the index for a, got "/etc/passwd".`,
+    ],
     [{ weight_map: { a: 3 } }, `${index}: expected a file beside the index for a, got 3.`],
     [{ weight_map: {} }, `${index}: expected 1 to 1000 shards, got 0.`],
-    [{}, `${index}: expected an index of shards with a weight_map from names to files, got another file.`],
+    [
+      {},
+      `${index}: expected an index of shards with a weight_map from names to files, got another file.`,
+    ],
     ['{', `${index}: expected an index in JSON, got `],
   ])('%j is refused', async (content, message) => {
     await expect(readWeights(shards(content))).rejects.toThrow(message);
@@ -73,8 +89,12 @@ describe('shards', () => {
 
 describe('files', () => {
   test('a folder, and no file at all', async () => {
-    await expect(readWeights(newFolder())).rejects.toThrow(/: expected a file, got another kind of thing\.$/);
-    await expect(readWeights(path.join(newFolder(), 'no.pth'))).rejects.toThrow(/^no\.pth: expected a file that can be read, got ENOENT/);
+    await expect(readWeights(newFolder())).rejects.toThrow(
+      /: expected a file, got another kind of thing\.$/,
+    );
+    await expect(readWeights(path.join(newFolder(), 'no.pth'))).rejects.toThrow(
+      /^no\.pth: expected a file that can be read, got ENOENT/,
+    );
   });
 
   test('one that changes between its listing and a read is refused', async () => {
@@ -84,7 +104,9 @@ describe('files', () => {
     expect(entries.scalar?.read()).toEqual(Float32Array.of(2.25));
     truncateSync(file, 100);
     expect(() => entries.scalar?.read()).toThrow(
-      new RangeError('odd.pth: expected the file as it was when its tensors were listed, got a changed one; read it anew.'),
+      new RangeError(
+        'odd.pth: expected the file as it was when its tensors were listed, got a changed one; read it anew.',
+      ),
     );
   });
 });

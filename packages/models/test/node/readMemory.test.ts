@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { encodeSafetensors } from '@kd/core';
+import { encodeSafetensors } from '@kd/files';
 import { emptyFolders } from '@kd/testing';
 import { expect, test } from 'vitest';
 import { torchZip } from '../weights/torchZip.ts';
@@ -14,7 +14,13 @@ const megabyte = 1_000_000;
 
 /** By how many bytes a process grows at most that reads the file and keeps its tensors. */
 async function growth(file: string): Promise<{ bytes: number; grown: number }> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', script, file]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--conditions=@kd/source',
+    '--import',
+    'tsx',
+    script,
+    file,
+  ]);
   return JSON.parse(stdout) as { bytes: number; grown: number };
 }
 
@@ -35,7 +41,12 @@ test('a transposed tensor in half precision needs less than 2.5 times its own si
   const length = 'J\xc0\xe1\xe4\0';
   const id = '(X\x07\0\0\0storagectorch\nHalfStorage\nX\x01\0\0\x000X\x03\0\0\0cpu';
   const transposed = `${id}${length}tQK\0M\xa0\x0fM\xa6\x0e\x86K\x01M\xa0\x0f\x86\x89Nt`;
-  writeFileSync(file, torchZip(`}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n(${transposed}Rs.`, { 0: new Uint8Array(30_000_000) }));
+  writeFileSync(
+    file,
+    torchZip(`}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n(${transposed}Rs.`, {
+      0: new Uint8Array(30_000_000),
+    }),
+  );
   const { bytes, grown } = await growth(file);
   expect(bytes).toBe(4 * 4000 * 3750);
   expect(grown).toBeLessThan(2.5 * bytes);

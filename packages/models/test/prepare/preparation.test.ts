@@ -2,13 +2,24 @@ import { readFileSync } from 'node:fs';
 import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { dense, globalAveragePool, imagenetStatistics, networkOf, type Preparation, resnet } from '../../src/index.ts';
+import {
+  createNetwork,
+  dense,
+  globalAveragePool,
+  imagenetNormalization,
+  type PreprocessingOptions,
+  resnet,
+} from '../../src/index.ts';
 import { preparedBy, preparer } from '../../src/prepare/preparation.ts';
 import { type ResizeFilter, resizeWeights } from '../../src/prepare/resizeWeights.ts';
 import { toNhwc } from '../formula.ts';
 
 interface Golden {
-  readonly matrices: readonly (ResizeFilter & { readonly from: number; readonly to: number; readonly weights: readonly number[] })[];
+  readonly matrices: readonly (ResizeFilter & {
+    readonly from: number;
+    readonly to: number;
+    readonly weights: readonly number[];
+  })[];
   readonly images: readonly GoldenImage[];
 }
 
@@ -22,7 +33,9 @@ interface GoldenImage extends ResizeFilter {
 }
 
 /** Made by test/torch/resize.py. */
-const golden = JSON.parse(readFileSync(new URL('../fixtures/resize.json', import.meta.url), 'utf8')) as Golden;
+const golden = JSON.parse(
+  readFileSync(new URL('../fixtures/resize.json', import.meta.url), 'utf8'),
+) as Golden;
 const titled = golden.images.map((image) => {
   const { height, width, size, crop, interpolation, antialias, source } = image;
   return [
@@ -31,11 +44,19 @@ const titled = golden.images.map((image) => {
   ] as const;
 });
 
-test.each(golden.matrices)('$from → $to, $interpolation, antialias $antialias: the matrix of PyTorch', ({ from, to, weights, ...filter }) => {
-  const own = resizeWeights(from, to, filter);
-  closeTo(own, weights, 1e-6);
-  for (let row = 0; row < to; row++) closeTo([own.slice(row * from, (row + 1) * from).reduce((sum, weight) => sum + weight, 0)], [1], 1e-6);
-});
+test.each(golden.matrices)(
+  '$from → $to, $interpolation, antialias $antialias: the matrix of PyTorch',
+  ({ from, to, weights, ...filter }) => {
+    const own = resizeWeights(from, to, filter);
+    closeTo(own, weights, 1e-6);
+    for (let row = 0; row < to; row++)
+      closeTo(
+        [own.slice(row * from, (row + 1) * from).reduce((sum, weight) => sum + weight, 0)],
+        [1],
+        1e-6,
+      );
+  },
+);
 
 onEveryEngine(() => {
   test.each(titled)('%s', (_, { height, width, size, crop, interpolation, antialias, pixels }) => {
@@ -47,17 +68,28 @@ onEveryEngine(() => {
     tf.dispose([images, resized]);
   });
 
-  test.each([8, 32])('to %i: normalised before or after, it is the same', (size) => {
-    const resizing: Preparation = { size, interpolation: 'bicubic' };
+  test.each([8, 32])('to %i: normalized before or after, it is the same', (size) => {
+    const resizing: PreprocessingOptions = { size, interpolation: 'bicubic' };
     const images = picture(12, 20);
-    const both = preparer('test', { ...resizing, normalise: imagenetStatistics }).prepare(images);
-    const after = tf.tidy(() => preparer('test', { normalise: imagenetStatistics }).prepare(preparer('test', resizing).prepare(images)));
+    const both = preparer('test', { ...resizing, normalize: imagenetNormalization }).prepare(
+      images,
+    );
+    const after = tf.tidy(() =>
+      preparer('test', { normalize: imagenetNormalization }).prepare(
+        preparer('test', resizing).prepare(images),
+      ),
+    );
     closeTo(both.dataSync(), after.dataSync(), 1e-5);
     tf.dispose([images, both, after]);
   });
 
   test('its gradient is that of finite differences', () => {
-    const { prepare } = preparer('test', { size: 3, interpolation: 'bicubic', crop: 0.8, normalise: imagenetStatistics });
+    const { prepare } = preparer('test', {
+      size: 3,
+      interpolation: 'bicubic',
+      crop: 0.8,
+      normalize: imagenetNormalization,
+    });
     const images = picture(4, 5);
     const f = (x: tf.Tensor) => tf.mean(tf.square(prepare(x as tf.Tensor4D))) as tf.Scalar;
     const gradient = tf.grad(f)(images);
@@ -72,17 +104,26 @@ onEveryEngine(() => {
         const same = tf.tidy(() => preparer('test', preparation).prepare(images).dataSync());
         expect(same).toEqual(images.dataSync());
       }
-      tf.dispose(preparer('test', { size: 6, normalise: imagenetStatistics }).prepare(images));
+      tf.dispose(preparer('test', { size: 6, normalize: imagenetNormalization }).prepare(images));
     });
     images.dispose();
   });
 
   test('a network sees what its preparation makes of any image, folded too, whatever size came before', () => {
     const layers = { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) };
-    const preparation: Preparation = { size: 5, interpolation: 'bicubic', crop: 0.9, normalise: imagenetStatistics };
-    const [network, plain] = [preparation, { size: 'asGiven' as const, normalise: { mean: [0, 0, 0], deviation: [1, 1, 1] } }].map((prepare) =>
-      networkOf({ name: 'own', layers, seed: 0, prepare }),
-    ) as [ReturnType<typeof networkOf>, ReturnType<typeof networkOf>];
+    const preparation: PreprocessingOptions = {
+      size: 5,
+      interpolation: 'bicubic',
+      crop: 0.9,
+      normalize: imagenetNormalization,
+    };
+    const [network, plain] = [
+      preparation,
+      { size: 'asGiven' as const, normalize: { mean: [0, 0, 0], std: [1, 1, 1] } },
+    ].map((prepare) => createNetwork({ name: 'own', layers, seed: 0, prepare })) as [
+      ReturnType<typeof createNetwork>,
+      ReturnType<typeof createNetwork>,
+    ];
     for (const [height, width] of [
       [9, 12],
       [3, 4],
@@ -91,8 +132,10 @@ onEveryEngine(() => {
       const images = picture(height, width);
       const [own, folded, byHand] = tf.tidy(() => [
         network.forward(images, { training: false }).logits.dataSync(),
-        network.folded?.().forward(images).logits.dataSync(),
-        plain.forward(preparer('test', preparation).prepare(images), { training: false }).logits.dataSync(),
+        network.inference?.().forward(images).logits.dataSync(),
+        plain
+          .forward(preparer('test', preparation).prepare(images), { training: false })
+          .logits.dataSync(),
       ]);
       closeTo(own as Float32Array, byHand as Float32Array, 1e-6);
       closeTo(folded as Float32Array, byHand as Float32Array, 1e-6);
@@ -104,30 +147,60 @@ onEveryEngine(() => {
 });
 
 test('a network says what it does to its images', () => {
-  const statistics = 'normalise(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])';
-  const options = { depth: { block: 'basic', blocks: [1, 1, 1, 1] }, width: 1 / 16, stem: 'imagenet', classes: 2, seed: 0 } as const;
-  const saysWith = (prepare: Preparation) => resnet({ ...options, prepare }).preparation;
+  const statistics = 'normalize(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])';
+  const options = {
+    depth: { block: 'basic', blocks: [1, 1, 1, 1] },
+    width: 1 / 16,
+    stem: 'imagenet',
+    classes: 2,
+    seed: 0,
+  } as const;
+  const saysWith = (prepare: PreprocessingOptions) => resnet({ ...options, prepare }).preprocessing;
   expect(saysWith({})).toBe(`resize(224,bilinear,antialias)+centre(224)+${statistics}`);
-  expect(saysWith({ crop: 0.875 })).toBe(`resize(256,bilinear,antialias)+centre(224)+${statistics}`);
-  expect(saysWith({ crop: 224 / 232 })).toBe(`resize(232,bilinear,antialias)+centre(224)+${statistics}`);
-  expect(saysWith({ size: 160, interpolation: 'bicubic', antialias: false })).toBe(`resize(160,bicubic)+centre(160)+${statistics}`);
+  expect(saysWith({ crop: 0.875 })).toBe(
+    `resize(256,bilinear,antialias)+centre(224)+${statistics}`,
+  );
+  expect(saysWith({ crop: 224 / 232 })).toBe(
+    `resize(232,bilinear,antialias)+centre(224)+${statistics}`,
+  );
+  expect(saysWith({ size: 160, interpolation: 'bicubic', antialias: false })).toBe(
+    `resize(160,bicubic)+centre(160)+${statistics}`,
+  );
   expect(saysWith({ size: 'asGiven' })).toBe(statistics);
-  expect(resnet({ ...options, stem: 'cifar' }).preparation).toBe('normalise(mean=[0.4914,0.4822,0.4465],deviation=[0.247,0.2435,0.2616])');
+  expect(resnet({ ...options, stem: 'cifar' }).preprocessing).toBe(
+    'normalize(mean=[0.4914,0.4822,0.4465],deviation=[0.247,0.2435,0.2616])',
+  );
 });
 
 test("a network's own preparation stays where its user wants nothing else", () => {
-  const own: Preparation = { size: 224, interpolation: 'bicubic', crop: 0.875, normalise: imagenetStatistics };
+  const own: PreprocessingOptions = {
+    size: 224,
+    interpolation: 'bicubic',
+    crop: 0.875,
+    normalize: imagenetNormalization,
+  };
   expect(preparedBy(own, undefined)).toEqual(own);
   expect(preparedBy(own, { size: 160 })).toEqual({ ...own, size: 160 });
-  expect(preparedBy(own, { size: 'asGiven' })).toEqual({ size: 'asGiven', normalise: imagenetStatistics });
+  expect(preparedBy(own, { size: 'asGiven' })).toEqual({
+    size: 'asGiven',
+    normalize: imagenetNormalization,
+  });
 });
 
 test('what cannot be prepared is refused', () => {
-  const message = (preparation: Preparation) => () => preparer('net', preparation);
-  expect(message({ size: 0 })).toThrow('net: expected size as a whole number of pixels ≥ 1, or asGiven, got 0.');
-  expect(message({ size: 8, crop: 1.2 })).toThrow('net: expected 0 < crop ≤ 1, got 1.2; 0.875 is usual, 1 takes all of the shorter side.');
-  expect(message({ size: 8, interpolation: 'nearest' as 'bilinear' })).toThrow('net: expected interpolation bilinear or bicubic, got nearest.');
-  expect(message({ crop: 0.875 })).toThrow('net: expected a size in pixels beside crop, got asGiven; without one, nothing is resized.');
+  const message = (preparation: PreprocessingOptions) => () => preparer('net', preparation);
+  expect(message({ size: 0 })).toThrow(
+    'net: expected size as a whole number of pixels ≥ 1, or asGiven, got 0.',
+  );
+  expect(message({ size: 8, crop: 1.2 })).toThrow(
+    'net: expected 0 < crop ≤ 1, got 1.2; 0.875 is usual, 1 takes all of the shorter side.',
+  );
+  expect(message({ size: 8, interpolation: 'nearest' as 'bilinear' })).toThrow(
+    'net: expected interpolation bilinear or bicubic, got nearest.',
+  );
+  expect(message({ crop: 0.875 })).toThrow(
+    'net: expected a size in pixels beside crop, got asGiven; without one, nothing is resized.',
+  );
 });
 
 /** [1, height, width, 3], by the formula of the golden images. */

@@ -33,6 +33,8 @@ export function expectTold(weights: Weights, file: string, name = file, folder =
   for (const [tensor, { shape, values }] of Object.entries(wanted)) {
     const entry = weights.entries[tensor];
     expect(entry?.shape, `${file}: ${tensor}`).toEqual(shape);
-    expect([...(entry?.read() ?? [])], `${file}: ${tensor}`).toEqual(values.map((value) => Math.fround(Number(value))));
+    expect([...(entry?.read() ?? [])], `${file}: ${tensor}`).toEqual(
+      values.map((value) => Math.fround(Number(value))),
+    );
   }
 }

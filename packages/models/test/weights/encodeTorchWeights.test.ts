@@ -1,20 +1,41 @@
-import { decodeSafetensors, type Network } from '@kd/core';
+import type { Network } from '@kd/core';
+import { decodeSafetensors } from '@kd/files';
 import { onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { cifarResnet, encodeTorchWeights, loadWeights, parseWeights, seedCnn, studentCnn } from '../../src/index.ts';
+import {
+  cifarResnet,
+  encodeTorchWeights,
+  loadWeights,
+  parseWeights,
+  studentCnn,
+  tutorialCnn,
+} from '../../src/index.ts';
 
 const valuesOf = (network: Network) =>
-  Object.fromEntries(Object.entries(network.weights).map(([name, weight]) => [name, Array.from(weight.dataSync())]));
+  Object.fromEntries(
+    Object.entries(network.weights).map(([name, weight]) => [name, Array.from(weight.dataSync())]),
+  );
 
 onEveryEngine(() => {
   test.each([
-    ['seedCnn', 'tutorial', (seed: number) => seedCnn({ classes: 10, seed })],
-    ['cifarResnet', 'repDistiller', (seed: number) => cifarResnet({ depth: 8, classes: 10, seed, shortcut: 'projection' })],
-    ['studentCnn, which has no names but ours', 'own names in PyTorch', (seed: number) => studentCnn({ classes: 10, seed })],
+    ['tutorialCnn', 'tutorial', (seed: number) => tutorialCnn({ classes: 10, seed })],
+    [
+      'cifarResnet',
+      'repDistiller',
+      (seed: number) => cifarResnet({ depth: 8, classes: 10, seed, shortcut: 'projection' }),
+    ],
+    [
+      'studentCnn, which has no names but ours',
+      'own names in PyTorch',
+      (seed: number) => studentCnn({ classes: 10, seed }),
+    ],
   ] as const)('%s: what is saved is loaded again, to the last bit', async (_, scheme, make) => {
     const [saved, other] = [make(1), make(2)];
-    const report = loadWeights(other, parseWeights(await encodeTorchWeights(saved), 'ours.safetensors'));
+    const report = loadWeights(
+      other,
+      parseWeights(await encodeTorchWeights(saved), 'ours.safetensors'),
+    );
     expect(report).toMatchObject({ scheme, prefix: '', left: [] });
     expect(valuesOf(other)).toEqual(valuesOf(saved));
     saved.dispose();
@@ -23,10 +44,22 @@ onEveryEngine(() => {
 });
 
 test("names, shapes and counters are those of PyTorch's state_dict", async () => {
-  const network = cifarResnet({ depth: 8, classes: 10, seed: 0, shortcut: 'projection', width: 0.5 });
+  const network = cifarResnet({
+    depth: 8,
+    classes: 10,
+    seed: 0,
+    shortcut: 'projection',
+    width: 0.5,
+  });
   const { tensors, metadata } = decodeSafetensors(await encodeTorchWeights(network), 'ours');
-  expect(metadata).toEqual({ format: 'pt', network: 'ResNet-8 w0.5 projection', preparation: network.preparation });
-  const described = Object.fromEntries(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, `${dtype} [${shape}]`]));
+  expect(metadata).toEqual({
+    format: 'pt',
+    network: 'ResNet-8 w0.5 projection',
+    preparation: network.preprocessing,
+  });
+  const described = Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape }]) => [name, `${dtype} [${shape}]`]),
+  );
   expect(described).toMatchObject({
     'conv1.weight': 'F32 [8,3,3,3]',
     'bn1.weight': 'F32 [8]',
@@ -42,8 +75,11 @@ test("names, shapes and counters are those of PyTorch's state_dict", async () =>
   const norms = Object.keys(network.weights).filter((name) => name.endsWith('.variance')).length;
   expect(Object.keys(tensors)).toHaveLength(Object.keys(network.weights).length + norms);
   expect(tensors['bn1.num_batches_tracked']?.data).toEqual(new BigInt64Array([0n]));
-  const { names } = network;
-  const { tensors: others } = decodeSafetensors(await encodeTorchWeights(network, { names: names?.akamaster as (layer: string) => string }), 'ours');
+  const { keyMaps: names } = network;
+  const { tensors: others } = decodeSafetensors(
+    await encodeTorchWeights(network, { names: names?.akamaster as (layer: string) => string }),
+    'ours',
+  );
   expect(Object.keys(others)).toContain('layer2.0.shortcut.0.weight');
   network.dispose();
 });

@@ -14,13 +14,16 @@ vi.mock('../../src/layers/initial.ts', async (original) => ({
 }));
 
 /** Title → name → shape, in the order of state_dict(): written by test/torch/names.py. */
-const published = JSON.parse(gunzipSync(readFileSync(new URL('../fixtures/torchNames.json.gz', import.meta.url))).toString()) as Readonly<
-  Record<string, Readonly<Record<string, number[]>>>
->;
+const published = JSON.parse(
+  gunzipSync(readFileSync(new URL('../fixtures/torchNames.json.gz', import.meta.url))).toString(),
+) as Readonly<Record<string, Readonly<Record<string, number[]>>>>;
 
-const imagenet = (depth: 18 | 50) => () => resnet({ depth, stem: 'imagenet', classes: 1000, seed: 0 });
-const cifar = (depth: 18 | 50, classes: number) => () => resnet({ depth, stem: 'cifar', classes, seed: 0 });
-const small = (classes: number, shortcut: 'identity' | 'projection') => () => cifarResnet({ depth: 20, classes, seed: 0, shortcut });
+const imagenet = (depth: 18 | 50) => () =>
+  resnet({ depth, stem: 'imagenet', classes: 1000, seed: 0 });
+const cifar = (depth: 18 | 50, classes: number) => () =>
+  resnet({ depth, stem: 'cifar', classes, seed: 0 });
+const small = (classes: number, shortcut: 'identity' | 'projection') => () =>
+  cifarResnet({ depth: 20, classes, seed: 0, shortcut });
 
 const rows: readonly [title: string, scheme: string, make: () => Network][] = [
   ['torchvision resnet18', 'torchvision', imagenet(18)],
@@ -47,7 +50,10 @@ test.each(rows)(
     const network = make();
     const shapes = Object.entries(published[title] ?? {});
     const entries = Object.fromEntries(
-      shapes.map(([name, shape], place) => [name, { dtype: 'F32', shape, read: () => new Float32Array(sizeOf(shape)).fill(place) } as const]),
+      shapes.map(([name, shape], place) => [
+        name,
+        { dtype: 'F32', shape, read: () => new Float32Array(sizeOf(shape)).fill(place) } as const,
+      ]),
     );
     const report = loadWeights(network, inMemory(entries));
     expect(report).toMatchObject({ scheme, prefix: '', left: [], ignored: [] });

@@ -20,12 +20,18 @@ describe('every tensor of a file, in memory and on disk', () => {
     const parsed = parseWeights(bytesOf(file), file);
     expectTold(parsed, file);
     expectTold(await readWeights(pathOf(file)), file);
-    expect([parsed.place, parsed.metadata.part, parsed.metadata.prefix]).toEqual([file, part, prefix]);
+    expect([parsed.place, parsed.metadata.part, parsed.metadata.prefix]).toEqual([
+      file,
+      part,
+      prefix,
+    ]);
   });
 
   test('an entry says how the file holds it, and gives a new copy each time', () => {
     const { entries } = parseWeights(bytesOf('odd.pth'), 'odd.pth');
-    const dtypes = Object.fromEntries(Object.entries(entries).map(([name, { dtype }]) => [name, dtype]));
+    const dtypes = Object.fromEntries(
+      Object.entries(entries).map(([name, { dtype }]) => [name, dtype]),
+    );
     expect(dtypes).toMatchObject({
       transposed: 'F32',
       f64: 'F64',
@@ -42,17 +48,26 @@ describe('every tensor of a file, in memory and on disk', () => {
   });
 
   test('what a safetensors file says of itself is kept', () => {
-    expect(parseWeights(bytesOf('odd.safetensors'), 'odd.safetensors').metadata).toEqual({ made: 'for a test' });
+    expect(parseWeights(bytesOf('odd.safetensors'), 'odd.safetensors').metadata).toEqual({
+      made: 'for a test',
+    });
   });
 });
 
 describe('parts of a checkpoint', () => {
-  test.each(['checkpoint.pth', 'checkpoint.legacy.pth'])('%s: the averaged twin where it is asked for; the rest is told, not made', (file) => {
-    expectTold(parseWeights(bytesOf(file), file, { part: 'state_dict_ema' }), file, 'checkpoint.pth ema');
-    expect(parseWeights(bytesOf(file), file).metadata.else).toBe(
-      'epoch: 3; arch: "small"; state_dict_ema: a dict of 8; optimizer: a dict of 2; args: argparse.Namespace; metric: a tensor',
-    );
-  });
+  test.each(['checkpoint.pth', 'checkpoint.legacy.pth'])(
+    '%s: the averaged twin where it is asked for; the rest is told, not made',
+    (file) => {
+      expectTold(
+        parseWeights(bytesOf(file), file, { part: 'state_dict_ema' }),
+        file,
+        'checkpoint.pth ema',
+      );
+      expect(parseWeights(bytesOf(file), file).metadata.else).toBe(
+        'epoch: 3; arch: "small"; state_dict_ema: a dict of 8; optimizer: a dict of 2; args: argparse.Namespace; metric: a tensor',
+      );
+    },
+  );
 
   test.each([
     [
@@ -70,7 +85,11 @@ describe('parts of a checkpoint', () => {
       {},
       /^nothing\.pth: expected a state dict, got a dict of "epoch" \(1\), "args" \(argparse\.Namespace\); in Python: torch\.save\(model\.state_dict\(\), …\)\.$/,
     ],
-    ['odd.safetensors', { part: 'ema' }, /^odd\.safetensors: expected no part to be asked for: a safetensors file has none, got ema\.$/],
+    [
+      'odd.safetensors',
+      { part: 'ema' },
+      /^odd\.safetensors: expected no part to be asked for: a safetensors file has none, got ema\.$/,
+    ],
   ])('%s with %j is refused', (file, options, message) => {
     expect(() => parseWeights(bytesOf(file), file, options)).toThrow(
       expect.objectContaining({ name: 'RangeError', message: expect.stringMatching(message) }),
@@ -79,8 +98,13 @@ describe('parts of a checkpoint', () => {
 
   test('a twin alone is not taken for the plain one', () => {
     const message = `wholeModule.pth: expected a state dict, got a dict of "ema" (somebody.models.Small), "epoch" (1); ask for { part: 'ema' }.`;
-    expect(() => parseWeights(bytesOf('wholeModule.pth'), 'wholeModule.pth')).toThrow(new RangeError(message));
-    expectTold(parseWeights(bytesOf('wholeModule.pth'), 'wholeModule.pth', { part: 'ema' }), 'wholeModule.pth');
+    expect(() => parseWeights(bytesOf('wholeModule.pth'), 'wholeModule.pth')).toThrow(
+      new RangeError(message),
+    );
+    expectTold(
+      parseWeights(bytesOf('wholeModule.pth'), 'wholeModule.pth', { part: 'ema' }),
+      'wholeModule.pth',
+    );
   });
 });
 
@@ -90,10 +114,22 @@ describe('what is not read is named', () => {
       'complex.pth',
       'complex.pth: fc.weight: expected real numbers, whole numbers or bool, got ComplexFloatStorage; convert it in PyTorch and save it anew.',
     ],
-    ['quantised.pth', 'quantised.pth: fc.weight: expected a dense tensor, got torch._utils._rebuild_qtensor; convert it in PyTorch.'],
-    ['sparse.pth', 'sparse.pth: fc.weight: expected a dense tensor, got torch._utils._rebuild_sparse_tensor; convert it in PyTorch.'],
-    ['negative.pth', 'negative.pth: fc.weight: expected a plain tensor, got a neg view; call resolve_conj().resolve_neg() before saving it.'],
-    ['script.pt', 'script.pt: expected a state dict, got a TorchScript archive; in Python: torch.save(torch.jit.load(path).state_dict(), …).'],
+    [
+      'quantised.pth',
+      'quantised.pth: fc.weight: expected a dense tensor, got torch._utils._rebuild_qtensor; convert it in PyTorch.',
+    ],
+    [
+      'sparse.pth',
+      'sparse.pth: fc.weight: expected a dense tensor, got torch._utils._rebuild_sparse_tensor; convert it in PyTorch.',
+    ],
+    [
+      'negative.pth',
+      'negative.pth: fc.weight: expected a plain tensor, got a neg view; call resolve_conj().resolve_neg() before saving it.',
+    ],
+    [
+      'script.pt',
+      'script.pt: expected a state dict, got a TorchScript archive; in Python: torch.save(torch.jit.load(path).state_dict(), …).',
+    ],
   ])('%s', (file, message) => {
     expect(() => parseWeights(bytesOf(file), file)).toThrow(new RangeError(message));
   });

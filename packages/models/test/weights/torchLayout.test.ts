@@ -5,11 +5,17 @@ const counted = (length: number) => Float32Array.from({ length }, (_, n) => n);
 
 test('kernels of convolutions are OIHW in PyTorch: every number finds its place', () => {
   const { layer, part, shape, toOurs, toTheirs } = torchLayout('stage1.conv.kernel', [2, 3, 4, 5]);
-  expect({ layer, part, shape }).toEqual({ layer: 'stage1.conv', part: 'weight', shape: [5, 4, 2, 3] });
+  expect({ layer, part, shape }).toEqual({
+    layer: 'stage1.conv',
+    part: 'weight',
+    shape: [5, 4, 2, 3],
+  });
   const ours = toOurs(counted(120));
   for (let o = 0; o < 5; o++) {
     for (let i = 0; i < 4; i++) {
-      for (let y = 0; y < 2; y++) for (let x = 0; x < 3; x++) expect(ours[((y * 3 + x) * 4 + i) * 5 + o]).toBe(((o * 4 + i) * 2 + y) * 3 + x);
+      for (let y = 0; y < 2; y++)
+        for (let x = 0; x < 3; x++)
+          expect(ours[((y * 3 + x) * 4 + i) * 5 + o]).toBe(((o * 4 + i) * 2 + y) * 3 + x);
     }
   }
   expect(toTheirs(ours)).toEqual(counted(120));
@@ -28,7 +34,8 @@ test('depthwise kernels are [channels · times, 1, height, width] there', () => 
   const ours = toOurs(counted(24));
   for (let channel = 0; channel < 3; channel++) {
     for (let time = 0; time < 2; time++) {
-      for (let at = 0; at < 4; at++) expect(ours[(at * 3 + channel) * 2 + time]).toBe((channel * 2 + time) * 4 + at);
+      for (let at = 0; at < 4; at++)
+        expect(ours[(at * 3 + channel) * 2 + time]).toBe((channel * 2 + time) * 4 + at);
     }
   }
   expect(toTheirs(ours)).toEqual(counted(24));

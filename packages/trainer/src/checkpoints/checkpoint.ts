@@ -1,6 +1,6 @@
-import { ensure, type Store, unexpected } from '@kd/core';
+import { ensure, expectedError, type Store } from '@kd/core';
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { EpochReport, Position } from '../training/types.ts';
+import type { EpochReport, TrainingPosition } from '../training/types.ts';
 import { seal, unseal } from './sealed.ts';
 import { assignWeights, readWeights, TRAINING_FORMAT } from './weights.ts';
 
@@ -9,7 +9,7 @@ export const BEST = 'best.safetensors';
 
 /** All of a training that is not a tensor. */
 export interface TrainingState {
-  readonly position: Position;
+  readonly position: TrainingPosition;
   /** Pictures and seconds of the epoch that is under way. */
   readonly images: number;
   readonly seconds: number;
@@ -41,19 +41,37 @@ export async function writeCheckpoint(
   settings: Settings,
 ): Promise<void> {
   const { epoch, step } = state.position;
-  const tensors = await readWeights('train', weights, ` at epoch ${step === 0 ? epoch : epoch + 1}`);
-  const metadata = { format: TRAINING_FORMAT, version: VERSION, state: JSON.stringify(state), settings: JSON.stringify(settings) };
+  const tensors = await readWeights(
+    'train',
+    weights,
+    ` at epoch ${step === 0 ? epoch : epoch + 1}`,
+  );
+  const metadata = {
+    format: TRAINING_FORMAT,
+    version: VERSION,
+    state: JSON.stringify(state),
+    settings: JSON.stringify(settings),
+  };
   await store.write(LAST, await seal(tensors, metadata));
 }
 
-/** @returns undefined where the store has none. @throws RangeError on a file that is none of ours or was altered. */
+/**
+ * @returns undefined where the store has none. @throws RangeError on a file that is none of ours or
+ * was altered.
+ */
 export async function readCheckpoint(store: Store): Promise<Checkpoint | undefined> {
   const bytes = await store.read(LAST);
   if (bytes === undefined) return undefined;
-  const where = `${LAST} in ${store.place}`;
+  const where = `${LAST} in ${store.location}`;
   const { tensors, metadata } = await unseal(bytes, where, true);
   ensure(metadata.format === TRAINING_FORMAT, where, `format ${TRAINING_FORMAT}`, metadata.format);
-  ensure(metadata.version === VERSION, where, `version ${VERSION}`, metadata.version, 'resume with the version of @kd/trainer that wrote it');
+  ensure(
+    metadata.version === VERSION,
+    where,
+    `version ${VERSION}`,
+    metadata.version,
+    'resume with the version of @kd/trainer that wrote it',
+  );
   return {
     state: parse(where, 'state', metadata.state) as TrainingState,
     settings: parse(where, 'settings', metadata.settings) as Settings,
@@ -64,9 +82,12 @@ export async function readCheckpoint(store: Store): Promise<Checkpoint | undefin
 /** Throws at the first field in which two settings differ. */
 export function expectSameSettings(place: string, saved: Settings, given: Settings): void {
   for (const field of new Set([...Object.keys(saved), ...Object.keys(given)])) {
-    const [expected, got] = [JSON.stringify(saved[field]) ?? 'nothing', JSON.stringify(given[field]) ?? 'nothing'];
+    const [expected, got] = [
+      JSON.stringify(saved[field]) ?? 'nothing',
+      JSON.stringify(given[field]) ?? 'nothing',
+    ];
     if (expected !== got) {
-      throw unexpected(
+      throw expectedError(
         'train',
         `${field} = ${expected} as in ${LAST} in ${place}`,
         got,
@@ -76,9 +97,14 @@ export function expectSameSettings(place: string, saved: Settings, given: Settin
   }
 }
 
-function parse(where: string, field: string, text: string | undefined): object {
-  ensure(text !== undefined, where, `metadata ${field}`, 'nothing');
+function parse(caller: string, field: string, text: string | undefined): object {
+  ensure(text !== undefined, caller, `metadata ${field}`, 'nothing');
   const value: unknown = JSON.parse(text);
-  ensure(typeof value === 'object' && value !== null, where, `metadata ${field} to be an object`, typeof value);
+  ensure(
+    typeof value === 'object' && value !== null,
+    caller,
+    `metadata ${field} to be an object`,
+    typeof value,
+  );
   return value;
 }

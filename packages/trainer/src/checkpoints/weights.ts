@@ -1,10 +1,14 @@
-import { ensure, type Network, type SafetensorsTensor, unexpected } from '@kd/core';
+import { ensure, expectedError, type Network } from '@kd/core';
+import type { SafetensorsTensor } from '@kd/files';
 import { type DataType, tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { seal, unseal } from './sealed.ts';
 
 type Named<Value> = Readonly<Record<string, Value>>;
 
-/** Metadata `format` of a file with all the state of a training; its student's weights have `student.` or `average.` in front. */
+/**
+ * Metadata `format` of a file with all the state of a training; its student's weights have
+ * `student.` or `average.` in front.
+ */
 export const TRAINING_FORMAT = 'kd-training';
 /** Metadata `format` of a file with the weights of one network. */
 const WEIGHTS_FORMAT = 'kd-weights';
@@ -13,60 +17,118 @@ const WEIGHTS_FORMAT = 'kd-weights';
  * A network's weights as a safetensors file, by their names.
  * @param metadata Kept in the file. @throws RangeError on a weight that is not finite.
  */
-export async function encodeWeights(network: Network, metadata: Named<string> = {}): Promise<Uint8Array> {
-  const tensors = await readWeights('encodeWeights', network.weights);
-  return seal(tensors, { ...metadata, format: WEIGHTS_FORMAT, network: network.name ?? 'network', preparation: network.preparation ?? '' });
+export async function saveVariables(
+  network: Network,
+  metadata: Named<string> = {},
+): Promise<Uint8Array> {
+  const tensors = await readWeights('saveVariables', network.weights);
+  return seal(tensors, {
+    ...metadata,
+    format: WEIGHTS_FORMAT,
+    network: network.name ?? 'network',
+    preparation: network.preprocessing ?? '',
+  });
 }
 
 /**
- * Puts the weights of a file into a network: of a weights file, of a checkpoint of a training (the averaged weights where it has them), or any
+ * Puts the weights of a file into a network: of a weights file, of a checkpoint of a training (the
+ * averaged weights where it has them), or any
  * safetensors file with the same names. Nothing changes unless all of it fits.
- * @param where For messages: the file's name.
- * @throws RangeError that names the first weight that is missing, left over or of another shape; on a file that was altered.
+ * @param caller For messages: the file's name.
+ * @throws RangeError that names the first weight that is missing, left over or of another shape; on
+ * a file that was altered.
  */
-export async function restoreWeights(network: Network, bytes: Uint8Array, where: string): Promise<void> {
-  const { tensors, metadata } = await unseal(bytes, where, false);
-  if (metadata.format !== TRAINING_FORMAT) return assignWeights(where, network.weights, tensors);
+export async function loadVariables(
+  network: Network,
+  bytes: Uint8Array,
+  caller: string,
+): Promise<void> {
+  const { tensors, metadata } = await unseal(bytes, caller, false);
+  if (metadata.format !== TRAINING_FORMAT) return assignWeights(caller, network.weights, tensors);
   const averaged = under('average.', tensors);
   const { updates: _, ...twins } = averaged;
-  assignWeights(where, network.weights, Object.keys(averaged).length > 0 ? twins : under('student.', tensors));
+  assignWeights(
+    caller,
+    network.weights,
+    Object.keys(averaged).length > 0 ? twins : under('student.', tensors),
+  );
 }
 
 /** Reads variables. @throws RangeError on one that is not finite: such weights are never saved. */
-export async function readWeights(where: string, weights: Named<Variable>, when = ''): Promise<Record<string, SafetensorsTensor>> {
-  const read = await Promise.all(Object.entries(weights).map(async ([name, weight]) => [name, await readWeight(where, name, weight, when)] as const));
+export async function readWeights(
+  caller: string,
+  weights: Named<Variable>,
+  when = '',
+): Promise<Record<string, SafetensorsTensor>> {
+  const read = await Promise.all(
+    Object.entries(weights).map(
+      async ([name, weight]) => [name, await readWeight(caller, name, weight, when)] as const,
+    ),
+  );
   return Object.fromEntries(read);
 }
 
-async function readWeight(where: string, name: string, weight: Variable, when: string): Promise<SafetensorsTensor> {
+async function readWeight(
+  caller: string,
+  name: string,
+  weight: Variable,
+  when: string,
+): Promise<SafetensorsTensor> {
   const data = await weight.data();
   if (weight.dtype === 'float32') {
     const wrong = (data as Float32Array).find((value) => !Number.isFinite(value));
     if (wrong !== undefined) {
-      throw unexpected(where, 'every weight to stay finite', `${wrong} in ${name}${when}`, 'lower the learning rate or clip gradients (clipNorm: 1)');
+      throw expectedError(
+        caller,
+        'every weight to stay finite',
+        `${wrong} in ${name}${when}`,
+        'lower the learning rate or clip gradients (clipNorm: 1)',
+      );
     }
   }
   return { dtype: fileType(weight.dtype), shape: weight.shape, data };
 }
 
 /** Checks every name, type and shape, then assigns all. */
-export function assignWeights(where: string, weights: Named<Variable>, tensors: Named<SafetensorsTensor>): void {
+export function assignWeights(
+  caller: string,
+  weights: Named<Variable>,
+  tensors: Named<SafetensorsTensor>,
+): void {
   const extra = Object.keys(tensors).find((name) => !Object.hasOwn(weights, name));
   for (const [name, weight] of Object.entries(weights)) {
     const found = tensors[name];
     const wanted = `${name} of shape [${weight.shape.join(', ')}]`;
     const remedy = 'it belongs to another network or training';
     if (found === undefined)
-      throw unexpected(where, wanted, extra === undefined ? 'nothing of that name' : `nothing of that name, but ${extra}`, remedy);
-    ensure(found.shape.join() === weight.shape.join(), where, wanted, found.shape, remedy);
-    ensure(found.dtype === fileType(weight.dtype), where, `${name} in ${fileType(weight.dtype)}`, found.dtype, remedy);
+      throw expectedError(
+        caller,
+        wanted,
+        extra === undefined ? 'nothing of that name' : `nothing of that name, but ${extra}`,
+        remedy,
+      );
+    ensure(found.shape.join() === weight.shape.join(), caller, wanted, found.shape, remedy);
+    ensure(
+      found.dtype === fileType(weight.dtype),
+      caller,
+      `${name} in ${fileType(weight.dtype)}`,
+      found.dtype,
+      remedy,
+    );
   }
   if (extra !== undefined)
-    throw unexpected(where, `only ${Object.keys(weights).length} known weights`, `${extra} besides`, 'it belongs to another network or training');
+    throw expectedError(
+      caller,
+      `only ${Object.keys(weights).length} known weights`,
+      `${extra} besides`,
+      'it belongs to another network or training',
+    );
   tidy(() => {
     for (const [name, weight] of Object.entries(weights)) {
       const { data, shape } = tensors[name] as SafetensorsTensor;
-      weight.assign(tensor(data as Float32Array | Int32Array | Uint8Array, [...shape], weight.dtype));
+      weight.assign(
+        tensor(data as Float32Array | Int32Array | Uint8Array, [...shape], weight.dtype),
+      );
     }
   });
 }
@@ -79,7 +141,9 @@ export function under<Value>(prefix: string, entries: Named<Value>): Record<stri
 
 /** Entries with a prefix before each name. */
 export function prefixed<Value>(prefix: string, entries: Named<Value>): Record<string, Value> {
-  return Object.fromEntries(Object.entries(entries).map(([name, value]) => [`${prefix}${name}`, value]));
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, value]) => [`${prefix}${name}`, value]),
+  );
 }
 
 function fileType(dtype: DataType): 'F32' | 'I32' | 'BOOL' {

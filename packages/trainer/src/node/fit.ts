@@ -1,18 +1,22 @@
 import type { Network } from '@kd/core';
-import { folderStore } from '@kd/core/node';
-import { type FollowOptions, type FollowResult, follow, withSignal } from './follow.ts';
+import { directoryStore } from '@kd/files/node';
+import { runTraining, type TrainingOptions, type TrainingResult, withSignal } from './follow.ts';
 
-export interface FitOptions extends FollowOptions {
+export interface FitOptions extends TrainingOptions {
   readonly network: Network;
 }
 
 /**
- * Trains a network on labels: `train` with checkpoints in a folder, progress, early stopping and Ctrl-C, and the best weights put back at the end.
+ * Trains a network on labels: `train` with checkpoints in a folder, progress, early stopping and
+ * Ctrl-C, and the best weights put back at the end.
  * The objective has no default: the losses are a package of their own.
  */
-export async function fit(options: FitOptions): Promise<FollowResult> {
-  const { network, train, directory } = options;
+export async function fit(options: FitOptions): Promise<TrainingResult> {
+  const { network, data: train, directory } = options;
   return withSignal(options.signal, (signal) =>
-    follow({ ...options, student: network, batches: train, store: folderStore(directory), signal }, options),
+    runTraining(
+      { ...options, student: network, data: train, store: directoryStore(directory), signal },
+      options,
+    ),
   );
 }

@@ -1,42 +1,55 @@
-import type { BatchSource, Group, OpenProgress, Progress, Store } from '@kd/core';
-import { interruptSignal, openProgress as openTerminalProgress } from '@kd/core/node';
+import type { DataLoader, ProcessGroup, Progress, ProgressFactory, Store } from '@kd/core';
+import { createProgress as createTerminalProgress, sigintSignal } from '@kd/core/node';
 import { BEST, readCheckpoint } from '../checkpoints/checkpoint.ts';
-import { restoreWeights } from '../checkpoints/weights.ts';
+import { loadVariables } from '../checkpoints/weights.ts';
 import { sharedStore } from '../group/sharedStore.ts';
-import { Interrupted } from '../training/interrupted.ts';
+import { TrainingInterruptedError } from '../training/interrupted.ts';
 import { train } from '../training/train.ts';
-import type { EpochReport, Position, StepReport, TrainOptions } from '../training/types.ts';
+import type { EpochReport, StepReport, TrainingPosition, TrainOptions } from '../training/types.ts';
 
 /** What `fit` and `distill` have in common. */
-export interface FollowOptions extends Omit<TrainOptions, 'student' | 'batches' | 'teacher' | 'store'> {
-  readonly train: BatchSource;
-  /** Where the checkpoints go: a folder, made where there is none. Without `resume` an earlier training in it is replaced. */
+export interface TrainingOptions
+  extends Omit<TrainOptions, 'student' | 'batches' | 'teacher' | 'store'> {
+  readonly data: DataLoader;
+  /**
+   * Where the checkpoints go: a folder, made where there is none. Without `resume` an earlier
+   * training in it is replaced.
+   */
   readonly directory: string;
   /** For the progress line: `student`. */
   readonly label?: string;
   /** A bar in a terminal and plain lines elsewhere by default. */
-  readonly openProgress?: OpenProgress;
-  /** Told after each epoch, when it is saved; training goes on when it is done. @param history All epochs, those before a resume included. */
+  readonly createProgress?: ProgressFactory;
+  /**
+   * Told after each epoch, when it is saved; training goes on when it is done. @param history All
+   * epochs, those before a resume included.
+   */
   readonly onEpoch?: (history: readonly EpochReport[]) => void | Promise<void>;
   /** For the few lines besides progress; to stderr by default. */
   readonly log?: (line: string) => void;
 }
 
-export interface FollowResult {
+export interface TrainingResult {
   /** A report for every epoch, those before a resume included. */
   readonly history: readonly EpochReport[];
-  /** The epoch whose weights the network holds now; undefined where it was interrupted before the first was over. */
+  /**
+   * The epoch whose weights the network holds now; undefined where it was interrupted before the
+   * first was over.
+   */
   readonly best: EpochReport | undefined;
   readonly last: EpochReport | undefined;
   readonly directory: string;
   /** Where Ctrl-C or the signal stopped it: then the network holds the weights of that moment. */
-  readonly interrupted: Position | undefined;
+  readonly interrupted: TrainingPosition | undefined;
 }
 
 /** Ctrl-C as the signal, unless the caller has one of his own. */
-export async function withSignal<Result>(given: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+export async function withSignal<Result>(
+  given: AbortSignal | undefined,
+  run: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   if (given !== undefined) return run(given);
-  const { signal, dispose } = interruptSignal();
+  const { signal, dispose } = sigintSignal();
   try {
     return await run(signal);
   } finally {
@@ -50,23 +63,29 @@ export function logToStderr(line: string): void {
 
 /** Where progress and lines go: of a group the first process alone speaks. */
 export function speaker(
-  { log = logToStderr, openProgress = openTerminalProgress() }: Pick<FollowOptions, 'log' | 'openProgress'>,
-  group: Group | undefined,
-): Required<Pick<FollowOptions, 'log' | 'openProgress'>> {
-  if (group === undefined || group.rank === 0) return { log, openProgress };
-  return { log: () => {}, openProgress: () => ({ update() {}, end() {} }) };
+  {
+    log = logToStderr,
+    createProgress = createTerminalProgress(),
+  }: Pick<TrainingOptions, 'log' | 'createProgress'>,
+  group: ProcessGroup | undefined,
+): Required<Pick<TrainingOptions, 'log' | 'createProgress'>> {
+  if (group === undefined || group.rank === 0) return { log, createProgress };
+  return { log: () => {}, createProgress: () => ({ update() {}, end() {} }) };
 }
 
 /** Trains, draws progress, and puts the best weights back once, after the last epoch. */
-export async function follow(options: TrainOptions & { readonly store: Store }, extra: FollowOptions): Promise<FollowResult> {
+export async function runTraining(
+  options: TrainOptions & { readonly store: Store },
+  extra: TrainingOptions,
+): Promise<TrainingResult> {
   const { student, resume = false, group } = options;
   const store = sharedStore(options.store, group);
   const { directory } = extra;
-  const { log, openProgress } = speaker(extra, group);
+  const { log, createProgress } = speaker(extra, group);
   const earlier = resume ? await readCheckpoint(store) : undefined;
   const history: EpochReport[] = [...(earlier?.state.history ?? [])];
-  const line = progressOfEpochs(options, { ...extra, openProgress });
-  let interrupted: Position | undefined;
+  const line = progressOfEpochs(options, { ...extra, createProgress });
+  let interrupted: TrainingPosition | undefined;
   try {
     for await (const report of train({ ...options, onStep: line.onStep })) {
       history.push(report);
@@ -74,36 +93,54 @@ export async function follow(options: TrainOptions & { readonly store: Store }, 
       await extra.onEpoch?.(history);
     }
   } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
+    if (!(error instanceof TrainingInterruptedError)) throw error;
     interrupted = error.position;
   } finally {
     line.end();
   }
   if (interrupted === undefined) {
     const bytes = await store.read(BEST);
-    if (bytes !== undefined) await restoreWeights(student, bytes, `${BEST} in ${store.place}`);
+    if (bytes !== undefined) await loadVariables(student, bytes, `${BEST} in ${store.location}`);
   } else {
-    log(`Interrupted at epoch ${interrupted.epoch + 1}, step ${interrupted.step}; saved in ${directory}. Run again with resume: true to go on.`);
+    log(
+      `Interrupted at epoch ${interrupted.epoch + 1}, step ${interrupted.step}; saved in ${directory}. Run again with resume: true to go on.`,
+    );
   }
-  return { history, best: history.filter(({ isBest }) => isBest).at(-1), last: history.at(-1), directory, interrupted };
+  return {
+    history,
+    best: history.filter(({ isBest }) => isBest).at(-1),
+    last: history.at(-1),
+    directory,
+    interrupted,
+  };
 }
 
 /** A progress line for each epoch, with the time left of all. */
 function progressOfEpochs(
-  { batches, epochs }: TrainOptions,
-  { onStep, openProgress, label = 'train' }: FollowOptions & Pick<Required<FollowOptions>, 'openProgress'>,
+  { data: batches, epochs }: TrainOptions,
+  {
+    onStep,
+    createProgress,
+    label = 'train',
+  }: TrainingOptions & Pick<Required<TrainingOptions>, 'createProgress'>,
 ) {
-  const images = Math.min(batches.rows, batches.batchesPerEpoch * batches.batchSize);
+  const images = Math.min(batches.size, batches.batchesPerEpoch * batches.batchSize);
   let open: Progress | undefined;
   return {
     onStep(step: StepReport) {
-      open ??= openProgress(`${label} ${step.epoch}/${epochs}`, images, 'images');
+      open ??= createProgress(`${label} ${step.epoch}/${epochs}`, images, 'images');
       const left = ((epochs - step.epoch + 1) * images - step.images) / step.imagesPerSecond;
-      open.update(step.images, `${step.loss === undefined ? '' : `loss ${step.loss.toFixed(3)}, `}${durationOf(left)} left in all`);
+      open.update(
+        step.images,
+        `${step.loss === undefined ? '' : `loss ${step.loss.toFixed(3)}, `}${durationOf(left)} left in all`,
+      );
       onStep?.(step);
     },
     onEpoch({ terms, accuracy, validation, isBest }: EpochReport) {
-      const scores = validation === undefined ? `accuracy ${percent(accuracy)}` : `validation ${percent(validation.top1)}`;
+      const scores =
+        validation === undefined
+          ? `accuracy ${percent(accuracy)}`
+          : `validation ${percent(validation.top1)}`;
       open?.end(`loss ${(terms.total as number).toFixed(3)}, ${scores}${isBest ? ', best' : ''}`);
       open = undefined;
     },
@@ -120,5 +157,7 @@ export function percent(fraction: number): string {
 function durationOf(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return whole < 3600
+    ? `${Math.floor(whole / 60)} min ${whole % 60} s`
+    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

@@ -3,4 +3,4 @@ export { type LogitsTeacherOptions, logitsTeacher } from './elsewhere/logitsTeac
 export { type OnnxTeacherOptions, onnxTeacher } from './elsewhere/onnxTeacher.ts';
 export { type TfjsTeacherOptions, tfjsTeacher } from './elsewhere/tfjsTeacher.ts';
 export { type FitOptions, fit } from './fit.ts';
-export type { FollowOptions, FollowResult } from './follow.ts';
+export type { TrainingOptions, TrainingResult } from './follow.ts';

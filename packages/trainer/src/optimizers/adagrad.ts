@@ -1,16 +1,17 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, mul, sqrt, square, sub } from '@tensorflow/tfjs-core';
-import { type DecayOptions, decayRates, withDecay } from './decay.ts';
+import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroSlots } from './slots.ts';
 import { withSettings } from './withSettings.ts';
 
-export interface AdagradOptions extends DecayOptions {
+export interface AdagradOptions extends WeightDecayOptions {
   /** ε > 0, added to the root. */
   readonly epsilon?: number;
 }
 
 /**
- * Adagrad, as `torch.optim.Adagrad` (whose `lr_decay` is a schedule here): g ← g + λw; s ← s + g²; w ← w − η g / (√s + ε).
+ * Adagrad, as `torch.optim.Adagrad` (whose `lr_decay` is a schedule here): g ← g + λw; s ← s + g²;
+ * w ← w − η g / (√s + ε).
  *
  * Slots: `square.<weight>`.
  * Source: Duchi, Hazan, Singer 2011.
@@ -18,16 +19,27 @@ export interface AdagradOptions extends DecayOptions {
  */
 export function adagrad(options: AdagradOptions = {}): OptimizerFactory {
   const { epsilon = 1e-10 } = options;
-  ensure(epsilon > 0 && Number.isFinite(epsilon), 'adagrad', 'epsilon > 0', epsilon, '1e-10 is usual');
+  ensure(
+    epsilon > 0 && Number.isFinite(epsilon),
+    'adagrad',
+    'epsilon > 0',
+    epsilon,
+    '1e-10 is usual',
+  );
   return withSettings('adagrad', { epsilon, weightDecay: options.weightDecay ?? 0 }, (weights) => {
     const rates = decayRates('adagrad', weights, options);
     const slots: Slots = zeroSlots('square', weights);
-    return slottedOptimizer('adagrad', weights, slots, ({ name, weight, gradient, learningRate }) => {
-      const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-      const slot = slotOf(slots, `square.${name}`);
-      const sum = add(slot, square(decayed));
-      slot.assign(sum);
-      weight.assign(sub(weight, mul(div(decayed, add(sqrt(sum), epsilon)), learningRate)));
-    });
+    return slottedOptimizer(
+      'adagrad',
+      weights,
+      slots,
+      ({ name, weight, gradient, learningRate }) => {
+        const decayed = withDecay(gradient, weight, rates[name] ?? 0);
+        const slot = slotOf(slots, `square.${name}`);
+        const sum = add(slot, square(decayed));
+        slot.assign(sum);
+        weight.assign(sub(weight, mul(div(decayed, add(sqrt(sum), epsilon)), learningRate)));
+      },
+    );
   });
 }

@@ -1,11 +1,11 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, maximum, mul, sqrt, square, sub, type Tensor } from '@tensorflow/tfjs-core';
-import { type DecayOptions, decayRates, withDecay } from './decay.ts';
+import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
 import { correction, move } from './moments.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
 import { withSettings } from './withSettings.ts';
 
-export interface AdamOptions extends DecayOptions {
+export interface AdamOptions extends WeightDecayOptions {
   /** 0 ≤ β₁ < 1. */
   readonly beta1?: number;
   /** 0 ≤ β₂ < 1. */
@@ -29,7 +29,8 @@ export function adam(options: AdamOptions = {}): OptimizerFactory {
 }
 
 /**
- * Adam with decoupled weight decay, as `torch.optim.AdamW`: w ← w (1 − ηλ), then Adam's step. λ is 0.01 by default.
+ * Adam with decoupled weight decay, as `torch.optim.AdamW`: w ← w (1 − ηλ), then Adam's step. λ is
+ * 0.01 by default.
  * Source: Loshchilov and Hutter 2019, algorithm 2.
  * @throws RangeError on an option out of range.
  */
@@ -37,33 +38,49 @@ export function adamW(options: AdamOptions = {}): OptimizerFactory {
   return adaptiveMoments('adamW', { weightDecay: 0.01, ...options }, true);
 }
 
-function adaptiveMoments(where: string, options: AdamOptions, decoupled: boolean): OptimizerFactory {
+function adaptiveMoments(
+  caller: string,
+  options: AdamOptions,
+  decoupled: boolean,
+): OptimizerFactory {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, amsgrad = false } = options;
-  ensure(beta1 >= 0 && beta1 < 1, where, '0 ≤ beta1 < 1', beta1, '0.9 is usual');
-  ensure(beta2 >= 0 && beta2 < 1, where, '0 ≤ beta2 < 1', beta2, '0.999 is usual');
-  ensure(epsilon > 0 && Number.isFinite(epsilon), where, 'epsilon > 0', epsilon, '1e-8 is usual');
-  return withSettings(where, { beta1, beta2, epsilon, amsgrad, weightDecay: options.weightDecay ?? 0 }, (weights) => {
-    const rates = decayRates(where, weights, options);
-    const step = zeroCounter();
-    const largest = amsgrad ? zeroSlots('largest', weights) : {};
-    const slots: Slots = { step, ...zeroSlots('first', weights), ...zeroSlots('second', weights), ...largest };
-    return slottedOptimizer(
-      where,
-      weights,
-      slots,
-      ({ name, weight, gradient, learningRate }) => {
-        const rate = rates[name] ?? 0;
-        const kept = decoupled && rate > 0 ? mul(weight, sub(1, mul(learningRate, rate))) : weight;
-        const direction = decoupled ? gradient : withDecay(gradient, weight, rate);
-        const first = move(slotOf(slots, `first.${name}`), beta1, direction);
-        const second = move(slotOf(slots, `second.${name}`), beta2, square(direction));
-        const scale = amsgrad ? raise(slotOf(slots, `largest.${name}`), second) : second;
-        const root = add(div(sqrt(scale), sqrt(correction(beta2, step))), epsilon);
-        weight.assign(sub(kept, mul(div(first, root), div(learningRate, correction(beta1, step)))));
-      },
-      () => step.assign(add(step, 1)),
-    );
-  });
+  ensure(beta1 >= 0 && beta1 < 1, caller, '0 ≤ beta1 < 1', beta1, '0.9 is usual');
+  ensure(beta2 >= 0 && beta2 < 1, caller, '0 ≤ beta2 < 1', beta2, '0.999 is usual');
+  ensure(epsilon > 0 && Number.isFinite(epsilon), caller, 'epsilon > 0', epsilon, '1e-8 is usual');
+  return withSettings(
+    caller,
+    { beta1, beta2, epsilon, amsgrad, weightDecay: options.weightDecay ?? 0 },
+    (weights) => {
+      const rates = decayRates(caller, weights, options);
+      const step = zeroCounter();
+      const largest = amsgrad ? zeroSlots('largest', weights) : {};
+      const slots: Slots = {
+        step,
+        ...zeroSlots('first', weights),
+        ...zeroSlots('second', weights),
+        ...largest,
+      };
+      return slottedOptimizer(
+        caller,
+        weights,
+        slots,
+        ({ name, weight, gradient, learningRate }) => {
+          const rate = rates[name] ?? 0;
+          const kept =
+            decoupled && rate > 0 ? mul(weight, sub(1, mul(learningRate, rate))) : weight;
+          const direction = decoupled ? gradient : withDecay(gradient, weight, rate);
+          const first = move(slotOf(slots, `first.${name}`), beta1, direction);
+          const second = move(slotOf(slots, `second.${name}`), beta2, square(direction));
+          const scale = amsgrad ? raise(slotOf(slots, `largest.${name}`), second) : second;
+          const root = add(div(sqrt(scale), sqrt(correction(beta2, step))), epsilon);
+          weight.assign(
+            sub(kept, mul(div(first, root), div(learningRate, correction(beta1, step)))),
+          );
+        },
+        () => step.assign(add(step, 1)),
+      );
+    },
+  );
 }
 
 function raise(slot: ReturnType<typeof slotOf>, value: Tensor): Tensor {

@@ -1,34 +1,58 @@
-import { ensure, type Optimizer, type OptimizerFactory, unexpected } from '@kd/core';
+import { ensure, expectedError, type Optimizer, type OptimizerFactory } from '@kd/core';
 import { mul, type Scalar, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { prefixed } from '../checkpoints/weights.ts';
 import type { Weights } from './slots.ts';
 
 /**
- * Another learning rate for every group of layers, as PyTorch's parameter groups: a group's rate is the training's times the group's factor, at every step of its schedule, and
+ * Another learning rate for every group of layers, as PyTorch's parameter groups: a group's rate is
+ * the training's times the group's factor, at every step of its schedule, and
  * weight decay, which works through the rate, follows.
  *
- *     byLayer(sgd({ momentum: 0.9 }), { fc: 1, stage4: 0.1, '': 0.01 })
+ *     layerwiseLearningRate(sgd({ momentum: 0.9 }), { fc: 1, stage4: 0.1, '': 0.01 })
  *
- * A key is a layer's name or the beginning of one up to a dot; of the keys that fit a weight the longest counts, and `''` fits every weight of the student. Weights of the objective (a learned
+ * A key is a layer's name or the beginning of one up to a dot; of the keys that fit a weight the
+ * longest counts, and `''` fits every weight of the student. Weights of the objective (a learned
  * regressor) are called `objective.…` and need a key of their own: `objective: 1`.
  *
  * Slots: those of one optimizer for each group, named `<key>/<slot>`.
  * @param factors > 0. To leave layers as they are, `freeze` them.
- * @throws RangeError on a factor ≤ 0; when the training starts, on a weight that no key fits and on a key that fits none.
+ * @throws RangeError on a factor ≤ 0; when the training starts, on a weight that no key fits and on
+ * a key that fits none.
  */
-export function byLayer(optimizer: OptimizerFactory, factors: Readonly<Record<string, number>>): OptimizerFactory {
+export function layerwiseLearningRate(
+  optimizer: OptimizerFactory,
+  factors: Readonly<Record<string, number>>,
+): OptimizerFactory {
   for (const [key, factor] of Object.entries(factors)) {
-    const remedy = factor === 0 ? "freeze(network, { upTo: '…' }) of @kd/models leaves layers as they are" : '0.1 is usual before the head';
-    ensure(factor > 0 && Number.isFinite(factor), 'byLayer', `a factor > 0 for '${key}'`, factor, remedy);
+    const remedy =
+      factor === 0
+        ? "freeze(network, { upTo: '…' }) of @kd/models leaves layers as they are"
+        : '0.1 is usual before the head';
+    ensure(
+      factor > 0 && Number.isFinite(factor),
+      'layerwiseLearningRate',
+      `a factor > 0 for '${key}'`,
+      factor,
+      remedy,
+    );
   }
   const make = (weights: Weights): Optimizer => {
     const groups = groupsOf(weights, factors);
-    const optimizers = Object.entries(groups).map(([key, group]) => ({ key, factor: factors[key] as number, group, moves: optimizer(group) }));
+    const optimizers = Object.entries(groups).map(([key, group]) => ({
+      key,
+      factor: factors[key] as number,
+      group,
+      moves: optimizer(group),
+    }));
     return {
-      weights: Object.assign({}, ...optimizers.map(({ key, moves }) => prefixed(`${key}/`, moves.weights))),
+      weights: Object.assign(
+        {},
+        ...optimizers.map(({ key, moves }) => prefixed(`${key}/`, moves.weights)),
+      ),
       apply(gradients, learningRate) {
         tidy(() => {
-          for (const { factor, group, moves } of optimizers) moves.apply(among(group, gradients), mul<Scalar>(learningRate, factor));
+          for (const { factor, group, moves } of optimizers)
+            moves.apply(among(group, gradients), mul<Scalar>(learningRate, factor));
         });
       },
       dispose() {
@@ -36,21 +60,38 @@ export function byLayer(optimizer: OptimizerFactory, factors: Readonly<Record<st
       },
     };
   };
-  return Object.assign(make, { settings: { kind: 'unnamed', ...optimizer.settings, ...prefixed('factor of ', factors) } });
+  return Object.assign(make, {
+    settings: { kind: 'unnamed', ...optimizer.config, ...prefixed('factor of ', factors) },
+  });
 }
 
 /** Weights by the longest key that fits them. */
-function groupsOf(weights: Weights, factors: Readonly<Record<string, number>>): Record<string, Weights> {
+function groupsOf(
+  weights: Weights,
+  factors: Readonly<Record<string, number>>,
+): Record<string, Weights> {
   const keys = Object.keys(factors).sort((left, right) => right.length - left.length);
   const groups: Record<string, Record<string, Weights[string]>> = {};
   for (const [name, weight] of Object.entries(weights)) {
     const key = keys.find((one) => fits(one, name));
-    if (key === undefined) throw unexpected('byLayer', `a factor for ${name}`, Object.keys(factors), remedyFor(name));
+    if (key === undefined)
+      throw expectedError(
+        'layerwiseLearningRate',
+        `a factor for ${name}`,
+        Object.keys(factors),
+        remedyFor(name),
+      );
     groups[key] = { ...groups[key], [name]: weight };
   }
   const idle = keys.find((key) => groups[key] === undefined);
   const layers = [...new Set(Object.keys(weights).map((name) => name.split('.')[0]))];
-  ensure(idle === undefined, 'byLayer', `keys that fit weights that train (in ${layers.join(', ')})`, idle, 'frozen layers need none');
+  ensure(
+    idle === undefined,
+    'layerwiseLearningRate',
+    `keys that fit weights that train (in ${layers.join(', ')})`,
+    idle,
+    'frozen layers need none',
+  );
   return groups;
 }
 
@@ -66,6 +107,11 @@ function remedyFor(name: string): string {
   return isOfObjective(name) ? 'objective: 1 is usual' : "'': 0.01 stands for all others";
 }
 
-function among(group: Weights, gradients: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(gradients).filter(([name]) => Object.hasOwn(group, name)));
+function among(
+  group: Weights,
+  gradients: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(gradients).filter(([name]) => Object.hasOwn(group, name)),
+  );
 }

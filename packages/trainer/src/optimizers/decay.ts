@@ -1,20 +1,38 @@
 import { ensure } from '@kd/core';
 import { add, mul, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 
-/** Which weights decay: all by default. `(name, shape) => shape.length > 1` leaves out biases and the scales of batch normalisation. */
-export type DecayFilter = (name: string, shape: readonly number[]) => boolean;
+/**
+ * Which weights decay: all by default. `(name, shape) => shape.length > 1` leaves out biases and
+ * the scales of batch normalization.
+ */
+export type WeightDecayFilter = (name: string, shape: readonly number[]) => boolean;
 
-export interface DecayOptions {
+export interface WeightDecayOptions {
   /** λ ≥ 0; 0: none. */
   readonly weightDecay?: number;
-  readonly decay?: DecayFilter;
+  readonly decay?: WeightDecayFilter;
 }
 
 /** @returns λ by the name of a weight; 0 where it does not decay. */
-export function decayRates(where: string, weights: Readonly<Record<string, Variable>>, options: DecayOptions): Readonly<Record<string, number>> {
+export function decayRates(
+  caller: string,
+  weights: Readonly<Record<string, Variable>>,
+  options: WeightDecayOptions,
+): Readonly<Record<string, number>> {
   const { weightDecay = 0, decay = () => true } = options;
-  ensure(Number.isFinite(weightDecay) && weightDecay >= 0, where, 'weightDecay ≥ 0', weightDecay, '5e-4 is usual for sgd on CIFAR');
-  return Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, decay(name, weight.shape) ? weightDecay : 0]));
+  ensure(
+    Number.isFinite(weightDecay) && weightDecay >= 0,
+    caller,
+    'weightDecay ≥ 0',
+    weightDecay,
+    '5e-4 is usual for sgd on CIFAR',
+  );
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, weight]) => [
+      name,
+      decay(name, weight.shape) ? weightDecay : 0,
+    ]),
+  );
 }
 
 /** L2: g + λ w. */

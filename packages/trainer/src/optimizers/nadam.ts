@@ -1,11 +1,23 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
-import { add, div, mul, pow, scalar, sqrt, square, sub, type Tensor, tidy, variable } from '@tensorflow/tfjs-core';
-import { type DecayOptions, decayRates, withDecay } from './decay.ts';
+import {
+  add,
+  div,
+  mul,
+  pow,
+  scalar,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+  tidy,
+  variable,
+} from '@tensorflow/tfjs-core';
+import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
 import { correction, move } from './moments.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
 import { withSettings } from './withSettings.ts';
 
-export interface NadamOptions extends DecayOptions {
+export interface NadamOptions extends WeightDecayOptions {
   /** 0 ≤ β₁ < 1. */
   readonly beta1?: number;
   /** 0 ≤ β₂ < 1. */
@@ -21,7 +33,8 @@ const dip = 0.5;
 const growth = 0.96;
 
 /**
- * Adam with Nesterov's momentum, as `torch.optim.NAdam`: g ← g + λw; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; μₜ = β₁ (1 − ½ · 0.96^(tψ)); Πₜ = μ₁ ⋯ μₜ;
+ * Adam with Nesterov's momentum, as `torch.optim.NAdam`: g ← g + λw; m ← β₁m + (1 − β₁)g; v ← β₂v +
+ * (1 − β₂)g²; μₜ = β₁ (1 − ½ · 0.96^(tψ)); Πₜ = μ₁ ⋯ μₜ;
  * w ← w − η [(1 − μₜ) / (1 − Πₜ) · g + μₜ₊₁ / (1 − Πₜ₊₁) · m] / (√(v / (1 − β₂ᵗ)) + ε).
  *
  * Slots: `step`, `product` (Πₜ), `first.<weight>`, `second.<weight>`.
@@ -33,31 +46,47 @@ export function nadam(options: NadamOptions = {}): OptimizerFactory {
   ensure(beta1 >= 0 && beta1 < 1, 'nadam', '0 ≤ beta1 < 1', beta1, '0.9 is usual');
   ensure(beta2 >= 0 && beta2 < 1, 'nadam', '0 ≤ beta2 < 1', beta2, '0.999 is usual');
   ensure(epsilon > 0 && Number.isFinite(epsilon), 'nadam', 'epsilon > 0', epsilon, '1e-8 is usual');
-  ensure(momentumDecay >= 0 && Number.isFinite(momentumDecay), 'nadam', 'momentumDecay ≥ 0', momentumDecay, '4e-3 is usual');
-  return withSettings('nadam', { beta1, beta2, epsilon, momentumDecay, weightDecay: options.weightDecay ?? 0 }, (weights) => {
-    const rates = decayRates('nadam', weights, options);
-    const step = zeroCounter();
-    const product = tidy(() => variable(scalar(1), false));
-    const slots: Slots = { step, product, ...zeroSlots('first', weights), ...zeroSlots('second', weights) };
-    const momentumAt = (time: Tensor): Tensor => mul(sub(1, mul(pow(growth, mul(time, momentumDecay)), dip)), beta1);
-    return slottedOptimizer(
-      'nadam',
-      weights,
-      slots,
-      ({ name, weight, gradient, learningRate }) => {
-        const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-        const first = move(slotOf(slots, `first.${name}`), beta1, decayed);
-        const second = move(slotOf(slots, `second.${name}`), beta2, square(decayed));
-        const [now, next] = [momentumAt(step), momentumAt(add(step, 1))];
-        const fromGradient = mul(decayed, div(sub(1, now), sub(1, product)));
-        const fromMoment = mul(first, div(next, sub(1, mul(product, next))));
-        const root = add(div(sqrt(second), sqrt(correction(beta2, step))), epsilon);
-        weight.assign(sub(weight, mul(div(add(fromGradient, fromMoment), root), learningRate)));
-      },
-      () => {
-        step.assign(add(step, 1));
-        product.assign(mul(product, momentumAt(step)));
-      },
-    );
-  });
+  ensure(
+    momentumDecay >= 0 && Number.isFinite(momentumDecay),
+    'nadam',
+    'momentumDecay ≥ 0',
+    momentumDecay,
+    '4e-3 is usual',
+  );
+  return withSettings(
+    'nadam',
+    { beta1, beta2, epsilon, momentumDecay, weightDecay: options.weightDecay ?? 0 },
+    (weights) => {
+      const rates = decayRates('nadam', weights, options);
+      const step = zeroCounter();
+      const product = tidy(() => variable(scalar(1), false));
+      const slots: Slots = {
+        step,
+        product,
+        ...zeroSlots('first', weights),
+        ...zeroSlots('second', weights),
+      };
+      const momentumAt = (time: Tensor): Tensor =>
+        mul(sub(1, mul(pow(growth, mul(time, momentumDecay)), dip)), beta1);
+      return slottedOptimizer(
+        'nadam',
+        weights,
+        slots,
+        ({ name, weight, gradient, learningRate }) => {
+          const decayed = withDecay(gradient, weight, rates[name] ?? 0);
+          const first = move(slotOf(slots, `first.${name}`), beta1, decayed);
+          const second = move(slotOf(slots, `second.${name}`), beta2, square(decayed));
+          const [now, next] = [momentumAt(step), momentumAt(add(step, 1))];
+          const fromGradient = mul(decayed, div(sub(1, now), sub(1, product)));
+          const fromMoment = mul(first, div(next, sub(1, mul(product, next))));
+          const root = add(div(sqrt(second), sqrt(correction(beta2, step))), epsilon);
+          weight.assign(sub(weight, mul(div(add(fromGradient, fromMoment), root), learningRate)));
+        },
+        () => {
+          step.assign(add(step, 1));
+          product.assign(mul(product, momentumAt(step)));
+        },
+      );
+    },
+  );
 }

@@ -1,10 +1,10 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, mul, sqrt, square, sub } from '@tensorflow/tfjs-core';
-import { type DecayOptions, decayRates, withDecay } from './decay.ts';
+import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroSlots } from './slots.ts';
 import { withSettings } from './withSettings.ts';
 
-export interface RmsPropOptions extends DecayOptions {
+export interface RmsPropOptions extends WeightDecayOptions {
   /** α of the running mean of squares, 0 ≤ α < 1. */
   readonly alpha?: number;
   /** ε > 0, added to the root. */
@@ -17,7 +17,8 @@ export interface RmsPropOptions extends DecayOptions {
 
 /**
  * RMSProp, as `torch.optim.RMSprop`:
- * g ← g + λw; s ← αs + (1 − α)g²; centered: a ← αa + (1 − α)g, s − a² for s below; d = g / (√s + ε);
+ * g ← g + λw; s ← αs + (1 − α)g²; centered: a ← αa + (1 − α)g, s − a² for s below; d = g / (√s +
+ * ε);
  * w ← w − ηd, or with momentum b ← μb + d, w ← w − ηb.
  *
  * Slots: `square.<weight>`, `mean.<weight>` where centered, `momentum.<weight>` with momentum.
@@ -27,34 +28,49 @@ export interface RmsPropOptions extends DecayOptions {
 export function rmsProp(options: RmsPropOptions = {}): OptimizerFactory {
   const { alpha = 0.99, epsilon = 1e-8, momentum = 0, centered = false } = options;
   ensure(alpha >= 0 && alpha < 1, 'rmsProp', '0 ≤ alpha < 1', alpha, '0.99 is usual');
-  ensure(epsilon > 0 && Number.isFinite(epsilon), 'rmsProp', 'epsilon > 0', epsilon, '1e-8 is usual');
+  ensure(
+    epsilon > 0 && Number.isFinite(epsilon),
+    'rmsProp',
+    'epsilon > 0',
+    epsilon,
+    '1e-8 is usual',
+  );
   ensure(momentum >= 0 && momentum < 1, 'rmsProp', '0 ≤ momentum < 1', momentum, '0 is usual');
-  return withSettings('rmsProp', { alpha, epsilon, momentum, centered, weightDecay: options.weightDecay ?? 0 }, (weights) => {
-    const rates = decayRates('rmsProp', weights, options);
-    const slots: Slots = {
-      ...zeroSlots('square', weights),
-      ...(centered ? zeroSlots('mean', weights) : {}),
-      ...(momentum > 0 ? zeroSlots('momentum', weights) : {}),
-    };
-    return slottedOptimizer('rmsProp', weights, slots, ({ name, weight, gradient, learningRate }) => {
-      const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-      const squareSlot = slotOf(slots, `square.${name}`);
-      const meanSquare = add(mul(squareSlot, alpha), mul(square(decayed), 1 - alpha));
-      squareSlot.assign(meanSquare);
-      let spread = meanSquare;
-      if (centered) {
-        const meanSlot = slotOf(slots, `mean.${name}`);
-        const mean = add(mul(meanSlot, alpha), mul(decayed, 1 - alpha));
-        meanSlot.assign(mean);
-        spread = sub(meanSquare, square(mean));
-      }
-      let direction = div(decayed, add(sqrt(spread), epsilon));
-      if (momentum > 0) {
-        const momentumSlot = slotOf(slots, `momentum.${name}`);
-        direction = add(mul(momentumSlot, momentum), direction);
-        momentumSlot.assign(direction);
-      }
-      weight.assign(sub(weight, mul(direction, learningRate)));
-    });
-  });
+  return withSettings(
+    'rmsProp',
+    { alpha, epsilon, momentum, centered, weightDecay: options.weightDecay ?? 0 },
+    (weights) => {
+      const rates = decayRates('rmsProp', weights, options);
+      const slots: Slots = {
+        ...zeroSlots('square', weights),
+        ...(centered ? zeroSlots('mean', weights) : {}),
+        ...(momentum > 0 ? zeroSlots('momentum', weights) : {}),
+      };
+      return slottedOptimizer(
+        'rmsProp',
+        weights,
+        slots,
+        ({ name, weight, gradient, learningRate }) => {
+          const decayed = withDecay(gradient, weight, rates[name] ?? 0);
+          const squareSlot = slotOf(slots, `square.${name}`);
+          const meanSquare = add(mul(squareSlot, alpha), mul(square(decayed), 1 - alpha));
+          squareSlot.assign(meanSquare);
+          let spread = meanSquare;
+          if (centered) {
+            const meanSlot = slotOf(slots, `mean.${name}`);
+            const mean = add(mul(meanSlot, alpha), mul(decayed, 1 - alpha));
+            meanSlot.assign(mean);
+            spread = sub(meanSquare, square(mean));
+          }
+          let direction = div(decayed, add(sqrt(spread), epsilon));
+          if (momentum > 0) {
+            const momentumSlot = slotOf(slots, `momentum.${name}`);
+            direction = add(mul(momentumSlot, momentum), direction);
+            momentumSlot.assign(direction);
+          }
+          weight.assign(sub(weight, mul(direction, learningRate)));
+        },
+      );
+    },
+  );
 }

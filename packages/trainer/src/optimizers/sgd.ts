@@ -1,10 +1,18 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
-import { add, where as choose, greater, mul, scalar, sub, type Tensor } from '@tensorflow/tfjs-core';
-import { type DecayOptions, decayRates, withDecay } from './decay.ts';
+import {
+  add,
+  where as choose,
+  greater,
+  mul,
+  scalar,
+  sub,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
 import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
 import { withSettings } from './withSettings.ts';
 
-export interface SgdOptions extends DecayOptions {
+export interface SgdOptions extends WeightDecayOptions {
   /** μ, 0 ≤ μ < 1. */
   readonly momentum?: number;
   /** Look ahead along the momentum. */
@@ -15,7 +23,8 @@ export interface SgdOptions extends DecayOptions {
 
 /**
  * Stochastic gradient descent, as `torch.optim.SGD`:
- * g ← g + λw; m ← μm + (1 − δ)g (m ← g at the first step); w ← w − η m, or w − η (g + μm) with Nesterov.
+ * g ← g + λw; m ← μm + (1 − δ)g (m ← g at the first step); w ← w − η m, or w − η (g + μm) with
+ * Nesterov.
  *
  * Slots: `momentum.<weight>`, and `step` where there is dampening.
  * Source: Sutskever et al. 2013, in PyTorch's form (the learning rate is outside the momentum).
@@ -31,29 +40,41 @@ export function sgd(options: SgdOptions = {}): OptimizerFactory {
     'momentum > 0 and no dampening with nesterov',
     `momentum ${momentum} and dampening ${dampening}`,
   );
-  return withSettings('sgd', { momentum, nesterov, dampening, weightDecay: options.weightDecay ?? 0 }, (weights) => {
-    const rates = decayRates('sgd', weights, options);
-    const dampened = momentum > 0 && dampening > 0;
-    const slots: Slots = { ...(momentum > 0 ? zeroSlots('momentum', weights) : {}), ...(dampened ? { step: zeroCounter() } : {}) };
-    const entering = (gradient: Tensor): Tensor =>
-      dampened ? mul(gradient, choose(greater(slotOf(slots, 'step'), 1), scalar(1 - dampening), scalar(1))) : gradient;
-    const count = () => slotOf(slots, 'step').assign(add(slotOf(slots, 'step'), 1));
-    return slottedOptimizer(
-      'sgd',
-      weights,
-      slots,
-      ({ name, weight, gradient, learningRate }) => {
-        const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-        let direction = decayed;
-        if (momentum > 0) {
-          const slot = slotOf(slots, `momentum.${name}`);
-          const moved = add(mul(slot, momentum), entering(decayed));
-          slot.assign(moved);
-          direction = nesterov ? add(decayed, mul(moved, momentum)) : moved;
-        }
-        weight.assign(sub(weight, mul(direction, learningRate)));
-      },
-      dampened ? count : undefined,
-    );
-  });
+  return withSettings(
+    'sgd',
+    { momentum, nesterov, dampening, weightDecay: options.weightDecay ?? 0 },
+    (weights) => {
+      const rates = decayRates('sgd', weights, options);
+      const dampened = momentum > 0 && dampening > 0;
+      const slots: Slots = {
+        ...(momentum > 0 ? zeroSlots('momentum', weights) : {}),
+        ...(dampened ? { step: zeroCounter() } : {}),
+      };
+      const entering = (gradient: Tensor): Tensor =>
+        dampened
+          ? mul(
+              gradient,
+              choose(greater(slotOf(slots, 'step'), 1), scalar(1 - dampening), scalar(1)),
+            )
+          : gradient;
+      const count = () => slotOf(slots, 'step').assign(add(slotOf(slots, 'step'), 1));
+      return slottedOptimizer(
+        'sgd',
+        weights,
+        slots,
+        ({ name, weight, gradient, learningRate }) => {
+          const decayed = withDecay(gradient, weight, rates[name] ?? 0);
+          let direction = decayed;
+          if (momentum > 0) {
+            const slot = slotOf(slots, `momentum.${name}`);
+            const moved = add(mul(slot, momentum), entering(decayed));
+            slot.assign(moved);
+            direction = nesterov ? add(decayed, mul(moved, momentum)) : moved;
+          }
+          weight.assign(sub(weight, mul(direction, learningRate)));
+        },
+        dampened ? count : undefined,
+      );
+    },
+  );
 }

@@ -1,6 +1,7 @@
-import { ensure, type SafetensorsTensor, type Store, sha256, type ViewKey } from '@kd/core';
+import { ensure, type Store, sha256, type ViewKey } from '@kd/core';
+import type { SafetensorsTensor } from '@kd/files';
 import { seal, unseal } from '../checkpoints/sealed.ts';
-import type { RecordingKey } from '../teachers/manifest.ts';
+import type { OutputCacheKey } from '../teachers/manifest.ts';
 import { type Layout, rowsOfPart } from './layout.ts';
 
 /** The parts of a recording: where they are and of what they must be. */
@@ -25,35 +26,69 @@ export interface Part {
 const FORMAT = 'kd-recording-part';
 
 /** What all parts of a recording agree about; further views can be recorded later. */
-export async function keyOf({ dataIdentity, teacher, rows, rowSet = '' }: RecordingKey): Promise<string> {
-  const { name, weights, preparation } = teacher;
-  return sha256(new TextEncoder().encode(JSON.stringify([dataIdentity, rows, rowSet, name, weights, preparation])));
+export async function keyOf({
+  dataIdentity,
+  teacher,
+  rows,
+  rowSet = '',
+}: OutputCacheKey): Promise<string> {
+  const { name, weights, preprocessing: preparation } = teacher;
+  return sha256(
+    new TextEncoder().encode(
+      JSON.stringify([dataIdentity, rows, rowSet, name, weights, preparation]),
+    ),
+  );
 }
 
-export async function writePart(parts: Parts, layout: Layout, view: ViewKey, viewNumber: number, part: number, content: Part): Promise<void> {
+export async function writePart(
+  parts: Parts,
+  layout: Layout,
+  view: ViewKey,
+  viewNumber: number,
+  part: number,
+  content: Part,
+): Promise<void> {
   const count = content.rows.length;
   const tensors: Record<string, SafetensorsTensor> = {
     rows: { dtype: 'I32', shape: [count], data: content.rows },
     labels: { dtype: 'I32', shape: [count], data: content.labels },
   };
   for (const [name, { dtype, shape }] of Object.entries(layout.tensors)) {
-    tensors[name] = { dtype, shape: [count, ...shape], data: content.tensors[name] as Float32Array | Uint16Array };
+    tensors[name] = {
+      dtype,
+      shape: [count, ...shape],
+      data: content.tensors[name] as Float32Array | Uint16Array,
+    };
   }
-  await parts.store.write(nameOf(parts, viewNumber, part), await seal(tensors, { format: FORMAT, key: parts.key, view: textOf(view) }));
+  await parts.store.write(
+    nameOf(parts, viewNumber, part),
+    await seal(tensors, { format: FORMAT, key: parts.key, view: textOf(view) }),
+  );
 }
 
 /**
  * @returns undefined where there is no such file.
  * @throws RangeError on a file that was altered, or that is of something else.
  */
-export async function readPart(parts: Parts, layout: Layout, view: ViewKey, viewNumber: number, part: number): Promise<Part | undefined> {
+export async function readPart(
+  parts: Parts,
+  layout: Layout,
+  view: ViewKey,
+  viewNumber: number,
+  part: number,
+): Promise<Part | undefined> {
   const read = await readTensors(parts, view, viewNumber, part);
   if (read === undefined) return undefined;
   const { where, tensors } = read;
   const { from, to } = rowsOfPart(layout, part, parts.rows);
   const found = (name: string, dtype: string, shape: readonly number[]) => {
     const tensor = tensors[name];
-    ensure(tensor?.dtype === dtype && tensor.shape.join() === shape.join(), where, `${name} in ${dtype} [${shape.join(', ')}]`, describe(tensor));
+    ensure(
+      tensor?.dtype === dtype && tensor.shape.join() === shape.join(),
+      where,
+      `${name} in ${dtype} [${shape.join(', ')}]`,
+      describe(tensor),
+    );
     return tensor.data;
   };
   const names = Object.entries(layout.tensors);
@@ -61,21 +96,32 @@ export async function readPart(parts: Parts, layout: Layout, view: ViewKey, view
     rows: found('rows', 'I32', [to - from]) as Int32Array,
     labels: found('labels', 'I32', [to - from]) as Int32Array,
     tensors: Object.fromEntries(
-      names.map(([name, { dtype, shape }]) => [name, found(name, dtype, [to - from, ...shape]) as Float32Array | Uint16Array]),
+      names.map(([name, { dtype, shape }]) => [
+        name,
+        found(name, dtype, [to - from, ...shape]) as Float32Array | Uint16Array,
+      ]),
     ),
   };
 }
 
-/** The tensors of a part as they are, by which the layout of a recording that was begun is known. */
+/**
+ * The tensors of a part as they are, by which the layout of a recording that was begun is known.
+ */
 export async function readTensors(parts: Parts, view: ViewKey, viewNumber: number, part: number) {
   const name = nameOf(parts, viewNumber, part);
   const bytes = await parts.store.read(name);
   if (bytes === undefined) return undefined;
-  const where = `${name} in ${parts.store.place}`;
+  const where = `${name} in ${parts.store.location}`;
   const { tensors, metadata } = await unseal(bytes, where, true);
   const again = 'record again';
   ensure(metadata.format === FORMAT, where, `format ${FORMAT}`, metadata.format, again);
-  ensure(metadata.key === parts.key, where, `a part of the recording ${parts.key}`, metadata.key, again);
+  ensure(
+    metadata.key === parts.key,
+    where,
+    `a part of the recording ${parts.key}`,
+    metadata.key,
+    again,
+  );
   ensure(metadata.view === textOf(view), where, `the view ${textOf(view)}`, metadata.view, again);
   return { where, tensors };
 }

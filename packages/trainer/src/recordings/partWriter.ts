@@ -1,6 +1,6 @@
 import { type Batch, ensure, type ViewKey } from '@kd/core';
+import { toFloat16 } from '@kd/files';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { halvesOf } from './half.ts';
 import { type Layout, partsOf, rowsOfPart, sizeOf } from './layout.ts';
 import { ofThis } from './ofThis.ts';
 import { type Part, type Parts, readPart, writePart } from './part.ts';
@@ -20,8 +20,15 @@ export class PartWriter {
   #open: Part | undefined;
 
   /** @param number Of the view. */
-  constructor(where: string, parts: Parts, layout: Layout, view: ViewKey, number: number, onPart: OnPart) {
-    this.#where = where;
+  constructor(
+    caller: string,
+    parts: Parts,
+    layout: Layout,
+    view: ViewKey,
+    number: number,
+    onPart: OnPart,
+  ) {
+    this.#where = caller;
     this.#parts = parts;
     this.#layout = layout;
     this.#view = view;
@@ -33,7 +40,9 @@ export class PartWriter {
   /** Takes up the parts that are there. @returns How many are missing. */
   async takeUp(): Promise<number> {
     for (const part of [...this.#missing]) {
-      const found = await ofThis(() => readPart(this.#parts, this.#layout, this.#view, this.#number, part));
+      const found = await ofThis(() =>
+        readPart(this.#parts, this.#layout, this.#view, this.#number, part),
+      );
       if (found === undefined) continue;
       this.#missing.delete(part);
       this.#onPart(this.#number, this.#range(part).from, found);
@@ -43,11 +52,17 @@ export class PartWriter {
 
   /** Whether some of these rows are missing. */
   needs(from: number, to: number): boolean {
-    return [...this.#missing].some((part) => this.#range(part).from < to && from < this.#range(part).to);
+    return [...this.#missing].some(
+      (part) => this.#range(part).from < to && from < this.#range(part).to,
+    );
   }
 
   /** @param at Rows before the batch. @param said Of the batch, by the names of the layout. */
-  async add(at: number, { indices, labels }: Batch, said: Readonly<Record<string, Tensor>>): Promise<void> {
+  async add(
+    at: number,
+    { indices, labels }: Batch,
+    said: Readonly<Record<string, Tensor>>,
+  ): Promise<void> {
     const classes = (await labels.data()) as Int32Array;
     const values = await this.#read(said, indices);
     const to = at + indices.length;
@@ -63,7 +78,10 @@ export class PartWriter {
         for (const [name, feature] of Object.entries(this.#layout.tensors)) {
           const size = sizeOf(feature);
           open.tensors[name]?.set(
-            (values[name] as Float32Array | Uint16Array).subarray((from - at) * size, (last - at) * size),
+            (values[name] as Float32Array | Uint16Array).subarray(
+              (from - at) * size,
+              (last - at) * size,
+            ),
             (from - start) * size,
           );
         }
@@ -80,18 +98,35 @@ export class PartWriter {
     this.#onPart(this.#number, this.#range(part).from, open);
   }
 
-  /** The numbers as they are kept. @throws RangeError on another shape, and on a number that is not finite. */
-  async #read(said: Readonly<Record<string, Tensor>>, indices: Int32Array): Promise<Record<string, Float32Array | Uint16Array>> {
+  /**
+   * The numbers as they are kept. @throws RangeError on another shape, and on a number that is not
+   * finite.
+   */
+  async #read(
+    said: Readonly<Record<string, Tensor>>,
+    indices: Int32Array,
+  ): Promise<Record<string, Float32Array | Uint16Array>> {
     const read: Record<string, Float32Array | Uint16Array> = {};
     for (const [name, feature] of Object.entries(this.#layout.tensors)) {
       const tensor = said[name] as Tensor;
       const shape = [indices.length, ...feature.shape];
-      ensure(tensor.shape.join() === shape.join(), this.#where, `${name} of shape [${shape.join(', ')}]`, tensor.shape);
+      ensure(
+        tensor.shape.join() === shape.join(),
+        this.#where,
+        `${name} of shape [${shape.join(', ')}]`,
+        tensor.shape,
+      );
       const values = (await tensor.data()) as Float32Array;
       const wrong = values.findIndex((value) => !Number.isFinite(value));
       const row = () => indices[Math.floor(wrong / sizeOf(feature))];
-      ensure(wrong < 0, this.#where, `finite ${name}`, `${values[wrong]} for row ${wrong < 0 ? '' : row()}`, 'the network has diverged');
-      read[name] = feature.dtype === 'F16' ? halvesOf(this.#where, values) : values;
+      ensure(
+        wrong < 0,
+        this.#where,
+        `finite ${name}`,
+        `${values[wrong]} for row ${wrong < 0 ? '' : row()}`,
+        'the network has diverged',
+      );
+      read[name] = feature.dtype === 'F16' ? toFloat16(this.#where, values) : values;
     }
     return read;
   }
@@ -99,9 +134,16 @@ export class PartWriter {
   #emptied(rows: number): Part {
     const tensors = Object.entries(this.#layout.tensors).map(([name, feature]) => {
       const size = rows * sizeOf(feature);
-      return [name, feature.dtype === 'F16' ? new Uint16Array(size) : new Float32Array(size)] as const;
+      return [
+        name,
+        feature.dtype === 'F16' ? new Uint16Array(size) : new Float32Array(size),
+      ] as const;
     });
-    return { rows: new Int32Array(rows), labels: new Int32Array(rows), tensors: Object.fromEntries(tensors) };
+    return {
+      rows: new Int32Array(rows),
+      labels: new Int32Array(rows),
+      tensors: Object.fromEntries(tensors),
+    };
   }
 
   #range(part: number): { readonly from: number; readonly to: number } {

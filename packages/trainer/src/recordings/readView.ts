@@ -1,4 +1,4 @@
-import { ensure, unexpected, type ViewKey } from '@kd/core';
+import { ensure, expectedError, type ViewKey } from '@kd/core';
 import { type Layout, partsOf, rowsOfPart, sizeOf } from './layout.ts';
 import { nameOf, type Parts, readPart } from './part.ts';
 
@@ -21,15 +21,24 @@ export async function readView(
   const wanted = Object.entries(layout.tensors).filter(([name]) => names.includes(name));
   const tensors: Record<string, Float32Array | Uint16Array> = {};
   for (let part = 0; part < partsOf(layout, parts.rows); part++) {
-    const name = `${nameOf(parts, viewNumber, part)} in ${parts.store.place}`;
+    const name = `${nameOf(parts, viewNumber, part)} in ${parts.store.location}`;
     const read = await readPart(parts, layout, view, viewNumber, part);
-    if (read === undefined) throw unexpected(parts.file, name, 'no such file', 'record again');
+    if (read === undefined) throw expectedError(parts.file, name, 'no such file', 'record again');
     const { from, to } = rowsOfPart(layout, part, parts.rows);
-    ensure(read.rows.join() === rows.subarray(from, to).join(), name, 'the rows of the recording in their order', 'others', 'record again');
+    ensure(
+      read.rows.join() === rows.subarray(from, to).join(),
+      name,
+      'the rows of the recording in their order',
+      'others',
+      'record again',
+    );
     // Nothing is set aside before the first file has shown that the numbers are there.
     for (const [tensor, feature] of wanted) {
       const size = sizeOf(feature);
-      tensors[tensor] ??= feature.dtype === 'F16' ? new Uint16Array(parts.rows * size) : new Float32Array(parts.rows * size);
+      tensors[tensor] ??=
+        feature.dtype === 'F16'
+          ? new Uint16Array(parts.rows * size)
+          : new Float32Array(parts.rows * size);
       tensors[tensor]?.set(read.tensors[tensor] as Float32Array | Uint16Array, from * size);
     }
   }

@@ -1,15 +1,24 @@
-import { type BatchSource, type Body, compile, ensure, identityOf, type OpenProgress, type Store, unexpected } from '@kd/core';
+import {
+  type Backbone,
+  compile,
+  type DataLoader,
+  ensure,
+  expectedError,
+  fingerprint,
+  type ProgressFactory,
+  type Store,
+} from '@kd/core';
 import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { seal } from '../checkpoints/sealed.ts';
-import { type RecordingKey, wantedRowsOf } from '../teachers/manifest.ts';
+import { type OutputCacheKey, wantedRowsOf } from '../teachers/manifest.ts';
 import { FEATURES_FILE, FEATURES_FORMAT, FEATURES_VERSION } from './featuresFile.ts';
 import { type Layout, tensorOf } from './layout.ts';
 import { recordParts } from './recordParts.ts';
 
-export interface RecordFeaturesOptions {
-  /** `split(network).body` of @kd/models. */
-  readonly body: Body;
-  readonly batches: BatchSource;
+export interface CacheFeaturesOptions {
+  /** `splitBackbone(network).body` of @kd/models. */
+  readonly backbone: Backbone;
+  readonly data: DataLoader;
   readonly store: Store;
   /** `features.safetensors`; another for each data set in one store. */
   readonly file?: string | undefined;
@@ -21,34 +30,53 @@ export interface RecordFeaturesOptions {
   readonly views?: number | undefined;
   /** Bytes of numbers in a file at most, ≥ 1, and a row at least; 2²⁵, which is 32 MiB. */
   readonly partBytes?: number | undefined;
-  readonly openProgress?: OpenProgress | undefined;
+  readonly createProgress?: ProgressFactory | undefined;
   /** Stops it; what is written by then stays, and the next call goes on from there. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What a recording of a body says of itself. */
-export interface FeatureRecording extends RecordingKey {
+export interface FeatureCache extends OutputCacheKey {
   /** Name of the layer that the body ends with. */
   readonly end: string;
   readonly layout: Layout;
 }
 
 /**
- * Lets the body of a network look at every row under every view once, and keeps what comes out: in files of some rows each, then a file with row numbers, labels and a
- * manifest. Parts of the same body, data and view that are there already are kept, so that an interrupted recording goes on, and more views can be added later.
+ * Lets the body of a network look at every row under every view once, and keeps what comes out: in
+ * files of some rows each, then a file with row numbers, labels and a
+ * manifest. Parts of the same body, data and view that are there already are kept, so that an
+ * interrupted recording goes on, and more views can be added later.
  * Room: 4 (or 2) bytes · views · rows · numbers of a picture.
- * @throws RangeError where the source has infinitely many views or is a shard, on a tap that the body does not have, and on activations that are not finite.
+ * @throws RangeError where the source has infinitely many views or is a shard, on a tap that the
+ * body does not have, and on activations that are not finite.
  */
-export async function recordFeatures(options: RecordFeaturesOptions): Promise<FeatureRecording> {
-  const { body, batches, store, file = FEATURES_FILE, taps = [], dtype = 'float32', views = batches.viewCount, partBytes } = options;
-  const { openProgress, signal } = options;
-  const where = 'recordFeatures';
+export async function cacheFeatures(options: CacheFeaturesOptions): Promise<FeatureCache> {
+  const {
+    backbone: body,
+    data: batches,
+    store,
+    file = FEATURES_FILE,
+    taps = [],
+    dtype = 'float32',
+    views = batches.viewCount,
+    partBytes,
+  } = options;
+  const { createProgress, signal } = options;
+  const where = 'cacheFeatures';
   expectRecordable(where, batches, views);
-  ensure(partBytes === undefined || partBytes >= 1, where, 'partBytes ≥ 1', partBytes, '2 ** 25 is usual');
+  ensure(
+    partBytes === undefined || partBytes >= 1,
+    where,
+    'partBytes ≥ 1',
+    partBytes,
+    '2 ** 25 is usual',
+  );
   const names = [...new Set([body.end, ...taps])];
-  const known = [...new Set([...body.taps, body.end])];
-  for (const name of names) if (!known.includes(name)) throw unexpected(where, `taps among ${known.join(', ')}`, name);
-  const wanted = await wantedRowsOf(batches, await identityOf(body), views);
+  const known = [...new Set([...body.featureNames, body.end])];
+  for (const name of names)
+    if (!known.includes(name)) throw expectedError(where, `taps among ${known.join(', ')}`, name);
+  const wanted = await wantedRowsOf(batches, await fingerprint(body), views);
   const look = compile(
     (images: Tensor4D): Record<string, Tensor> =>
       tidy(() => {
@@ -56,7 +84,12 @@ export async function recordFeatures(options: RecordFeaturesOptions): Promise<Fe
         return Object.fromEntries(names.map((name) => [tensorOf(name), said[name] as Tensor]));
       }),
   );
-  const dtypes = Object.fromEntries(names.map((name) => [tensorOf(name), dtype === 'float16' ? ('F16' as const) : ('F32' as const)]));
+  const dtypes = Object.fromEntries(
+    names.map((name) => [
+      tensorOf(name),
+      dtype === 'float16' ? ('F16' as const) : ('F32' as const),
+    ]),
+  );
   const { layout, rows, labels } = await recordParts({
     where,
     store,
@@ -66,22 +99,46 @@ export async function recordFeatures(options: RecordFeaturesOptions): Promise<Fe
     dtypes,
     partBytes,
     ask: ({ images }) => look.later(images),
-    openProgress,
+    createProgress,
     signal,
   });
-  const manifest: FeatureRecording = { ...wanted, end: body.end, layout };
+  const manifest: FeatureCache = { ...wanted, end: body.end, layout };
   const tensors = {
     rows: { dtype: 'I32', shape: [wanted.rows], data: rows },
     labels: { dtype: 'I32', shape: [wanted.rows], data: labels },
   } as const;
-  await store.write(file, await seal(tensors, { format: FEATURES_FORMAT, version: FEATURES_VERSION, manifest: JSON.stringify(manifest) }));
+  await store.write(
+    file,
+    await seal(tensors, {
+      format: FEATURES_FORMAT,
+      version: FEATURES_VERSION,
+      manifest: JSON.stringify(manifest),
+    }),
+  );
   return manifest;
 }
 
 /** Throws unless a source can be recorded: whole, and with a finite number of views. */
-export function expectRecordable(where: string, batches: BatchSource, views: number): void {
-  ensure(Number.isFinite(views), where, 'a source with a finite number of views', views, 'pass viewCount to batches, such as viewCount: 8');
-  ensure(Number.isInteger(views) && views >= 1 && views <= batches.viewCount, where, `views from 1 to ${batches.viewCount}`, views);
+export function expectRecordable(caller: string, batches: DataLoader, views: number): void {
+  ensure(
+    Number.isFinite(views),
+    caller,
+    'a source with a finite number of views',
+    views,
+    'pass viewCount to batches, such as viewCount: 8',
+  );
+  ensure(
+    Number.isInteger(views) && views >= 1 && views <= batches.viewCount,
+    caller,
+    `views from 1 to ${batches.viewCount}`,
+    views,
+  );
   const remedy = 'record in one process, before the group';
-  ensure(batches.shard === undefined, where, 'whole batches', `shard ${batches.shard?.rank} of ${batches.shard?.size}`, remedy);
+  ensure(
+    batches.shard === undefined,
+    caller,
+    'whole batches',
+    `shard ${batches.shard?.rank} of ${batches.shard?.size}`,
+    remedy,
+  );
 }

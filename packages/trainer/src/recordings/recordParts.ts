@@ -1,7 +1,20 @@
-import { type Batch, type BatchSource, ensure, type OpenProgress, type Store, type ViewKey } from '@kd/core';
+import {
+  type Batch,
+  type DataLoader,
+  ensure,
+  type ProgressFactory,
+  type Store,
+  type ViewKey,
+} from '@kd/core';
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
-import type { RecordingKey } from '../teachers/manifest.ts';
-import { checkedLayout, type Layout, layoutOf, PART_BYTES, type RecordedFeature } from './layout.ts';
+import type { OutputCacheKey } from '../teachers/manifest.ts';
+import {
+  checkedLayout,
+  type Layout,
+  layoutOf,
+  PART_BYTES,
+  type RecordedFeature,
+} from './layout.ts';
 import { ofThis } from './ofThis.ts';
 import { keyOf, type Part, type Parts, readTensors } from './part.ts';
 import { PartWriter } from './partWriter.ts';
@@ -11,8 +24,8 @@ export interface RecordPartsOptions {
   readonly where: string;
   readonly store: Store;
   readonly file: string;
-  readonly batches: BatchSource;
-  readonly wanted: RecordingKey;
+  readonly batches: DataLoader;
+  readonly wanted: OutputCacheKey;
   /** Tensors by the names that they have in the files, and how exactly they are kept. */
   readonly dtypes: Readonly<Record<string, RecordedFeature['dtype']>>;
   /** Bytes of numbers in a file at most; 32 MiB. */
@@ -21,7 +34,7 @@ export interface RecordPartsOptions {
   readonly ask: (batch: Batch) => Promise<Readonly<Record<string, Tensor>>>;
   /** Told of every part in order, those that were there included. */
   readonly onPart?: (view: number, from: number, part: Part) => void;
-  readonly openProgress?: OpenProgress | undefined;
+  readonly createProgress?: ProgressFactory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,9 +45,23 @@ export interface RecordedParts {
   readonly labels: Int32Array;
 }
 
-/** Records what is missing of some activations of every row under every view, part by part: an interrupted recording goes on where it stood. */
+/**
+ * Records what is missing of some activations of every row under every view, part by part: an
+ * interrupted recording goes on where it stood.
+ */
 export async function recordParts(options: RecordPartsOptions): Promise<RecordedParts> {
-  const { where, store, file, batches, wanted, dtypes, ask, openProgress, signal, partBytes = PART_BYTES } = options;
+  const {
+    where,
+    store,
+    file,
+    batches,
+    wanted,
+    dtypes,
+    ask,
+    createProgress,
+    signal,
+    partBytes = PART_BYTES,
+  } = options;
   const parts: Parts = { store, file, key: await keyOf(wanted), rows: wanted.rows };
   const rows = new Int32Array(wanted.rows);
   const labels = new Int32Array(wanted.rows);
@@ -52,7 +79,15 @@ export async function recordParts(options: RecordPartsOptions): Promise<Recorded
     return (await writer.takeUp()) === 0;
   };
   const label = `record ${wanted.teacher.name}`;
-  for await (const { batch, view, at } of passes({ where, batches, views: wanted.views.length, label, openProgress, signal, isDone })) {
+  for await (const { batch, view, at } of passes({
+    where,
+    batches,
+    views: wanted.views.length,
+    label,
+    createProgress,
+    signal,
+    isDone,
+  })) {
     if (writer !== undefined && !writer.needs(at, at + batch.indices.length)) continue;
     const said = await ask(batch);
     try {
@@ -68,7 +103,7 @@ export async function recordParts(options: RecordPartsOptions): Promise<Recorded
 }
 
 function featuresOf(
-  where: string,
+  caller: string,
   said: Readonly<Record<string, Tensor>>,
   dtypes: RecordPartsOptions['dtypes'],
   { indices }: Batch,
@@ -76,22 +111,42 @@ function featuresOf(
   return Object.fromEntries(
     Object.entries(dtypes).map(([name, dtype]) => {
       const tensor = said[name];
-      ensure(tensor !== undefined, where, name, Object.keys(said));
+      ensure(tensor !== undefined, caller, name, Object.keys(said));
       const [count, ...shape] = tensor.shape;
-      ensure(count === indices.length && shape.length >= 1, where, `${name} of shape [${indices.length}, …]`, tensor.shape);
+      ensure(
+        count === indices.length && shape.length >= 1,
+        caller,
+        `${name} of shape [${indices.length}, …]`,
+        tensor.shape,
+      );
       return [name, { shape, dtype }];
     }),
   );
 }
 
-/** The layout of a recording that was begun, from its first part; undefined where there is none of this. */
-function layoutBegun(parts: Parts, wanted: RecordingKey, dtypes: RecordPartsOptions['dtypes'], partBytes: number): Promise<Layout | undefined> {
+/**
+ * The layout of a recording that was begun, from its first part; undefined where there is none of
+ * this.
+ */
+function layoutBegun(
+  parts: Parts,
+  wanted: OutputCacheKey,
+  dtypes: RecordPartsOptions['dtypes'],
+  partBytes: number,
+): Promise<Layout | undefined> {
   return ofThis(async () => {
     const view = wanted.views[0] as ViewKey;
     const read = await readTensors(parts, view, 0, 0);
-    if (read === undefined || !Object.entries(dtypes).every(([name, dtype]) => read.tensors[name]?.dtype === dtype)) return undefined;
+    if (
+      read === undefined ||
+      !Object.entries(dtypes).every(([name, dtype]) => read.tensors[name]?.dtype === dtype)
+    )
+      return undefined;
     const tensors = Object.fromEntries(
-      Object.entries(dtypes).map(([name, dtype]) => [name, { shape: read.tensors[name]?.shape.slice(1) ?? [], dtype }]),
+      Object.entries(dtypes).map(([name, dtype]) => [
+        name,
+        { shape: read.tensors[name]?.shape.slice(1) ?? [], dtype },
+      ]),
     );
     return checkedLayout(read.where, layoutOf(tensors, parts.rows, partBytes));
   });

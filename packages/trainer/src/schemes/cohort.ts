@@ -1,25 +1,50 @@
-import { ensure, foldIn, type Mode, type Network, type Outputs, type Tap, unexpected } from '@kd/core';
-import { addN, clone, div, type Tensor, type Tensor2D, tidy, type Variable } from '@tensorflow/tfjs-core';
+import {
+  ensure,
+  expectedError,
+  type FeatureInfo,
+  type ForwardOptions,
+  foldIn,
+  type Network,
+  type Outputs,
+} from '@kd/core';
+import {
+  addN,
+  clone,
+  div,
+  type Tensor,
+  type Tensor2D,
+  tidy,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 
 /** How several students speak as one. */
-export interface CohortOptions {
-  /** Whose logits are those of the cohort, which a validation judges: the `mean` of all (the default), or those of the `first`. */
+export interface PeerGroupOptions {
+  /**
+   * Whose logits are those of the cohort, which a validation judges: the `mean` of all (the
+   * default), or those of the `first`.
+   */
   readonly speaks?: 'mean' | 'first';
 }
 
 /**
- * Several networks as one that trains in one step: the mean of their logits or those of the first, what each says as the features `0.logits`, `0.<tap>`,
- * `1.logits` …, and their weights as `0.<name>` … They still belong to the caller, or to whoever disposes of the cohort.
+ * Several networks as one that trains in one step: the mean of their logits or those of the first,
+ * what each says as the features `0.logits`, `0.<tap>`,
+ * `1.logits` …, and their weights as `0.<name>` … They still belong to the caller, or to whoever
+ * disposes of the cohort.
  *
- * `mutualLearning` makes one; a checkpoint of its training is loaded into one: `restoreWeights(cohort([a, b]), bytes, 'best')`.
+ * `mutualLearning` makes one; a checkpoint of its training is loaded into one:
+ * `loadVariables(cohort([a, b]), bytes, 'best')`.
  */
-export function cohort(students: readonly Network[], { speaks = 'mean' }: CohortOptions = {}): Network {
+export function peerGroup(
+  students: readonly Network[],
+  { speaks = 'mean' }: PeerGroupOptions = {},
+): Network {
   const names = students.map(({ name = 'network' }) => name);
   return {
     name: `cohort of ${names.join(', ')}`,
-    preparation: students.map(({ preparation = '' }) => preparation).join('; '),
+    preprocessing: students.map(({ preprocessing: preparation = '' }) => preparation).join('; '),
     weights: numbered<Variable>(students.map(({ weights }) => weights)),
-    taps: numbered<Tap>(students.map(({ taps = {} }) => taps)),
+    featureInfo: numbered<FeatureInfo>(students.map(({ featureInfo: taps = {} }) => taps)),
     forward: (images, mode) =>
       tidy(() => {
         const all = students.map((student, at) => student.forward(images, modeOf(mode, at)));
@@ -35,12 +60,17 @@ export function cohort(students: readonly Network[], { speaks = 'mean' }: Cohort
 export function membersOf({ features }: Outputs, count: number): Outputs[] {
   return Array.from({ length: count }, (_, at) => {
     const own = Object.entries(features).filter(([name]) => name.startsWith(`${at}.`));
-    const { logits, ...others } = Object.fromEntries(own.map(([name, feature]) => [name.slice(`${at}.`.length), feature]));
+    const { logits, ...others } = Object.fromEntries(
+      own.map(([name, feature]) => [name.slice(`${at}.`.length), feature]),
+    );
     return { logits: logits as Tensor2D, features: others };
   });
 }
 
-function together(all: readonly Outputs[], speaks: 'mean' | 'first'): { logits: Tensor2D; features: Record<string, Tensor> } {
+function together(
+  all: readonly Outputs[],
+  speaks: 'mean' | 'first',
+): { logits: Tensor2D; features: Record<string, Tensor> } {
   const classes = all.map(({ logits }) => logits.shape[1]);
   ensure(new Set(classes).size === 1, 'mutualLearning', 'students of as many classes', classes);
   return {
@@ -56,15 +86,21 @@ function said(all: readonly Outputs[], speaks: 'mean' | 'first'): Tensor2D {
     case 'first':
       return clone((all[0] as Outputs).logits);
     default:
-      throw unexpected('cohort', "speaks 'mean' or 'first'", speaks satisfies never);
+      throw expectedError('peerGroup', "speaks 'mean' or 'first'", speaks satisfies never);
   }
 }
 
 /** Each draws numbers of its own. */
-function modeOf(mode: Mode, at: number): Mode {
+function modeOf(mode: ForwardOptions, at: number): ForwardOptions {
   return mode.seed === undefined ? mode : { ...mode, seed: foldIn(mode.seed, `student ${at}`) };
 }
 
-function numbered<Value>(records: readonly Readonly<Record<string, Value>>[]): Record<string, Value> {
-  return Object.fromEntries(records.flatMap((record, at) => Object.entries(record).map(([name, value]) => [`${at}.${name}`, value])));
+function numbered<Value>(
+  records: readonly Readonly<Record<string, Value>>[],
+): Record<string, Value> {
+  return Object.fromEntries(
+    records.flatMap((record, at) =>
+      Object.entries(record).map(([name, value]) => [`${at}.${name}`, value]),
+    ),
+  );
 }

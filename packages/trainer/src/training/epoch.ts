@@ -2,7 +2,7 @@ import { type Batch, ensure } from '@kd/core';
 import { dispose } from '@tensorflow/tfjs-core';
 import { breathe } from '../breathe.ts';
 import { freeFeed, makeFeed } from './feed.ts';
-import { Interrupted } from './interrupted.ts';
+import { TrainingInterruptedError } from './interrupted.ts';
 import { type Run, rateOf, save } from './run.ts';
 import { rehearse, sumNames, trainingStep } from './step.ts';
 import { RunningSums, type SumsRead } from './sums.ts';
@@ -11,9 +11,12 @@ import { RunningSums, type SumsRead } from './sums.ts';
 const LOOK = 500;
 const BREATH = 30;
 
-/** The steps of the epoch under way that are still to do. @throws Interrupted when the signal stops it, after saving. */
+/**
+ * The steps of the epoch under way that are still to do. @throws Interrupted when the signal stops
+ * it, after saving.
+ */
 export async function runSteps(run: Run): Promise<SumsRead> {
-  const { batches, onStep } = run.options;
+  const { data: batches, onStep } = run.options;
   const { epoch } = run.position;
   const steps = batches.batchesPerEpoch;
   const look = lossReader(run);
@@ -28,7 +31,14 @@ export async function runSteps(run: Run): Promise<SumsRead> {
       since = now;
       const loss = await look(now);
       const { images, seconds, position } = run;
-      const report = { epoch: epoch + 1, step: position.step, steps, images, imagesPerSecond: images / seconds, learningRate };
+      const report = {
+        epoch: epoch + 1,
+        step: position.step,
+        steps,
+        images,
+        imagesPerSecond: images / seconds,
+        learningRate,
+      };
       onStep?.(loss === undefined ? report : { ...report, loss });
       if (now - breathed > BREATH) {
         await breathe();
@@ -37,7 +47,12 @@ export async function runSteps(run: Run): Promise<SumsRead> {
       await stopIfAsked(run);
     }
   }
-  ensure(run.position.step === steps, 'train', `${steps} batches in epoch ${epoch + 1} of ${batches.data.name}`, run.position.step);
+  ensure(
+    run.position.step === steps,
+    'train',
+    `${steps} batches in epoch ${epoch + 1} of ${batches.dataset.name}`,
+    run.position.step,
+  );
   const read = await sumsOf(run).read(run.images, epoch + 1);
   run.seconds += (performance.now() - since) / 1000;
   return read;
@@ -45,19 +60,37 @@ export async function runSteps(run: Run): Promise<SumsRead> {
 
 /** @returns The learning rate of the step. */
 async function oneStep(run: Run, batch: Batch): Promise<number> {
-  const { batches, epochs, objective, teacher, seed = 0, group, signal } = run.options;
+  const { data: batches, epochs, objective, teacher, seed = 0, group, signal } = run.options;
   const { epoch, step } = run.position;
   const stepsBefore = epoch * batches.batchesPerEpoch + step;
   const progress = stepsBefore / (epochs * batches.batchesPerEpoch);
   const learningRate = rateOf(run, progress);
-  ensure(Number.isFinite(learningRate) && learningRate >= 0, 'train', 'a learning rate ≥ 0', `${learningRate} at progress ${progress}`);
-  const numbers = Object.fromEntries(Object.entries(objective.numbers).map(([name, schedule]) => [name, schedule(progress)]));
-  const images = Math.min(batches.batchSize, batches.rows - step * batches.batchSize);
-  const shard = group === undefined ? {} : { shard: { rank: group.rank, size: group.size, images, wish: signal?.aborted === true } };
-  const { needsRows } = objective;
-  const feed = await makeFeed(batch, teacher, { numbers, learningRate, step: step + 1, seed, stepsBefore, needsRows, ...shard });
+  ensure(
+    Number.isFinite(learningRate) && learningRate >= 0,
+    'train',
+    'a learning rate ≥ 0',
+    `${learningRate} at progress ${progress}`,
+  );
+  const numbers = Object.fromEntries(
+    Object.entries(objective.schedules).map(([name, schedule]) => [name, schedule(progress)]),
+  );
+  const images = Math.min(batches.batchSize, batches.size - step * batches.batchSize);
+  const shard =
+    group === undefined
+      ? {}
+      : { shard: { rank: group.rank, size: group.size, images, wish: signal?.aborted === true } };
+  const { needsIndices: needsRows } = objective;
+  const feed = await makeFeed(batch, teacher, {
+    numbers,
+    learningRate,
+    step: step + 1,
+    seed,
+    stepsBefore,
+    needsRows,
+    ...shard,
+  });
   try {
-    run.step ??= makeStep(run, rehearse(run.options, feed, batches.data.classNames.length));
+    run.step ??= makeStep(run, rehearse(run.options, feed, batches.dataset.classNames.length));
     const { total, wishes } = await run.step(feed).catch((error) => brokenBefore(run, error));
     run.stops = wishes === undefined ? undefined : ((await wishes.data())[0] as number) > 0;
     dispose([total, wishes ?? []]);
@@ -70,9 +103,13 @@ async function oneStep(run: Run, batch: Batch): Promise<number> {
   return learningRate;
 }
 
-/** Where a loss broke, the process that looks first stops, and the others find it gone: they say why too. */
+/**
+ * Where a loss broke, the process that looks first stops, and the others find it gone: they say why
+ * too.
+ */
 async function brokenBefore(run: Run, error: unknown): Promise<never> {
-  if (run.options.group !== undefined && run.images > 0) await sumsOf(run).read(run.images, run.position.epoch + 1);
+  if (run.options.group !== undefined && run.images > 0)
+    await sumsOf(run).read(run.images, run.position.epoch + 1);
   throw error;
 }
 
@@ -82,7 +119,12 @@ function makeStep(run: Run, terms: readonly string[]): NonNullable<Run['step']> 
   const names = sumNames(terms, clipNorm);
   run.sums ??= new RunningSums(names);
   const saved = run.sums.names.join(', ');
-  ensure(saved === names.join(', '), 'train', `the terms ${saved}, as in the checkpoint`, names.join(', '));
+  ensure(
+    saved === names.join(', '),
+    'train',
+    `the terms ${saved}, as in the checkpoint`,
+    names.join(', '),
+  );
   const { optimizer, trainable, average, sums } = run;
   return trainingStep({ student, objective, optimizer, trainable, average, sums, clipNorm, group });
 }
@@ -109,7 +151,7 @@ async function stopIfAsked(run: Run): Promise<void> {
   if ((group === undefined ? signal?.aborted : run.stops) !== true) return;
   if (run.images > 0) await sumsOf(run).read(run.images, run.position.epoch + 1);
   await save(run);
-  throw new Interrupted(run.position, store?.place);
+  throw new TrainingInterruptedError(run.position, store?.location);
 }
 
 function sumsOf(run: Run): RunningSums {

@@ -1,11 +1,14 @@
 import { BEST } from '../checkpoints/checkpoint.ts';
-import { encodeWeights, readWeights } from '../checkpoints/weights.ts';
-import type { Scores } from '../evaluation.ts';
+import { readWeights, saveVariables } from '../checkpoints/weights.ts';
+import type { Metrics } from '../evaluation.ts';
 import { type Run, rateOf, save, weightsOf } from './run.ts';
 import type { SumsRead } from './sums.ts';
 import type { EpochReport, TrainOptions } from './types.ts';
 
-/** After an epoch's last step: validation and `best` under the averaged weights, the report, and `last`. */
+/**
+ * After an epoch's last step: validation and `best` under the averaged weights, the report, and
+ * `last`.
+ */
 export async function finishEpoch(run: Run, read: SumsRead): Promise<EpochReport> {
   const epoch = run.position.epoch + 1;
   // Weights can break in the very last update, whose loss nobody saw.
@@ -34,7 +37,7 @@ export function isDone(run: Run): boolean {
 }
 
 async function reportOf(run: Run, { images, means }: SumsRead): Promise<EpochReport> {
-  const { batches, student, store, validation } = run.options;
+  const { data: batches, student, store, validation } = run.options;
   const { accuracy, gradientNorm, ...terms } = means as { accuracy: number; gradientNorm?: number };
   const steps = batches.batchesPerEpoch;
   const { epoch } = run.position;
@@ -52,7 +55,8 @@ async function reportOf(run: Run, { images, means }: SumsRead): Promise<EpochRep
     isBest: false,
   });
   const isBest = run.history.every((earlier) => isBetter(run.options, report, earlier));
-  if (isBest && store !== undefined) await store.write(BEST, await encodeWeights(student, { epoch: String(epoch + 1) }));
+  if (isBest && store !== undefined)
+    await store.write(BEST, await saveVariables(student, { epoch: String(epoch + 1) }));
   return { ...report, isBest };
 }
 
@@ -63,12 +67,21 @@ async function agreed({ fromFirst }: Run, report: EpochReport): Promise<EpochRep
   return JSON.parse(new TextDecoder().decode(bytes)) as EpochReport;
 }
 
-function isBetter({ bestBy = 'accuracy' }: TrainOptions, report: EpochReport, earlier: EpochReport): boolean {
+function isBetter(
+  { bestBy = 'accuracy' }: TrainOptions,
+  report: EpochReport,
+  earlier: EpochReport,
+): boolean {
   switch (bestBy) {
     case 'accuracy':
-      return (report.validation?.top1 ?? report.accuracy) > (earlier.validation?.top1 ?? earlier.accuracy);
+      return (
+        (report.validation?.top1 ?? report.accuracy) >
+        (earlier.validation?.top1 ?? earlier.accuracy)
+      );
     case 'loss':
-      return (report.validation?.loss ?? lossOf(report)) < (earlier.validation?.loss ?? lossOf(earlier));
+      return (
+        (report.validation?.loss ?? lossOf(report)) < (earlier.validation?.loss ?? lossOf(earlier))
+      );
     default:
       bestBy satisfies never;
       return false;
@@ -79,7 +92,10 @@ function lossOf({ terms }: EpochReport): number {
   return terms.total ?? Number.POSITIVE_INFINITY;
 }
 
-/** Without the confusion matrix: a report is kept for every epoch, and a matrix of 1,000 classes has a million numbers. */
-function scoresOf({ confusion: _, ...scores }: Scores & { readonly confusion: unknown }): Scores {
+/**
+ * Without the confusion matrix: a report is kept for every epoch, and a matrix of 1,000 classes has
+ * a million numbers.
+ */
+function scoresOf({ confusion: _, ...scores }: Metrics & { readonly confusion: unknown }): Metrics {
   return scores;
 }

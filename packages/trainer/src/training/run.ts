@@ -1,30 +1,39 @@
-import { asSchedule, ensure, type Optimizer, type Schedule } from '@kd/core';
+import { ensure, type Optimizer, type Schedule, toSchedule } from '@kd/core';
 import type { Variable } from '@tensorflow/tfjs-core';
-import { expectSameSettings, LAST, readCheckpoint, type Settings, writeCheckpoint } from '../checkpoints/checkpoint.ts';
+import {
+  expectSameSettings,
+  LAST,
+  readCheckpoint,
+  type Settings,
+  writeCheckpoint,
+} from '../checkpoints/checkpoint.ts';
 import { prefixed } from '../checkpoints/weights.ts';
 import { evaluator } from '../evaluate.ts';
-import type { Evaluation } from '../evaluation.ts';
+import type { EvaluationResult } from '../evaluation.ts';
 import { type FromFirst, fromFirst } from '../group/fromFirst.ts';
 import { shareWeights } from '../group/shareWeights.ts';
-import { averageWeights, type WeightAverage } from '../optimizers/averageWeights.ts';
+import { type ExponentialMovingAverage, ema } from '../optimizers/averageWeights.ts';
 import { settingsOf } from './settings.ts';
 import type { Feed, StepResult } from './step.ts';
 import { RunningSums } from './sums.ts';
-import type { EpochReport, Position, TrainOptions } from './types.ts';
+import type { EpochReport, TrainingPosition, TrainOptions } from './types.ts';
 
-/** Everything a run is made of; what moves between steps (and is no tensor) moves here and nowhere else. */
+/**
+ * Everything a run is made of; what moves between steps (and is no tensor) moves here and nowhere
+ * else.
+ */
 export interface Run {
   readonly options: TrainOptions;
   readonly learningRate: Schedule;
   readonly settings: Settings;
   readonly trainable: Readonly<Record<string, Variable>>;
   readonly optimizer: Optimizer;
-  readonly average: WeightAverage | undefined;
-  readonly evaluate: (source: NonNullable<TrainOptions['validation']>) => Promise<Evaluation>;
+  readonly average: ExponentialMovingAverage | undefined;
+  readonly evaluate: (source: NonNullable<TrainOptions['validation']>) => Promise<EvaluationResult>;
   readonly history: EpochReport[];
   /** In a group. */
   readonly fromFirst: FromFirst | undefined;
-  position: Position;
+  position: TrainingPosition;
   images: number;
   seconds: number;
   firstRows: readonly number[];
@@ -38,23 +47,40 @@ export interface Run {
 
 /** Makes optimizer and averages, or takes them up from the store's checkpoint. */
 export async function openRun(options: TrainOptions): Promise<Run> {
-  const { student, objective, store, resume = false, averageDecay, learningRate, optimizer, group, validation } = options;
+  const {
+    student,
+    objective,
+    store,
+    resume = false,
+    ema: averageDecay,
+    learningRate,
+    optimizer,
+    group,
+    validation,
+  } = options;
   const settings = store === undefined ? {} : await settingsOf(options);
   const resumed = resume && store !== undefined ? await readCheckpoint(store) : undefined;
   if (resumed !== undefined && store !== undefined) {
-    expectSameSettings(store.place, resumed.settings, settings);
-    await expectSameOrder(options, resumed.state.firstRows, store.place);
+    expectSameSettings(store.location, resumed.settings, settings);
+    await expectSameOrder(options, resumed.state.firstRows, store.location);
   }
   const trainable = trainableOf(student.weights, objective.weights);
   const decay = typeof averageDecay === 'number' ? { decay: averageDecay } : averageDecay;
-  const { position = { epoch: 0, step: 0 }, images = 0, seconds = 0, history = [], firstRows = [], sumNames = [] } = resumed?.state ?? {};
+  const {
+    position = { epoch: 0, step: 0 },
+    images = 0,
+    seconds = 0,
+    history = [],
+    firstRows = [],
+    sumNames = [],
+  } = resumed?.state ?? {};
   const run: Run = {
     options,
-    learningRate: asSchedule(learningRate),
+    learningRate: toSchedule(learningRate),
     settings,
     trainable,
     optimizer: optimizer(trainable),
-    average: decay === undefined ? undefined : averageWeights(student.weights, decay),
+    average: decay === undefined ? undefined : ema(student.weights, decay),
     evaluate: evaluator(student, validation?.shard && group),
     history: [...history],
     fromFirst: group === undefined ? undefined : fromFirst(group),
@@ -77,7 +103,10 @@ export async function openRun(options: TrainOptions): Promise<Run> {
 }
 
 /** The learning rate of a step of the epoch under way. */
-export function rateOf({ learningRate, history, options: { learningRateFactor } }: Run, progress: number): number {
+export function rateOf(
+  { learningRate, history, options: { learningRateFactor } }: Run,
+  progress: number,
+): number {
   return learningRate(progress) * (learningRateFactor?.(history) ?? 1);
 }
 
@@ -110,23 +139,41 @@ export function closeRun(run: Run): void {
 }
 
 /** The explicit list of what is trained: never the teacher's, never whatever else there is. */
-function trainableOf(student: Readonly<Record<string, Variable>>, objective: Readonly<Record<string, Variable>>): Record<string, Variable> {
+function trainableOf(
+  student: Readonly<Record<string, Variable>>,
+  objective: Readonly<Record<string, Variable>>,
+): Record<string, Variable> {
   const all = Object.entries({ ...student, ...prefixed('objective.', objective) });
   const clash = Object.keys(student).find((name) => name.startsWith('objective.'));
-  ensure(clash === undefined, 'train', 'no student weight whose name starts with objective.', clash);
+  ensure(
+    clash === undefined,
+    'train',
+    'no student weight whose name starts with objective.',
+    clash,
+  );
   const trainable = all.filter(([, weight]) => weight.trainable);
   ensure(trainable.length > 0, 'train', 'a student with a trainable weight', 'none');
   return Object.fromEntries(trainable);
 }
 
 /** Of a batch's shards the first has the first rows, as many as there are. */
-async function expectSameOrder({ batches }: TrainOptions, saved: readonly number[], place: string): Promise<void> {
+async function expectSameOrder(
+  { data: batches }: TrainOptions,
+  saved: readonly number[],
+  place: string,
+): Promise<void> {
   if (saved.length === 0 || (batches.shard !== undefined && batches.shard.rank > 0)) return;
   for await (const { indices } of batches.epoch(0)) {
     const rows = saved.slice(0, indices.length);
     const got = Array.from(indices.slice(0, rows.length));
     const remedy = 'give batches the seed they had';
-    ensure(got.join() === rows.join(), 'train', `rows ${rows.join(', ')} first, as in ${LAST} in ${place}`, got, remedy);
+    ensure(
+      got.join() === rows.join(),
+      'train',
+      `rows ${rows.join(', ')} first, as in ${LAST} in ${place}`,
+      got,
+      remedy,
+    );
     return;
   }
 }

@@ -1,4 +1,4 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** What an epoch has added up so far. */
@@ -9,14 +9,18 @@ export interface SumsRead {
 }
 
 /**
- * Running sums of an epoch that stay on the device: a step adds to them, and nothing is read back but now and then.
+ * Running sums of an epoch that stay on the device: a step adds to them, and nothing is read back
+ * but now and then.
  * Beside each sum stands the first step whose value was not finite.
  */
 export class RunningSums {
   readonly names: readonly string[];
   readonly weights: { readonly sums: tf.Variable; readonly brokenAt: tf.Variable };
 
-  /** @param names Of the values, in the order in which `add` gets them; the first that is not finite gives the error its name. */
+  /**
+   * @param names Of the values, in the order in which `add` gets them; the first that is not finite
+   * gives the error its name.
+   */
   constructor(names: readonly string[]) {
     this.names = names;
     this.weights = tf.tidy(() => ({
@@ -25,7 +29,10 @@ export class RunningSums {
     }));
   }
 
-  /** @param values [names], means over a batch. @param images In the batch. @param step Number of the step in its epoch, from 1. Only tensors: part of a compiled step. */
+  /**
+   * @param values [names], means over a batch. @param images In the batch. @param step Number of
+   * the step in its epoch, from 1. Only tensors: part of a compiled step.
+   */
   add(values: tf.Tensor1D, images: number | tf.Scalar, step: tf.Scalar): void {
     const { sums, brokenAt } = this.weights;
     tf.tidy(() => {
@@ -40,14 +47,27 @@ export class RunningSums {
    * @throws RangeError that names the first value that was not finite, and its step.
    */
   async read(images: number, epoch: number): Promise<SumsRead> {
-    const [sums, brokenAt] = await Promise.all([this.weights.sums.data(), this.weights.brokenAt.data()]);
+    const [sums, brokenAt] = await Promise.all([
+      this.weights.sums.data(),
+      this.weights.brokenAt.data(),
+    ]);
     const first = Math.min(...Array.from(brokenAt).filter((step) => step > 0));
     const at = brokenAt.indexOf(first);
     if (at >= 0) {
       const got = `${this.names[at]} = ${sums[at]} at epoch ${epoch}, step ${first}`;
-      throw unexpected('train', 'every loss term to stay finite', got, 'lower the learning rate or clip gradients (clipNorm: 1)');
+      throw expectedError(
+        'train',
+        'every loss term to stay finite',
+        got,
+        'lower the learning rate or clip gradients (clipNorm: 1)',
+      );
     }
-    return { images, means: Object.fromEntries(this.names.map((name, index) => [name, (sums[index] as number) / images])) };
+    return {
+      images,
+      means: Object.fromEntries(
+        this.names.map((name, index) => [name, (sums[index] as number) / images]),
+      ),
+    };
   }
 
   /** For the next epoch. */

@@ -8,10 +8,13 @@ import type { EpochReport, TrainOptions } from './types.ts';
 /**
  * Trains a student in place, an epoch at each turn of `for await`.
  *
- * The student holds the last weights at each turn and after the end; with `averageDecay` it holds their averages then. The best ones are in the
- * store's `best.safetensors`: `restoreWeights` brings them back. `last.safetensors` holds everything a resume needs: it goes on as if never stopped,
+ * The student holds the last weights at each turn and after the end; with `averageDecay` it holds
+ * their averages then. The best ones are in the
+ * store's `best.safetensors`: `loadVariables` brings them back. `last.safetensors` holds everything
+ * a resume needs: it goes on as if never stopped,
  * to the last bit on the `cpu` engine.
- * @throws RangeError at the door, and where a loss term or a weight is no longer finite; such weights are never saved.
+ * @throws RangeError at the door, and where a loss term or a weight is no longer finite; such
+ * weights are never saved.
  * @throws Interrupted when the signal stops it.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, void, undefined> {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { encodeSafetensors, type SafetensorsTensor, type Teacher, type ViewKey } from '@kd/core';
+import type { Teacher, ViewKey } from '@kd/core';
+import { encodeSafetensors, type SafetensorsTensor } from '@kd/files';
 import { closeTo, emptyFolders, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
@@ -16,13 +17,19 @@ const plain = { spec: 'plain', seed: 0 };
 /** What it says of some rows. */
 function said(teacher: Teacher, rows: readonly number[], view: ViewKey = plain): number[] {
   return tf.tidy(() => {
-    const batch = { images: tf.zeros<tf.Rank.R4>([rows.length, 1, 1, 1]), labels: tf.zeros<tf.Rank.R1>([rows.length], 'int32') };
-    return Array.from(teacher({ ...batch, indices: Int32Array.from(rows), view }).logits.dataSync());
+    const batch = {
+      images: tf.zeros<tf.Rank.R4>([rows.length, 1, 1, 1]),
+      labels: tf.zeros<tf.Rank.R1>([rows.length], 'int32'),
+    };
+    return Array.from(
+      teacher({ ...batch, indices: Int32Array.from(rows), view }).logits.dataSync(),
+    );
   });
 }
 
 /** Rows of five. */
-const rowsOf = (values: readonly number[], rows: readonly number[]) => rows.flatMap((row) => values.slice(row * 5, row * 5 + 5));
+const rowsOf = (values: readonly number[], rows: readonly number[]) =>
+  rows.flatMap((row) => values.slice(row * 5, row * 5 + 5));
 
 onEveryEngine(() => {
   test.each([
@@ -31,7 +38,13 @@ onEveryEngine(() => {
     ['half.npy', 1e-3],
   ])("numpy's %s is looked up by row", async (name, tolerance) => {
     const teacher = await logitsTeacher(fixture(name));
-    await expectNoNewTensors(() => closeTo(said(teacher, [6, 0, 3, 3]), Float32Array.from(rowsOf(tiny.logits, [6, 0, 3, 3])), tolerance + 1e-7));
+    await expectNoNewTensors(() =>
+      closeTo(
+        said(teacher, [6, 0, 3, 3]),
+        Float32Array.from(rowsOf(tiny.logits, [6, 0, 3, 3])),
+        tolerance + 1e-7,
+      ),
+    );
   });
 });
 
@@ -51,7 +64,9 @@ describe('a file of logits', () => {
   test('may be safetensors, and hold probabilities, 0 among them', async () => {
     const file = saved({ logits: matrix(tiny.logits, 7), other: matrix([1, 2], 1) });
     closeTo(said(await logitsTeacher(file), [1]), Float32Array.from(rowsOf(tiny.logits, [1])), 0);
-    const soft = await logitsTeacher(saved({ said: matrix([0.25, 0.75, 1, 0], 2) }), { outputs: 'probabilities' });
+    const soft = await logitsTeacher(saved({ said: matrix([0.25, 0.75, 1, 0], 2) }), {
+      outputs: 'probabilities',
+    });
     closeTo(said(soft, [0, 1]), [Math.log(0.25), Math.log(0.75), 0, -126 * Math.LN2], 1e-6);
   });
 
@@ -64,21 +79,30 @@ describe('a file of logits', () => {
   });
 
   test('teaches of no pixels but those it saw, unless that is said', async () => {
-    const asked = async (options: LogitsTeacherOptions, view: ViewKey) => said(await logitsTeacher(fixture('logits.npy'), options), [0], view);
+    const asked = async (options: LogitsTeacherOptions, view: ViewKey) =>
+      said(await logitsTeacher(fixture('logits.npy'), options), [0], view);
     const crop = { spec: 'crop(pad=4)', seed: 7 };
     expect(await messageOf(asked({}, crop))).toBe(
       "logits.npy: expected pictures as these logits saw them (view plain from seed 0), got crop(pad=4) from seed 7; train without views, let a live teacher look, or say view: 'ignored' to teach what was said of other pixels.",
     );
-    expect(await messageOf(asked({ view: crop }, { ...crop, seed: 8 }))).toMatch('(view crop(pad=4) from seed 7), got crop(pad=4) from seed 8;');
-    for (const view of ['ignored', crop] as const) expect(await asked({ view }, crop)).toHaveLength(5);
-    const identities = await Promise.all(
-      [{}, { view: 'ignored' as const }].map(async (options) => (await logitsTeacher(fixture('logits.npy'), options)).identity()),
+    expect(await messageOf(asked({ view: crop }, { ...crop, seed: 8 }))).toMatch(
+      '(view crop(pad=4) from seed 7), got crop(pad=4) from seed 8;',
     );
-    expect(identities.map(({ preparation }) => preparation)).toEqual([
+    for (const view of ['ignored', crop] as const)
+      expect(await asked({ view }, crop)).toHaveLength(5);
+    const identities = await Promise.all(
+      [{}, { view: 'ignored' as const }].map(async (options) =>
+        (await logitsTeacher(fixture('logits.npy'), options)).fingerprint(),
+      ),
+    );
+    expect(identities.map(({ preprocessing: preparation }) => preparation)).toEqual([
       'logits by row, of view plain from seed 0',
       'logits by row, the same for every view',
     ]);
-    expect(identities[0]).toMatchObject({ name: 'logits.npy', weights: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(identities[0]).toMatchObject({
+      name: 'logits.npy',
+      weights: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
   });
 
   test('knows its rows', async () => {
@@ -91,15 +115,19 @@ describe('a file of logits', () => {
   test('of the wrong kind is refused', async () => {
     const recording = saved({ logits: matrix(tiny.logits, 7) }, { format: 'kd-teacher-logits' });
     expect(await messageOf(logitsTeacher(recording))).toBe(
-      'said.safetensors: expected logits of one view, got a recording; replayTeacher reads those.',
+      'said.safetensors: expected logits of one view, got a recording; cachedTeacher reads those.',
     );
-    expect(await messageOf(logitsTeacher(saved({ a: matrix([1, 2], 1), b: matrix([1, 2], 1) })))).toBe(
+    expect(
+      await messageOf(logitsTeacher(saved({ a: matrix([1, 2], 1), b: matrix([1, 2], 1) }))),
+    ).toBe(
       'said.safetensors: expected one matrix of floats, or one called logits, got [a, b]; name it: tensor.',
     );
     expect(await messageOf(logitsTeacher(saved({ a: matrix([Number.NaN, 2], 1) })))).toBe(
       'said.safetensors: expected finite logits, got NaN in row 0.',
     );
-    expect(await messageOf(logitsTeacher(saved({ a: matrix([0.5, 0.5], 1) })))).toMatch("or say outputs: 'probabilities'.");
+    expect(await messageOf(logitsTeacher(saved({ a: matrix([0.5, 0.5], 1) })))).toMatch(
+      "or say outputs: 'probabilities'.",
+    );
   });
 });
 
@@ -108,19 +136,50 @@ describe('an .npy file', () => {
   const readable = bytes.toString('latin1', 10, 128);
   const refused = async (header: string, more: Uint8Array = bytes.subarray(128)) => {
     const file = path.join(emptyFolder(), 'x.npy');
-    writeFileSync(file, Buffer.concat([bytes.subarray(0, 10), Buffer.from(header.slice(0, 118).padEnd(118), 'latin1'), more]));
+    writeFileSync(
+      file,
+      Buffer.concat([
+        bytes.subarray(0, 10),
+        Buffer.from(header.slice(0, 118).padEnd(118), 'latin1'),
+        more,
+      ]),
+    );
     return messageOf(logitsTeacher(file));
   };
 
   test.each([
-    ['code for a shape', readable.replace('(7, 5)', 'exit()'), /expected a header of 'descr', 'fortran_order' and 'shape'/],
-    ['objects', readable.replace('<f4', '|O8'), /expected descr '<f2', '<f4' or '<f8', got '\|O8'; save it as float32/],
+    [
+      'code for a shape',
+      readable.replace('(7, 5)', 'exit()'),
+      /expected a header of 'descr', 'fortran_order' and 'shape'/,
+    ],
+    [
+      'objects',
+      readable.replace('<f4', '|O8'),
+      /expected descr '<f2', '<f4' or '<f8', got '\|O8'; save it as float32/,
+    ],
     ['big-endian numbers', readable.replace('<f4', '>f4'), /got '>f4'/],
     ['a name of JavaScript for a type', readable.replace('<f4', 'toString'), /got 'toString'/],
-    ['more rows than numbers', readable.replace('(7, 5)', '(9, 5)'), /expected 180 bytes of numbers \(F32 \[9, 5\]\), got 140/],
-    ['sides beyond all numbers', readable.replace('(7, 5)', `(${'9'.repeat(20)}, 5)`), /a shape of whole numbers/],
-    ['one axis', readable.replace('(7, 5)', '(35,)'), /logits of shape \[rows, classes\], got \[35\]/],
-    ['no order', readable.replace("'fortran_order': False, ", ''), /fortran_order True or False, got nothing/],
+    [
+      'more rows than numbers',
+      readable.replace('(7, 5)', '(9, 5)'),
+      /expected 180 bytes of numbers \(F32 \[9, 5\]\), got 140/,
+    ],
+    [
+      'sides beyond all numbers',
+      readable.replace('(7, 5)', `(${'9'.repeat(20)}, 5)`),
+      /a shape of whole numbers/,
+    ],
+    [
+      'one axis',
+      readable.replace('(7, 5)', '(35,)'),
+      /logits of shape \[rows, classes\], got \[35\]/,
+    ],
+    [
+      'no order',
+      readable.replace("'fortran_order': False, ", ''),
+      /fortran_order True or False, got nothing/,
+    ],
     ['too many entries', readable.replace('}', "'more': True, }"), /expected a header of/],
   ])('with %s is refused', async (_, header, message) => {
     expect(await refused(header)).toMatch(message);

@@ -6,18 +6,27 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { tfjsTeacher } from '../../src/node/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
-import { heard, messageOf, normalised, saysAsTorch, tiny } from './tiny.ts';
+import { heard, messageOf, normalized, saysAsTorch, tiny } from './tiny.ts';
 
 const emptyFolder = emptyFolders();
 const taps = { map: 'map', pooled: 'pooled' };
 
 /** Writes a model as `tensorflowjs_converter` does. */
-function written(artifacts: Pick<tf.io.ModelArtifacts, 'modelTopology' | 'weightSpecs' | 'format'>, weights: Uint8Array, change = {}): string {
+function written(
+  artifacts: Pick<tf.io.ModelArtifacts, 'modelTopology' | 'weightSpecs' | 'format'>,
+  weights: Uint8Array,
+  change = {},
+): string {
   const folder = path.join(emptyFolder(), 'tiny');
   mkdirSync(folder);
   const { weightSpecs, ...rest } = artifacts;
-  const manifest = [{ paths: ['group1-shard1of2.bin', 'group1-shard2of2.bin'], weights: weightSpecs }];
-  writeFileSync(path.join(folder, 'model.json'), JSON.stringify({ ...rest, weightsManifest: manifest, ...change }));
+  const manifest = [
+    { paths: ['group1-shard1of2.bin', 'group1-shard2of2.bin'], weights: weightSpecs },
+  ];
+  writeFileSync(
+    path.join(folder, 'model.json'),
+    JSON.stringify({ ...rest, weightsManifest: manifest, ...change }),
+  );
   writeFileSync(path.join(folder, 'group1-shard1of2.bin'), weights.subarray(0, 100));
   writeFileSync(path.join(folder, 'group1-shard2of2.bin'), weights.subarray(100));
   return folder;
@@ -29,7 +38,9 @@ const weightSpecs: tf.io.WeightsManifestEntry[] = [
   { name: 'dense', shape: [4, 5], dtype: 'float32' },
   { name: 'denseBias', shape: [5], dtype: 'float32' },
 ];
-const weights = new Uint8Array(Float32Array.from([...tiny.kernel, ...tiny.bias, ...tiny.dense, ...tiny.denseBias]).buffer);
+const weights = new Uint8Array(
+  Float32Array.from([...tiny.kernel, ...tiny.bias, ...tiny.dense, ...tiny.denseBias]).buffer,
+);
 
 /** A GraphDef of the network of the fixtures, in TF.js's JSON. */
 function graphModel(change = {}, more: readonly object[] = []): string {
@@ -39,35 +50,72 @@ function graphModel(change = {}, more: readonly object[] = []): string {
     op: 'Const',
     attr: {
       dtype: { type: 'DT_FLOAT' },
-      value: { tensor: { dtype: 'DT_FLOAT', tensorShape: { dim: shape.map((size) => ({ size: String(size) })) } } },
+      value: {
+        tensor: {
+          dtype: 'DT_FLOAT',
+          tensorShape: { dim: shape.map((size) => ({ size: String(size) })) },
+        },
+      },
     },
   });
   const ones = { list: { i: ['1', '1', '1', '1'] } };
-  const convolution = { ...float, strides: ones, dilations: ones, padding: { s: 'U0FNRQ==' }, dataFormat: { s: 'TkhXQw==' } };
+  const convolution = {
+    ...float,
+    strides: ones,
+    dilations: ones,
+    padding: { s: 'U0FNRQ==' },
+    dataFormat: { s: 'TkhXQw==' },
+  };
   const node = [
     {
       name: 'images',
       op: 'Placeholder',
-      attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim: ['-1', '8', '8', '3'].map((size) => ({ size })) } } },
+      attr: {
+        dtype: { type: 'DT_FLOAT' },
+        shape: { shape: { dim: ['-1', '8', '8', '3'].map((size) => ({ size })) } },
+      },
     },
     ...weightSpecs.map(constant),
     {
       name: 'axes',
       op: 'Const',
-      attr: { dtype: { type: 'DT_INT32' }, value: { tensor: { dtype: 'DT_INT32', tensorShape: { dim: [{ size: '2' }] } } } },
+      attr: {
+        dtype: { type: 'DT_INT32' },
+        value: { tensor: { dtype: 'DT_INT32', tensorShape: { dim: [{ size: '2' }] } } },
+      },
     },
     { name: 'conv', op: 'Conv2D', input: ['images', 'kernel'], attr: convolution },
     { name: 'biased', op: 'BiasAdd', input: ['conv', 'bias'], attr: float },
     { name: 'map', op: 'Relu', input: ['biased'], attr: float },
-    { name: 'pooled', op: 'Mean', input: ['map', 'axes'], attr: { ...float, keep_dims: { b: false } } },
-    { name: 'product', op: 'MatMul', input: ['pooled', 'dense'], attr: { ...float, transpose_a: { b: false }, transpose_b: { b: false } } },
+    {
+      name: 'pooled',
+      op: 'Mean',
+      input: ['map', 'axes'],
+      attr: { ...float, keep_dims: { b: false } },
+    },
+    {
+      name: 'product',
+      op: 'MatMul',
+      input: ['pooled', 'dense'],
+      attr: { ...float, transpose_a: { b: false }, transpose_b: { b: false } },
+    },
     { name: 'logits', op: 'BiasAdd', input: ['product', 'denseBias'], attr: float },
     { name: 'probabilities', op: 'Softmax', input: ['logits'], attr: float },
     ...more,
   ];
-  const specs = [...weightSpecs, { name: 'axes', shape: [2], dtype: 'int32' as const }, { name: 'yes', shape: [], dtype: 'bool' as const }];
-  const bytes = new Uint8Array(Buffer.concat([weights, new Uint8Array(Int32Array.of(1, 2).buffer), Uint8Array.of(1)]));
-  return written({ format: 'graph-model', modelTopology: { node, versions: {} }, weightSpecs: specs }, bytes, change);
+  const specs = [
+    ...weightSpecs,
+    { name: 'axes', shape: [2], dtype: 'int32' as const },
+    { name: 'yes', shape: [], dtype: 'bool' as const },
+  ];
+  const bytes = new Uint8Array(
+    Buffer.concat([weights, new Uint8Array(Int32Array.of(1, 2).buffer), Uint8Array.of(1)]),
+  );
+  return written(
+    { format: 'graph-model', modelTopology: { node, versions: {} }, weightSpecs: specs },
+    bytes,
+    change,
+  );
 }
 
 async function layersModel(): Promise<string> {
@@ -75,8 +123,12 @@ async function layersModel(): Promise<string> {
   const map = layers.layers
     .conv2d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'relu', name: 'map' })
     .apply(images) as layers.SymbolicTensor;
-  const pooled = layers.layers.globalAveragePooling2d({ name: 'pooled' } as never).apply(map) as layers.SymbolicTensor;
-  const logits = layers.layers.dense({ units: 5, name: 'logits' }).apply(pooled) as layers.SymbolicTensor;
+  const pooled = layers.layers
+    .globalAveragePooling2d({ name: 'pooled' } as never)
+    .apply(map) as layers.SymbolicTensor;
+  const logits = layers.layers
+    .dense({ units: 5, name: 'logits' })
+    .apply(pooled) as layers.SymbolicTensor;
   const model = layers.model({ inputs: images, outputs: logits });
   let saved: tf.io.ModelArtifacts | undefined;
   await model.save(
@@ -93,7 +145,7 @@ onEveryEngine(() => {
   test('a graph model says what PyTorch says, with inner nodes as features, and leaves no tensor', async () => {
     const folder = graphModel();
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalised, output: 'logits', taps });
+      const teacher = await tfjsTeacher(folder, { prepare: normalized, output: 'logits', taps });
       for (let time = 0; time < 2; time++) await saysAsTorch(teacher);
       await teacher.dispose();
     });
@@ -102,7 +154,7 @@ onEveryEngine(() => {
   test('its own output is a softmax, of which the logarithm is taken', async () => {
     const folder = graphModel();
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalised, outputs: 'probabilities' });
+      const teacher = await tfjsTeacher(folder, { prepare: normalized, outputs: 'probabilities' });
       await saysAsTorch(teacher, true);
       await teacher.dispose();
     });
@@ -110,12 +162,19 @@ onEveryEngine(() => {
 
   test('one with control flow does too', async () => {
     const folder = graphModel({}, [
-      { name: 'yes', op: 'Const', attr: { dtype: { type: 'DT_BOOL' }, value: { tensor: { dtype: 'DT_BOOL', tensorShape: {} } } } },
+      {
+        name: 'yes',
+        op: 'Const',
+        attr: {
+          dtype: { type: 'DT_BOOL' },
+          value: { tensor: { dtype: 'DT_BOOL', tensorShape: {} } },
+        },
+      },
       { name: 'switch', op: 'Switch', input: ['logits', 'yes'], attr: {} },
       { name: 'chosen', op: 'Identity', input: ['switch:1'], attr: {} },
     ]);
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalised, output: 'chosen' });
+      const teacher = await tfjsTeacher(folder, { prepare: normalized, output: 'chosen' });
       for (let time = 0; time < 2; time++) await saysAsTorch(teacher);
       await teacher.dispose();
     });
@@ -124,7 +183,7 @@ onEveryEngine(() => {
   test('a layers model does too, with layers as features', async () => {
     const folder = await layersModel();
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalised, taps });
+      const teacher = await tfjsTeacher(folder, { prepare: normalized, taps });
       for (let time = 0; time < 2; time++) await saysAsTorch(teacher);
       await teacher.dispose();
     });
@@ -137,13 +196,13 @@ describe('a model of TF.js', () => {
   test('is somebody: its files, preparation and output', async () => {
     const folder = graphModel();
     const teacher = await tfjsTeacher(folder, { output: 'logits' });
-    const { weights: before, ...rest } = await teacher.identity();
+    const { weights: before, ...rest } = await teacher.fingerprint();
     expect(rest).toEqual({ name: 'tiny', preparation: 'none; logits from logits' });
     const shard = path.join(folder, 'group1-shard2of2.bin');
     const bytes = readFileSync(shard);
     bytes.writeUInt8(bytes.readUInt8(3) ^ 1, 3);
     writeFileSync(shard, bytes);
-    expect((await (await tfjsTeacher(folder)).identity()).weights).not.toBe(before);
+    expect((await (await tfjsTeacher(folder)).fingerprint()).weights).not.toBe(before);
   });
 
   test('says what does not fit', async () => {
@@ -154,18 +213,38 @@ describe('a model of TF.js', () => {
     expect(await messageOf(tfjsTeacher(await layersModel(), { output: 'scores' }))).toMatch(
       /^tiny: expected names among the layers .*, got scores\.$/,
     );
-    expect(await messageOf(tfjsTeacher(graph, { output: 'map', taps }))).toMatch('an output and taps of different names, got [map, map, pooled]');
-    expect(await messageOf(heard(await tfjsTeacher(graph)))).toMatch('got rows that are 0–1 and add up to 1; take the output before the softmax');
-    expect(await messageOf(heard(await tfjsTeacher(graph, { output: 'map' })))).toBe('tiny: expected map of shape [7, classes], got [7, 8, 8, 4].');
-    const half = { description: 'half', prepare: (images: tf.Tensor4D) => tf.tidy(() => tf.image.resizeNearestNeighbor(images, [4, 4])) };
-    expect(await messageOf(heard(await tfjsTeacher(graph, { prepare: half, output: 'logits' })))).toBe(
+    expect(await messageOf(tfjsTeacher(graph, { output: 'map', taps }))).toMatch(
+      'an output and taps of different names, got [map, map, pooled]',
+    );
+    expect(await messageOf(heard(await tfjsTeacher(graph)))).toMatch(
+      'got rows that are 0–1 and add up to 1; take the output before the softmax',
+    );
+    expect(await messageOf(heard(await tfjsTeacher(graph, { output: 'map' })))).toBe(
+      'tiny: expected map of shape [7, classes], got [7, 8, 8, 4].',
+    );
+    const half = {
+      description: 'half',
+      prepare: (images: tf.Tensor4D) =>
+        tf.tidy(() => tf.image.resizeNearestNeighbor(images, [4, 4])),
+    };
+    expect(
+      await messageOf(heard(await tfjsTeacher(graph, { prepare: half, output: 'logits' }))),
+    ).toBe(
       'tiny: expected images [, 8, 8, 3], got [7, 4, 4, 3] after preparation; see to prepare, which resizes.',
     );
   });
 
   test.each([
-    ['another format', { format: 'keras' }, /model\.json: expected format graph-model or layers-model, got keras/],
-    ['weights elsewhere', { weightsManifest: [{ paths: ['../x.bin'], weights: [] }] }, /expected weight files beside it, got "\.\.\/x\.bin"/],
+    [
+      'another format',
+      { format: 'keras' },
+      /model\.json: expected format graph-model or layers-model, got keras/,
+    ],
+    [
+      'weights elsewhere',
+      { weightsManifest: [{ paths: ['../x.bin'], weights: [] }] },
+      /expected weight files beside it, got "\.\.\/x\.bin"/,
+    ],
     [
       'too few weights',
       { weightsManifest: [{ paths: ['group1-shard1of2.bin'], weights: weightSpecs }] },

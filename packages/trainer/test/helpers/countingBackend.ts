@@ -1,4 +1,4 @@
-import type { Compiled, CompilingBackend } from '@kd/core';
+import type { CompiledFunction, CompilingBackend } from '@kd/core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -9,13 +9,16 @@ export interface Counted {
   readonly signatures: Set<string>;
 }
 
-/** The cpu engine as one that compiles: it counts what would be traced, and `later` lets the event loop turn before it computes. */
+/**
+ * The cpu engine as one that compiles: it counts what would be traced, and `later` lets the event
+ * loop turn before it computes.
+ */
 export class CountingBackend extends MathBackendCPU implements CompilingBackend {
   readonly compiled: Counted[] = [];
 
   compile<Arguments extends readonly tf.TensorContainer[], Result extends tf.TensorContainer>(
     run: (...args: Arguments) => Result,
-  ): Compiled<Arguments, Result> {
+  ): CompiledFunction<Arguments, Result> {
     const counted: Counted = { calls: 0, signatures: new Set() };
     this.compiled.push(counted);
     const call = (...args: Arguments): Result => {
@@ -32,7 +35,9 @@ export class CountingBackend extends MathBackendCPU implements CompilingBackend 
 }
 
 /** Makes a counting backend the current one while `run` runs. */
-export async function whileCounting(run: (backend: CountingBackend) => Promise<void>): Promise<void> {
+export async function whileCounting(
+  run: (backend: CountingBackend) => Promise<void>,
+): Promise<void> {
   const before = tf.getBackend();
   const backend = new CountingBackend();
   tf.registerBackend('counting', () => backend);
@@ -43,10 +48,13 @@ export async function whileCounting(run: (backend: CountingBackend) => Promise<v
   } finally {
     await tf.setBackend(before);
     tf.removeBackend('counting');
-    for (const { kernelName } of tf.getKernelsForBackend('counting')) tf.unregisterKernel(kernelName, 'counting');
+    for (const { kernelName } of tf.getKernelsForBackend('counting'))
+      tf.unregisterKernel(kernelName, 'counting');
   }
 }
 
 function signatureOf(args: readonly tf.TensorContainer[]): string {
-  return JSON.stringify(args, (_, value) => (value instanceof tf.Tensor ? `${value.dtype}[${value.shape}]` : value));
+  return JSON.stringify(args, (_, value) =>
+    value instanceof tf.Tensor ? `${value.dtype}[${value.shape}]` : value,
+  );
 }

@@ -25,4 +25,5 @@ export const networks = {
 
 /** Settings of all trainings here. */
 export const settings = { learningRate: 0.05, clipNorm: 1, averageDecay: 0.9 };
-export const optimizerOf = (network: string) => (network === 'cnn' ? adam() : sgd({ momentum: 0.9 }));
+export const optimizerOf = (network: string) =>
+  network === 'cnn' ? adam() : sgd({ momentum: 0.9 });

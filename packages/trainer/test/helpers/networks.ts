@@ -7,23 +7,39 @@ export function linear(inputs: number, classes: number, seed: number): Network {
   const bias = tf.tidy(() => tf.variable(tf.zeros([classes])));
   return {
     name: 'linear',
-    preparation: 'none',
+    preprocessing: 'none',
     weights: { kernel, bias },
     forward: (images) =>
-      tf.tidy(() => ({ logits: tf.add(tf.matMul(tf.reshape(images, [-1, inputs]), kernel as tf.Tensor2D), bias) as tf.Tensor2D, features: {} })),
+      tf.tidy(() => ({
+        logits: tf.add(
+          tf.matMul(tf.reshape(images, [-1, inputs]), kernel as tf.Tensor2D),
+          bias,
+        ) as tf.Tensor2D,
+        features: {},
+      })),
     dispose: () => tf.dispose([kernel, bias]),
   };
 }
 
-/** Convolution, ReLU, batch normalisation by running averages that move while training, mean over the map, dense; a tap `map`. */
+/**
+ * Convolution, ReLU, batch normalization by running averages that move while training, mean over
+ * the map, dense; a tap `map`.
+ */
 export function tinyCnn(channels: number, classes: number, seed: number): Network {
   const filter = drawn([3, 3, channels, 4], 0.3, deriveSeed(seed, 'filter', 0));
   const dense = drawn([4, classes], 0.5, deriveSeed(seed, 'dense', 0));
-  const [mean, variance] = tf.tidy(() => [tf.variable(tf.zeros([4]), false), tf.variable(tf.ones([4]), false)] as const);
+  const [mean, variance] = tf.tidy(
+    () => [tf.variable(tf.zeros([4]), false), tf.variable(tf.ones([4]), false)] as const,
+  );
   return {
     name: 'tinyCnn',
-    preparation: 'none',
-    weights: { 'conv.filter': filter, 'norm.mean': mean, 'norm.variance': variance, 'dense.kernel': dense },
+    preprocessing: 'none',
+    weights: {
+      'conv.filter': filter,
+      'norm.mean': mean,
+      'norm.variance': variance,
+      'dense.kernel': dense,
+    },
     forward: (images, { training }) =>
       tf.tidy(() => {
         const map = tf.relu(tf.conv2d(images, filter as tf.Tensor4D, 1, 'same'));
@@ -33,14 +49,28 @@ export function tinyCnn(channels: number, classes: number, seed: number): Networ
           variance.assign(tf.add(tf.mul(variance, 0.9), tf.mul(spread, 0.1)));
         }
         const normal = tf.div(tf.sub(map, center), tf.sqrt(tf.add(spread, 1e-3))) as tf.Tensor4D;
-        return { logits: tf.matMul(tf.mean(normal, [1, 2]) as tf.Tensor2D, dense as tf.Tensor2D) as tf.Tensor2D, features: { map: normal } };
+        return {
+          logits: tf.matMul(
+            tf.mean(normal, [1, 2]) as tf.Tensor2D,
+            dense as tf.Tensor2D,
+          ) as tf.Tensor2D,
+          features: { map: normal },
+        };
       }),
     dispose: () => tf.dispose([filter, dense, mean, variance]),
   };
 }
 
-/** `linear` in training behind dropout of half of its inputs. @param told Gets the seed of every training step. */
-export function dropping(inputs: number, classes: number, seed: number, told: (seed: number[]) => void = () => {}): Network {
+/**
+ * `linear` in training behind dropout of half of its inputs. @param told Gets the seed of every
+ * training step.
+ */
+export function dropping(
+  inputs: number,
+  classes: number,
+  seed: number,
+  told: (seed: number[]) => void = () => {},
+): Network {
   const inner = linear(inputs, classes, seed);
   return {
     ...inner,
@@ -48,15 +78,25 @@ export function dropping(inputs: number, classes: number, seed: number, told: (s
     forward: (images, mode) =>
       tf.tidy(() => {
         if (mode.training && mode.seed === undefined) throw new Error('dropping: no seed');
-        if (!mode.training || mode.seed === undefined) return { logits: inner.forward(images, mode).logits, features: {} };
+        if (!mode.training || mode.seed === undefined)
+          return { logits: inner.forward(images, mode).logits, features: {} };
         told(Array.from(mode.seed.dataSync()));
-        const stays = tf.greaterEqual(randomUniform(images.shape, foldIn(mode.seed, 'dropping')), 0.5);
-        return { logits: inner.forward(tf.mul(images, tf.mul(tf.cast(stays, 'float32'), 2)), mode).logits, features: {} };
+        const stays = tf.greaterEqual(
+          randomUniform(images.shape, foldIn(mode.seed, 'dropping')),
+          0.5,
+        );
+        return {
+          logits: inner.forward(tf.mul(images, tf.mul(tf.cast(stays, 'float32'), 2)), mode).logits,
+          features: {},
+        };
       }),
   };
 }
 
-/** `linear` with a form for inference that says how often it was asked and brought up to date; it gives the same logits and a feature `folded`. */
+/**
+ * `linear` with a form for inference that says how often it was asked and brought up to date; it
+ * gives the same logits and a feature `folded`.
+ */
 export function folding(inputs: number, classes: number, seed: number) {
   const inner = linear(inputs, classes, seed);
   const counts = { folded: 0, refreshed: 0, own: 0 };
@@ -67,7 +107,7 @@ export function folding(inputs: number, classes: number, seed: number) {
       counts.own += 1;
       return inner.forward(images, mode);
     },
-    folded: () => ({
+    inference: () => ({
       forward: (images) => {
         counts.folded += 1;
         const { logits } = inner.forward(images, { training: false });
@@ -82,8 +122,12 @@ export function folding(inputs: number, classes: number, seed: number) {
 }
 
 /** All numbers of a network's weights, by name. */
-export function numbersOf(weights: Readonly<Record<string, tf.Variable>>): Record<string, number[]> {
-  return Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, Array.from(weight.dataSync())]));
+export function numbersOf(
+  weights: Readonly<Record<string, tf.Variable>>,
+): Record<string, number[]> {
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, weight]) => [name, Array.from(weight.dataSync())]),
+  );
 }
 
 function statistics(map: tf.Tensor): [tf.Tensor, tf.Tensor] {
@@ -92,6 +136,9 @@ function statistics(map: tf.Tensor): [tf.Tensor, tf.Tensor] {
 }
 
 function drawn(shape: number[], deviation: number, seed: number): tf.Variable {
-  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, at) => deviation * normal(seed, 0, at));
+  const values = Float32Array.from(
+    { length: shape.reduce((a, b) => a * b, 1) },
+    (_, at) => deviation * normal(seed, 0, at),
+  );
   return tf.tidy(() => tf.variable(tf.tensor(values, shape)));
 }

@@ -1,4 +1,13 @@
-import { type Batch, type BatchSource, deriveSeed, permutation, type Shard, sha256, shardOf, uniform } from '@kd/core';
+import {
+  type Batch,
+  type DataLoader,
+  deriveSeed,
+  permutation,
+  type Shard,
+  sha256,
+  shardRange,
+  uniform,
+} from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface TinyOptions {
@@ -21,8 +30,11 @@ export interface TinyOptions {
 const SHAPE = [4, 4, 2] as const;
 export const INPUTS = 32;
 
-/** Pictures of noise with a bright patch where the class is; views shift brightness by an amount drawn from (seed, row). */
-export function tinySource(options: TinyOptions = {}): BatchSource {
+/**
+ * Pictures of noise with a bright patch where the class is; views shift brightness by an amount
+ * drawn from (seed, row).
+ */
+export function tinySource(options: TinyOptions = {}): DataLoader {
   const {
     rows = 20,
     classes = 3,
@@ -35,10 +47,17 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     shard,
     spec = viewCount === 1 ? 'plain' : 'shift()',
   } = options;
-  const labels = Int32Array.from({ length: rows }, (_, row) => options.labels?.[row] ?? row % classes);
+  const labels = Int32Array.from(
+    { length: rows },
+    (_, row) => options.labels?.[row] ?? row % classes,
+  );
   const told = wrongBy === 0 ? labels : labels.map((label) => (label + wrongBy) % classes);
-  const pixel = (row: number, at: number) => 0.5 * uniform(dataSeed, row, at) + (at % (classes + 1) === labels[row] ? 0.4 : 0);
-  const viewOf = (number: number) => ({ spec, seed: spec === 'plain' ? 0 : deriveSeed(seed, 'view', number % viewCount) });
+  const pixel = (row: number, at: number) =>
+    0.5 * uniform(dataSeed, row, at) + (at % (classes + 1) === labels[row] ? 0.4 : 0);
+  const viewOf = (number: number) => ({
+    spec,
+    seed: spec === 'plain' ? 0 : deriveSeed(seed, 'view', number % viewCount),
+  });
 
   const orderOf = (epoch: number) => permutation(deriveSeed(seed, 'order', epoch), 0, rows);
 
@@ -62,7 +81,7 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
   };
   async function* deal(order: Int32Array, number: number, from: number): AsyncGenerator<Batch> {
     for (let start = from * batchSize; start < rows; start += batchSize) {
-      const { from: first, to } = shardOf(Math.min(batchSize, rows - start), shard);
+      const { from: first, to } = shardRange(Math.min(batchSize, rows - start), shard);
       const batch = make(order.slice(start + first, start + to), number);
       try {
         yield batch;
@@ -72,13 +91,13 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     }
   }
   return {
-    data: {
+    dataset: {
       name: 'tiny',
       classNames: Array.from({ length: classes }, (_, at) => `class ${at}`),
       imageShape: SHAPE,
-      identity: () => sha256(new TextEncoder().encode(`${rows} ${dataSeed} ${labels}`)),
+      fingerprint: () => sha256(new TextEncoder().encode(`${rows} ${dataSeed} ${labels}`)),
     },
-    rows,
+    size: rows,
     batchSize,
     batchesPerEpoch: Math.ceil(rows / batchSize),
     viewCount,
@@ -86,7 +105,7 @@ export function tinySource(options: TinyOptions = {}): BatchSource {
     view: viewOf,
     order: (epoch) => orderOf(epoch).map((row) => row + firstRow),
     epoch: (epoch, from = 0) => deal(orderOf(epoch), epoch, from),
-    pass: (number = 0) =>
+    iterateOnce: (number = 0) =>
       deal(
         Int32Array.from({ length: rows }, (_, row) => row),
         number,

@@ -25,13 +25,13 @@ describe('the calls for most people', () => {
   const quiet = () => ({
     directory,
     log: (line: string) => void lines.push(line),
-    openProgress: (label: string, total: number): Progress => ({
+    createProgress: (label: string, total: number): Progress => ({
       update: () => {},
       end: (note = '') => void lines.push(`${label} of ${total}: ${note}`),
     }),
   });
   const usual = () => ({
-    train: tinySource(),
+    data: tinySource(),
     validation: tinySource({ dataSeed: 1 }),
     optimizer: sgd({ momentum: 0.9 }),
     learningRate: 0.1,
@@ -42,7 +42,14 @@ describe('the calls for most people', () => {
     const network = linear(INPUTS, 3, 1);
     // A rate that spoils the last epochs.
     const learningRate = (progress: number) => (progress < 0.5 ? 0.1 : 100);
-    const { history, best, last, interrupted } = await fit({ ...usual(), ...quiet(), network, objective: hard(), learningRate, epochs: 4 });
+    const { history, best, last, interrupted } = await fit({
+      ...usual(),
+      ...quiet(),
+      network,
+      objective: hard(),
+      learningRate,
+      epochs: 4,
+    });
     expect(history.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
     expect(last).toBe(history[3]);
     expect(best?.epoch).toBeLessThan(4);
@@ -54,13 +61,30 @@ describe('the calls for most people', () => {
   });
 
   test('distill records the teacher once, and finds the recording again', async () => {
-    const [teacher, student, objective] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2), taught(() => 1)];
+    const [teacher, student, objective] = [
+      linear(INPUTS, 3, 1),
+      linear(INPUTS, 3, 2),
+      taught(() => 1),
+    ];
     const before = numbersOf(teacher.weights);
-    const options = { ...usual(), ...quiet(), teacher, student, objective, train: tinySource({ viewCount: 2 }) };
+    const options = {
+      ...usual(),
+      ...quiet(),
+      teacher,
+      student,
+      objective,
+      data: tinySource({ viewCount: 2 }),
+    };
     await distill(options);
-    expect(readdirSync(directory).sort()).toEqual(['best.safetensors', 'last.safetensors', 'teacher.safetensors']);
+    expect(readdirSync(directory).sort()).toEqual([
+      'best.safetensors',
+      'last.safetensors',
+      'teacher.safetensors',
+    ]);
     expect(lines[0]).toBe('record linear of 40: ');
-    expect(lines[1]).toMatch(/^The teacher is right about [\d.]+ % of tiny \(views recorded in .*: 2\)\.$/);
+    expect(lines[1]).toMatch(
+      /^The teacher is right about [\d.]+ % of tiny \(views recorded in .*: 2\)\.$/,
+    );
     lines = [];
     await distill(options);
     expect(lines.filter((line) => line.startsWith('record'))).toEqual([]);
@@ -72,7 +96,15 @@ describe('the calls for most people', () => {
     const teacher = tinyCnn(2, 3, 1);
     const run = async (more: object) => {
       const student = tinyCnn(2, 3, 2);
-      await distill({ ...usual(), ...quiet(), teacher, student, objective: near('map'), train: tinySource({ viewCount: 2 }), ...more });
+      await distill({
+        ...usual(),
+        ...quiet(),
+        teacher,
+        student,
+        objective: near('map'),
+        data: tinySource({ viewCount: 2 }),
+        ...more,
+      });
       const numbers = numbersOf(student.weights);
       student.dispose();
       return numbers;
@@ -83,13 +115,28 @@ describe('the calls for most people', () => {
       readdirSync(directory)
         .filter((name) => name.startsWith('teacher'))
         .sort(),
-    ).toEqual(['teacher.safetensors', 'teacher.view0.part0.safetensors', 'teacher.view1.part0.safetensors']);
+    ).toEqual([
+      'teacher.safetensors',
+      'teacher.view0.part0.safetensors',
+      'teacher.view1.part0.safetensors',
+    ]);
     teacher.dispose();
   });
 
   test('distill asks a live teacher where views never end', async () => {
-    const [teacher, student, objective] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2), taught(() => 1)];
-    await distill({ ...usual(), ...quiet(), teacher, student, objective, train: tinySource({ viewCount: Number.POSITIVE_INFINITY, seed: 1 }) });
+    const [teacher, student, objective] = [
+      linear(INPUTS, 3, 1),
+      linear(INPUTS, 3, 2),
+      taught(() => 1),
+    ];
+    await distill({
+      ...usual(),
+      ...quiet(),
+      teacher,
+      student,
+      objective,
+      data: tinySource({ viewCount: Number.POSITIVE_INFINITY, seed: 1 }),
+    });
     expect(readdirSync(directory)).not.toContain('teacher.safetensors');
     tf.dispose([teacher.weights, student.weights, objective.weights]);
   });
@@ -104,11 +151,19 @@ describe('the calls for most people', () => {
     };
     const stopped = await fit({ ...usual(), ...quiet(), network, objective: hard(), onStep });
     expect(stopped.interrupted).toEqual({ epoch: 1, step: 3 });
-    expect(lines.at(-1)).toBe(`Interrupted at epoch 2, step 3; saved in ${directory}. Run again with resume: true to go on.`);
+    expect(lines.at(-1)).toBe(
+      `Interrupted at epoch 2, step 3; saved in ${directory}. Run again with resume: true to go on.`,
+    );
     expect(process.listenerCount('SIGINT')).toBe(0);
     network.dispose();
     const again = linear(INPUTS, 3, 5);
-    const { history } = await fit({ ...usual(), ...quiet(), network: again, objective: hard(), resume: true });
+    const { history } = await fit({
+      ...usual(),
+      ...quiet(),
+      network: again,
+      objective: hard(),
+      resume: true,
+    });
     expect(history.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
     expect(numbersOf(again.weights)).toStrictEqual(numbersOf(whole.weights));
     whole.dispose();
@@ -116,11 +171,24 @@ describe('the calls for most people', () => {
   });
 
   test('a signal while the teacher is recorded leaves nothing behind', async () => {
-    const [teacher, student, objective] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2), taught(() => 1)];
-    const { history, interrupted } = await distill({ ...usual(), ...quiet(), teacher, student, objective, signal: AbortSignal.abort() });
+    const [teacher, student, objective] = [
+      linear(INPUTS, 3, 1),
+      linear(INPUTS, 3, 2),
+      taught(() => 1),
+    ];
+    const { history, interrupted } = await distill({
+      ...usual(),
+      ...quiet(),
+      teacher,
+      student,
+      objective,
+      signal: AbortSignal.abort(),
+    });
     expect([history, interrupted]).toEqual([[], { epoch: 0, step: 0 }]);
     expect(readdirSync(directory)).toEqual([]);
-    expect(lines.at(-1)).toBe('Interrupted while the teacher was recorded; nothing of it is saved. Run again to begin anew.');
+    expect(lines.at(-1)).toBe(
+      'Interrupted while the teacher was recorded; nothing of it is saved. Run again to begin anew.',
+    );
     tf.dispose([teacher.weights, student.weights, objective.weights]);
   });
 });

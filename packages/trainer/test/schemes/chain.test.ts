@@ -1,8 +1,17 @@
-import { memoryStore, type Network } from '@kd/core';
+import type { Network } from '@kd/core';
+import { memoryStore } from '@kd/files';
 import { closeTo, expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { bornAgain, type ChainOptions, frozen, Interrupted, type LinkReport, sgd, teacherAssistants } from '../../src/index.ts';
+import {
+  bornAgain,
+  type ChainOptions,
+  type GenerationReport,
+  networkTeacher,
+  sgd,
+  TrainingInterruptedError,
+  teacherAssistants,
+} from '../../src/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
 import { linear, numbersOf, tinyCnn } from '../helpers/networks.ts';
 import { taught } from '../helpers/objectives.ts';
@@ -22,20 +31,24 @@ function setting() {
       objectives.push(made);
       return made;
     },
-    batches: tinySource(),
+    data: tinySource(),
     optimizer: sgd({ momentum: 0.9 }),
     learningRate: 0.1,
     epochs: 2,
   };
   const end = (...students: readonly Network[]) =>
-    tf.dispose([teacher.weights, objectives.map(({ weights }) => weights), students.map(({ weights }) => weights)]);
+    tf.dispose([
+      teacher.weights,
+      objectives.map(({ weights }) => weights),
+      students.map(({ weights }) => weights),
+    ]);
   return { options, teacher, objectives, end };
 }
 
 const pair = (): [Network, Network] => [tinyCnn(2, 3, 1), linear(INPUTS, 3, 2)];
 
-async function allOf(reports: AsyncIterable<LinkReport>): Promise<LinkReport[]> {
-  const all: LinkReport[] = [];
+async function allOf(reports: AsyncIterable<GenerationReport>): Promise<GenerationReport[]> {
+  const all: GenerationReport[] = [];
   for await (const report of reports) all.push(report);
   return all;
 }
@@ -46,7 +59,12 @@ async function byHand(students: readonly Network[]) {
   let before = teacher;
   for (const [link, student] of students.entries()) {
     const { store: _, ...shared } = options;
-    await reportsOf({ ...shared, student, teacher: frozen(before), objective: options.objective(link) });
+    await reportsOf({
+      ...shared,
+      student,
+      teacher: networkTeacher(before),
+      objective: options.objective(link),
+    });
     before = student;
   }
   const weights = students.map((student) => numbersOf(student.weights));
@@ -72,7 +90,7 @@ describe('teacherAssistants', () => {
   test('a teacher may be a function of batches', async () => {
     const { options, teacher, end } = setting();
     const students = pair();
-    await allOf(teacherAssistants({ ...options, teacher: frozen(teacher), students }));
+    await allOf(teacherAssistants({ ...options, teacher: networkTeacher(teacher), students }));
     expect(numbersOf(students[1].weights)).toEqual((await byHand(pair()))[1]);
     end(...students);
   });
@@ -86,14 +104,24 @@ describe('teacherAssistants', () => {
       steps += 1;
       if (steps === 11) controller.abort();
     };
-    await expect(allOf(teacherAssistants({ ...first.options, students: stopped, store, signal: controller.signal, onStep }))).rejects.toThrow(
-      Interrupted,
-    );
+    await expect(
+      allOf(
+        teacherAssistants({
+          ...first.options,
+          students: stopped,
+          store,
+          signal: controller.signal,
+          onStep,
+        }),
+      ),
+    ).rejects.toThrow(TrainingInterruptedError);
     first.end(...stopped);
 
     const second = setting();
     const resumed = pair();
-    const reports = await allOf(teacherAssistants({ ...second.options, students: resumed, store, resume: true }));
+    const reports = await allOf(
+      teacherAssistants({ ...second.options, students: resumed, store, resume: true }),
+    );
     expect(reports.map(({ link, epoch }) => [link, epoch])).toEqual([
       [1, 1],
       [1, 2],
@@ -132,14 +160,15 @@ describe('bornAgain', () => {
     }
     expect(seen).toEqual(['0 of 1', '0 of 1', '1 of 2', '1 of 2', '2 of 3', '2 of 3']);
     const expected = await byHand([10, 11, 12].map((seed) => linear(INPUTS, 3, seed)));
-    for (const [at, { weights }] of students.entries()) closeTo(weights.kernel?.dataSync() ?? [], expected[at]?.kernel ?? [], 1e-9);
+    for (const [at, { weights }] of students.entries())
+      closeTo(weights.kernel?.dataSync() ?? [], expected[at]?.kernel ?? [], 1e-9);
     end(...students);
   });
   test('no generations are named', async () => {
     const { options, end } = setting();
-    await expect(allOf(bornAgain({ ...options, generations: 0, student: () => linear(INPUTS, 3, 1) }))).rejects.toThrow(
-      new RangeError('bornAgain: expected at least one student, got 0.'),
-    );
+    await expect(
+      allOf(bornAgain({ ...options, generations: 0, student: () => linear(INPUTS, 3, 1) })),
+    ).rejects.toThrow(new RangeError('bornAgain: expected at least one student, got 0.'));
     end();
   });
 });

@@ -1,8 +1,8 @@
-import type { Network, Objective, Step } from '@kd/core';
+import type { LossInputs, Network, Objective } from '@kd/core';
 import { closeTo, expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { cohort, evaluate, mutualLearning, sgd, train } from '../../src/index.ts';
+import { evaluate, mutualLearning, peerGroup, sgd, train } from '../../src/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
 import { dropping, linear, numbersOf, tinyCnn } from '../helpers/networks.ts';
 import { hard } from '../helpers/objectives.ts';
@@ -11,29 +11,52 @@ import { INPUTS, tinySource } from '../helpers/source.ts';
 
 onCpu();
 
-/** Squared distance of a student's logits from its peer's, times `numbers.weight`; the peer is not differentiated. */
+/**
+ * Squared distance of a student's logits from its peer's, times `numbers.weight`; the peer is not
+ * differentiated.
+ */
 function near(weight: number): Objective<'hard' | 'peer'> {
-  const constant = tf.customGrad((x) => ({ value: tf.clone(x as tf.Tensor), gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy) }));
+  const constant = tf.customGrad((x) => ({
+    value: tf.clone(x as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+  }));
   const plain = hard();
-  const objective = (step: Step) =>
+  const objective = (step: LossInputs) =>
     tf.tidy(() => {
       const { total: one } = plain(step);
       const peer = constant(step.teacher?.logits as tf.Tensor2D);
-      const distance = tf.mul(tf.mean(tf.square(tf.sub(step.student.logits, peer))), step.numbers.weight as tf.Scalar) as tf.Scalar;
+      const distance = tf.mul(
+        tf.mean(tf.square(tf.sub(step.student.logits, peer))),
+        step.scheduledValues.weight as tf.Scalar,
+      ) as tf.Scalar;
       return { total: tf.add(one, distance) as tf.Scalar, terms: { hard: one, peer: distance } };
     });
-  return Object.assign(objective, { weights: {}, numbers: { weight: () => weight }, needsTeacher: true });
+  return Object.assign(objective, {
+    weights: {},
+    schedules: { weight: () => weight },
+    needsTeacher: true,
+  });
 }
 
-const options = { batches: tinySource(), optimizer: sgd({ momentum: 0.9 }), learningRate: 0.1, epochs: 2 };
-const students = (count = 2): Network[] => Array.from({ length: count }, (_, at) => linear(INPUTS, 3, at));
+const options = {
+  data: tinySource(),
+  optimizer: sgd({ momentum: 0.9 }),
+  learningRate: 0.1,
+  epochs: 2,
+};
+const students = (count = 2): Network[] =>
+  Array.from({ length: count }, (_, at) => linear(INPUTS, 3, at));
 const disposeAll = (all: readonly Network[]) => tf.dispose(all.map(({ weights }) => weights));
 
 /** Mean squared distance between what two say of the pictures. */
 async function distance(one: Network, other: Network): Promise<number> {
   const said: number[][] = [[], []];
-  for (const [at, network] of [one, other].entries()) await evaluate(network, tinySource(), { onLogits: (logits) => said[at]?.push(...logits) });
-  return (said[0] as number[]).reduce((sum, logit, at) => sum + (logit - (said[1]?.[at] as number)) ** 2, 0);
+  for (const [at, network] of [one, other].entries())
+    await evaluate(network, tinySource(), { onLogits: (logits) => said[at]?.push(...logits) });
+  return (said[0] as number[]).reduce(
+    (sum, logit, at) => sum + (logit - (said[1]?.[at] as number)) ** 2,
+    0,
+  );
 }
 
 describe('mutualLearning', () => {
@@ -59,22 +82,35 @@ describe('mutualLearning', () => {
           const own = forward(images, { training: true }).logits;
           const truth = tf.oneHot(labels, 3);
           const cross = tf.neg(tf.mean(tf.sum(tf.mul(truth, tf.logSoftmax(own)), 1)));
-          const peers = logits.filter((_, other) => other !== at).map((peer) => tf.mul(tf.mean(tf.square(tf.sub(own, peer))), 0.7 / 2));
+          const peers = logits
+            .filter((_, other) => other !== at)
+            .map((peer) => tf.mul(tf.mean(tf.square(tf.sub(own, peer))), 0.7 / 2));
           return tf.addN([cross, ...peers]) as tf.Scalar;
         };
         const { grads } = tf.variableGrads(loss, [kernel]);
         expected.push(tf.sub(kernel, tf.mul(grads[kernel.name] as tf.Tensor, rate)));
       }
     }
-    await reportsOf({ ...mutualLearning(all, near(0.7)), batches, optimizer: sgd(), learningRate: rate, epochs: 1 });
-    for (const [at, { weights }] of all.entries()) closeTo(weights.kernel?.dataSync() ?? [], (expected[at] as tf.Tensor).dataSync(), 1e-5);
+    await reportsOf({
+      ...mutualLearning(all, near(0.7)),
+      data: batches,
+      optimizer: sgd(),
+      learningRate: rate,
+      epochs: 1,
+    });
+    for (const [at, { weights }] of all.entries())
+      closeTo(weights.kernel?.dataSync() ?? [], (expected[at] as tf.Tensor).dataSync(), 1e-5);
     disposeAll(all);
     tf.dispose(expected);
   });
   test('students that listen come nearer to each other, whatever their architectures', async () => {
     const make = (): [Network, Network] => [tinyCnn(2, 3, 1), linear(INPUTS, 3, 2)];
     const [listening, deaf] = [make(), make()];
-    const reports = await reportsOf({ ...options, epochs: 4, ...mutualLearning(listening, near(1)) });
+    const reports = await reportsOf({
+      ...options,
+      epochs: 4,
+      ...mutualLearning(listening, near(1)),
+    });
     await reportsOf({ ...options, epochs: 4, ...mutualLearning(deaf, near(0)) });
     expect(await distance(...listening)).toBeLessThan(0.5 * (await distance(...deaf)));
     const terms = reports[0]?.terms ?? {};
@@ -88,7 +124,9 @@ describe('mutualLearning', () => {
       const all = [linear(INPUTS, 3, 1), tinyCnn(2, 3, 2)];
       const { student } = mutualLearning(all, hard());
       const images = tf.ones<tf.Rank.R4>([2, 4, 4, 2]);
-      const [first, second] = all.map((one) => one.forward(images, { training: false }).logits.dataSync()) as [Float32Array, Float32Array];
+      const [first, second] = all.map((one) =>
+        one.forward(images, { training: false }).logits.dataSync(),
+      ) as [Float32Array, Float32Array];
       const { logits, features } = student.forward(images, { training: false });
       closeTo(
         logits.dataSync(),
@@ -101,13 +139,21 @@ describe('mutualLearning', () => {
     }));
   test('a cohort may speak by its first student alone, whose accuracy a validation then is', async () => {
     const all = students();
-    const reports = await reportsOf({ ...options, validation: tinySource(), ...mutualLearning(all, hard(), { speaks: 'first' }) });
+    const reports = await reportsOf({
+      ...options,
+      validation: tinySource(),
+      ...mutualLearning(all, hard(), { speaks: 'first' }),
+    });
     const { top1, loss } = await evaluate(all[0] as Network, tinySource());
     expect(reports.at(-1)?.validation).toMatchObject({ top1, loss });
-    expect(numbersOf(cohort(all).weights)).toEqual(numbersOf(mutualLearning(all, hard()).student.weights));
-    expect(() => cohort(all, { speaks: 'last' as 'first' }).forward(tf.zeros([1, 4, 4, 2]), { training: false })).toThrow(
-      "cohort: expected speaks 'mean' or 'first', got last.",
+    expect(numbersOf(peerGroup(all).weights)).toEqual(
+      numbersOf(mutualLearning(all, hard()).student.weights),
     );
+    expect(() =>
+      peerGroup(all, { speaks: 'last' as 'first' }).forward(tf.zeros([1, 4, 4, 2]), {
+        training: false,
+      }),
+    ).toThrow("cohort: expected speaks 'mean' or 'first', got last.");
     disposeAll(all);
   });
   test('each draws at random by itself', async () => {
@@ -127,7 +173,9 @@ describe('mutualLearning', () => {
   });
   test('one student alone and students of other classes are named', async () => {
     expect(() => mutualLearning([], hard())).toThrow(
-      new RangeError('mutualLearning: expected two students or more, got 0; one has no peers: distill it from a teacher.'),
+      new RangeError(
+        'mutualLearning: expected two students or more, got 0; one has no peers: distill it from a teacher.',
+      ),
     );
     const all = [linear(INPUTS, 3, 1), linear(INPUTS, 4, 1)];
     await expect(reportsOf({ ...options, ...mutualLearning(all, hard()) })).rejects.toThrow(

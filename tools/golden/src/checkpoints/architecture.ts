@@ -1,12 +1,26 @@
 import type { Network } from '@kd/core';
-import { type CifarResnetDepth, cifarResnet, type Preparation, resnet, seedCnn, type Weights } from '@kd/models';
+import {
+  type CifarResnetDepth,
+  cifarResnet,
+  type PreprocessingOptions,
+  resnet,
+  tutorialCnn,
+  type Weights,
+} from '@kd/models';
 
 /** The input goes in as it is. */
-const prepare: Preparation = { size: 'asGiven', normalise: { mean: [0, 0, 0], deviation: [1, 1, 1] } };
+const prepare: PreprocessingOptions = {
+  size: 'asGiven',
+  normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
+};
 
-/** The network that these tensors are of, as names and shapes tell it; undefined where they tell of none that we have. */
+/**
+ * The network that these tensors are of, as names and shapes tell it; undefined where they tell of
+ * none that we have.
+ */
 export function networkFor({ entries }: Weights): Network | undefined {
-  const sides = (name: string): readonly number[] => (Object.hasOwn(entries, name) ? (entries[name]?.shape ?? []) : []);
+  const sides = (name: string): readonly number[] =>
+    Object.hasOwn(entries, name) ? (entries[name]?.shape ?? []) : [];
   const out = (name: string) => sides(name)[0] ?? 0;
   const length = (name: (at: number) => string) => {
     let at = 0;
@@ -16,23 +30,44 @@ export function networkFor({ entries }: Weights): Network | undefined {
   const convolutionOf = (stage: number, block: number) => `layer${stage + 1}.${block}.conv1.weight`;
   const stages = length((stage) => convolutionOf(stage, 0));
   const common = { seed: 0, prepare, classes: out('fc.weight') };
-  const counts = Array.from({ length: stages }, (_, stage) => length((block) => convolutionOf(stage, block)));
+  const counts = Array.from({ length: stages }, (_, stage) =>
+    length((block) => convolutionOf(stage, block)),
+  );
   const channels = Array.from({ length: stages }, (_, stage) => out(convolutionOf(stage, 0)));
   if (stages === 4) {
     const block = sides('layer1.0.conv3.weight').length > 0 ? 'bottleneck' : 'basic';
     const [blocks, widths] = [counts, channels] as unknown as [Four, Four];
-    return resnet({ ...common, depth: { block, blocks, channels: widths }, stem: sides('conv1.weight')[2] === 7 ? 'imagenet' : 'cifar' });
+    return resnet({
+      ...common,
+      depth: { block, blocks, channels: widths },
+      stem: sides('conv1.weight')[2] === 7 ? 'imagenet' : 'cifar',
+    });
   }
   if (stages === 3) {
     const isWide = channels[0] !== out('conv1.weight');
     const depth = `${6 * (counts[0] as number) + 2}${isWide ? 'x4' : ''}`;
     const shortcut = sides('layer2.0.downsample.0.weight').length > 0 ? 'projection' : 'identity';
     const width = (channels[0] as number) / (isWide ? 64 : 16);
-    return cifarResnet({ ...common, depth: (isWide ? depth : Number(depth)) as CifarResnetDepth, width, shortcut });
+    return cifarResnet({
+      ...common,
+      depth: (isWide ? depth : Number(depth)) as CifarResnetDepth,
+      width,
+      shortcut,
+    });
   }
-  const isTutorial = ['layer1.0.weight', 'layer1.2.weight', 'layer2.0.weight', 'layer2.2.weight', 'fc1.weight'].every((name) => out(name) > 0);
+  const isTutorial = [
+    'layer1.0.weight',
+    'layer1.2.weight',
+    'layer2.0.weight',
+    'layer2.2.weight',
+    'fc1.weight',
+  ].every((name) => out(name) > 0);
   if (!isTutorial) return undefined;
-  return seedCnn({ ...common, classes: out('fc2.weight'), channels: [out('layer1.0.weight'), out('layer2.0.weight'), out('fc1.weight')] });
+  return tutorialCnn({
+    ...common,
+    classes: out('fc2.weight'),
+    channels: [out('layer1.0.weight'), out('layer2.0.weight'), out('fc1.weight')],
+  });
 }
 
 type Four = [number, number, number, number];

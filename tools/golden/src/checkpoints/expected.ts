@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { ensure, unexpected } from '@kd/core';
+import { ensure, expectedError } from '@kd/core';
 import { isObject, type JsonObject } from '../file.ts';
 import { objectOf } from '../values.ts';
 
@@ -18,15 +18,36 @@ export interface Fixtures {
   readonly unlisted: readonly string[];
 }
 
-/** @throws RangeError, in one line, where the folder or its `expected.json` is not there or is something else. */
+/**
+ * @throws RangeError, in one line, where the folder or its `expected.json` is not there or is
+ * something else.
+ */
 export function readFixtures(folder: string): Fixtures {
   const parsed = parse(path.join(folder, 'expected.json'));
   const files = objectOf(parsed, 'files');
-  const strange = Object.keys(files).find((name) => path.basename(name) !== name || name === '' || name.startsWith('.'));
-  ensure(strange === undefined, 'fixtures', `names of files in ${folder} itself`, strange, 'look into expected.json');
-  const unlisted = readdirSync(folder).filter((name) => /\.(pth|pt|bin|th|safetensors)$/.test(name) && !Object.hasOwn(files, name));
-  const optional = (name: string): JsonObject => (parsed[name] === undefined ? {} : objectOf(parsed, name));
-  return { folder, files, unlisted, input: objectOf(parsed, 'input'), models: optional('models'), oddTensors: optional('oddTensors') };
+  const strange = Object.keys(files).find(
+    (name) => path.basename(name) !== name || name === '' || name.startsWith('.'),
+  );
+  ensure(
+    strange === undefined,
+    'fixtures',
+    `names of files in ${folder} itself`,
+    strange,
+    'look into expected.json',
+  );
+  const unlisted = readdirSync(folder).filter(
+    (name) => /\.(pth|pt|bin|th|safetensors)$/.test(name) && !Object.hasOwn(files, name),
+  );
+  const optional = (name: string): JsonObject =>
+    parsed[name] === undefined ? {} : objectOf(parsed, name);
+  return {
+    folder,
+    files,
+    unlisted,
+    input: objectOf(parsed, 'input'),
+    models: optional('models'),
+    oddTensors: optional('oddTensors'),
+  };
 }
 
 function parse(file: string): JsonObject {
@@ -34,7 +55,12 @@ function parse(file: string): JsonObject {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (isObject(parsed)) return parsed;
   } catch (cause) {
-    throw unexpected('fixtures', 'a folder of checkpoints with expected.json', `${file} (${(cause as Error).message})`, 'set KD_FIXTURES');
+    throw expectedError(
+      'fixtures',
+      'a folder of checkpoints with expected.json',
+      `${file} (${(cause as Error).message})`,
+      'set KD_FIXTURES',
+    );
   }
-  throw unexpected('fixtures', 'an object in expected.json', file, 'set KD_FIXTURES');
+  throw expectedError('fixtures', 'an object in expected.json', file, 'set KD_FIXTURES');
 }

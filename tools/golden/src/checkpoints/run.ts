@@ -8,7 +8,12 @@ import { objectOf, textOf } from '../values.ts';
 import { networkFor } from './architecture.ts';
 import type { Fixtures } from './expected.ts';
 import { outputDifferences } from './outputs.ts';
-import { fileDifferences, modelTensorDifferences, oddTensorDifferences, tensorsOf } from './tensors.ts';
+import {
+  fileDifferences,
+  modelTensorDifferences,
+  oddTensorDifferences,
+  tensorsOf,
+} from './tensors.ts';
 
 /** What came of one file. */
 export interface Outcome {
@@ -18,52 +23,93 @@ export interface Outcome {
   readonly notes: readonly string[];
 }
 
-/** Every listed file, read, loaded into its network, run and written again, on the current engine. */
+/**
+ * Every listed file, read, loaded into its network, run and written again, on the current engine.
+ */
 export async function* runFixtures(fixtures: Fixtures): AsyncGenerator<Outcome> {
   for (const file of Object.keys(fixtures.files)) {
     try {
       yield await runFile(fixtures, file);
     } catch (error) {
-      yield { file, result: 'failed', notes: [error instanceof Error ? error.message : String(error)] };
+      yield {
+        file,
+        result: 'failed',
+        notes: [error instanceof Error ? error.message : String(error)],
+      };
     }
   }
-  for (const file of fixtures.unlisted) yield { file, result: 'skipped', notes: ['expected.json does not list it'] };
+  for (const file of fixtures.unlisted)
+    yield { file, result: 'skipped', notes: ['expected.json does not list it'] };
 }
 
-async function runFile({ folder, files, models, input, oddTensors }: Fixtures, file: string): Promise<Outcome> {
+async function runFile(
+  { folder, files, models, input, oddTensors }: Fixtures,
+  file: string,
+): Promise<Outcome> {
   const listed = objectOf(files, file);
   const inFile = await contentDifferences(readFileSync(path.join(folder, file)), listed);
   const weights = await readWeights(path.join(folder, file));
-  if (listed.model === undefined) return outcome(file, [...inFile, ...oddTensorDifferences(weights, oddTensors)], 'tensors as listed');
+  if (listed.model === undefined)
+    return outcome(
+      file,
+      [...inFile, ...oddTensorDifferences(weights, oddTensors)],
+      'tensors as listed',
+    );
   const model = textOf(listed, 'model');
   const network = networkFor(weights);
-  if (network === undefined) return { file, result: 'skipped', notes: [`no network of ours has tensors like those of ${model}`] };
+  if (network === undefined)
+    return {
+      file,
+      result: 'skipped',
+      notes: [`no network of ours has tensors like those of ${model}`],
+    };
   try {
     const tensors = tensorsOf(models, model);
     const inTensors = tensors === undefined ? [] : modelTensorDifferences(weights, tensors);
     const { scheme } = loadWeights(network, weights);
-    const outputs = await outputDifferences(network, input, objectOf(objectOf(models, model), 'expected'));
+    const outputs = await outputDifferences(
+      network,
+      input,
+      objectOf(objectOf(models, model), 'expected'),
+    );
     const written = await writtenDifferences(network, weights, scheme);
-    return outcome(file, [...inFile, ...inTensors, ...outputs.why, ...written], `${network.name}, ${outputs.note}`);
+    return outcome(
+      file,
+      [...inFile, ...inTensors, ...outputs.why, ...written],
+      `${network.name}, ${outputs.note}`,
+    );
   } finally {
     network.dispose();
   }
 }
 
 function outcome(file: string, why: readonly string[], note: string): Outcome {
-  return why.length === 0 ? { file, result: 'passed', notes: [note] } : { file, result: 'failed', notes: why };
+  return why.length === 0
+    ? { file, result: 'passed', notes: [note] }
+    : { file, result: 'failed', notes: why };
 }
 
 async function contentDifferences(content: Uint8Array, listed: JsonObject): Promise<string[]> {
   const sum = await sha256(new Uint8Array(content));
   return [
-    ...(listed.bytes === undefined || listed.bytes === content.length ? [] : [`expected ${listed.bytes} bytes, got ${content.length}`]),
-    ...(listed.sha256 === undefined || listed.sha256 === sum ? [] : [`expected sha256 ${listed.sha256}, got ${sum}`]),
+    ...(listed.bytes === undefined || listed.bytes === content.length
+      ? []
+      : [`expected ${listed.bytes} bytes, got ${content.length}`]),
+    ...(listed.sha256 === undefined || listed.sha256 === sum
+      ? []
+      : [`expected sha256 ${listed.sha256}, got ${sum}`]),
   ];
 }
 
 /** Our file for PyTorch, by the names of the file that was loaded, holds what that file held. */
-async function writtenDifferences(network: Network, weights: Weights, scheme: string): Promise<string[]> {
-  const names = network.names?.[scheme];
-  return fileDifferences(parseWeights(await encodeTorchWeights(network, names && { names }), 'our file'), weights);
+async function writtenDifferences(
+  network: Network,
+  weights: Weights,
+  scheme: string,
+): Promise<string[]> {
+  const names = network.keyMaps?.[scheme];
+  return fileDifferences(
+    parseWeights(await encodeTorchWeights(network, names && { names }), 'our file'),
+    weights,
+  );
 }

@@ -1,4 +1,4 @@
-import type { WeightEntry, Weights } from '@kd/models';
+import type { TensorEntry, Weights } from '@kd/models';
 import { isObject, type JsonObject } from '../file.ts';
 import { numberOf, numbersOf, objectOf } from '../values.ts';
 
@@ -15,7 +15,10 @@ const dtypes: Readonly<Record<string, string>> = {
   bool: 'BOOL',
 };
 
-/** Tensors of a model: their names are those of the file, and each has its type, shape, first numbers and sum. */
+/**
+ * Tensors of a model: their names are those of the file, and each has its type, shape, first
+ * numbers and sum.
+ */
 export function modelTensorDifferences({ entries }: Weights, tensors: JsonObject): string[] {
   const extra = Object.keys(entries).filter((name) => !Object.hasOwn(tensors, name));
   return [
@@ -31,53 +34,90 @@ export function modelTensorDifferences({ entries }: Weights, tensors: JsonObject
       return [
         ...kindDifferences(name, entry, wanted),
         ...valueDifferences(name, values.subarray(0, 4), numbersOf(wanted, 'first4'), 1e-8),
-        ...(Math.abs(sum - wantedSum) <= 1e-6 * scale ? [] : [`${name}: expected the sum ${wantedSum}, got ${sum}`]),
+        ...(Math.abs(sum - wantedSum) <= 1e-6 * scale
+          ? []
+          : [`${name}: expected the sum ${wantedSum}, got ${sum}`]),
       ];
     }),
   ];
 }
 
-/** Tensors of a file without a model. What is listed without a type is no tensor of the file's own, but the reader tells that it is there. */
-export function oddTensorDifferences({ entries, metadata }: Weights, tensors: JsonObject): string[] {
+/**
+ * Tensors of a file without a model. What is listed without a type is no tensor of the file's own,
+ * but the reader tells that it is there.
+ */
+export function oddTensorDifferences(
+  { entries, metadata }: Weights,
+  tensors: JsonObject,
+): string[] {
   return Object.keys(tensors).flatMap((name) => {
     const wanted = objectOf(tensors, name);
     const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
-    if (wanted.dtype === undefined) return metadata.else?.includes(name) ? [] : [`${name}: expected the reader to tell of it`];
+    if (wanted.dtype === undefined)
+      return metadata.else?.includes(name) ? [] : [`${name}: expected the reader to tell of it`];
     if (entry === undefined) return [`${name}: expected a tensor, got none`];
     const values = Array.isArray(wanted.values) ? wanted.values.map(Number) : [];
-    return [...kindDifferences(name, entry, wanted), ...valueDifferences(name, entry.read(), values.map(Math.fround), 0)];
+    return [
+      ...kindDifferences(name, entry, wanted),
+      ...valueDifferences(name, entry.read(), values.map(Math.fround), 0),
+    ];
   });
 }
 
-/** Tensors of two files that are the same to the last bit; PyTorch's counters of batches aside, which we do not keep. */
+/**
+ * Tensors of two files that are the same to the last bit; PyTorch's counters of batches aside,
+ * which we do not keep.
+ */
 export function fileDifferences(ours: Weights, theirs: Weights): string[] {
   const names = new Set([...Object.keys(ours.entries), ...Object.keys(theirs.entries)]);
   return [...names].flatMap((name) => {
     if (name.endsWith('num_batches_tracked')) return [];
     const [one, other] = [ours.entries[name], theirs.entries[name]];
-    if (one === undefined || other === undefined) return [`${name}: expected in both our file and theirs`];
-    const isSame = one.shape.join() === other.shape.join() && valueDifferences(name, one.read(), [...other.read()], 0).length === 0;
+    if (one === undefined || other === undefined)
+      return [`${name}: expected in both our file and theirs`];
+    const isSame =
+      one.shape.join() === other.shape.join() &&
+      valueDifferences(name, one.read(), [...other.read()], 0).length === 0;
     return isSame ? [] : [`${name}: expected the same numbers when written and read again`];
   });
 }
 
-function kindDifferences(name: string, { dtype, shape }: WeightEntry, wanted: JsonObject): string[] {
+function kindDifferences(
+  name: string,
+  { dtype, shape }: TensorEntry,
+  wanted: JsonObject,
+): string[] {
   const [type, sides] = [dtypes[String(wanted.dtype)], numbersOf(wanted, 'shape')];
   const isSame = dtype === type && shape.join() === sides.join();
-  return isSame ? [] : [`${name}: expected ${type} [${sides.join(', ')}], got ${dtype} [${shape.join(', ')}]`];
+  return isSame
+    ? []
+    : [`${name}: expected ${type} [${sides.join(', ')}], got ${dtype} [${shape.join(', ')}]`];
 }
 
 /** @param relative 0: to the last bit. */
-function valueDifferences(name: string, got: ArrayLike<number>, wanted: readonly number[], relative: number): string[] {
-  if (got.length !== wanted.length) return [`${name}: expected ${wanted.length} numbers, got ${got.length}`];
+function valueDifferences(
+  name: string,
+  got: ArrayLike<number>,
+  wanted: readonly number[],
+  relative: number,
+): string[] {
+  if (got.length !== wanted.length)
+    return [`${name}: expected ${wanted.length} numbers, got ${got.length}`];
   const at = wanted.findIndex((value, place) => {
     const found = got[place] as number;
-    return !Object.is(found, value) && !(Math.abs(found - value) <= relative * Math.abs(value)) && found !== value;
+    return (
+      !Object.is(found, value) &&
+      !(Math.abs(found - value) <= relative * Math.abs(value)) &&
+      found !== value
+    );
   });
   return at < 0 ? [] : [`${name}[${at}]: expected ${wanted[at]}, got ${got[at]}`];
 }
 
-/** What is listed of a model's tensors; undefined where nothing is, as of those that are another model's in half precision. */
+/**
+ * What is listed of a model's tensors; undefined where nothing is, as of those that are another
+ * model's in half precision.
+ */
 export function tensorsOf(models: JsonObject, model: string): JsonObject | undefined {
   const tensors = objectOf(models, model).tensors;
   return isObject(tensors) ? tensors : undefined;

@@ -1,5 +1,5 @@
-import type { LossTerm, Step } from '@kd/core';
-import type { TapPair, TapPoint } from '@kd/losses';
+import type { LossInputs, LossTerm } from '@kd/core';
+import type { FeaturePair, FeatureRef } from '@kd/losses';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LossEntry } from '../file.ts';
@@ -9,14 +9,19 @@ import type { LossKind, Roles } from './kind.ts';
 
 /** A method with weights of its own, and the step that an entry makes of its features. */
 interface Connected {
-  readonly step: Step;
+  readonly step: LossInputs;
   /** Taps that know their channels. */
-  readonly pairs: readonly TapPair<TapPoint>[];
+  readonly pairs: readonly FeaturePair<FeatureRef>[];
 }
 
-/** A kind that is a term with connectors, whose weights the entry brings; without any where it brings none. */
+/**
+ * A kind that is a term with connectors, whose weights the entry brings; without any where it
+ * brings none.
+ */
 export function connectedKind(
-  kind: Pick<LossKind, 'matches' | 'options'> & { term(entry: LossEntry, pairs: readonly TapPair<TapPoint>[]): LossTerm },
+  kind: Pick<LossKind, 'matches' | 'options'> & {
+    term(entry: LossEntry, pairs: readonly FeaturePair<FeatureRef>[]): LossTerm;
+  },
 ): LossKind {
   return {
     ...kind,
@@ -44,10 +49,17 @@ export function withModule<Module extends { readonly weights?: LossTerm['weights
 
 export function connectedStepOf(roles: Roles): Connected {
   const { step } = featureStepOf(roles);
-  const points = (features: readonly Tensor[]): TapPoint[] =>
-    features.map(({ shape, rank }, at) => ({ name: String(at), channels: shape.at(-1) as number, stride: rank === 4 ? 1 : 0 }));
+  const points = (features: readonly Tensor[]): FeatureRef[] =>
+    features.map(({ shape, rank }, at) => ({
+      name: String(at),
+      channels: shape.at(-1) as number,
+      stride: rank === 4 ? 1 : 0,
+    }));
   const [student, teacher] = [points(roles.tensors('student')), points(roles.tensors('teacher'))];
-  return { step, pairs: student.map((point, at) => ({ student: point, teacher: teacher[at] as TapPoint })) };
+  return {
+    step,
+    pairs: student.map((point, at) => ({ student: point, teacher: teacher[at] as FeatureRef })),
+  };
 }
 
 /** Whether an entry brings weights of a module. */

@@ -1,4 +1,4 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import { crd } from '@kd/losses';
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -8,17 +8,28 @@ import { extrasOf, fillModule } from '../modules.ts';
 import { numberOf, textOf } from '../values.ts';
 import type { LossKind } from './kind.ts';
 
-const isOfMemory = ({ loss, inputs }: LossEntry): boolean => /^CRD\b/.test(loss) && inputs.contrastIndex !== undefined;
+const isOfMemory = ({ loss, inputs }: LossEntry): boolean =>
+  /^CRD\b/.test(loss) && inputs.contrastIndex !== undefined;
 
-/** `CRD with memory bank, step 1 of 2`: a later step goes on from the entries of the steps before it, which hold weights and memories. */
+/**
+ * `CRD with memory bank, step 1 of 2`: a later step goes on from the entries of the steps before
+ * it, which hold weights and memories.
+ */
 export const crdKind: LossKind = {
   matches: isOfMemory,
   options: ['nData', 'negatives', 'temperature', 'momentum', 'featureDim', 'step'],
   value(entry, roles, entries) {
     const steps = [...stepsBefore(entry, entries), entry];
-    const [student, teacher] = [roles.tensor('student'), roles.tensor('teacher')] as [Tensor2D, Tensor2D];
+    const [student, teacher] = [roles.tensor('student'), roles.tensor('teacher')] as [
+      Tensor2D,
+      Tensor2D,
+    ];
     let negatives: Tensor2D | undefined;
-    const term = termFor(entry, { student: student.shape[1], teacher: teacher.shape[1] }, () => negatives as Tensor2D);
+    const term = termFor(
+      entry,
+      { student: student.shape[1], teacher: teacher.shape[1] },
+      () => negatives as Tensor2D,
+    );
     fill(steps[0] as LossEntry, term.weights ?? {});
     const values = steps.map((one) => {
       const places = indicesOf(one, 'contrastIndex') as Tensor2D;
@@ -27,9 +38,9 @@ export const crdKind: LossKind = {
         student: { logits: teacher, features: { rows: tf.mul(student, factorOf(one)) } },
         teacher: { logits: teacher, features: { rows: teacher } },
         labels: tf.zeros([places.shape[0]], 'int32'),
-        rows: indicesOf(one, 'index') as Tensor1D,
+        indices: indicesOf(one, 'index') as Tensor1D,
         seed: tf.zeros([2], 'int32'),
-        numbers: {},
+        scheduledValues: {},
       });
     });
     // What the gradient needs of them was kept.
@@ -38,8 +49,16 @@ export const crdKind: LossKind = {
   },
 };
 
-function termFor({ options }: LossEntry, channels: { student: number; teacher: number }, sampler: () => Tensor2D) {
-  const tap = (side: 'student' | 'teacher') => ({ name: 'rows', channels: channels[side], stride: 0 });
+function termFor(
+  { options }: LossEntry,
+  channels: { student: number; teacher: number },
+  sampler: () => Tensor2D,
+) {
+  const tap = (side: 'student' | 'teacher') => ({
+    name: 'rows',
+    channels: channels[side],
+    stride: 0,
+  });
   return crd({
     student: tap('student'),
     teacher: tap('teacher'),
@@ -59,27 +78,41 @@ function stepsBefore(entry: LossEntry, entries: readonly LossEntry[]): LossEntry
   for (const other of entries.slice(0, entries.indexOf(entry)).reverse()) {
     const wanted = numberOf(entry.options, 'step', 1) - 1 - found.length;
     if (wanted === 0) break;
-    if (isOfMemory(other) && other.options.step === wanted && settings(other) === settings(entry)) found.unshift(other);
+    if (isOfMemory(other) && other.options.step === wanted && settings(other) === settings(entry))
+      found.unshift(other);
   }
   return found;
 }
 
 /** Weights and memories of the first step. */
 function fill(entry: LossEntry, weights: Readonly<Record<string, tf.Variable>>): void {
-  const { 'student.memory': ofStudent, 'teacher.memory': ofTeacher, 'student.logZ': _, 'teacher.logZ': __, ...embeddings } = weights;
+  const {
+    'student.memory': ofStudent,
+    'teacher.memory': ofTeacher,
+    'student.logZ': _,
+    'teacher.logZ': __,
+    ...embeddings
+  } = weights;
   fillModule(entry, embeddings);
   const text = textOf(extrasOf(entry), 'memoryInit');
-  const [, first, second] = /memory_v1\[n\] = ([^,]+), memory_v2\[n\] = ([^,]+),.* s = 1\/sqrt\(featureDim\/3\)/.exec(text) ?? [];
-  if (first === undefined || second === undefined) throw unexpected('golden', 'memory_v1[n] = formula, memory_v2[n] = formula', text);
+  const [, first, second] =
+    /memory_v1\[n\] = ([^,]+), memory_v2\[n\] = ([^,]+),.* s = 1\/sqrt\(featureDim\/3\)/.exec(
+      text,
+    ) ?? [];
+  if (first === undefined || second === undefined)
+    throw expectedError('golden', 'memory_v1[n] = formula, memory_v2[n] = formula', text);
   const s = 1 / Math.sqrt(numberOf(entry.options, 'featureDim') / 3);
   for (const [memory, formula] of [[ofStudent, first] as const, [ofTeacher, second] as const]) {
-    if (memory !== undefined) tf.tidy(() => memory.assign(tf.tensor(valuesOf(formula, memory.shape, { s }), memory.shape)));
+    if (memory !== undefined)
+      tf.tidy(() => memory.assign(tf.tensor(valuesOf(formula, memory.shape, { s }), memory.shape)));
   }
 }
 
 /** `es (step 2: 1.1*es; …)`. */
 function factorOf({ options, inputs }: LossEntry): number {
-  const later = new RegExp(`step ${numberOf(options, 'step', 1)}: ([\\d.]+)\\*`).exec(String(inputs.student));
+  const later = new RegExp(`step ${numberOf(options, 'step', 1)}: ([\\d.]+)\\*`).exec(
+    String(inputs.student),
+  );
   return Number(later?.[1] ?? 1);
 }
 

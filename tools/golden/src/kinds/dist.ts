@@ -6,5 +6,10 @@ import { termKind } from './kind.ts';
 export const distKind = termKind({
   matches: ({ loss }) => /^DIST($|,)/.test(loss),
   options: ['beta', 'gamma', 'tau', 'classes'],
-  term: (options) => dist({ beta: numberOf(options, 'beta', 1), gamma: numberOf(options, 'gamma', 1), temperature: numberOf(options, 'tau', 1) }),
+  term: (options) =>
+    dist({
+      beta: numberOf(options, 'beta', 1),
+      gamma: numberOf(options, 'gamma', 1),
+      temperature: numberOf(options, 'tau', 1),
+    }),
 });

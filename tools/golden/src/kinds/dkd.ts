@@ -11,5 +11,9 @@ export const dkdKind = termKind({
 });
 
 export function dkdOf(options: JsonObject) {
-  return dkd({ alpha: numberOf(options, 'alpha', 1), beta: numberOf(options, 'beta', 8), temperature: numberOf(options, 'temperature', 4) });
+  return dkd({
+    alpha: numberOf(options, 'alpha', 1),
+    beta: numberOf(options, 'beta', 8),
+    temperature: numberOf(options, 'temperature', 4),
+  });
 }

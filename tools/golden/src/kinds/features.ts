@@ -1,5 +1,5 @@
-import { unexpected } from '@kd/core';
-import { activationBoundaries, factorTransfer, hints, overhaul, overhaulMargin, weighted } from '@kd/losses';
+import { expectedError } from '@kd/core';
+import { activationBoundaries, factorTransfer, hints, ofd, ofdMargin, weighted } from '@kd/losses';
 import type { JsonObject, LossEntry } from '../file.ts';
 import { extrasOf } from '../modules.ts';
 import { numberOf, numbersOf, objectOf } from '../values.ts';
@@ -23,8 +23,12 @@ const factorTransferKind = connectedKind({
   matches: ({ loss }) => /^FT\b/.test(loss),
   options: ['p1', 'p2', 'variant'],
   term: ({ loss, options }, pairs) => {
-    const isRaw = /no channel pooling/.test(String(options.variant)) || /\braw factors\b/.test(loss);
-    return factorTransfer(pairs, { p1: isRaw ? 'raw' : numberOf(options, 'p1', 2), p2: numberOf(options, 'p2', 1) });
+    const isRaw =
+      /no channel pooling/.test(String(options.variant)) || /\braw factors\b/.test(loss);
+    return factorTransfer(pairs, {
+      p1: isRaw ? 'raw' : numberOf(options, 'p1', 2),
+      p2: numberOf(options, 'p2', 1),
+    });
   },
 });
 
@@ -34,19 +38,28 @@ const activationBoundariesKind = connectedKind({
   options: ['margin', 'stages', 'scale'],
   term: (entry, pairs) => {
     expectScale(entry.options);
-    return activationBoundaries(pairs, { margin: numberOf(entry.options, 'margin', 1), regressor: regressorOf(entry, { batchNorm: true }) });
+    return activationBoundaries(pairs, {
+      margin: numberOf(entry.options, 'margin', 1),
+      regressor: regressorOf(entry, { batchNorm: true }),
+    });
   },
 });
 
-/** `OFD partial L2 with margin (no connector)`, `OFD with connector (…)`; `OFD as MMRazor: …, sum/B/1000`, whose teacher has the margins applied. */
+/**
+ * `OFD partial L2 with margin (no connector)`, `OFD with connector (…)`; `OFD as MMRazor: …,
+ * sum/B/1000`, whose teacher has the margins applied.
+ */
 const overhaulKind = connectedKind({
   matches: ({ loss }) => /^OFD\b/.test(loss),
   options: [],
   term: (entry, pairs) => {
     const { loss, inputs } = entry;
     const isApplied = /max\(/.test(String(inputs.teacher));
-    const withMargins = pairs.map((pair) => ({ ...pair, margin: isApplied ? lowest(pair.teacher.channels) : marginOf(entry) }));
-    const term = overhaul(withMargins, { regressor: regressorOf(entry, { batchNorm: true }) });
+    const withMargins = pairs.map((pair) => ({
+      ...pair,
+      margin: isApplied ? lowest(pair.teacher.channels) : marginOf(entry),
+    }));
+    const term = ofd(withMargins, { regressor: regressorOf(entry, { batchNorm: true }) });
     return /sum\/B\/1000/.test(loss) ? weighted(1 / 1000, term) : term;
   },
 });
@@ -74,7 +87,7 @@ function marginOf(entry: LossEntry): readonly number[] {
   const extras = extrasOf(entry);
   if (extras.batchNorm === undefined) return numbersOf(extras, 'margin');
   const norm = objectOf(extras, 'batchNorm');
-  return overhaulMargin(numbersOf(norm, 'weight'), numbersOf(norm, 'bias'));
+  return ofdMargin(numbersOf(norm, 'weight'), numbersOf(norm, 'bias'));
 }
 
 /** Margins that change nothing. */
@@ -88,5 +101,6 @@ function hasBias(entry: LossEntry): boolean {
 }
 
 function expectScale({ scale = 'sum / B / 1000 * 3' }: JsonObject): void {
-  if (scale !== 'sum / B / 1000 * 3') throw unexpected('golden', 'scale sum / B / 1000 * 3', scale);
+  if (scale !== 'sum / B / 1000 * 3')
+    throw expectedError('golden', 'scale sum / B / 1000 * 3', scale);
 }

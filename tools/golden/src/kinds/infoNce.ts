@@ -1,4 +1,4 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import { infoNce, weighted } from '@kd/losses';
 import type { JsonObject } from '../file.ts';
 import { numberOf } from '../values.ts';
@@ -12,13 +12,24 @@ export const infoNceKind: LossKind = {
   value({ options }, roles) {
     const { step } = featureStepOf(roles);
     const { direction, share } = waysOf(options);
-    return weighted(share, infoNce({ student: '0', teacher: '0', temperature: numberOf(options, 'temperature', 0.1), direction }))(step);
+    return weighted(
+      share,
+      infoNce({
+        student: '0',
+        teacher: '0',
+        temperature: numberOf(options, 'temperature', 0.1),
+        direction,
+      }),
+    )(step);
   },
 };
 
-function waysOf({ symmetric = false }: JsonObject): { direction: 'student to teacher' | 'both ways'; share: number } {
+function waysOf({ symmetric = false }: JsonObject): {
+  direction: 'student to teacher' | 'both ways';
+  share: number;
+} {
   if (symmetric === false) return { direction: 'student to teacher', share: 1 };
   if (symmetric === true || symmetric === 'sum') return { direction: 'both ways', share: 1 };
   if (symmetric === 'mean') return { direction: 'both ways', share: 0.5 };
-  throw unexpected('golden', 'symmetric sum or mean', symmetric);
+  throw expectedError('golden', 'symmetric sum or mean', symmetric);
 }

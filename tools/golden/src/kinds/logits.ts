@@ -4,7 +4,11 @@ import { dkdKind } from './dkd.ts';
 import type { LossKind } from './kind.ts';
 import { standardisedDkdKind, standardisedSoftTargetsKind } from './logitStandardisation.ts';
 import { meanSquaredLogitsKind } from './meanSquaredLogits.ts';
-import { batchCorrelationKind, classCorrelationKind, multiLevelLogitsKind } from './multiLevelLogits.ts';
+import {
+  batchCorrelationKind,
+  classCorrelationKind,
+  multiLevelLogitsKind,
+} from './multiLevelLogits.ts';
 import { nkdKind } from './nkd.ts';
 import { csKdKind, pskdKind } from './selfDistillation.ts';
 import { selfTrainingKind, virtualTeacherKind } from './teacherFree.ts';

@@ -1,4 +1,11 @@
-import { batchCorrelation, classCorrelation, combine, crossEntropy, multiLevelLogits, weighted } from '@kd/losses';
+import {
+  batchCorrelation,
+  classCorrelation,
+  combine,
+  crossEntropy,
+  mlkd,
+  weighted,
+} from '@kd/losses';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { JsonObject } from '../file.ts';
@@ -21,10 +28,16 @@ export const batchCorrelationKind = termKind({
 
 /** `MLKD, sum of the four parts exactly as the fork computes them`: of a weak and a strong view. */
 export const multiLevelLogitsKind: LossKind = {
-  matches: ({ loss, inputs }) => /^MLKD($|,)/.test(loss) && inputs.studentWeak !== undefined && inputs.studentStrong !== undefined,
+  matches: ({ loss, inputs }) =>
+    /^MLKD($|,)/.test(loss) &&
+    inputs.studentWeak !== undefined &&
+    inputs.studentStrong !== undefined,
   options: ['temperature', 'temperatures', 'ceWeight', 'kdWeight', 'logitStand', 'classes'],
   value({ options }, roles) {
-    const [weak, strong] = [stepOf(roles, 'studentWeak', 'teacherWeak'), stepOf(roles, 'studentStrong', 'teacherStrong')];
+    const [weak, strong] = [
+      stepOf(roles, 'studentWeak', 'teacherWeak'),
+      stepOf(roles, 'studentStrong', 'teacherStrong'),
+    ];
     const logits = (role: string) => roles.tensor(role) as Tensor2D;
     const both = {
       ...weak,
@@ -32,11 +45,21 @@ export const multiLevelLogitsKind: LossKind = {
       teacher: { logits: logits('teacherWeak'), features: { strong: logits('teacherStrong') } },
     };
     const hard = combine({ hard: weighted(numberOf(options, 'ceWeight', 0.1), crossEntropy()) });
-    const soft = multiLevelLogits({ strong: 'strong', temperatures: temperaturesOf(options), standardised: options.logitStand === true });
-    return tf.addN([hard(weak).total, hard(strong).total, weighted(numberOf(options, 'kdWeight', 9), soft)(both)]);
+    const soft = mlkd({
+      strong: 'strong',
+      temperatures: temperaturesOf(options),
+      standardized: options.logitStand === true,
+    });
+    return tf.addN([
+      hard(weak).total,
+      hard(strong).total,
+      weighted(numberOf(options, 'kdWeight', 9), soft)(both),
+    ]);
   },
 };
 
 function temperaturesOf(options: JsonObject): readonly number[] {
-  return options.temperatures === undefined ? [numberOf(options, 'temperature', 4), 3, 5, 2, 6] : numbersOf(options, 'temperatures');
+  return options.temperatures === undefined
+    ? [numberOf(options, 'temperature', 4), 3, 5, 2, 6]
+    : numbersOf(options, 'temperatures');
 }

@@ -7,7 +7,10 @@ import type { LossEntry } from '../file.ts';
 import { numberOf } from '../values.ts';
 import type { LossKind } from './kind.ts';
 
-/** `DML, loss of network 1: CE(S,y) + KL(S2 || S)`: what one student of a cohort pays, cross entropy and the mean of the divergences from its peers. */
+/**
+ * `DML, loss of network 1: CE(S,y) + KL(S2 || S)`: what one student of a cohort pays, cross entropy
+ * and the mean of the divergences from its peers.
+ */
 export const mutualLearningKind: LossKind = {
   matches: ({ loss }) => /^DML\b/.test(loss),
   options: ['temperature'],
@@ -18,7 +21,11 @@ export const mutualLearningKind: LossKind = {
     const students = cohort.map((role) => saying(roles.tensor(role) as Tensor2D));
     const { student, objective } = mutualLearning(students, peers);
     const outputs = student.forward(tf.zeros([1, 1, 1, 1]), { training: true });
-    const { terms } = objective({ student: outputs, labels: roles.tensor('labels') as Tensor1D, numbers: {} });
+    const { terms } = objective({
+      student: outputs,
+      labels: roles.tensor('labels') as Tensor1D,
+      scheduledValues: {},
+    });
     const learner = cohort.indexOf(learnerOf(entry));
     return tf.add<Scalar>(terms[`${learner}.hard`] as Scalar, terms[`${learner}.peers`] as Scalar);
   },

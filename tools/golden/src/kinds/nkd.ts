@@ -6,5 +6,9 @@ import { termKind } from './kind.ts';
 export const nkdKind = termKind({
   matches: ({ loss }) => /^NKD($|,)/.test(loss),
   options: ['gamma', 'temperature', 'classes'],
-  term: (options) => nkd({ gamma: numberOf(options, 'gamma', 1.5), temperature: numberOf(options, 'temperature', 1) }),
+  term: (options) =>
+    nkd({
+      gamma: numberOf(options, 'gamma', 1.5),
+      temperature: numberOf(options, 'temperature', 1),
+    }),
 });

@@ -1,17 +1,17 @@
 import type { LossTerm } from '@kd/core';
 import {
   attentionTransfer,
-  channelWise,
   correlationCongruence,
-  flowOfSolution,
-  interChannelCorrelation,
-  neuronSelectivity,
-  pearson,
-  probabilisticTransfer,
-  relational,
+  cwd,
+  type FeaturePair,
+  fsp,
+  ickd,
+  kdSvd,
+  nst,
+  pkd,
+  pkt,
+  rkd,
   similarityPreserving,
-  singularVectors,
-  type TapPair,
 } from '@kd/losses';
 import type { JsonObject, LossEntry } from '../file.ts';
 import { numberOf } from '../values.ts';
@@ -19,7 +19,11 @@ import { featureStepOf } from './featureStep.ts';
 import type { LossKind } from './kind.ts';
 
 /** A kind that is a term of pairs of features. */
-function featuresKind(kind: Pick<LossKind, 'matches' | 'options'> & { term(entry: LossEntry, pairs: readonly TapPair[]): LossTerm }): LossKind {
+function featuresKind(
+  kind: Pick<LossKind, 'matches' | 'options'> & {
+    term(entry: LossEntry, pairs: readonly FeaturePair[]): LossTerm;
+  },
+): LossKind {
   return {
     ...kind,
     value(entry, roles) {
@@ -34,8 +38,12 @@ const attentionTransferKind = featuresKind({
   matches: ({ loss }) => /^AT\b/.test(loss),
   options: ['p', 'mode'],
   term: ({ loss, options }, pairs) => {
-    const isPaper = options.mode === 'paper' || (options.mode === undefined && /\bpaper\b/.test(loss));
-    return attentionTransfer(pairs, { power: numberOf(options, 'p', 2), distance: isPaper ? 'length' : 'mean square' });
+    const isPaper =
+      options.mode === 'paper' || (options.mode === undefined && /\bpaper\b/.test(loss));
+    return attentionTransfer(pairs, {
+      power: numberOf(options, 'p', 2),
+      distance: isPaper ? 'length' : 'mean square',
+    });
   },
 });
 
@@ -50,7 +58,7 @@ const similarityPreservingKind = featuresKind({
 const relationalKind = featuresKind({
   matches: ({ loss }) => /^RKD\b/.test(loss),
   options: ['distanceWeight', 'angleWeight', 'normalise'],
-  term: ({ loss, options }, pairs) => relational(pairs, relationalOptions(loss, options)),
+  term: ({ loss, options }, pairs) => rkd(pairs, relationalOptions(loss, options)),
 });
 
 function relationalOptions(loss: string, options: JsonObject) {
@@ -66,21 +74,21 @@ function relationalOptions(loss: string, options: JsonObject) {
 const probabilisticTransferKind = featuresKind({
   matches: ({ loss }) => /^PKT\b/.test(loss),
   options: ['epsilon'],
-  term: ({ options }, pairs) => probabilisticTransfer(pairs, { epsilon: numberOf(options, 'epsilon', 1e-7) }),
+  term: ({ options }, pairs) => pkt(pairs, { epsilon: numberOf(options, 'epsilon', 1e-7) }),
 });
 
 /** `NST (polynomial kernel)`. */
 const neuronSelectivityKind = featuresKind({
   matches: ({ loss }) => /^NST\b/.test(loss),
   options: [],
-  term: (_, pairs) => neuronSelectivity(pairs),
+  term: (_, pairs) => nst(pairs),
 });
 
 /** `FSP`, of a list of layers. */
 const flowOfSolutionKind = featuresKind({
   matches: ({ loss }) => /^FSP\b/.test(loss),
   options: [],
-  term: (_, pairs) => flowOfSolution(pairs),
+  term: (_, pairs) => fsp(pairs),
 });
 
 /** `CC correlation congruence`, `CC, paper form: …`. */
@@ -88,7 +96,8 @@ const correlationCongruenceKind = featuresKind({
   matches: ({ loss }) => /^CC\b/.test(loss),
   options: ['gamma', 'order'],
   term({ loss, options }, pairs) {
-    const isPaper = /\bpaper\b/.test(loss) || options.gamma !== undefined || options.order !== undefined;
+    const isPaper =
+      /\bpaper\b/.test(loss) || options.gamma !== undefined || options.order !== undefined;
     const kernel = { gamma: numberOf(options, 'gamma', 0.4), order: numberOf(options, 'order', 2) };
     return correlationCongruence(pairs, isPaper ? { kernel } : {});
   },
@@ -98,28 +107,29 @@ const correlationCongruenceKind = featuresKind({
 const interChannelCorrelationKind = featuresKind({
   matches: ({ loss }) => /^ICKD\b/.test(loss),
   options: [],
-  term: (_, pairs) => interChannelCorrelation(pairs),
+  term: (_, pairs) => ickd(pairs),
 });
 
 /** `CWD channel-wise divergence`. */
 const channelWiseKind = featuresKind({
   matches: ({ loss }) => /^CWD\b/.test(loss),
   options: ['tau'],
-  term: ({ options }, pairs) => channelWise(pairs, { temperature: numberOf(options, 'tau', 1) }),
+  term: ({ options }, pairs) => cwd(pairs, { temperature: numberOf(options, 'tau', 1) }),
 });
 
 /** `PKD`, `PKD with the student resized bilinearly (…)`, `PKD with the teacher resized …`. */
 const pearsonKind = featuresKind({
   matches: ({ loss }) => /^PKD\b/.test(loss),
   options: [],
-  term: ({ loss }, pairs) => pearson(pairs, { resize: /teacher resized/.test(loss) ? 'teacher' : 'student' }),
+  term: ({ loss }, pairs) =>
+    pkd(pairs, { resize: /teacher resized/.test(loss) ? 'teacher' : 'student' }),
 });
 
 /** `KDSVD`, of a list of layers; the sign convention is ours. */
 const singularVectorsKind = featuresKind({
   matches: ({ loss }) => /^KDSVD\b/.test(loss),
   options: ['k', 'signConvention'],
-  term: ({ options }, pairs) => singularVectors(pairs, { vectors: numberOf(options, 'k', 1) }),
+  term: ({ options }, pairs) => kdSvd(pairs, { vectors: numberOf(options, 'k', 1) }),
 });
 
 /** Methods of relations between examples, channels and layers that have no weights of their own. */

@@ -1,10 +1,13 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import { softTargets, weighted } from '@kd/losses';
 import type { JsonObject } from '../file.ts';
 import { numberOf } from '../values.ts';
 import { termKind } from './kind.ts';
 
-/** `KD`, `KD (KL, batchmean, times T^2)`, `KD of equal logits`, `KD, constant student rows`, `KL with reduction mean (…)`. */
+/**
+ * `KD`, `KD (KL, batchmean, times T^2)`, `KD of equal logits`, `KD, constant student rows`, `KL
+ * with reduction mean (…)`.
+ */
 export const softTargetsKind = termKind({
   matches: ({ loss }) => /^KD($|,| of equal| \()|^KL with reduction/.test(loss),
   options: ['temperature', 'reduction', 'timesT2', 'classes'],
@@ -19,5 +22,5 @@ export const softTargetsKind = termKind({
 export function shareOf({ reduction = 'batchmean' }: JsonObject, classes: number): number {
   if (reduction === 'batchmean') return 1;
   if (reduction === 'mean') return 1 / classes;
-  throw unexpected('golden', 'reduction batchmean or mean', reduction);
+  throw expectedError('golden', 'reduction batchmean or mean', reduction);
 }

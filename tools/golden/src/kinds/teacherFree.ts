@@ -11,7 +11,11 @@ export const virtualTeacherKind = termKind({
   options: ['alpha', 'temperature', 'multiplier', 'correctProbability', 'reduction', 'classes'],
   term(options, classes) {
     const correctProbability = numberOf(options, 'correctProbability', 0.99);
-    return besideLabels(options, classes, virtualTeacher({ temperature: numberOf(options, 'temperature', 20), correctProbability }));
+    return besideLabels(
+      options,
+      classes,
+      virtualTeacher({ temperature: numberOf(options, 'temperature', 20), correctProbability }),
+    );
   },
 });
 
@@ -19,10 +23,18 @@ export const virtualTeacherKind = termKind({
 export const selfTrainingKind = termKind({
   matches: ({ loss }) => /^Tf-KD self\b/.test(loss),
   options: ['alpha', 'temperature', 'multiplier', 'reduction', 'classes'],
-  term: (options, classes) => besideLabels(options, classes, softTargets({ temperature: numberOf(options, 'temperature', 20) })),
+  term: (options, classes) =>
+    besideLabels(
+      options,
+      classes,
+      softTargets({ temperature: numberOf(options, 'temperature', 20) }),
+    ),
 });
 
-/** (1 − alpha) · cross entropy + alpha · multiplier · the term, averaged over classes as the published code does. */
+/**
+ * (1 − alpha) · cross entropy + alpha · multiplier · the term, averaged over classes as the
+ * published code does.
+ */
 function besideLabels(options: JsonObject, classes: number, term: LossTerm): LossTerm {
   const alpha = numberOf(options, 'alpha');
   const share = shareOf({ reduction: 'mean', ...options }, classes);

@@ -11,9 +11,15 @@ export const uskdKind: LossKind = {
     const { options } = entry;
     const step = stepOf(roles);
     const middle = roles.tensor('middle');
-    const weights = { alpha: numberOf(options, 'alpha', 1), beta: numberOf(options, 'beta', 0.1), mu: numberOf(options, 'mu', 0.005) };
+    const weights = {
+      alpha: numberOf(options, 'alpha', 1),
+      beta: numberOf(options, 'beta', 0.1),
+      mu: numberOf(options, 'mu', 0.005),
+    };
     const tap = { name: 'middle', channels: middle.shape.at(-1) as number, stride: 0 };
     const term = uskd({ tap, classes: step.student.logits.shape[1], ...weights });
-    return withModule(entry, term, (run) => run({ ...step, student: { ...step.student, features: { middle } } }));
+    return withModule(entry, term, (run) =>
+      run({ ...step, student: { ...step.student, features: { middle } } }),
+    );
   },
 };

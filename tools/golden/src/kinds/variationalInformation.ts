@@ -1,4 +1,4 @@
-import { connector, variationalInformationPerExample } from '@kd/losses';
+import { projector, vidPerExample } from '@kd/losses';
 import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LossEntry } from '../file.ts';
@@ -9,15 +9,22 @@ import type { LossKind } from './kind.ts';
 
 /**
  * `VID, identity 1x1 regressors (two ReLUs between stay)`, `VID, 1x1 regressors of given weights`.
- * The gradient is taken to the logarithms of the scales too, which a term keeps to itself: hence the function of the paper and the regressor one by one.
+ * The gradient is taken to the logarithms of the scales too, which a term keeps to itself: hence
+ * the function of the paper and the regressor one by one.
  */
 export const variationalInformationKind: LossKind = {
   matches: ({ loss }) => /^VID\b/.test(loss),
   options: ['initialVariance', 'epsilon'],
   value(entry, roles) {
-    const [student, teacher, logScale] = ['student', 'teacher', 'logScale'].map((role) => roles.tensor(role)) as [Tensor, Tensor, Tensor1D];
+    const [student, teacher, logScale] = ['student', 'teacher', 'logScale'].map((role) =>
+      roles.tensor(role),
+    ) as [Tensor, Tensor, Tensor1D];
     const likelihood = (prediction: Tensor): Scalar =>
-      tf.mean(variationalInformationPerExample(prediction, teacher, logScale, { epsilon: numberOf(entry.options, 'epsilon', 1e-5) })) as Scalar;
+      tf.mean(
+        vidPerExample(prediction, teacher, logScale, {
+          epsilon: numberOf(entry.options, 'epsilon', 1e-5),
+        }),
+      ) as Scalar;
     if (!hasModule(entry)) return likelihood(tf.relu(student));
     const [from, to] = [student.shape.at(-1) as number, teacher.shape.at(-1) as number];
     const hidden = hiddenIn(entry) ?? to;
@@ -26,7 +33,7 @@ export const variationalInformationKind: LossKind = {
       { from: hidden, to: hidden, relu: true },
       { from: hidden, to },
     ];
-    return withModule(entry, connector(layers), ({ apply }) => likelihood(apply(student)));
+    return withModule(entry, projector(layers), ({ apply }) => likelihood(apply(student)));
   },
 };
 

@@ -10,7 +10,10 @@ export const weightedPairKind = termKind({
   term(options, classes) {
     const alpha = numberOf(options, 'alpha');
     const soft = softTargets({ temperature: numberOf(options, 'temperature') });
-    const objective = combine({ hard: weighted(1 - alpha, crossEntropy()), soft: weighted(alpha * shareOf(options, classes), soft) });
+    const objective = combine({
+      hard: weighted(1 - alpha, crossEntropy()),
+      soft: weighted(alpha * shareOf(options, classes), soft),
+    });
     return (step) => objective(step).total;
   },
 });

@@ -6,5 +6,6 @@ import { termKind } from './kind.ts';
 export const wsldKind = termKind({
   matches: ({ loss }) => /^WSLD($|,)/.test(loss),
   options: ['tau', 'weight', 'classes'],
-  term: (options) => weighted(numberOf(options, 'weight', 1), wsld({ temperature: numberOf(options, 'tau', 2) })),
+  term: (options) =>
+    weighted(numberOf(options, 'weight', 1), wsld({ temperature: numberOf(options, 'tau', 2) })),
 });

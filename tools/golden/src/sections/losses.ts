@@ -11,22 +11,44 @@ export async function runLosses(file: GoldenFile, recorder: Recorder): Promise<v
   for (const section of ['losses', 'edges'] as const) {
     for (const entry of file[section] ?? []) {
       const kind = lossKinds.find((candidate) => candidate.matches(entry));
-      const strange = kind && Object.keys(entry.options).find((option) => !kind.options.includes(option));
+      const strange =
+        kind && Object.keys(entry.options).find((option) => !kind.options.includes(option));
       if (kind === undefined) recorder.skip(section, nameOf(entry.loss));
-      else if (strange !== undefined) recorder.skip(section, `${nameOf(entry.loss)} with ${strange}`);
+      else if (strange !== undefined)
+        recorder.skip(section, `${nameOf(entry.loss)} with ${strange}`);
       else
-        await recorder.check(section, entry.id, () => differencesOf(file, entry, kind, widened(toleranceOf(file, entry.loss), entry.float32Error)));
+        await recorder.check(section, entry.id, () =>
+          differencesOf(
+            file,
+            entry,
+            kind,
+            widened(toleranceOf(file, entry.loss), entry.float32Error),
+          ),
+        );
     }
   }
 }
 
-async function differencesOf(file: GoldenFile, entry: LossEntry, kind: LossKind, tolerance: Tolerance): Promise<string[]> {
+async function differencesOf(
+  file: GoldenFile,
+  entry: LossEntry,
+  kind: LossKind,
+  tolerance: Tolerance,
+): Promise<string[]> {
   const inputs = inputsOf(file, entry);
   const { value, grads } = tf.tidy(() => differentiate(entry, kind, inputs, file.losses ?? []));
   const expected = typeof entry.value === 'number' ? [entry.value] : [];
   const differences = difference('value', await value.data(), expected, tolerance.value);
   for (const [at, name] of pointsOf(entry).entries()) {
-    differences.push(...gradientDifference(entry, name, await (grads[at] as tf.Tensor).data(), tolerance.gradient, at === 0));
+    differences.push(
+      ...gradientDifference(
+        entry,
+        name,
+        await (grads[at] as tf.Tensor).data(),
+        tolerance.gradient,
+        at === 0,
+      ),
+    );
   }
   tf.dispose([value, grads, inputs.sources]);
   return differences;
@@ -45,28 +67,53 @@ function differentiate(
 ): { value: tf.Tensor; grads: tf.Tensor[] } {
   const names = pointsOf(entry);
   const byRole = entry.gradientWith === undefined;
-  const points = names.map((name) => (byRole ? inputs.tensor(name, inputs.sources) : (inputs.sources[name] as tf.Tensor)));
+  const points = names.map((name) =>
+    byRole ? inputs.tensor(name, inputs.sources) : (inputs.sources[name] as tf.Tensor),
+  );
   const { value, grads } = tf.valueAndGrads((...moving: tf.Tensor[]) => {
     const moved = Object.fromEntries(names.map((name, at) => [name, moving[at] as tf.Tensor]));
     const from = byRole ? inputs.sources : { ...inputs.sources, ...moved };
-    const tensors = (role: string): tf.Tensor[] => (byRole && moved[role] !== undefined ? [moved[role]] : inputs.tensors(role, from));
-    return kind.value(entry, { tensors, tensor: (role) => tensors(role)[0] as tf.Tensor, roles: inputs.roles }, entries);
+    const tensors = (role: string): tf.Tensor[] =>
+      byRole && moved[role] !== undefined ? [moved[role]] : inputs.tensors(role, from);
+    return kind.value(
+      entry,
+      { tensors, tensor: (role) => tensors(role)[0] as tf.Tensor, roles: inputs.roles },
+      entries,
+    );
   })(points);
   // An edge case writes its gradient flat in the order of PyTorch.
-  return { value, grads: byRole ? grads.map((grad) => (grad.rank === 4 ? tf.transpose(grad, [0, 3, 1, 2]) : grad)) : grads };
+  return {
+    value,
+    grads: byRole
+      ? grads.map((grad) => (grad.rank === 4 ? tf.transpose(grad, [0, 3, 1, 2]) : grad))
+      : grads,
+  };
 }
 
-function gradientDifference(entry: LossEntry, name: string, got: ArrayLike<number>, relative: number, first: boolean): string[] {
+function gradientDifference(
+  entry: LossEntry,
+  name: string,
+  got: ArrayLike<number>,
+  relative: number,
+  first: boolean,
+): string[] {
   const what = `gradient to ${name}`;
   if (entry.gradientComparable === false) return difference(what, got, [], relative);
-  const expected = entry.gradient?.[name]?.full ?? entry.gradient?.[name]?.first8NHWC ?? (first ? entry.grad : undefined) ?? [];
+  const expected =
+    entry.gradient?.[name]?.full ??
+    entry.gradient?.[name]?.first8NHWC ??
+    (first ? entry.grad : undefined) ??
+    [];
   const norm = entry.gradient?.[name]?.norm ?? (first ? entry.gradNorm : undefined);
   const differences = difference(what, got, expected, relative);
   if (norm === undefined || differences.length > 0) return differences;
   return difference(`norm of the ${what}`, [Math.hypot(...Array.from(got))], [norm], relative);
 }
 
-/** The name of a loss without what follows it: `AT` of `AT, mode code`, `FT factor transfer` of `FT factor transfer (p1=2,p2=1)`. */
+/**
+ * The name of a loss without what follows it: `AT` of `AT, mode code`, `FT factor transfer` of `FT
+ * factor transfer (p1=2,p2=1)`.
+ */
 function nameOf(loss: string): string {
   return loss.split(/[,:(]/)[0]?.trim() ?? loss;
 }

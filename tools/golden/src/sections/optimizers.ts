@@ -1,5 +1,5 @@
 import type { Optimizer } from '@kd/core';
-import { averageWeights, clipByGlobalNorm } from '@kd/trainer';
+import { clipByGlobalNorm, ema } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { difference, toleranceOf } from '../compare.ts';
 import type { GoldenFile, JsonObject } from '../file.ts';
@@ -7,7 +7,9 @@ import { optimizerOf } from '../optimizers.ts';
 import type { Recorder } from '../report.ts';
 import { numberOf, numbersOf, objectOf, objectsOf, rowsOf, textOf } from '../values.ts';
 
-/** `optimizers`: the parameters after every step, clipping by the global norm and averaged weights. */
+/**
+ * `optimizers`: the parameters after every step, clipping by the global norm and averaged weights.
+ */
 export async function runOptimizers(file: GoldenFile, recorder: Recorder): Promise<void> {
   const section = file.optimizers;
   if (section === undefined) return;
@@ -16,12 +18,20 @@ export async function runOptimizers(file: GoldenFile, recorder: Recorder): Promi
     const id = textOf(trace, 'id');
     const factory = optimizerOf(textOf(trace, 'reference'), objectOf(trace, 'options'));
     if ('missing' in factory) recorder.skip('optimizers', factory.missing);
-    else await recorder.check('optimizers', id, () => followTrace(section, trace, factory.make, relative));
+    else
+      await recorder.check('optimizers', id, () =>
+        followTrace(section, trace, factory.make, relative),
+      );
   }
   const { clipGradNorm, ema } = section;
   if (clipGradNorm !== undefined)
-    await recorder.check('optimizers', 'clipGradNorm', () => clipped(section, objectOf(section, 'clipGradNorm'), relative));
-  if (ema !== undefined) await recorder.check('optimizers', 'ema', () => averaged(section, objectOf(section, 'ema'), relative));
+    await recorder.check('optimizers', 'clipGradNorm', () =>
+      clipped(section, objectOf(section, 'clipGradNorm'), relative),
+    );
+  if (ema !== undefined)
+    await recorder.check('optimizers', 'ema', () =>
+      averaged(section, objectOf(section, 'ema'), relative),
+    );
 }
 
 async function followTrace(
@@ -32,13 +42,23 @@ async function followTrace(
 ): Promise<string[]> {
   const gradients = rowsOf(section, 'gradients');
   const constant = numberOf(objectOf(trace, 'options'), 'lr');
-  const rates = trace.learningRates === undefined ? gradients.map(() => constant) : numbersOf(trace, 'learningRates');
+  const rates =
+    trace.learningRates === undefined
+      ? gradients.map(() => constant)
+      : numbersOf(trace, 'learningRates');
   const weight = tf.tidy(() => tf.variable(tf.tensor1d([...numbersOf(section, 'initial')])));
   const optimizer = make({ weight });
   const differences: string[] = [];
   for (const [at, expected] of rowsOf(trace, 'parametersAfterStep').entries()) {
-    tf.tidy(() => optimizer.apply({ weight: tf.tensor1d([...(gradients[at] ?? [])]) }, tf.scalar(rates[at] ?? constant)));
-    differences.push(...difference(`parameters after step ${at + 1}`, await weight.data(), expected, relative));
+    tf.tidy(() =>
+      optimizer.apply(
+        { weight: tf.tensor1d([...(gradients[at] ?? [])]) },
+        tf.scalar(rates[at] ?? constant),
+      ),
+    );
+    differences.push(
+      ...difference(`parameters after step ${at + 1}`, await weight.data(), expected, relative),
+    );
   }
   optimizer.dispose();
   weight.dispose();
@@ -50,28 +70,51 @@ async function clipped(section: JsonObject, clip: JsonObject, relative: number):
   const rows = rowsOf(section, 'gradients');
   const named = textOf(clip, 'gradients').match(/\d+/g) ?? [];
   const { norm, gradients } = tf.tidy(() => {
-    const parts = named.map((row, at) => [`parameter${at}`, tf.tensor1d([...(rows[Number(row)] ?? [])])] as const);
+    const parts = named.map(
+      (row, at) => [`parameter${at}`, tf.tensor1d([...(rows[Number(row)] ?? [])])] as const,
+    );
     return clipByGlobalNorm(Object.fromEntries(parts), numberOf(clip, 'maxNorm'));
   });
-  const differences = difference('total norm', await norm.data(), [numberOf(clip, 'totalNorm')], relative);
+  const differences = difference(
+    'total norm',
+    await norm.data(),
+    [numberOf(clip, 'totalNorm')],
+    relative,
+  );
   for (const [at, expected] of rowsOf(clip, 'clipped').entries()) {
     const got = gradients[`parameter${at}`];
-    differences.push(...difference(`clipped ${at}`, got === undefined ? [] : await got.data(), expected, relative));
+    differences.push(
+      ...difference(`clipped ${at}`, got === undefined ? [] : await got.data(), expected, relative),
+    );
   }
   tf.dispose([norm, gradients]);
   return differences;
 }
 
 /** `weightsAtUpdate`: "w_k = initial + 0.3*(k+1)*gradients[k], k = 0..5". */
-async function averaged(section: JsonObject, ema: JsonObject, relative: number): Promise<string[]> {
-  const factor = Number(/initial \+ (\S+)\*\(k\+1\)\*gradients\[k\]/.exec(textOf(ema, 'weightsAtUpdate'))?.[1]);
+async function averaged(
+  section: JsonObject,
+  trace: JsonObject,
+  relative: number,
+): Promise<string[]> {
+  const factor = Number(
+    /initial \+ (\S+)\*\(k\+1\)\*gradients\[k\]/.exec(textOf(trace, 'weightsAtUpdate'))?.[1],
+  );
   const initial = numbersOf(section, 'initial');
   const gradients = rowsOf(section, 'gradients');
   const weight = tf.tidy(() => tf.variable(tf.tensor1d([...initial])));
-  const average = averageWeights({ weight }, { decay: numberOf(ema, 'decay') });
+  const average = ema({ weight }, { decay: numberOf(trace, 'decay') });
   const differences: string[] = [];
-  for (const [at, expected] of rowsOf(ema, 'averageAfterUpdate').entries()) {
-    tf.tidy(() => weight.assign(tf.tensor1d(initial.map((value, place) => value + factor * (at + 1) * (gradients[at]?.[place] ?? Number.NaN)))));
+  for (const [at, expected] of rowsOf(trace, 'averageAfterUpdate').entries()) {
+    tf.tidy(() =>
+      weight.assign(
+        tf.tensor1d(
+          initial.map(
+            (value, place) => value + factor * (at + 1) * (gradients[at]?.[place] ?? Number.NaN),
+          ),
+        ),
+      ),
+    );
     average.update();
     const got = await (average.weights.weight as tf.Variable).data();
     differences.push(...difference(`average after update ${at + 1}`, got, expected, relative));

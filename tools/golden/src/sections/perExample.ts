@@ -18,14 +18,20 @@ interface Logits {
 
 /** List of numbers → what it is of. */
 const quantities: Readonly<Record<string, (logits: Logits) => tf.Tensor1D>> = {
-  kd: ({ student, teacher, temperature }) => klDivergencePerExample(student, teacher, { temperature }),
-  tckd: ({ student, teacher, labels, temperature }) => decoupledDivergence(student, teacher, labels, { temperature }).label,
-  nckd: ({ student, teacher, labels, temperature }) => decoupledDivergence(student, teacher, labels, { temperature }).others,
+  kd: ({ student, teacher, temperature }) =>
+    klDivergencePerExample(student, teacher, { temperature }),
+  tckd: ({ student, teacher, labels, temperature }) =>
+    decoupledDivergence(student, teacher, labels, { temperature }).label,
+  nckd: ({ student, teacher, labels, temperature }) =>
+    decoupledDivergence(student, teacher, labels, { temperature }).others,
   teacherTargetProbability: ({ teacher, labels, temperature }) =>
     tf.exp(tf.neg(crossEntropyPerExample(tf.div<tf.Tensor2D>(teacher, temperature), labels))),
 };
 
-/** `kdPerSample`: the divergence of each example without T², and its parts: `kd` = `tckd` + (1 − `teacherTargetProbability`) · `nckd`. */
+/**
+ * `kdPerSample`: the divergence of each example without T², and its parts: `kd` = `tckd` + (1 −
+ * `teacherTargetProbability`) · `nckd`.
+ */
 export async function runPerExample(file: GoldenFile, recorder: Recorder): Promise<void> {
   const section = file.kdPerSample;
   if (section === undefined) return;
@@ -36,11 +42,26 @@ export async function runPerExample(file: GoldenFile, recorder: Recorder): Promi
   }
 }
 
-async function differencesOf(file: GoldenFile, section: JsonObject, name: string, of: (logits: Logits) => tf.Tensor1D): Promise<string[]> {
+async function differencesOf(
+  file: GoldenFile,
+  section: JsonObject,
+  name: string,
+  of: (logits: Logits) => tf.Tensor1D,
+): Promise<string[]> {
   const got = tf.tidy(() => {
-    const { tensor, sources } = inputsOf(file, { inputs: isObject(section.inputs) ? section.inputs : usualInputs });
-    const [student, teacher] = ['student', 'teacher'].map((role) => tensor(role, sources)) as [tf.Tensor2D, tf.Tensor2D];
-    return of({ student, teacher, labels: tensor('labels', sources) as tf.Tensor1D, temperature: numberOf(section, 'temperature') });
+    const { tensor, sources } = inputsOf(file, {
+      inputs: isObject(section.inputs) ? section.inputs : usualInputs,
+    });
+    const [student, teacher] = ['student', 'teacher'].map((role) => tensor(role, sources)) as [
+      tf.Tensor2D,
+      tf.Tensor2D,
+    ];
+    return of({
+      student,
+      teacher,
+      labels: tensor('labels', sources) as tf.Tensor1D,
+      temperature: numberOf(section, 'temperature'),
+    });
   });
   const values = await got.data();
   got.dispose();

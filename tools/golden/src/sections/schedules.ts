@@ -8,7 +8,10 @@ import { numberOf, numbersOf, textOf } from '../values.ts';
 /** Both are float64. */
 const relative = 1e-9;
 
-/** `schedules`: the learning rate at every step. Where PyTorch goes on after the end of a cosine, it is compared up to the end. */
+/**
+ * `schedules`: the learning rate at every step. Where PyTorch goes on after the end of a cosine, it
+ * is compared up to the end.
+ */
 export async function runSchedules(file: GoldenFile, recorder: Recorder): Promise<void> {
   for (const entry of file.schedules ?? []) await runSchedule(entry, recorder);
 }
@@ -20,8 +23,13 @@ async function runSchedule(entry: JsonObject, recorder: Recorder): Promise<void>
     String(entry.reference ?? '')
       .split('.')
       .at(-1) ?? '';
-  if (/Plateau/.test(reference)) return recorder.check('schedules', id, () => plateauDifferences(entry, expected));
-  const rates = ratesOf(textOf(entry, 'description'), numberOf(entry, 'baseLearningRate'), expected.length - 1);
+  if (/Plateau/.test(reference))
+    return recorder.check('schedules', id, () => plateauDifferences(entry, expected));
+  const rates = ratesOf(
+    textOf(entry, 'description'),
+    numberOf(entry, 'baseLearningRate'),
+    expected.length - 1,
+  );
   if ('missing' in rates) return recorder.skip('schedules', rates.missing);
   await recorder.check('schedules', id, () => {
     const compared = expected.slice(0, (rates.last ?? expected.length) + 1);
@@ -38,7 +46,12 @@ function plateauDifferences(entry: JsonObject, expected: readonly number[]): str
     return found === undefined ? {} : { [name]: Number(found) };
   };
   const better = /\bmode[ =]max\b/.test(text) ? 'higher' : 'lower';
-  const factorOf = reduceOnPlateau({ ...option('factor'), ...option('patience'), ...option('threshold'), better });
+  const factorOf = reduceOnPlateau({
+    ...option('factor'),
+    ...option('patience'),
+    ...option('threshold'),
+    better,
+  });
   const [base, metrics] = [numberOf(entry, 'baseLearningRate'), numbersOf(entry, 'metrics')];
   const got = expected.map((_, at) => base * factorOf(metrics.slice(0, at)));
   return difference('learning rate', got, expected, relative);

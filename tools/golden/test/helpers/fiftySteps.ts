@@ -1,4 +1,14 @@
-import { type Batch, type BatchSource, cosine, type Network, type Objective, type OptimizerFactory, permutation, sha256, uniform } from '@kd/core';
+import {
+  type Batch,
+  cosine,
+  type DataLoader,
+  type Network,
+  type Objective,
+  type OptimizerFactory,
+  permutation,
+  sha256,
+  uniform,
+} from '@kd/core';
 import { type EpochReport, evaluate, type TrainOptions, train } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -19,20 +29,40 @@ export interface Parts {
 export interface Trace {
   readonly reports: readonly EpochReport[];
   readonly weights: Readonly<Record<string, Float32Array>>;
-  /** The loss of the last validation again, by the network's own forward: batch norm is not folded. */
+  /**
+   * The loss of the last validation again, by the network's own forward: batch norm is not folded.
+   */
   readonly unfolded: number;
 }
 
-/** Fifty steps: ten epochs of four batches of 8 and one of 4, with a validation after each. @param size Side of the pictures. */
+/**
+ * Fifty steps: ten epochs of four batches of 8 and one of 4, with a validation after each. @param
+ * size Side of the pictures.
+ */
 export async function fiftySteps(make: () => Parts, size: number): Promise<Trace> {
   const { student, objective, optimizer, learningRate = 0.02, more } = make();
   const batches = brightPatches(size);
-  const options = { student, objective, optimizer, batches, validation: batches, learningRate: cosine({ from: learningRate }), epochs: EPOCHS };
+  const options = {
+    student,
+    objective,
+    optimizer,
+    data: batches,
+    validation: batches,
+    learningRate: cosine({ from: learningRate }),
+    epochs: EPOCHS,
+  };
   const reports: EpochReport[] = [];
-  for await (const report of train({ ...options, ...more, ...(objective.needsTeacher && { teacher }) })) reports.push(report);
+  for await (const report of train({
+    ...options,
+    ...more,
+    ...(objective.needsTeacher && { teacher }),
+  }))
+    reports.push(report);
   const all = [...Object.entries(student.weights), ...Object.entries(objective.weights)];
-  const weights = Object.fromEntries(all.map(([name, weight]) => [name, Float32Array.from(weight.dataSync())]));
-  const { folded: _, ...plain } = student;
+  const weights = Object.fromEntries(
+    all.map(([name, weight]) => [name, Float32Array.from(weight.dataSync())]),
+  );
+  const { inference: _, ...plain } = student;
   const { loss: unfolded } = await evaluate(plain, batches);
   student.dispose();
   tf.dispose(Object.values(objective.weights));
@@ -41,10 +71,17 @@ export async function fiftySteps(make: () => Parts, size: number): Promise<Trace
 
 /** The losses, accuracies and norms of some epochs, in one row. */
 export function numbersOf(reports: readonly EpochReport[]): number[] {
-  return reports.flatMap(({ terms, gradientNorm = 0, validation }) => [...Object.values(terms), gradientNorm, validation?.loss ?? 0]);
+  return reports.flatMap(({ terms, gradientNorm = 0, validation }) => [
+    ...Object.values(terms),
+    gradientNorm,
+    validation?.loss ?? 0,
+  ]);
 }
 
-/** Says of each picture what its row number says: logits of up to 2, and the same as a feature `said`. */
+/**
+ * Says of each picture what its row number says: logits of up to 2, and the same as a feature
+ * `said`.
+ */
 const teacher = ({ indices }: Batch) => {
   const logits = Float32Array.from({ length: indices.length * CLASSES }, (_, at) => {
     const row = indices[Math.floor(at / CLASSES)] as number;
@@ -55,7 +92,7 @@ const teacher = ({ indices }: Batch) => {
 };
 
 /** Noise, brighter in the channel of the class. */
-function brightPatches(size: number): BatchSource {
+function brightPatches(size: number): DataLoader {
   const view = { spec: 'plain', seed: 0 };
   const pixels = size * size * 3;
   async function* deal(order: Int32Array): AsyncGenerator<Batch> {
@@ -78,19 +115,19 @@ function brightPatches(size: number): BatchSource {
     }
   }
   return {
-    data: {
+    dataset: {
       name: 'bright patches',
       classNames: ['red', 'green', 'blue'],
       imageShape: [size, size, 3],
-      identity: () => sha256(new TextEncoder().encode(`bright patches ${size}`)),
+      fingerprint: () => sha256(new TextEncoder().encode(`bright patches ${size}`)),
     },
-    rows: ROWS,
+    size: ROWS,
     batchSize: BATCH,
     batchesPerEpoch: Math.ceil(ROWS / BATCH),
     viewCount: 1,
     view: () => view,
     order: (epoch) => permutation(epoch, 0, ROWS),
     epoch: (epoch) => deal(permutation(epoch, 0, ROWS)),
-    pass: () => deal(Int32Array.from({ length: ROWS }, (_, row) => row)),
+    iterateOnce: () => deal(Int32Array.from({ length: ROWS }, (_, row) => row)),
   };
 }

@@ -12,30 +12,44 @@ export interface LaunchOptions {
   readonly command: readonly string[];
   /** The first of as many ports in a row; free ones without it. */
   readonly port?: number | undefined;
-  /** `ClusterOptions.timeoutSeconds`. */
+  /** `ProcessGroupOptions.timeoutSeconds`. */
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** How long the others may go on when one has failed (they find out by themselves, and may want to say so), and how long they then have to end. */
+/**
+ * How long the others may go on when one has failed (they find out by themselves, and may want to
+ * say so), and how long they then have to end.
+ */
 const graceMilliseconds = 10_000;
 const endMilliseconds = 5000;
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Runs a program as a group of processes on this machine, each with its share of the cores, its output line by line behind `[rank]`. Ctrl-C goes to
+ * Runs a program as a group of processes on this machine, each with its share of the cores, its
+ * output line by line behind `[rank]`. Ctrl-C goes to
  * all of them; when one fails the others are ended.
  * @returns The exit status of the first that failed, 0 where none did.
  */
-export async function launch({ processes, command, port, timeoutSeconds }: LaunchOptions): Promise<number> {
-  const ports = port === undefined ? await freePorts(processes) : Array.from({ length: processes }, (_, at) => port + at);
+export async function launch({
+  processes,
+  command,
+  port,
+  timeoutSeconds,
+}: LaunchOptions): Promise<number> {
+  const ports =
+    port === undefined
+      ? await freePorts(processes)
+      : Array.from({ length: processes }, (_, at) => port + at);
   const environment = {
     [threadsVariable]: String(Math.max(1, Math.floor(usableThreads() / processes))),
     ...(timeoutSeconds === undefined ? {} : { [timeoutVariable]: String(timeoutSeconds) }),
     ...process.env,
     [clusterVariable]: ports.map((one) => `127.0.0.1:${one}`).join(),
   };
-  const children = ports.map((_, rank) => start(command, rank, { ...environment, [indexVariable]: String(rank) }));
+  const children = ports.map((_, rank) =>
+    start(command, rank, { ...environment, [indexVariable]: String(rank) }),
+  );
   const send = (signal: NodeJS.Signals): void => {
     for (const child of children) if (isRunning(child)) child.kill(signal);
   };
@@ -48,7 +62,10 @@ export async function launch({ processes, command, port, timeoutSeconds }: Launc
     process.stderr.write(`[${rank}] ended with status ${status}\n`);
     if (failure !== 0) return;
     failure = status;
-    timers.push(setTimeout(send, graceMilliseconds, 'SIGTERM'), setTimeout(send, graceMilliseconds + endMilliseconds, 'SIGKILL'));
+    timers.push(
+      setTimeout(send, graceMilliseconds, 'SIGTERM'),
+      setTimeout(send, graceMilliseconds + endMilliseconds, 'SIGKILL'),
+    );
   });
   await Promise.all(statuses);
   for (const timer of timers) clearTimeout(timer);
@@ -57,7 +74,11 @@ export async function launch({ processes, command, port, timeoutSeconds }: Launc
 }
 
 /** In a process group of its own, so that a Ctrl-C of the terminal reaches it once, through us. */
-function start([program = '', ...args]: readonly string[], rank: number, env: NodeJS.ProcessEnv): ChildProcess {
+function start(
+  [program = '', ...args]: readonly string[],
+  rank: number,
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   child.on('error', ({ message }) => process.stderr.write(`[${rank}] ${message}\n`));
   for (const [from, to] of [
@@ -76,6 +97,8 @@ function isRunning({ exitCode, signalCode, pid }: ChildProcess): boolean {
 function statusOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     child.once('error', () => resolve(127));
-    child.once('close', (code, signal) => resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]));
+    child.once('close', (code, signal) =>
+      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
+    );
   });
 }

@@ -1,7 +1,7 @@
 import { ensure } from '@kd/core';
 
 /** Processes that compute together, on one machine or several. */
-export interface ClusterOptions {
+export interface ProcessGroupOptions {
   /** `host:port` of every process, in the same order for all; each listens on its own port. */
   readonly workers: readonly string[];
   /** Which of them this process is. */
@@ -14,8 +14,14 @@ export const clusterVariable = 'KD_CLUSTER';
 export const indexVariable = 'KD_CLUSTER_INDEX';
 export const timeoutVariable = 'KD_CLUSTER_TIMEOUT';
 
-/** What was asked for, else what the environment says, as `kd-engine launch` sets it. @throws RangeError on what is no cluster. */
-export function clusterOf(given: ClusterOptions | undefined, environment: NodeJS.ProcessEnv): Required<ClusterOptions> | undefined {
+/**
+ * What was asked for, else what the environment says, as `kd-engine launch` sets it. @throws
+ * RangeError on what is no cluster.
+ */
+export function clusterOf(
+  given: ProcessGroupOptions | undefined,
+  environment: NodeJS.ProcessEnv,
+): Required<ProcessGroupOptions> | undefined {
   const wanted = given ?? fromEnvironment(environment);
   if (wanted === undefined) return undefined;
   const where = given === undefined ? clusterVariable : 'startEngine';
@@ -24,16 +30,30 @@ export function clusterOf(given: ClusterOptions | undefined, environment: NodeJS
   ensure(workers.length > 0 && wrong === undefined, where, 'workers as host:port', wrong ?? 'none');
   const twice = workers.find((worker, at) => workers.indexOf(worker) !== at);
   ensure(twice === undefined, where, 'an address of its own for every worker', `${twice} twice`);
-  ensure(Number.isInteger(index) && index >= 0 && index < workers.length, where, `an index from 0 to ${workers.length - 1}`, index);
-  ensure(timeoutSeconds > 0 && timeoutSeconds < 2 ** 31, where, 'timeoutSeconds > 0', timeoutSeconds);
+  ensure(
+    Number.isInteger(index) && index >= 0 && index < workers.length,
+    where,
+    `an index from 0 to ${workers.length - 1}`,
+    index,
+  );
+  ensure(
+    timeoutSeconds > 0 && timeoutSeconds < 2 ** 31,
+    where,
+    'timeoutSeconds > 0',
+    timeoutSeconds,
+  );
   return { workers, index, timeoutSeconds };
 }
 
-function fromEnvironment(environment: NodeJS.ProcessEnv): ClusterOptions | undefined {
+function fromEnvironment(environment: NodeJS.ProcessEnv): ProcessGroupOptions | undefined {
   const list = environment[clusterVariable];
   if (!list) return undefined;
   const timeout = environment[timeoutVariable];
-  return { workers: list.split(','), index: Number(environment[indexVariable] || Number.NaN), timeoutSeconds: timeout ? Number(timeout) : undefined };
+  return {
+    workers: list.split(','),
+    index: Number(environment[indexVariable] || Number.NaN),
+    timeoutSeconds: timeout ? Number(timeout) : undefined,
+  };
 }
 
 /** A name, an IPv4 or a bracketed IPv6 address, and a port. */

@@ -1,11 +1,15 @@
 import { encodeMessage, type Field } from '../tensorflow/encodeMessage.ts';
-import type { ClusterOptions } from './options.ts';
+import type { ProcessGroupOptions } from './options.ts';
 
 /**
- * tensorflow.ServerDef { cluster (1), job_name (2), task_index (3), default_session_config (4), protocol (5) }.
+ * tensorflow.ServerDef { cluster (1), job_name (2), task_index (3), default_session_config (4),
+ * protocol (5) }.
  * @param config Fields of tensorflow.ConfigProto; who leads the group is added.
  */
-export function serverDef({ workers, index }: ClusterOptions, config: readonly Field[]): Uint8Array {
+export function serverDef(
+  { workers, index }: ProcessGroupOptions,
+  config: readonly Field[],
+): Uint8Array {
   const tasks = workers.map(
     (address, task): Field => [
       2,

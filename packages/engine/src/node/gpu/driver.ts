@@ -19,9 +19,13 @@ export function askDriver(): { readonly gpus: readonly string[] } | { readonly r
   return gpus.length === 0 ? { reason: `NVIDIA's driver sees no GPU${kernelState()}` } : { gpus };
 }
 
-/** The second half of the driver: a library without its kernel module is what a container without access to the GPU has. */
+/**
+ * The second half of the driver: a library without its kernel module is what a container without
+ * access to the GPU has.
+ */
 function kernelState(): string {
-  if (!existsSync(kernelModule)) return `; there is no ${kernelModule}: its kernel module is not loaded, or a container may not see it`;
+  if (!existsSync(kernelModule))
+    return `; there is no ${kernelModule}: its kernel module is not loaded, or a container may not see it`;
   return `; ${readFileSync(kernelModule, 'utf8').split('\n')[0]?.trim()}`;
 }
 

@@ -4,7 +4,8 @@ const lazy = 1;
 
 /**
  * Loads a shared library as TensorFlow would, for good.
- * @param path A file, or a name that the system searches for. @returns The system's own words where it does not load.
+ * @param path A file, or a name that the system searches for. @returns The system's own words where
+ * it does not load.
  */
 export function whyNotLoaded(path: string): string | undefined {
   const self = koffi.load(null);

@@ -9,20 +9,34 @@ export interface Machine {
   readonly isGlibc: boolean;
 }
 
-/** The package on PyPI whose wheel for a machine holds this build of libtensorflow; or why there is none. */
-export function wheelPackage({ platform, architecture, isGlibc }: Machine, build: Build): { readonly name: string } | { readonly reason: string } {
+/**
+ * The package on PyPI whose wheel for a machine holds this build of libtensorflow; or why there is
+ * none.
+ */
+export function wheelPackage(
+  { platform, architecture, isGlibc }: Machine,
+  build: Build,
+): { readonly name: string } | { readonly reason: string } {
   const isLinux = platform === 'linux' && isGlibc;
   if (build === 'CUDA' && isLinux && architecture === 'x64') return { name: 'tensorflow' };
   if (build === 'CPU' && isLinux && architecture === 'x64') return { name: 'tensorflow-cpu' };
   if (build === 'CPU' && isLinux && architecture === 'arm64') return { name: 'tensorflow' };
-  if (build === 'CPU' && platform === 'darwin' && architecture === 'arm64') return { name: 'tensorflow' };
+  if (build === 'CPU' && platform === 'darwin' && architecture === 'arm64')
+    return { name: 'tensorflow' };
   const here = `${platform} ${architecture}${platform === 'linux' && !isGlibc ? ' without glibc' : ''}`;
   return build === 'CUDA'
-    ? { reason: `there is no wheel with the CUDA build of libtensorflow for ${here}; there is for Linux (glibc) x64. Install without --gpu` }
-    : { reason: `there is no wheel with libtensorflow for ${here}; there is for Linux (glibc) x64 and arm64 and for macOS arm64` };
+    ? {
+        reason: `there is no wheel with the CUDA build of libtensorflow for ${here}; there is for Linux (glibc) x64. Install without --gpu`,
+      }
+    : {
+        reason: `there is no wheel with libtensorflow for ${here}; there is for Linux (glibc) x64 and arm64 and for macOS arm64`,
+      };
 }
 
-/** Of version 2.21, on Linux x64, in bytes; other versions differ by some per cent. Known before the first byte comes, which pip does not tell. */
+/**
+ * Of version 2.21, on Linux x64, in bytes; other versions differ by some per cent. Known before the
+ * first byte comes, which pip does not tell.
+ */
 export const sizes = {
   CPU: { download: 0.274e9, installed: 0.853e9 },
   CUDA: { download: 3.38e9, installed: 5.59e9 },

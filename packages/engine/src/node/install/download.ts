@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OpenProgress } from '@kd/core';
-import { makeFolder } from '@kd/core/node';
+import type { ProgressFactory } from '@kd/core';
+import { ensureDirectory } from '@kd/files/node';
 import type { Build } from '../tensorflow/versions.ts';
 import { sizes } from './builds.ts';
 import { downloadWheel } from './pip.ts';
@@ -15,24 +15,33 @@ export interface Downloads {
   readonly build: Build;
   /** Gets a folder for each wheel. */
   readonly part: string;
-  readonly openProgress?: OpenProgress | undefined;
+  readonly createProgress?: ProgressFactory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Downloads TensorFlow's wheel, and for the CUDA build those of NVIDIA that it names.
- * One after the other: pip keeps up to three copies of what it loads, and one call for all would need that room for all.
+ * One after the other: pip keeps up to three copies of what it loads, and one call for all would
+ * need that room for all.
  * @returns Their paths, TensorFlow's first.
  */
-export async function downloadWheels({ pip, requirement, build, part, openProgress, signal }: Downloads): Promise<readonly string[]> {
+export async function downloadWheels({
+  pip,
+  requirement,
+  build,
+  part,
+  createProgress,
+  signal,
+}: Downloads): Promise<readonly string[]> {
   const total = sizes[build].download;
-  const progress = openProgress?.('downloading libtensorflow', total, 'B');
+  const progress = createProgress?.('downloading libtensorflow', total, 'B');
   const wheels: string[] = [];
   let done = 0;
   const download = async (wanted: string): Promise<string> => {
     const folder = join(part, `wheel-${wheels.length}`);
-    await makeFolder(folder);
-    const onBytes = (bytes: number): void => progress?.update(Math.min(total, done + bytes), nameOf(wanted));
+    await ensureDirectory(folder);
+    const onBytes = (bytes: number): void =>
+      progress?.update(Math.min(total, done + bytes), nameOf(wanted));
     const wheel = await downloadWheel({ pip, requirement: wanted, folder, onBytes, signal });
     done += (await stat(wheel)).size;
     wheels.push(wheel);
@@ -40,7 +49,8 @@ export async function downloadWheels({ pip, requirement, build, part, openProgre
   };
   try {
     const tensorflow = await download(requirement);
-    if (build === 'CUDA') for (const wanted of await nvidiaWheels(tensorflow)) await download(wanted);
+    if (build === 'CUDA')
+      for (const wanted of await nvidiaWheels(tensorflow)) await download(wanted);
     progress?.update(total, '');
   } finally {
     progress?.end();

@@ -1,26 +1,31 @@
 /**
- * An installation grows in a folder of its own and is renamed into place when it is whole. What does not get so far is removed: at once where
+ * An installation grows in a folder of its own and is renamed into place when it is whole. What
+ * does not get so far is removed: at once where
  * it fails or is interrupted, by the next installation where the process was killed.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
-import { makeFolder } from '@kd/core/node';
+import { ensureDirectory } from '@kd/files/node';
 
 const prefix = '.part-';
 const secondsOfDay = 86_400;
 
 /** Makes a folder for one installation, and removes those of processes that are gone. */
 export async function makePart(beside: string): Promise<string> {
-  await makeFolder(beside);
+  await ensureDirectory(beside);
   for (const name of await readdir(beside)) {
-    if (name.startsWith(prefix) && (await isAbandoned(join(beside, name)))) await rm(join(beside, name), { recursive: true, force: true });
+    if (name.startsWith(prefix) && (await isAbandoned(join(beside, name))))
+      await rm(join(beside, name), { recursive: true, force: true });
   }
   return mkdtemp(join(beside, `${prefix}${hostname()}-${process.pid}-`));
 }
 
-/** Another machine may share this folder: its processes cannot be asked, so that its parts are left for a day. */
+/**
+ * Another machine may share this folder: its processes cannot be asked, so that its parts are left
+ * for a day.
+ */
 async function isAbandoned(part: string): Promise<boolean> {
   const [, machine, owner] = /^\.part-(.*)-(\d+)-\w+$/.exec(basename(part)) ?? [];
   if (machine === hostname()) return !isRunning(Number(owner));
@@ -42,11 +47,14 @@ export async function expectRoom(folder: string, bytes: number): Promise<void> {
   const free = bavail * bsize;
   if (free >= bytes) return;
   const asGigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
-  throw new Error(`kd-engine install: expected ${asGigabytes(bytes)} free for ${folder}, got ${asGigabytes(free)}; KD_CACHE moves the cache.`);
+  throw new Error(
+    `kd-engine install: expected ${asGigabytes(bytes)} free for ${folder}, got ${asGigabytes(free)}; KD_CACHE moves the cache.`,
+  );
 }
 
 /**
- * Renames a whole installation into its place. Where another was quicker, its folder stays: it is as good, and may be in use.
+ * Renames a whole installation into its place. Where another was quicker, its folder stays: it is
+ * as good, and may be in use.
  * @param isWhole Whether a folder that is there does. @param part Takes one that does not.
  */
 export async function putInPlace(

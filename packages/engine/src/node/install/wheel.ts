@@ -3,7 +3,7 @@
  */
 import { chmod } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { makeFolder } from '@kd/core/node';
+import { ensureDirectory } from '@kd/files/node';
 import type { Entry } from 'yauzl';
 import { frameworkFile, libraryFile } from '../tensorflow/library.ts';
 import { openZip, readEntry, unpackEntry, type Zip } from './zip.ts';
@@ -21,16 +21,36 @@ export type WheelOf = 'TensorFlow' | 'NVIDIA';
 
 const libraries = [libraryFile, frameworkFile].map((file) => `tensorflow/${file}`);
 
-/** Of NVIDIA's wheels: shared libraries, and what XLA compiles with, which libtensorflow looks for in `../nvidia/cuda_nvcc`. */
-const nvidiaFiles = [/^nvidia\/\w+\/lib\/[\w.-]+\.so[\w.]*$/, /^nvidia\/cuda_nvcc\/bin\/ptxas$/, /^nvidia\/cuda_nvcc\/nvvm\/libdevice\/[\w.]+\.bc$/];
+/**
+ * Of NVIDIA's wheels: shared libraries, and what XLA compiles with, which libtensorflow looks for
+ * in `../nvidia/cuda_nvcc`.
+ */
+const nvidiaFiles = [
+  /^nvidia\/\w+\/lib\/[\w.-]+\.so[\w.]*$/,
+  /^nvidia\/cuda_nvcc\/bin\/ptxas$/,
+  /^nvidia\/cuda_nvcc\/nvvm\/libdevice\/[\w.]+\.bc$/,
+];
 
-/** Opens a wheel and picks what is needed of it. @throws Error where that is not in it, or it is no archive. */
+/**
+ * Opens a wheel and picks what is needed of it. @throws Error where that is not in it, or it is no
+ * archive.
+ */
 export async function openWheel(path: string, of: WheelOf): Promise<Wheel> {
   const zip = await openZip(path).catch((cause: Error) => {
-    throw new Error(`kd-engine install: expected a wheel, got ${basename(path)}: ${cause.message}; download it again.`, { cause });
+    throw new Error(
+      `kd-engine install: expected a wheel, got ${basename(path)}: ${cause.message}; download it again.`,
+      { cause },
+    );
   });
   try {
-    return { path, zip, needed: of === 'TensorFlow' ? libraries.map((name) => entryOf(zip, name)) : nvidiaEntries(zip, basename(path)) };
+    return {
+      path,
+      zip,
+      needed:
+        of === 'TensorFlow'
+          ? libraries.map((name) => entryOf(zip, name))
+          : nvidiaEntries(zip, basename(path)),
+    };
   } catch (error) {
     zip.file.close();
     throw error;
@@ -38,13 +58,20 @@ export async function openWheel(path: string, of: WheelOf): Promise<Wheel> {
 }
 
 function nvidiaEntries(zip: Zip, wheel: string): readonly Entry[] {
-  const found = [...zip.entries.values()].filter(({ fileName }) => nvidiaFiles.some((form) => form.test(fileName)));
-  if (found.length === 0) throw new Error(`kd-engine install: expected shared libraries in ${wheel}, got none; this version has another layout.`);
+  const found = [...zip.entries.values()].filter(({ fileName }) =>
+    nvidiaFiles.some((form) => form.test(fileName)),
+  );
+  if (found.length === 0)
+    throw new Error(
+      `kd-engine install: expected shared libraries in ${wheel}, got none; this version has another layout.`,
+    );
   return found;
 }
 
 export function unpackedBytes(wheels: readonly Wheel[]): number {
-  return wheels.flatMap(({ needed }) => needed).reduce((sum, { uncompressedSize }) => sum + uncompressedSize, 0);
+  return wheels
+    .flatMap(({ needed }) => needed)
+    .reduce((sum, { uncompressedSize }) => sum + uncompressedSize, 0);
 }
 
 /** METADATA of a wheel (the form of mails, PEP 566). */
@@ -59,18 +86,26 @@ export interface Unpacking {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Unpacks what is needed and holds it against the wheel's own RECORD. @throws Error that names the file that is not whole. */
-export async function unpackWheel({ zip, needed }: Wheel, { place, onBytes, signal }: Unpacking): Promise<void> {
+/**
+ * Unpacks what is needed and holds it against the wheel's own RECORD. @throws Error that names the
+ * file that is not whole.
+ */
+export async function unpackWheel(
+  { zip, needed }: Wheel,
+  { place, onBytes, signal }: Unpacking,
+): Promise<void> {
   const record = await readRecord(zip);
   for (const entry of needed) {
     const recorded = record.get(entry.fileName);
-    // yauzl holds the stream to the directory's length: more than RECORD says is refused before it fills the disk.
+    // yauzl holds the stream to the directory's length: more than RECORD says is refused before it
+    // fills the disk.
     if (recorded === undefined || entry.uncompressedSize !== recorded.bytes)
       throw notWhole(entry.fileName, recorded, `${entry.uncompressedSize} bytes`);
     const path = place(entry.fileName);
-    await makeFolder(dirname(path));
+    await ensureDirectory(dirname(path));
     const { sha256, bytes } = await unpackEntry(zip, entry, path, { onBytes, signal });
-    if (sha256 !== recorded.sha256 || bytes !== recorded.bytes) throw notWhole(entry.fileName, recorded, `${bytes} bytes with sha256 ${sha256}`);
+    if (sha256 !== recorded.sha256 || bytes !== recorded.bytes)
+      throw notWhole(entry.fileName, recorded, `${bytes} bytes with sha256 ${sha256}`);
     if (entry.fileName.includes('/bin/')) await chmod(path, 0o755);
   }
 }
@@ -93,19 +128,32 @@ async function readRecord(zip: Zip): Promise<ReadonlyMap<string, Recorded>> {
 }
 
 function distInfo(zip: Zip, file: string): Entry {
-  const name = [...zip.entries.keys()].find((entry) => new RegExp(`^[^/]+\\.dist-info/${file}$`).test(entry));
+  const name = [...zip.entries.keys()].find((entry) =>
+    new RegExp(`^[^/]+\\.dist-info/${file}$`).test(entry),
+  );
   const entry = name === undefined ? undefined : zip.entries.get(name);
-  if (entry === undefined) throw new Error(`kd-engine install: expected a wheel with a ${file}, got an archive without; download it again.`);
+  if (entry === undefined)
+    throw new Error(
+      `kd-engine install: expected a wheel with a ${file}, got an archive without; download it again.`,
+    );
   return entry;
 }
 
 function entryOf(zip: Zip, name: string): Entry {
   const entry = zip.entries.get(name);
-  if (entry === undefined) throw new Error(`kd-engine install: expected ${name} in the wheel, got none; this version has another layout.`);
+  if (entry === undefined)
+    throw new Error(
+      `kd-engine install: expected ${name} in the wheel, got none; this version has another layout.`,
+    );
   return entry;
 }
 
 function notWhole(name: string, recorded: Recorded | undefined, got: string): Error {
-  const wanted = recorded === undefined ? 'an entry in RECORD' : `${recorded.bytes} bytes with sha256 ${recorded.sha256}`;
-  return new Error(`kd-engine install: expected ${name} to have ${wanted}, got ${got}; download it again.`);
+  const wanted =
+    recorded === undefined
+      ? 'an entry in RECORD'
+      : `${recorded.bytes} bytes with sha256 ${recorded.sha256}`;
+  return new Error(
+    `kd-engine install: expected ${name} to have ${wanted}, got ${got}; download it again.`,
+  );
 }

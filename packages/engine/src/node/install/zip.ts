@@ -40,7 +40,12 @@ export interface Watched {
 }
 
 /** Unpacks one file. @returns Its sha256 in base64url, and its length. */
-export async function unpackEntry(zip: Zip, entry: Entry, to: string, { onBytes, signal }: Watched): Promise<{ sha256: string; bytes: number }> {
+export async function unpackEntry(
+  zip: Zip,
+  entry: Entry,
+  to: string,
+  { onBytes, signal }: Watched,
+): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
   let bytes = 0;
   const seen = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -51,7 +56,9 @@ export async function unpackEntry(zip: Zip, entry: Entry, to: string, { onBytes,
       yield piece;
     }
   };
-  await pipeline(await streamOf(zip, entry), seen, createWriteStream(to), { ...(signal && { signal }) });
+  await pipeline(await streamOf(zip, entry), seen, createWriteStream(to), {
+    ...(signal && { signal }),
+  });
   return { sha256: hash.digest('base64url'), bytes };
 }
 

@@ -1,9 +1,11 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import type { Pointer, TensorflowApi } from './c/api.ts';
 import { attributeType } from './constants.ts';
 import type { Memory } from './memory.ts';
 
-/** An attribute as TF.js's kernels hand it over (`TFEOpAttr`); an array makes a list of its type. */
+/**
+ * An attribute as TF.js's kernels hand it over (`TFEOpAttr`); an array makes a list of its type.
+ */
 export interface Attribute {
   readonly name: string;
   /** One of `attributeType`. */
@@ -28,8 +30,15 @@ export interface AttributeSetters {
   typeList(name: Pointer, values: Pointer, count: number): void;
 }
 
-/** Setters of an eager op. @param current Where the op of the moment is found: one set of setters serves all ops. */
-export function eagerSetters(api: TensorflowApi, status: Pointer, current: { op: Pointer }): AttributeSetters {
+/**
+ * Setters of an eager op. @param current Where the op of the moment is found: one set of setters
+ * serves all ops.
+ */
+export function eagerSetters(
+  api: TensorflowApi,
+  status: Pointer,
+  current: { op: Pointer },
+): AttributeSetters {
   return {
     string: (name, bytes, length) => api.TFE_OpSetAttrString(current.op, name, bytes, length),
     int: (name, value) => api.TFE_OpSetAttrInt(current.op, name, value),
@@ -38,7 +47,8 @@ export function eagerSetters(api: TensorflowApi, status: Pointer, current: { op:
     type: (name, value) => api.TFE_OpSetAttrType(current.op, name, value),
     shape: (name, sides, rank) => api.TFE_OpSetAttrShape(current.op, name, sides, rank, status),
     func: (name, bytes, length) => api.TFE_OpSetAttrFunctionName(current.op, name, bytes, length),
-    stringList: (name, bytes, lengths, count) => api.TFE_OpSetAttrStringList(current.op, name, bytes, lengths, count),
+    stringList: (name, bytes, lengths, count) =>
+      api.TFE_OpSetAttrStringList(current.op, name, bytes, lengths, count),
     intList: (name, values, count) => api.TFE_OpSetAttrIntList(current.op, name, values, count),
     floatList: (name, values, count) => api.TFE_OpSetAttrFloatList(current.op, name, values, count),
     boolList: (name, values, count) => api.TFE_OpSetAttrBoolList(current.op, name, values, count),
@@ -47,14 +57,25 @@ export function eagerSetters(api: TensorflowApi, status: Pointer, current: { op:
 }
 
 /** Sets one attribute, single or list. */
-export function setAttribute(to: AttributeSetters, memory: Memory, { name, type, value }: Attribute): void {
+export function setAttribute(
+  to: AttributeSetters,
+  memory: Memory,
+  { name, type, value }: Attribute,
+): void {
   const at = memory.string(name).at;
-  if (type === attributeType.shape) to.shape(at, memory.putIntegers(value as number[]), (value as number[]).length);
+  if (type === attributeType.shape)
+    to.shape(at, memory.putIntegers(value as number[]), (value as number[]).length);
   else if (Array.isArray(value)) setList(to, memory, at, type, value);
   else setSingle(to, memory, at, type, value);
 }
 
-function setSingle(to: AttributeSetters, memory: Memory, name: Pointer, type: number, value: unknown): void {
+function setSingle(
+  to: AttributeSetters,
+  memory: Memory,
+  name: Pointer,
+  type: number,
+  value: unknown,
+): void {
   if (type === attributeType.string || type === attributeType.func) {
     const text = memory.string(value as string);
     to[type === attributeType.func ? 'func' : 'string'](name, text.at, text.length);
@@ -62,10 +83,16 @@ function setSingle(to: AttributeSetters, memory: Memory, name: Pointer, type: nu
   else if (type === attributeType.float) to.float(name, value as number);
   else if (type === attributeType.bool) to.bool(name, value ? 1 : 0);
   else if (type === attributeType.type) to.type(name, value as number);
-  else throw unexpected('tensorflow', 'an attribute of type 0 to 5 or 8', type);
+  else throw expectedError('tensorflow', 'an attribute of type 0 to 5 or 8', type);
 }
 
-function setList(to: AttributeSetters, memory: Memory, name: Pointer, type: number, values: readonly unknown[]): void {
+function setList(
+  to: AttributeSetters,
+  memory: Memory,
+  name: Pointer,
+  type: number,
+  values: readonly unknown[],
+): void {
   const count = values.length;
   if (type === attributeType.string) {
     values.forEach((value, at) => {
@@ -74,7 +101,8 @@ function setList(to: AttributeSetters, memory: Memory, name: Pointer, type: numb
       memory.putPointer(count + at, text.length);
     });
     to.stringList(name, memory.scratch, memory.slot(count), count);
-  } else if (type === attributeType.int) to.intList(name, memory.putIntegers(values as number[]), count);
+  } else if (type === attributeType.int)
+    to.intList(name, memory.putIntegers(values as number[]), count);
   else if (type === attributeType.float) {
     memory.float32.set(values as number[]);
     to.floatList(name, memory.scratch, count);
@@ -84,5 +112,5 @@ function setList(to: AttributeSetters, memory: Memory, name: Pointer, type: numb
   } else if (type === attributeType.type) {
     memory.int32.set(values as number[]);
     to.typeList(name, memory.scratch, count);
-  } else throw unexpected('tensorflow', 'a list attribute of type 0 to 4', type);
+  } else throw expectedError('tensorflow', 'a list attribute of type 0 to 4', type);
 }

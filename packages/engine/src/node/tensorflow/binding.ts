@@ -17,7 +17,8 @@ export interface Runtime {
 }
 
 /**
- * What the JavaScript half of tfjs-node talks to (`TFJSBinding` of its dist/tfjs_binding.d.ts): ids in, ids out.
+ * What the JavaScript half of tfjs-node talks to (`TFJSBinding` of its dist/tfjs_binding.d.ts): ids
+ * in, ids out.
  * Upstream's is a C++ addon; this one calls the C API itself.
  */
 export class Binding {
@@ -85,8 +86,16 @@ export class Binding {
     return this.tensors.read(id);
   }
 
-  /** Runs one op at once, or records it in the trace under way. Inputs that belong to a list come one by one: `N`, `T` say where the list ends. */
-  executeOp(name: string, attributes: readonly Attribute[], inputIds: readonly number[], outputCount: number): TensorMetadata[] {
+  /**
+   * Runs one op at once, or records it in the trace under way. Inputs that belong to a list come
+   * one by one: `N`, `T` say where the list ends.
+   */
+  executeOp(
+    name: string,
+    attributes: readonly Attribute[],
+    inputIds: readonly number[],
+    outputCount: number,
+  ): TensorMetadata[] {
     if (this.#trace !== undefined) return this.#trace.run(name, attributes, inputIds, outputCount);
     const { api, context, memory } = this.runtime;
     const op = api.TFE_NewOp(context.at, memory.string(name).at, context.status);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Candidate, Opened } from '../../contracts.ts';
+import type { EngineProvider, Opened } from '../../contracts.ts';
 import { joinCluster } from '../cluster/join.ts';
-import type { ClusterOptions } from '../cluster/options.ts';
+import type { ProcessGroupOptions } from '../cluster/options.ts';
 import { addMissingOps } from './added/ops.ts';
 import { addPaddedPools } from './added/paddedPools.ts';
 import { makeBackend } from './backend.ts';
@@ -20,17 +20,24 @@ import { addTracedGather } from './trace/gather.ts';
 /** What was opened, once in a process, and in which cluster. */
 const before: { opened?: Opened; cluster?: string | undefined } = {};
 
-/** libtensorflow through its C API. It is opened once in a process. @param cluster Other processes it computes together with. */
-export const tensorflow = (cluster?: Required<ClusterOptions>): Candidate => ({
+/**
+ * libtensorflow through its C API. It is opened once in a process. @param cluster Other processes
+ * it computes together with.
+ */
+export const tensorflow = (cluster?: Required<ProcessGroupOptions>): EngineProvider => ({
   name: 'tensorflow',
   async open() {
     const wanted = JSON.stringify(cluster);
     if (before.opened !== undefined) {
       if (wanted === undefined || wanted === before.cluster) return before.opened;
-      return { reason: 'it was started before, outside of this cluster; name the cluster at the first start' };
+      return {
+        reason:
+          'it was started before, outside of this cluster; name the cluster at the first start',
+      };
     }
     const found = findTensorflow();
-    if ('reason' in found) return { reason: `${found.reason}; \`npx kd-engine install\` brings it` };
+    if ('reason' in found)
+      return { reason: `${found.reason}; \`npx kd-engine install\` brings it` };
     const kernels = await loadNodeKernels();
     const { binding, preparation } = openTensorflow(found.folder, cluster);
     tf.registerBackend('tensorflow', () => makeBackend(kernels, binding), 3);

@@ -1,10 +1,12 @@
 import { explainCollective } from '../cluster/explain.ts';
-import type { ClusterOptions } from '../cluster/options.ts';
+import type { ProcessGroupOptions } from '../cluster/options.ts';
 import { serverDef } from '../cluster/serverDef.ts';
 import type { Pointer, TensorflowApi } from './c/api.ts';
 import { encodeMessage, type Field } from './encodeMessage.ts';
 
-/** An eager context of TensorFlow: the devices, and where ops run. It lives as long as the process. */
+/**
+ * An eager context of TensorFlow: the devices, and where ops run. It lives as long as the process.
+ */
 export interface Context {
   readonly at: Pointer;
   readonly status: Pointer;
@@ -12,8 +14,15 @@ export interface Context {
   readonly devices: readonly { readonly type: string; readonly name: string }[];
 }
 
-/** @param threads For one op. @param cluster The processes it computes together with: it listens on its port from now on. */
-export function openContext(api: TensorflowApi, threads: number, cluster?: ClusterOptions): Context {
+/**
+ * @param threads For one op. @param cluster The processes it computes together with: it listens on
+ * its port from now on.
+ */
+export function openContext(
+  api: TensorflowApi,
+  threads: number,
+  cluster?: ProcessGroupOptions,
+): Context {
   const status = api.TF_NewStatus();
   const options = api.TFE_NewContextOptions();
   const config = encodeMessage(configOf(threads));
@@ -30,12 +39,12 @@ export function openContext(api: TensorflowApi, threads: number, cluster?: Clust
   return { at, status, devices: listDevices(api, at, status) };
 }
 
-/** Throws TensorFlow's own message where the last call failed. @param where The call or the op. */
-export function expectOk(api: TensorflowApi, status: Pointer, where: string): void {
+/** Throws TensorFlow's own message where the last call failed. @param caller The call or the op. */
+export function expectOk(api: TensorflowApi, status: Pointer, caller: string): void {
   if (api.TF_GetCode(status) === 0) return;
   const message = api.TF_Message(status);
   api.TF_SetStatus(status, 0, '');
-  throw new Error(`${where}: ${explainCollective(message) ?? message}`);
+  throw new Error(`${caller}: ${explainCollective(message) ?? message}`);
 }
 
 function listDevices(api: TensorflowApi, context: Pointer, status: Pointer): Context['devices'] {
@@ -50,12 +59,15 @@ function listDevices(api: TensorflowApi, context: Pointer, status: Pointer): Con
 }
 
 /**
- * Ops that run beside each other in a compiled function: the gradients of a filter and of its input wait for no one. One was slower for every step
+ * Ops that run beside each other in a compiled function: the gradients of a filter and of its input
+ * wait for no one. One was slower for every step
  * tried (docs/decisions/engine.md).
  */
 const opsAtOnce = 2;
 
-/** tensorflow.ConfigProto { intra_op_parallelism_threads (2), inter_op_parallelism_threads (5) }. */
+/**
+ * tensorflow.ConfigProto { intra_op_parallelism_threads (2), inter_op_parallelism_threads (5) }.
+ */
 function configOf(threads: number): Field[] {
   return [
     [2, threads],

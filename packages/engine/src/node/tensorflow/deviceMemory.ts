@@ -11,7 +11,14 @@ const where = 'tf.memory';
 const nodeName = 'asks';
 
 /** Of tensorflow.RunMetadata, StepStats, DeviceStepStats, NodeExecStats and AllocatorMemoryUsed. */
-const field = { stepStats: 1, devices: 1, nodes: 2, name: 1, allocators: 6, bytesInUse: 5 } as const;
+const field = {
+  stepStats: 1,
+  devices: 1,
+  nodes: 2,
+  name: 1,
+  allocators: 6,
+  bytesInUse: 5,
+} as const;
 
 interface Question {
   readonly session: Pointer;
@@ -20,8 +27,10 @@ interface Question {
 }
 
 /**
- * How much memory TensorFlow's allocator of a device has handed out. The C API has no call for it, but a traced run of a session tells it of the
- * allocators that its nodes used, and these belong to the process: so a node that allocates a little is run there.
+ * How much memory TensorFlow's allocator of a device has handed out. The C API has no call for it,
+ * but a traced run of a session tells it of the
+ * allocators that its nodes used, and these belong to the process: so a node that allocates a
+ * little is run there.
  */
 export class DeviceMemory {
   readonly #runtime: Runtime;
@@ -36,7 +45,8 @@ export class DeviceMemory {
 
   /**
    * Tensors, and what the steps under way use. It takes 0.2 ms, the first call some more.
-   * @returns In bytes, as the allocator rounds them; 0 where it does not count, as the host's without oneDNN.
+   * @returns In bytes, as the allocator rounds them; 0 where it does not count, as the host's
+   * without oneDNN.
    * @throws Error with TensorFlow's message.
    */
   bytesInUse(): number {
@@ -48,7 +58,20 @@ export class DeviceMemory {
     const { api, context, memory } = this.#runtime;
     const metadata = api.TF_NewBuffer();
     try {
-      api.TF_SessionRun(session, runOptions, 0, 0, 0, 0, 0, 0, targets, 1, metadata, context.status);
+      api.TF_SessionRun(
+        session,
+        runOptions,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        targets,
+        1,
+        metadata,
+        context.status,
+      );
       expectOk(api, context.status, where);
       return bufferBytes(memory, metadata);
     } finally {
@@ -101,12 +124,18 @@ function bytesInUseOf(metadata: Uint8Array): number {
   const nodes = messages(metadata, field.stepStats).flatMap((stats) =>
     messages(stats, field.devices).flatMap((device) => messages(device, field.nodes)),
   );
-  const asked = nodes.filter((node) => Buffer.from(messages(node, field.name)[0] ?? []).toString() === nodeName);
+  const asked = nodes.filter(
+    (node) => Buffer.from(messages(node, field.name)[0] ?? []).toString() === nodeName,
+  );
   const [allocator] = asked.flatMap((node) => messages(node, field.allocators));
-  const known = [...protobufFields(allocator ?? new Uint8Array())].find(({ number }) => number === field.bytesInUse);
+  const known = [...protobufFields(allocator ?? new Uint8Array())].find(
+    ({ number }) => number === field.bytesInUse,
+  );
   return typeof known?.value === 'number' ? known.value : 0;
 }
 
 function messages(message: Uint8Array, wanted: ProtobufField['number']): Uint8Array[] {
-  return [...protobufFields(message)].flatMap(({ number, value }) => (number === wanted && typeof value !== 'number' ? [value] : []));
+  return [...protobufFields(message)].flatMap(({ number, value }) =>
+    number === wanted && typeof value !== 'number' ? [value] : [],
+  );
 }

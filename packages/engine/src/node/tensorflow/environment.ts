@@ -14,7 +14,10 @@ export interface Preparation {
   readonly threads: number;
 }
 
-/** Sets environment and allocator of this process. What the environment says of oneDNN is left alone; of the allocator `KD_MALLOC` alone counts. */
+/**
+ * Sets environment and allocator of this process. What the environment says of oneDNN is left
+ * alone; of the allocator `KD_MALLOC` alone counts.
+ */
 export function prepareProcess(): Preparation {
   const self = koffi.load(null);
   // process.env of a worker thread is a copy, which C never sees: hence setenv itself.
@@ -22,12 +25,19 @@ export function prepareProcess(): Preparation {
   const getenv = self.func('getenv', 'str', ['str']);
   // Off by default on CPUs without AVX512 (+30 % there).
   setenv('TF_ENABLE_ONEDNN_OPTS', '1', 0);
-  return { oneDnn: getenv('TF_ENABLE_ONEDNN_OPTS') === '1', keepsMemory: keepMemory(), threads: usableThreads() };
+  return {
+    oneDnn: getenv('TF_ENABLE_ONEDNN_OPTS') === '1',
+    keepsMemory: keepMemory(),
+    threads: usableThreads(),
+  };
 }
 
 export const threadsVariable = 'KD_THREADS';
 
-/** For one op: all cores that this process may use, or as many as the environment says. @throws RangeError where it says something else. */
+/**
+ * For one op: all cores that this process may use, or as many as the environment says. @throws
+ * RangeError where it says something else.
+ */
 export function usableThreads(): number {
   const given = process.env[threadsVariable];
   if (!given) return availableParallelism();
@@ -42,18 +52,26 @@ const topPad = -2;
 const mmapThreshold = -3;
 
 /**
- * glibc gives the memory of a large array back to the kernel, and each page of the next one is a fault: let it keep that, unless `KD_MALLOC=off`.
- * With oneDNN TensorFlow's tensors are in a pool of its own; what JavaScript makes is not, nor are tensors without oneDNN.
+ * glibc gives the memory of a large array back to the kernel, and each page of the next one is a
+ * fault: let it keep that, unless `KD_MALLOC=off`.
+ * With oneDNN TensorFlow's tensors are in a pool of its own; what JavaScript makes is not, nor are
+ * tensors without oneDNN.
  */
 function keepMemory(): boolean {
   if (process.env.KD_MALLOC === 'off' || process.platform !== 'linux' || !isGlibc()) return false;
   const mallopt = koffi.load(null).func('mallopt', 'int', ['int', 'int']);
-  const set = [mallopt(mmapThreshold, 2 ** 25), mallopt(trimThreshold, 2 ** 31 - 1), mallopt(topPad, 2 ** 26)];
+  const set = [
+    mallopt(mmapThreshold, 2 ** 25),
+    mallopt(trimThreshold, 2 ** 31 - 1),
+    mallopt(topPad, 2 ** 26),
+  ];
   return set.every((result) => result === 1);
 }
 
 /** Whether this Node runs on glibc, as the wheels' libraries must. */
 export function isGlibc(): boolean {
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const { header } = process.report.getReport() as unknown as {
+    header: { glibcVersionRuntime?: string };
+  };
   return header.glibcVersionRuntime !== undefined;
 }

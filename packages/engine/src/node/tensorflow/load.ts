@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
 import { frameworkFile, libraryFile } from './library.ts';
 
-/** Loads libtensorflow from a folder, for good. Nothing is printed unless the user set TF_CPP_MIN_LOG_LEVEL. */
+/**
+ * Loads libtensorflow from a folder, for good. Nothing is printed unless the user set
+ * TF_CPP_MIN_LOG_LEVEL.
+ */
 export function loadTensorflow(folder: string): LibraryHandle {
   const load = () => {
     const framework = loadPinned(join(folder, frameworkFile));
@@ -13,7 +16,10 @@ export function loadTensorflow(folder: string): LibraryHandle {
   return process.env.TF_CPP_MIN_LOG_LEVEL === undefined ? withoutStderr(load) : load();
 }
 
-/** koffi unloads a library at exit while its threads still run, which crashes: RTLD_NODELETE pins it. */
+/**
+ * koffi unloads a library at exit while its threads still run, which crashes: RTLD_NODELETE pins
+ * it.
+ */
 function loadPinned(path: string): LibraryHandle {
   const library = koffi.load(path, { lazy: true });
   const lazyAndNoDelete = process.platform === 'darwin' ? 0x81 : 0x1001;
@@ -21,7 +27,10 @@ function loadPinned(path: string): LibraryHandle {
   return library;
 }
 
-/** Static initialisers of the library log to stderr before anything of it can be called. What fails is thrown, not printed. */
+/**
+ * Static initializers of the library log to stderr before anything of it can be called. What fails
+ * is thrown, not printed.
+ */
 function withoutStderr<Result>(run: () => Result): Result {
   const self = koffi.load(null);
   const duplicateTo = self.func('dup2', 'int', ['int', 'int']);
@@ -39,7 +48,15 @@ function withoutStderr<Result>(run: () => Result): Result {
 }
 
 /** Releases of abseil, whose date is part of its symbols' names; TensorFlow 2.21 has 20250814. */
-const abseilReleases = ['20230802', '20240116', '20240722', '20250127', '20250512', '20250814', '20260107'];
+const abseilReleases = [
+  '20230802',
+  '20240116',
+  '20240722',
+  '20250127',
+  '20250512',
+  '20250814',
+  '20260107',
+];
 
 /** `absl::SetMinLogLevel`, for what TensorFlow logs later: errors reach us as statuses. */
 function silence(framework: LibraryHandle): void {

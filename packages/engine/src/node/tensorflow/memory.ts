@@ -5,7 +5,8 @@ import type { Libc, Pointer } from './c/api.ts';
 const slots = 4096;
 
 /**
- * One block of C memory seen from JavaScript, in which arguments are laid out and results are found, and C strings kept for good.
+ * One block of C memory seen from JavaScript, in which arguments are laid out and results are
+ * found, and C strings kept for good.
  * Reused by every call: whoever fills it makes the call at once.
  */
 export class Memory {
@@ -50,7 +51,10 @@ export class Memory {
     return (this.#words[slot * 2 + 1] as number) * 2 ** 32 + (this.#words[slot * 2] as number);
   }
 
-  /** A C string that stays: names of ops, attributes and their few values. @returns Its address, and its length without the closing zero. */
+  /**
+   * A C string that stays: names of ops, attributes and their few values. @returns Its address, and
+   * its length without the closing zero.
+   */
   string(text: string): { readonly at: Pointer; readonly length: number } {
     const known = this.#strings.get(text);
     if (known !== undefined) return known;

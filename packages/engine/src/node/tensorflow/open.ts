@@ -1,4 +1,4 @@
-import type { ClusterOptions } from '../cluster/options.ts';
+import type { ProcessGroupOptions } from '../cluster/options.ts';
 import { Binding } from './binding.ts';
 import { declareLibc, declareTensorflow } from './c/api.ts';
 import { openContext } from './context.ts';
@@ -13,10 +13,17 @@ export interface OpenTensorflow {
   readonly folder: string;
 }
 
-/** Loads libtensorflow and opens its devices. @param folder It holds `libtensorflow_cc`. @param cluster Other processes it computes together with. */
-export function openTensorflow(folder: string, cluster?: ClusterOptions): OpenTensorflow {
+/**
+ * Loads libtensorflow and opens its devices. @param folder It holds `libtensorflow_cc`. @param
+ * cluster Other processes it computes together with.
+ */
+export function openTensorflow(folder: string, cluster?: ProcessGroupOptions): OpenTensorflow {
   const preparation = prepareProcess();
   const api = declareTensorflow(loadTensorflow(folder));
   const context = openContext(api, preparation.threads, cluster);
-  return { binding: new Binding({ api, context, memory: new Memory(declareLibc()) }), preparation, folder };
+  return {
+    binding: new Binding({ api, context, memory: new Memory(declareLibc()) }),
+    preparation,
+    folder,
+  };
 }

@@ -15,8 +15,10 @@ export const smallBytes = 2 ** 18;
 const where = 'reading a tensor';
 
 /**
- * Brings values to JavaScript. What it hands out may be written into, and on the host a TF_Tensor shares its memory with the tensor it came from:
- * it is copied, unless nobody else holds that memory (it came from a GPU, or the tensor has been disposed of meanwhile).
+ * Brings values to JavaScript. What it hands out may be written into, and on the host a TF_Tensor
+ * shares its memory with the tensor it came from:
+ * it is copied, unless nobody else holds that memory (it came from a GPU, or the tensor has been
+ * disposed of meanwhile).
  */
 export class Reader {
   readonly #api: TensorflowApi;
@@ -43,7 +45,10 @@ export class Reader {
     }
   }
 
-  /** The same with the event loop free: it waits and copies on another thread. The handle may be deleted meanwhile. */
+  /**
+   * The same with the event loop free: it waits and copies on another thread. The handle may be
+   * deleted meanwhile.
+   */
   async later(handle: Pointer, dtype: number): Promise<TensorValues> {
     const tensor = await this.#resolveLater(handle);
     const lent = this.#lend(tensor, dtype);
@@ -52,14 +57,22 @@ export class Reader {
       const bytes = this.#api.TF_TensorByteSize(tensor);
       if (dtype === dataType.string || bytes <= smallBytes) return this.#copy(tensor, dtype);
       const copy = new ArrayBuffer(bytes);
-      await callLater(this.#memory.libc.copyOut, new Uint8Array(copy), this.#api.TF_TensorData(tensor), bytes);
+      await callLater(
+        this.#memory.libc.copyOut,
+        new Uint8Array(copy),
+        this.#api.TF_TensorData(tensor),
+        bytes,
+      );
       return typed(copy, dtype);
     } finally {
       this.#api.TF_DeleteTensor(tensor);
     }
   }
 
-  /** On a handle and a status of its own: those of others may go or change while another thread uses them. */
+  /**
+   * On a handle and a status of its own: those of others may go or change while another thread uses
+   * them.
+   */
   async #resolveLater(handle: Pointer): Promise<Pointer> {
     const status = this.#api.TF_NewStatus();
     const own = this.#api.TFE_TensorHandleCopySharingTensor(handle, status);
@@ -77,7 +90,12 @@ export class Reader {
   /** A view of a large tensor that nobody else holds, or undefined. */
   #lend(tensor: Pointer, dtype: number): TensorValues | undefined {
     const bytes = this.#api.TF_TensorByteSize(tensor);
-    if (dtype === dataType.string || bytes <= smallBytes || this.#api.TF_TensorMaybeMove(tensor) === 0) return undefined;
+    if (
+      dtype === dataType.string ||
+      bytes <= smallBytes ||
+      this.#api.TF_TensorMaybeMove(tensor) === 0
+    )
+      return undefined;
     const view = koffi.view(BigInt(this.#api.TF_TensorData(tensor)), bytes);
     forbidTransfer(view);
     this.#lent.register(view, tensor);
@@ -87,7 +105,10 @@ export class Reader {
   #copy(tensor: Pointer, dtype: number): TensorValues {
     const length = this.#api.TF_TensorByteSize(tensor);
     const data = this.#api.TF_TensorData(tensor);
-    if (dtype === dataType.string) return Array.from({ length: length / stringBytes }, (_, at) => this.#string(data + at * stringBytes));
+    if (dtype === dataType.string)
+      return Array.from({ length: length / stringBytes }, (_, at) =>
+        this.#string(data + at * stringBytes),
+      );
     return typed(this.#copyOut(data, length).buffer, dtype);
   }
 
@@ -113,7 +134,10 @@ function typed(bytes: ArrayBuffer, dtype: number): Exclude<TensorValues, Uint8Ar
 function forbidTransfer(view: ArrayBuffer): void {
   markAsUntransferable(view);
   const refuse = (): never => {
-    throw new TypeError('transfer: expected memory of JavaScript, got a tensor’s; copy it with slice().');
+    throw new TypeError(
+      'transfer: expected memory of JavaScript, got a tensor’s; copy it with slice().',
+    );
   };
-  for (const name of ['transfer', 'transferToFixedLength']) Object.defineProperty(view, name, { value: refuse });
+  for (const name of ['transfer', 'transferToFixedLength'])
+    Object.defineProperty(view, name, { value: refuse });
 }

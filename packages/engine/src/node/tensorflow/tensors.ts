@@ -50,7 +50,10 @@ export class Tensors {
 
   /** float32, in memory of its own. @param write See `lastingTensor`. */
   lasting(shape: readonly number[], bytes: number, write: (values: Float32Array) => void): number {
-    return this.#take(lastingTensor({ api: this.#api, memory: this.#memory }, shape, bytes, write), dataType.float32);
+    return this.#take(
+      lastingTensor({ api: this.#api, memory: this.#memory }, shape, bytes, write),
+      dataType.float32,
+    );
   }
 
   #take(tensor: Pointer, dtype: number): number {
@@ -93,15 +96,23 @@ export class Tensors {
     return this.#reader.now(handle, dtype, this.#context.status);
   }
 
-  /** The same with the event loop free, unless the values are at hand and few. The tensor may be deleted meanwhile. */
+  /**
+   * The same with the event loop free, unless the values are at hand and few. The tensor may be
+   * deleted meanwhile.
+   */
   async readLater(id: number): Promise<TensorValues> {
     const entry = this.#entry(id);
-    return this.#onHost(entry.handle) && this.#bytesOf(entry) <= smallBytes ? this.read(id) : this.#reader.later(entry.handle, entry.dtype);
+    return this.#onHost(entry.handle) && this.#bytesOf(entry) <= smallBytes
+      ? this.read(id)
+      : this.#reader.later(entry.handle, entry.dtype);
   }
 
   #entry(id: number): Entry {
     const entry = this.#entries.get(id);
-    if (entry === undefined) throw new Error(`tensorflow: expected a live tensor, got id ${id}, which was deleted or never made.`);
+    if (entry === undefined)
+      throw new Error(
+        `tensorflow: expected a live tensor, got id ${id}, which was deleted or never made.`,
+      );
     return entry;
   }
 
@@ -109,7 +120,8 @@ export class Tensors {
     const { status } = this.#context;
     const rank = this.#api.TFE_TensorHandleNumDims(handle, status);
     const shape: number[] = [];
-    for (let axis = 0; axis < rank; axis++) shape.push(this.#api.TFE_TensorHandleDim(handle, axis, status));
+    for (let axis = 0; axis < rank; axis++)
+      shape.push(this.#api.TFE_TensorHandleDim(handle, axis, status));
     return shape;
   }
 
@@ -118,16 +130,28 @@ export class Tensors {
     return this.#shapeOf(handle).reduce((product, side) => product * side, element);
   }
 
-  /** With a GPU an op decides by itself where its output lies; without one a tensor is complete when its op returns. */
+  /**
+   * With a GPU an op decides by itself where its output lies; without one a tensor is complete when
+   * its op returns.
+   */
   #onHost(handle: Pointer): boolean {
-    return this.#device === undefined || this.#api.TFE_TensorHandleBackingDeviceName(handle, this.#context.status).includes('CPU');
+    return (
+      this.#device === undefined ||
+      this.#api.TFE_TensorHandleBackingDeviceName(handle, this.#context.status).includes('CPU')
+    );
   }
 
   /** int32 stays on the host, where TensorFlow's GPU kernels want shapes, axes and sizes. */
   #onDevice(handle: Pointer, dtype: number): Pointer {
-    if (this.#device === undefined || dtype === dataType.int32 || dtype === dataType.string) return handle;
+    if (this.#device === undefined || dtype === dataType.int32 || dtype === dataType.string)
+      return handle;
     const { at, status } = this.#context;
-    const copy = this.#api.TFE_TensorHandleCopyToDevice(handle, at, this.#memory.string(this.#device).at, status);
+    const copy = this.#api.TFE_TensorHandleCopyToDevice(
+      handle,
+      at,
+      this.#memory.string(this.#device).at,
+      status,
+    );
     this.#api.TFE_DeleteTensorHandle(handle);
     expectOk(this.#api, status, 'copying a tensor to its device');
     return copy;

@@ -3,10 +3,12 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder } from '@kd/core/node';
+import { cacheDirectory } from '@kd/files/node';
 import { missingFrom } from './library.ts';
 
-/** For CPUs alone, or with kernels for NVIDIA's GPUs, which computes on the CPU where there is none. */
+/**
+ * For CPUs alone, or with kernels for NVIDIA's GPUs, which computes on the CPU where there is none.
+ */
 export type Build = 'CPU' | 'CUDA';
 
 export interface Installed {
@@ -31,10 +33,13 @@ export function isVersionOf(version: string, asked: string): boolean {
 
 /** Where our installations lie: `2.21.0`, and `2.21.0-cuda` with NVIDIA's libraries. */
 export function installationsFolder(): string {
-  return join(cacheFolder(), 'libtensorflow');
+  return join(cacheDirectory(), 'libtensorflow');
 }
 
-/** The folder of one installation; the CUDA build's is laid out as a `site-packages`, for its libraries look for NVIDIA's beside `tensorflow`. */
+/**
+ * The folder of one installation; the CUDA build's is laid out as a `site-packages`, for its
+ * libraries look for NVIDIA's beside `tensorflow`.
+ */
 export function installationFolder(version: string, build: Build): string {
   return join(installationsFolder(), build === 'CUDA' ? `${version}-cuda` : version);
 }

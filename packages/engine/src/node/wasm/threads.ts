@@ -24,12 +24,18 @@ const MOST = 8;
 function threadsWanted(): number {
   const named = process.env.KD_WASM_THREADS;
   const threads = named ? Number(named) : Math.min(availableParallelism(), MOST);
-  ensure(Number.isInteger(threads) && threads >= 1 && threads <= MOST, 'KD_WASM_THREADS', `a whole number from 1 to ${MOST}`, named);
+  ensure(
+    Number.isInteger(threads) && threads >= 1 && threads <= MOST,
+    'KD_WASM_THREADS',
+    `a whole number from 1 to ${MOST}`,
+    named,
+  );
   return threads;
 }
 
 /**
- * Registers upstream's threaded build, which it switches off in Node ("once #3830 is resolved"): its own start reads worker and program from blob URLs, which
+ * Registers upstream's threaded build, which it switches off in Node ("once #3830 is resolved"):
+ * its own start reads worker and program from blob URLs, which
  * Node's workers cannot. Everything else in it knows Node.
  * @returns How many threads an operation may use: one for each core, up to 8, or `KD_WASM_THREADS`.
  */
@@ -43,7 +49,9 @@ export async function registerThreadedWasm(upstream: Upstream): Promise<number> 
   // TF.js makes a backend anew after `tf.engine().reset()`, which ends the threads of the old one.
   tf.registerBackend('wasm', async () => {
     const module = await startModule(program, threads);
-    const backend = new upstream.BackendWasm(module as unknown as ConstructorParameters<Upstream['BackendWasm']>[0]);
+    const backend = new upstream.BackendWasm(
+      module as unknown as ConstructorParameters<Upstream['BackendWasm']>[0],
+    );
     // They wait for work for ever, which shall not keep the process alive.
     for (const worker of module.PThread.runningWorkers) worker.unref();
     return backend;
@@ -62,14 +70,27 @@ interface Program {
 
 async function readProgram(): Promise<Program> {
   const require = createRequire(import.meta.url);
-  const file = join(dirname(dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))), 'wasm-out', 'tfjs-backend-wasm-threaded-simd.js');
+  const file = join(
+    dirname(dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))),
+    'wasm-out',
+    'tfjs-backend-wasm-threaded-simd.js',
+  );
   const compiled = await WebAssembly.compile(await readFile(file.replace(/js$/, 'wasm')));
-  const { wasmWorkerContents } = require(file.replace(/js$/, 'worker.js')) as { wasmWorkerContents: string };
-  return { file, make: require(file) as MakeModule, compiled, worker: wasmWorkerContents.replaceAll('\n', '\\n') };
+  const { wasmWorkerContents } = require(file.replace(/js$/, 'worker.js')) as {
+    wasmWorkerContents: string;
+  };
+  return {
+    file,
+    make: require(file) as MakeModule,
+    compiled,
+    worker: wasmWorkerContents.replaceAll('\n', '\\n'),
+  };
 }
 
 async function startModule(program: Program, threads: number): Promise<WasmModule> {
-  const module = await withThreadWorkers(program.worker, threads - 1, () => instantiate(program, threads));
+  const module = await withThreadWorkers(program.worker, threads - 1, () =>
+    instantiate(program, threads),
+  );
   module.tfjs = {
     init: module.cwrap('init', null, []),
     initWithThreadsCount: module.cwrap('init_with_threads_count', null, ['number']),
@@ -83,10 +104,16 @@ async function startModule(program: Program, threads: number): Promise<WasmModul
 
 function instantiate({ file, make, compiled }: Program, threads: number): Promise<WasmModule> {
   return new Promise((resolve, reject) => {
-    const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void): object => {
+    const instantiateWasm = (
+      imports: WebAssembly.Imports,
+      done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+    ): object => {
       // It halves the number of cores, and takes no more threads than that.
       const env = { ...imports.env, emscripten_num_logical_cores: () => 2 * threads };
-      WebAssembly.instantiate(compiled, { ...imports, env }).then((instance) => done(instance, compiled), reject);
+      WebAssembly.instantiate(compiled, { ...imports, env }).then(
+        (instance) => done(instance, compiled),
+        reject,
+      );
       return {};
     };
     make({ mainScriptUrlOrBlob: file, instantiateWasm }).then(resolve, reject);

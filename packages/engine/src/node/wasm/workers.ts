@@ -20,8 +20,10 @@ class IdleWorker {
 }
 
 /**
- * Lets emscripten start, which makes a fixed pool of eight workers by the global `Worker`, with workers of Node's in their place: as many as will be used.
- * They get none of this process's options, such as loaders. Afterwards the globals, and the listeners that it adds to the process and that print a user's error
+ * Lets emscripten start, which makes a fixed pool of eight workers by the global `Worker`, with
+ * workers of Node's in their place: as many as will be used.
+ * They get none of this process's options, such as loaders. Afterwards the globals, and the
+ * listeners that it adds to the process and that print a user's error
  * with a whole minified file, are as they were.
  * @param source What a worker runs. @param count Threads besides the main one.
  */
@@ -30,7 +32,10 @@ export async function withThreadWorkers<Module extends { readonly PThread: Threa
   count: number,
   start: () => Promise<Module>,
 ): Promise<Module> {
-  const threads = Array.from({ length: count }, () => new Worker(source, { eval: true, execArgv: [] }));
+  const threads = Array.from(
+    { length: count },
+    () => new Worker(source, { eval: true, execArgv: [] }),
+  );
   const left = [...threads];
   // A function that returns an object may stand after `new`.
   function ThreadWorker(): Worker | IdleWorker {
@@ -40,7 +45,11 @@ export async function withThreadWorkers<Module extends { readonly PThread: Threa
   const listeners = events.map((event) => new Set(process.listeners(event as 'uncaughtException')));
   const before = Object.getOwnPropertyDescriptor(globalThis, 'Worker');
   // It sets the global before it uses it: without effect here.
-  Object.defineProperty(globalThis, 'Worker', { get: () => ThreadWorker, set: () => {}, configurable: true });
+  Object.defineProperty(globalThis, 'Worker', {
+    get: () => ThreadWorker,
+    set: () => {},
+    configurable: true,
+  });
   try {
     const module = await start();
     module.PThread.unusedWorkers = threads;

@@ -1,14 +1,32 @@
-import { type ByteSource, bytesBetween, ensure, widthOf } from '@kd/core';
-import { type PickleHost, readPickle } from '@kd/core/pickle';
+import { ensure } from '@kd/core';
+import { type ByteSource, bytesPerElement, subarrayBetween } from '@kd/files';
+import { type UnpicklerHost, unpickle } from '@kd/files/pickle';
 import type { TorchCheckpoint } from './checkpoint.ts';
 import { dtypeOf, type StorageRecord } from './records.ts';
 import { torchHost } from './torchHost.ts';
 
-/** The first pickle of a legacy file holds this number, `MAGIC_NUMBER` of torch/serialization.py. */
+/**
+ * The first pickle of a legacy file holds this number, `MAGIC_NUMBER` of torch/serialization.py.
+ */
 const magic = 0x1950a86a20f9469cfc6cn;
 
 /** Its bytes: PROTO 2, LONG1, ten bytes with the low one first. */
-export const legacyStart = Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
+export const legacyStart = Uint8Array.of(
+  0x80,
+  2,
+  0x8a,
+  10,
+  0x6c,
+  0xfc,
+  0x9c,
+  0x46,
+  0xf9,
+  0x20,
+  0x6a,
+  0xa8,
+  0x50,
+  0x19,
+);
 
 interface Place {
   readonly begin: number;
@@ -16,36 +34,64 @@ interface Place {
 }
 
 /**
- * What `torch.save` wrote before PyTorch 1.6: pickles of a magic number, the protocol's, facts of the machine, the object and the storages' keys; then for
+ * What `torch.save` wrote before PyTorch 1.6: pickles of a magic number, the protocol's, facts of
+ * the machine, the object and the storages' keys; then for
  * each key the number of its numbers, 64 bits, and the numbers.
  */
 export function legacyCheckpoint(source: ByteSource, place: string): TorchCheckpoint {
   const host = torchHost(place);
   let next = 0;
-  const nextPickle = (reads: PickleHost = host): unknown => {
-    const { value, end } = readPickle(source, place, reads, next);
+  const nextPickle = (reads: UnpicklerHost = host): unknown => {
+    const { value, end } = unpickle(source, place, reads, next);
     next = end;
     return value;
   };
   const first = nextPickle();
   ensure(first === magic, place, 'a file of torch.save', 'another pickle');
   const protocol = nextPickle();
-  ensure(protocol === 1001, place, 'protocol 1001 of torch.save', typeof protocol === 'number' ? protocol : 'something else');
+  ensure(
+    protocol === 1001,
+    place,
+    'protocol 1001 of torch.save',
+    typeof protocol === 'number' ? protocol : 'something else',
+  );
   const machine = nextPickle();
   const isLittle = machine instanceof Map && machine.get('little_endian') === true;
-  ensure(isLittle, place, 'numbers with the low byte first (little_endian True)', 'others', 'save it anew on another machine');
+  ensure(
+    isLittle,
+    place,
+    'numbers with the low byte first (little_endian True)',
+    'others',
+    'save it anew on another machine',
+  );
   const root = nextPickle();
   const keys = nextPickle();
-  ensure(Array.isArray(keys), place, "a list of storages' keys after the pickle", 'something else', 'the file is damaged');
+  ensure(
+    Array.isArray(keys),
+    place,
+    "a list of storages' keys after the pickle",
+    'something else',
+    'the file is damaged',
+  );
   const places = storagePlaces(source, next, keys, host.storages, place);
   return {
     format: 'torch legacy',
     root,
-    storages: { source, bytesOf: (key) => places.get(key)?.size, beginOf: (key) => (places.get(key) as Place).begin },
+    storages: {
+      source,
+      bytesOf: (key) => places.get(key)?.size,
+      beginOf: (key) => (places.get(key) as Place).begin,
+    },
   };
 }
 
-function storagePlaces(source: ByteSource, start: number, keys: readonly unknown[], known: ReadonlyMap<string, StorageRecord>, place: string) {
+function storagePlaces(
+  source: ByteSource,
+  start: number,
+  keys: readonly unknown[],
+  known: ReadonlyMap<string, StorageRecord>,
+  place: string,
+) {
   const places = new Map<string, Place>();
   let next = start;
   for (const key of keys) {
@@ -56,11 +102,31 @@ function storagePlaces(source: ByteSource, start: number, keys: readonly unknown
       "each storage's key once, as the pickle has it",
       'another key',
     );
-    ensure(next + 8 <= source.length, place, `storage ${key} at byte ${next}`, `${source.length} bytes in all`, 'the file is cut short');
-    const length = Number(new DataView(bytesBetween(source, next, next + 8).buffer).getBigInt64(0, true));
-    ensure(length === storage.length, place, `${storage.length} numbers in storage ${key}`, length, 'the file is damaged');
+    ensure(
+      next + 8 <= source.length,
+      place,
+      `storage ${key} at byte ${next}`,
+      `${source.length} bytes in all`,
+      'the file is cut short',
+    );
+    const length = Number(
+      new DataView(subarrayBetween(source, next, next + 8).buffer).getBigInt64(0, true),
+    );
+    ensure(
+      length === storage.length,
+      place,
+      `${storage.length} numbers in storage ${key}`,
+      length,
+      'the file is damaged',
+    );
     const size = length * storageWidth(storage, place);
-    ensure(next + 8 + size <= source.length, place, `${size} bytes of storage ${key}`, source.length - next - 8, 'the file is cut short');
+    ensure(
+      next + 8 + size <= source.length,
+      place,
+      `${size} bytes of storage ${key}`,
+      source.length - next - 8,
+      'the file is cut short',
+    );
     places.set(key, { begin: next + 8, size });
     next += 8 + size;
   }
@@ -78,7 +144,7 @@ function storageWidth({ type, key }: StorageRecord, place: string): number {
     UntypedStorage: 1,
   };
   const dtype = dtypeOf(type);
-  const width = dtype === undefined ? widths[type] : widthOf(dtype);
+  const width = dtype === undefined ? widths[type] : bytesPerElement(dtype);
   ensure(width !== undefined, place, `storage ${key} of a known type`, type);
   return width;
 }

@@ -1,4 +1,4 @@
-import type { SafetensorsDtype } from '@kd/core';
+import type { SafetensorsDtype } from '@kd/files';
 
 /** A name of the pickle, looked up by nobody: `torch.FloatStorage`. */
 export class TorchName {
@@ -34,7 +34,10 @@ export class TensorRecord {
   constructor(parameters: readonly unknown[], type: string | undefined, metadata: unknown) {
     [this.storage, this.offset, this.shape, this.strides] = parameters;
     this.type = type;
-    this.lazy = metadata instanceof Map ? ['conj', 'neg'].find((bit) => metadata.get(bit) === true) : undefined;
+    this.lazy =
+      metadata instanceof Map
+        ? ['conj', 'neg'].find((bit) => metadata.get(bit) === true)
+        : undefined;
   }
 }
 
@@ -67,7 +70,10 @@ const dtypes: Readonly<Record<string, SafetensorsDtype>> = {
   bool: 'BOOL',
 };
 
-/** @returns undefined for types that are not read: complex and quantised numbers, other 8-bit floats. */
+/**
+ * @returns undefined for types that are not read: complex and quantised numbers, other 8-bit
+ * floats.
+ */
 export function dtypeOf(type: string): SafetensorsDtype | undefined {
   return Object.hasOwn(dtypes, type) ? dtypes[type] : undefined;
 }

@@ -1,5 +1,6 @@
 /**
- * Names that only an attack puts into a file of weights. Nothing in a pickle is ever run here, so this list keeps nobody safe: it is there to say that the
+ * Names that only an attack puts into a file of weights. Nothing in a pickle is ever run here, so
+ * this list keeps nobody safe: it is there to say that the
  * file should not be given to a program that does run it.
  */
 const modules = [
@@ -37,7 +38,19 @@ const modules = [
   'webbrowser',
 ];
 
-const builtins = ['__import__', 'breakpoint', 'compile', 'delattr', 'eval', 'exec', 'execfile', 'globals', 'input', 'open', 'setattr'];
+const builtins = [
+  '__import__',
+  'breakpoint',
+  'compile',
+  'delattr',
+  'eval',
+  'exec',
+  'execfile',
+  'globals',
+  'input',
+  'open',
+  'setattr',
+];
 
 export function isRefused(name: string): boolean {
   const [, builtin] = /^(?:__builtin__|builtins)\.(.+)$/.exec(name) ?? [];

@@ -1,6 +1,9 @@
 import { ensure } from '@kd/core';
 
-/** Which fields of a message hold which messages; of each kind those on the way to a tensor. Source: onnx.proto of ONNX 1.19. */
+/**
+ * Which fields of a message hold which messages; of each kind those on the way to a tensor. Source:
+ * onnx.proto of ONNX 1.19.
+ */
 const kinds = {
   model: { 7: 'graph', 20: 'training', 25: 'function' },
   training: { 1: 'graph', 2: 'graph' },
@@ -19,42 +22,79 @@ const externalData = 13;
 const deepest = 100;
 
 /**
- * Throws where a tensor of an ONNX file lies in another file: ONNX Runtime would take it from wherever the process happens to run, and it would be no
+ * Throws where a tensor of an ONNX file lies in another file: ONNX Runtime would take it from
+ * wherever the process happens to run, and it would be no
  * part of the teacher's identity.
  */
-export function expectWeightsInside(bytes: Uint8Array, where: string): void {
-  walk(bytes, 'model', where, 0);
+export function expectWeightsInside(bytes: Uint8Array, caller: string): void {
+  walk(bytes, 'model', caller, 0);
 }
 
-function walk(bytes: Uint8Array, kind: Kind, where: string, depth: number): void {
-  ensure(depth <= deepest, where, `an ONNX file of at most ${deepest} graphs inside one another`, 'more');
+function walk(bytes: Uint8Array, kind: Kind, caller: string, depth: number): void {
+  ensure(
+    depth <= deepest,
+    caller,
+    `an ONNX file of at most ${deepest} graphs inside one another`,
+    'more',
+  );
   const children: Readonly<Record<number, Kind>> = kinds[kind];
   for (let at = 0; at < bytes.length; ) {
-    const [tag, afterTag] = varint(bytes, at, where);
+    const [tag, afterTag] = varint(bytes, at, caller);
     const [field, wire] = [Math.floor(tag / 8), tag % 8];
-    if (wire === 0) at = varint(bytes, afterTag, where)[1];
+    if (wire === 0) at = varint(bytes, afterTag, caller)[1];
     else if (wire === 1 || wire === 5) at = afterTag + (wire === 1 ? 8 : 4);
     else {
-      ensure(wire === 2, where, 'an ONNX file', `a field of wire type ${wire}`, 'it is another kind of file, or damaged');
-      const [length, start] = varint(bytes, afterTag, where);
+      ensure(
+        wire === 2,
+        caller,
+        'an ONNX file',
+        `a field of wire type ${wire}`,
+        'it is another kind of file, or damaged',
+      );
+      const [length, start] = varint(bytes, afterTag, caller);
       at = start + length;
-      ensure(at <= bytes.length, where, `${length} bytes in a field`, bytes.length - start, 'the file is cut short');
-      const remedy = 'save the weights inside: torch.onnx.export(…, external_data=False), or onnx.save(model, file)';
-      ensure(kind !== 'tensor' || field !== externalData, where, 'all weights inside the file', 'some in another', remedy);
+      ensure(
+        at <= bytes.length,
+        caller,
+        `${length} bytes in a field`,
+        bytes.length - start,
+        'the file is cut short',
+      );
+      const remedy =
+        'save the weights inside: torch.onnx.export(…, external_data=False), or onnx.save(model, file)';
+      ensure(
+        kind !== 'tensor' || field !== externalData,
+        caller,
+        'all weights inside the file',
+        'some in another',
+        remedy,
+      );
       const child = children[field];
-      if (child !== undefined) walk(bytes.subarray(start, at), child, where, depth + 1);
+      if (child !== undefined) walk(bytes.subarray(start, at), child, caller, depth + 1);
     }
   }
 }
 
 /** @returns The number, exact below 2⁵³, and where it ends. */
-function varint(bytes: Uint8Array, start: number, where: string): [number, number] {
+function varint(bytes: Uint8Array, start: number, caller: string): [number, number] {
   let value = 0;
   for (let at = start; at < start + 10; at++) {
     const byte = bytes[at];
-    ensure(byte !== undefined, where, 'an ONNX file', 'one that ends within a number', 'it is another kind of file, or cut short');
+    ensure(
+      byte !== undefined,
+      caller,
+      'an ONNX file',
+      'one that ends within a number',
+      'it is another kind of file, or cut short',
+    );
     value += (byte & 0x7f) * 2 ** (7 * (at - start));
     if (byte < 0x80) return [value, at + 1];
   }
-  ensure(false, where, 'an ONNX file', 'a number of more than 10 bytes', 'it is another kind of file, or damaged');
+  ensure(
+    false,
+    caller,
+    'an ONNX file',
+    'a number of more than 10 bytes',
+    'it is another kind of file, or damaged',
+  );
 }

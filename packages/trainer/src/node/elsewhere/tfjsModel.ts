@@ -1,35 +1,49 @@
-import { ensure, unexpected } from '@kd/core';
-import { importPeer } from '@kd/core/node';
+import { ensure, expectedError } from '@kd/core';
+import { importOptional } from '@kd/core/node';
 import { io, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { TfjsFiles } from './tfjsArtifacts.ts';
 
 /** A model of either kind, ready to run. */
 export interface TfjsModel {
-  /** [batch, height, width, channels] as declared, null where anything goes; undefined where nothing is. */
+  /**
+   * [batch, height, width, channels] as declared, null where anything goes; undefined where nothing
+   * is.
+   */
   readonly inputShape: readonly (number | null)[] | undefined;
   /** Names of what it gives by itself. */
   readonly outputs: readonly string[];
   /**
-   * @param names Outputs, inner nodes (graph models) or layers (layers models). @returns Gives their values in this order; the caller owns them.
+   * @param names Outputs, inner nodes (graph models) or layers (layers models). @returns Gives
+   * their values in this order; the caller owns them.
    * @throws RangeError where one of them is not there.
    */
   pick(names: readonly string[]): (images: Tensor4D) => Promise<Tensor[]>;
   dispose(): void;
 }
 
-/** @throws RangeError where the package for this kind is not installed, or the model takes other than one image input. */
-export async function openTfjsModel({ format, artifacts }: TfjsFiles, where: string): Promise<TfjsModel> {
-  return format === 'graph-model' ? graphModel(artifacts, where) : layersModel(artifacts, where);
+/**
+ * @throws RangeError where the package for this kind is not installed, or the model takes other
+ * than one image input.
+ */
+export async function openTfjsModel(
+  { format, artifacts }: TfjsFiles,
+  caller: string,
+): Promise<TfjsModel> {
+  return format === 'graph-model' ? graphModel(artifacts, caller) : layersModel(artifacts, caller);
 }
 
-async function graphModel(artifacts: io.ModelArtifacts, where: string): Promise<TfjsModel> {
-  const { loadGraphModel } = await importPeer('tfjsTeacher', '@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
-  const model = await loaded(where, async () => loadGraphModel(io.fromMemory(artifacts)));
+async function graphModel(artifacts: io.ModelArtifacts, caller: string): Promise<TfjsModel> {
+  const { loadGraphModel } = await importOptional(
+    'tfjsTeacher',
+    '@tensorflow/tfjs-converter',
+    () => import('@tensorflow/tfjs-converter'),
+  );
+  const model = await loaded(caller, async () => loadGraphModel(io.fromMemory(artifacts)));
   const [input, ...others] = model.inputs;
   ensure(
     input !== undefined && others.length === 0,
-    where,
+    caller,
     'a model of one input',
     model.inputs.map(({ name }) => name),
   );
@@ -40,7 +54,13 @@ async function graphModel(artifacts: io.ModelArtifacts, where: string): Promise<
     outputs: model.outputs.map((output) => output.name),
     pick(names) {
       const strange = names.find((wanted) => !known.has(wanted.split(':')[0] as string));
-      ensure(strange === undefined, where, 'names among the nodes of the graph', strange, `such as ${[...known].slice(-5).join(', ')}`);
+      ensure(
+        strange === undefined,
+        caller,
+        'names among the nodes of the graph',
+        strange,
+        `such as ${[...known].slice(-5).join(', ')}`,
+      );
       const state = { isDynamic: false };
       return async (images) => {
         const inputs = { [input.name]: images };
@@ -63,15 +83,28 @@ function nodesOf({ modelTopology }: io.ModelArtifacts): string[] {
   return node.map(({ name }) => String(name));
 }
 
-async function layersModel(artifacts: io.ModelArtifacts, where: string): Promise<TfjsModel> {
-  const { loadLayersModel, model: modelOf } = await importPeer('tfjsTeacher', '@tensorflow/tfjs-layers', () => import('@tensorflow/tfjs-layers'));
-  const model = await loaded(where, async () => loadLayersModel(io.fromMemory(artifacts)));
+async function layersModel(artifacts: io.ModelArtifacts, caller: string): Promise<TfjsModel> {
+  const { loadLayersModel, model: modelOf } = await importOptional(
+    'tfjsTeacher',
+    '@tensorflow/tfjs-layers',
+    () => import('@tensorflow/tfjs-layers'),
+  );
+  const model = await loaded(caller, async () => loadLayersModel(io.fromMemory(artifacts)));
   const [input, ...others] = model.inputs as SymbolicTensor[];
-  ensure(input !== undefined && others.length === 0, where, 'a model of one input', model.inputNames);
+  ensure(
+    input !== undefined && others.length === 0,
+    caller,
+    'a model of one input',
+    model.inputNames,
+  );
   const outputOf = (name: string): SymbolicTensor => {
     const layer = model.layers.find((candidate) => candidate.name === name);
     if (layer === undefined || Array.isArray(layer.output)) {
-      throw unexpected(where, `names among the layers ${model.layers.map((known) => known.name).join(', ')}`, name);
+      throw expectedError(
+        caller,
+        `names among the layers ${model.layers.map((known) => known.name).join(', ')}`,
+        name,
+      );
     }
     return layer.output;
   };
@@ -80,16 +113,20 @@ async function layersModel(artifacts: io.ModelArtifacts, where: string): Promise
     outputs: model.outputNames,
     pick(names) {
       const picked = modelOf({ inputs: input, outputs: names.map(outputOf) });
-      return async (images) => tidy(() => [picked.apply(images, { training: false }) as Tensor | Tensor[]].flat());
+      return async (images) =>
+        tidy(() => [picked.apply(images, { training: false }) as Tensor | Tensor[]].flat());
     },
     dispose: () => void model.dispose(),
   };
 }
 
-async function loaded<Model>(where: string, load: () => Promise<Model>): Promise<Model> {
+async function loaded<Model>(caller: string, load: () => Promise<Model>): Promise<Model> {
   try {
     return await load();
   } catch (cause) {
-    throw Object.assign(unexpected(where, 'a model that TF.js can load', (cause as Error).message), { cause });
+    throw Object.assign(
+      expectedError(caller, 'a model that TF.js can load', (cause as Error).message),
+      { cause },
+    );
   }
 }

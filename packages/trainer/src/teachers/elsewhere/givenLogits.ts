@@ -11,13 +11,13 @@ export interface GivenLogits {
   readonly view: ViewKey | 'ignored';
 }
 
-/** Looks rows up. @param where For messages. */
-export function givenLogits(where: string, { logits, rows, classes, view }: GivenLogits): Teacher {
+/** Looks rows up. @param caller For messages. */
+export function givenLogits(caller: string, { logits, rows, classes, view }: GivenLogits): Teacher {
   return ({ indices, view: shown }) => {
     if (view !== 'ignored') {
       ensure(
         shown.spec === view.spec && shown.seed === view.seed,
-        where,
+        caller,
         `pictures as these logits saw them (view ${view.spec} from seed ${view.seed})`,
         `${shown.spec} from seed ${shown.seed}`,
         "train without views, let a live teacher look, or say view: 'ignored' to teach what was said of other pixels",
@@ -25,7 +25,13 @@ export function givenLogits(where: string, { logits, rows, classes, view }: Give
     }
     const chosen = new Float32Array(indices.length * classes);
     for (const [at, row] of indices.entries()) {
-      ensure(row >= 0 && row < rows, where, `rows of the image set below ${rows}, as many as there are logits`, row, 'the logits are of another set');
+      ensure(
+        row >= 0 && row < rows,
+        caller,
+        `rows of the image set below ${rows}, as many as there are logits`,
+        row,
+        'the logits are of another set',
+      );
       chosen.set(logits.subarray(row * classes, (row + 1) * classes), at * classes);
     }
     return { logits: tensor2d(chosen, [indices.length, classes]), features: {} };

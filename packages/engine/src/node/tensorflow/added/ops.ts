@@ -3,7 +3,10 @@ import type { Attribute } from '../attributes.ts';
 import { attributeType, dataType } from '../constants.ts';
 import { type KernelCall, replaceKernel } from '../quick/replace.ts';
 
-/** Kernels of TF.js that upstream's JavaScript half lacks (or, of multinomial, gets wrong) and TensorFlow has an op for. */
+/**
+ * Kernels of TF.js that upstream's JavaScript half lacks (or, of multinomial, gets wrong) and
+ * TensorFlow has an op for.
+ */
 export function addMissingOps(): void {
   replaceKernel(
     'BitwiseAnd',
@@ -13,19 +16,38 @@ export function addMissingOps(): void {
   );
   replaceKernel('DenseBincount', () => denseBincount);
   replaceKernel('MaxPoolWithArgmax', () => maxPoolWithArgmax);
-  // In a compiled function a seed is a constant: there upstream's op, whose state moves on, draws anew at every call.
-  replaceKernel('Multinomial', (stock) => (call) => (call.backend.binding.trace === undefined ? multinomial(call) : stock(call)));
+  // In a compiled function a seed is a constant: there upstream's op, whose state moves on, draws
+  // anew at every call.
+  replaceKernel(
+    'Multinomial',
+    (stock) => (call) =>
+      call.backend.binding.trace === undefined ? multinomial(call) : stock(call),
+  );
   replaceKernel('SearchSorted', () => ({ inputs: { sortedSequence, values }, attrs, backend }) => {
     const op = attrs.side === 'left' ? 'LowerBound' : 'UpperBound';
-    return backend.executeSingleOutput(op, [typeOf('T', values as tf.Tensor), integers('out_type')], [sortedSequence, values] as tf.Tensor[]);
+    return backend.executeSingleOutput(
+      op,
+      [typeOf('T', values as tf.Tensor), integers('out_type')],
+      [sortedSequence, values] as tf.Tensor[],
+    );
   });
   replaceKernel('Transform', () => transform);
 }
 
 function denseBincount({ inputs, attrs, backend }: KernelCall): tf.Tensor {
   const { x, weights } = inputs as Record<'x' | 'weights', tf.Tensor>;
-  const given = [integers('Tidx'), typeOf('T', weights), { name: 'binary_output', type: attributeType.bool, value: attrs.binaryOutput }];
-  return tf.tidy(() => backend.executeSingleOutput('DenseBincount', given, [x, tf.scalar(attrs.size as number, 'int32'), weights]));
+  const given = [
+    integers('Tidx'),
+    typeOf('T', weights),
+    { name: 'binary_output', type: attributeType.bool, value: attrs.binaryOutput },
+  ];
+  return tf.tidy(() =>
+    backend.executeSingleOutput('DenseBincount', given, [
+      x,
+      tf.scalar(attrs.size as number, 'int32'),
+      weights,
+    ]),
+  );
 }
 
 function maxPoolWithArgmax({ inputs, attrs, backend }: KernelCall): tf.Tensor[] {
@@ -41,21 +63,36 @@ function maxPoolWithArgmax({ inputs, attrs, backend }: KernelCall): tf.Tensor[] 
     typeOf('T', x),
     integers('Targmax'),
     { name: 'ksize', type: attributeType.int, value: [1, info.filterHeight, info.filterWidth, 1] },
-    { name: 'strides', type: attributeType.int, value: [1, info.strideHeight, info.strideWidth, 1] },
+    {
+      name: 'strides',
+      type: attributeType.int,
+      value: [1, info.strideHeight, info.strideWidth, 1],
+    },
     { name: 'padding', type: attributeType.string, value: info.padInfo.type },
     { name: 'include_batch_in_index', type: attributeType.bool, value: includeBatchInIndex },
   ];
   return backend.executeMultipleOutputs('MaxPoolWithArgmax', given, [x], 2);
 }
 
-/** The stateless op: upstream's has a state of its own, so that a seed gives other numbers at every call. TF.js's seeds are fractions where the caller names none. */
+/**
+ * The stateless op: upstream's has a state of its own, so that a seed gives other numbers at every
+ * call. TF.js's seeds are fractions where the caller names none.
+ */
 function multinomial({ inputs, attrs, backend }: KernelCall): tf.Tensor {
   const { logits } = inputs as { logits: tf.Tensor };
-  const { numSamples, seed, normalized } = attrs as { numSamples: number; seed: number; normalized: boolean };
+  const { numSamples, seed, normalized } = attrs as {
+    numSamples: number;
+    seed: number;
+    normalized: boolean;
+  };
   return tf.tidy(() => {
     const given = [typeOf('T', logits), integers('Tseed'), integers('output_dtype')];
     const halves = tf.tensor1d(new Int32Array(new Float64Array([seed]).buffer), 'int32');
-    return backend.executeSingleOutput('StatelessMultinomial', given, [normalized ? tf.log(logits) : logits, tf.scalar(numSamples, 'int32'), halves]);
+    return backend.executeSingleOutput('StatelessMultinomial', given, [
+      normalized ? tf.log(logits) : logits,
+      tf.scalar(numSamples, 'int32'),
+      halves,
+    ]);
   });
 }
 
@@ -74,7 +111,12 @@ function transform({ inputs, attrs, backend }: KernelCall): tf.Tensor {
   ];
   const size = outputShape ?? [image.shape[1], image.shape[2]];
   return tf.tidy(() =>
-    backend.executeSingleOutput('ImageProjectiveTransformV3', given, [image, transforms, tf.tensor1d(size, 'int32'), tf.scalar(fillValue)]),
+    backend.executeSingleOutput('ImageProjectiveTransformV3', given, [
+      image,
+      transforms,
+      tf.tensor1d(size, 'int32'),
+      tf.scalar(fillValue),
+    ]),
   );
 }
 

@@ -18,7 +18,14 @@ export interface Libc {
   free(block: Pointer): void;
   copyIn(to: Pointer, from: ArrayBufferView, bytes: number): Pointer;
   copyOut(to: ArrayBufferView, from: Pointer, bytes: number): Pointer;
-  map(at: Pointer, bytes: number, protection: number, flags: number, file: number, offset: number): Pointer;
+  map(
+    at: Pointer,
+    bytes: number,
+    protection: number,
+    flags: number,
+    file: number,
+    offset: number,
+  ): Pointer;
   /** The address of munmap, for whoever calls it later. */
   readonly unmap: Pointer;
 }
@@ -39,7 +46,10 @@ const cTypes: Readonly<Record<string, Type>> = {
   v: 'void',
 };
 
-/** Looks every function up. @throws Error where the library lacks one: it is not libtensorflow, or too old. */
+/**
+ * Looks every function up. @throws Error where the library lacks one: it is not libtensorflow, or
+ * too old.
+ */
 export function declareTensorflow(library: LibraryHandle): TensorflowApi {
   const signatures: Readonly<Record<string, string>> = {
     ...tensorsSignatures,
@@ -61,9 +71,20 @@ export function declareLibc(): Libc {
   return {
     malloc: process.func('malloc', 'size_t', ['size_t']) as Libc['malloc'],
     free: process.func('free', 'void', ['size_t']) as Libc['free'],
-    copyIn: process.func('memcpy', 'size_t', ['size_t', 'const void *', 'size_t']) as Libc['copyIn'],
+    copyIn: process.func('memcpy', 'size_t', [
+      'size_t',
+      'const void *',
+      'size_t',
+    ]) as Libc['copyIn'],
     copyOut: process.func('memcpy', 'size_t', ['void *', 'size_t', 'size_t']) as Libc['copyOut'],
-    map: process.func('mmap', 'size_t', ['size_t', 'size_t', 'int', 'int', 'int', 'int64']) as Libc['map'],
+    map: process.func('mmap', 'size_t', [
+      'size_t',
+      'size_t',
+      'int',
+      'int',
+      'int',
+      'int64',
+    ]) as Libc['map'],
     unmap: Number(koffi.address(process.symbol('munmap'))),
   };
 }

@@ -2,7 +2,12 @@ import type { Pointer, Signatures } from './types.ts';
 
 /** Collectives between processes. */
 export interface ClusterApi {
-  TFE_EnableCollectiveOps(context: Pointer, serverDef: Uint8Array, length: number, status: Pointer): void;
+  TFE_EnableCollectiveOps(
+    context: Pointer,
+    serverDef: Uint8Array,
+    length: number,
+    status: Pointer,
+  ): void;
   TFE_AbortCollectiveOps(context: Pointer, status: Pointer): void;
 }
 

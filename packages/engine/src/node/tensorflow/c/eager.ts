@@ -3,7 +3,12 @@ import type { Pointer, Signatures } from './types.ts';
 /** Contexts, handles of tensors and ops that run at once. */
 export interface EagerApi {
   TFE_NewContextOptions(): Pointer;
-  TFE_ContextOptionsSetConfig(options: Pointer, proto: Uint8Array, length: number, status: Pointer): void;
+  TFE_ContextOptionsSetConfig(
+    options: Pointer,
+    proto: Uint8Array,
+    length: number,
+    status: Pointer,
+  ): void;
   TFE_DeleteContextOptions(options: Pointer): void;
   TFE_NewContext(options: Pointer, status: Pointer): Pointer;
   TFE_ContextListDevices(context: Pointer, status: Pointer): Pointer;
@@ -13,7 +18,12 @@ export interface EagerApi {
   TFE_TensorHandleNumDims(handle: Pointer, status: Pointer): number;
   TFE_TensorHandleDim(handle: Pointer, axis: number, status: Pointer): number;
   TFE_TensorHandleResolve(handle: Pointer, status: Pointer): Pointer;
-  TFE_TensorHandleCopyToDevice(handle: Pointer, context: Pointer, device: Pointer, status: Pointer): Pointer;
+  TFE_TensorHandleCopyToDevice(
+    handle: Pointer,
+    context: Pointer,
+    device: Pointer,
+    status: Pointer,
+  ): Pointer;
   TFE_NewOp(context: Pointer, name: Pointer, status: Pointer): Pointer;
   TFE_DeleteOp(op: Pointer): void;
   TFE_OpAddInput(op: Pointer, handle: Pointer, status: Pointer): void;
@@ -22,8 +32,20 @@ export interface EagerApi {
   TFE_OpSetAttrFloat(op: Pointer, name: Pointer, value: number): void;
   TFE_OpSetAttrBool(op: Pointer, name: Pointer, value: number): void;
   TFE_OpSetAttrType(op: Pointer, name: Pointer, value: number): void;
-  TFE_OpSetAttrShape(op: Pointer, name: Pointer, sides: Pointer, rank: number, status: Pointer): void;
-  TFE_OpSetAttrStringList(op: Pointer, name: Pointer, bytes: Pointer, lengths: Pointer, count: number): void;
+  TFE_OpSetAttrShape(
+    op: Pointer,
+    name: Pointer,
+    sides: Pointer,
+    rank: number,
+    status: Pointer,
+  ): void;
+  TFE_OpSetAttrStringList(
+    op: Pointer,
+    name: Pointer,
+    bytes: Pointer,
+    lengths: Pointer,
+    count: number,
+  ): void;
   TFE_OpSetAttrIntList(op: Pointer, name: Pointer, values: Pointer, count: number): void;
   TFE_OpSetAttrFloatList(op: Pointer, name: Pointer, values: Pointer, count: number): void;
   TFE_OpSetAttrBoolList(op: Pointer, name: Pointer, values: Pointer, count: number): void;

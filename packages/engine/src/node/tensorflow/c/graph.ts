@@ -18,18 +18,36 @@ export interface GraphApi {
   TF_SetAttrType(node: Pointer, name: Pointer, value: number): void;
   TF_SetAttrShape(node: Pointer, name: Pointer, sides: Pointer, rank: number): void;
   TF_SetAttrFuncName(node: Pointer, name: Pointer, value: Pointer, length: number): void;
-  TF_SetAttrStringList(node: Pointer, name: Pointer, values: Pointer, lengths: Pointer, count: number): void;
+  TF_SetAttrStringList(
+    node: Pointer,
+    name: Pointer,
+    values: Pointer,
+    lengths: Pointer,
+    count: number,
+  ): void;
   TF_SetAttrIntList(node: Pointer, name: Pointer, values: Pointer, count: number): void;
   TF_SetAttrFloatList(node: Pointer, name: Pointer, values: Pointer, count: number): void;
   TF_SetAttrBoolList(node: Pointer, name: Pointer, values: Pointer, count: number): void;
   TF_SetAttrTypeList(node: Pointer, name: Pointer, values: Pointer, count: number): void;
   TF_SetAttrTensor(node: Pointer, name: Pointer, tensor: Pointer, status: Pointer): void;
-  TF_SetAttrValueProto(node: Pointer, name: Pointer, proto: Uint8Array, length: number, status: Pointer): void;
+  TF_SetAttrValueProto(
+    node: Pointer,
+    name: Pointer,
+    proto: Uint8Array,
+    length: number,
+    status: Pointer,
+  ): void;
   TF_FinishOperation(node: Pointer, status: Pointer): Pointer;
   TF_OperationOutputType(output: GraphOutput): number;
   TF_OperationNumOutputs(operation: Pointer): number;
   TF_GraphGetTensorNumDims(graph: Pointer, output: GraphOutput, status: Pointer): number;
-  TF_GraphGetTensorShape(graph: Pointer, output: GraphOutput, sides: Pointer, rank: number, status: Pointer): void;
+  TF_GraphGetTensorShape(
+    graph: Pointer,
+    output: GraphOutput,
+    sides: Pointer,
+    rank: number,
+    status: Pointer,
+  ): void;
   TF_GraphToFunction(
     graph: Pointer,
     name: string,

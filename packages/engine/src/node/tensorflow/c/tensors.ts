@@ -13,7 +13,15 @@ export interface TensorsApi {
   TF_DeviceListMemoryBytes(list: Pointer, index: number, status: Pointer): number;
   TF_DeleteDeviceList(list: Pointer): void;
   TF_AllocateTensor(type: number, sides: Pointer, rank: number, bytes: number): Pointer;
-  TF_NewTensor(type: number, sides: Pointer, rank: number, data: Pointer, bytes: number, free: Pointer, argument: Pointer): Pointer;
+  TF_NewTensor(
+    type: number,
+    sides: Pointer,
+    rank: number,
+    data: Pointer,
+    bytes: number,
+    free: Pointer,
+    argument: Pointer,
+  ): Pointer;
   TF_DeleteTensor(tensor: Pointer): void;
   TF_TensorData(tensor: Pointer): Pointer;
   TF_TensorByteSize(tensor: Pointer): number;

@@ -1,8 +1,12 @@
-import { unexpected } from '@kd/core';
+import { expectedError } from '@kd/core';
 import { Tensor, type TensorContainer } from '@tensorflow/tfjs-core';
 
 /** Where the tensors of a container stand in its flat list. */
-export type Template = number | undefined | readonly Template[] | { readonly [name: string]: Template };
+export type Template =
+  | number
+  | undefined
+  | readonly Template[]
+  | { readonly [name: string]: Template };
 
 /** A container taken apart. */
 export interface Flat {
@@ -14,10 +18,10 @@ export interface Flat {
 
 /**
  * Takes arrays and records of tensors apart, in order.
- * @param where For the message: `compile: argument`, `compile: result`.
+ * @param caller For the message: `compile: argument`, `compile: result`.
  * @throws RangeError on anything that is no tensor: it would be the same at every call.
  */
-export function flatten(where: string, container: unknown): Flat {
+export function flatten(caller: string, container: unknown): Flat {
   const tensors: Tensor[] = [];
   const names: string[] = [];
   const walk = (value: unknown, path: string): Template => {
@@ -35,7 +39,7 @@ export function flatten(where: string, container: unknown): Flat {
       names.push(']');
       return parts;
     }
-    if (!isRecord(value)) throw refused(where, value, path);
+    if (!isRecord(value)) throw refused(caller, value, path);
     names.push('{');
     const entries = Object.entries(value).map(([name, part]) => {
       names.push(name, ':');
@@ -53,7 +57,9 @@ export function rebuild(template: Template, tensors: readonly Tensor[]): TensorC
   if (template === undefined) return undefined;
   if (typeof template === 'number') return tensors[template];
   if (Array.isArray(template)) return template.map((part: Template) => rebuild(part, tensors));
-  return Object.fromEntries(Object.entries(template).map(([name, part]) => [name, rebuild(part, tensors)]));
+  return Object.fromEntries(
+    Object.entries(template).map(([name, part]) => [name, rebuild(part, tensors)]),
+  );
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -61,14 +67,22 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return !(value instanceof Promise);
 }
 
-function refused(where: string, value: unknown, path: string): RangeError {
-  const fixed = 'pass a tensor, such as tf.scalar(…): anything else would be fixed at the first call';
+function refused(caller: string, value: unknown, path: string): RangeError {
+  const fixed =
+    'pass a tensor, such as tf.scalar(…): anything else would be fixed at the first call';
   const remedy = value instanceof Promise ? 'a compiled function cannot wait' : fixed;
-  return unexpected(where, 'tensors, or arrays and records of them', `${named(value)}${path === '' ? '' : ` in ${path}`}`, remedy);
+  return expectedError(
+    caller,
+    'tensors, or arrays and records of them',
+    `${named(value)}${path === '' ? '' : ` in ${path}`}`,
+    remedy,
+  );
 }
 
 function named(value: unknown): string {
   if (value instanceof Promise) return 'a promise';
   if (value === null) return 'null';
-  return ArrayBuffer.isView(value) ? value.constructor.name : `the ${typeof value} ${String(value)}`;
+  return ArrayBuffer.isView(value)
+    ? value.constructor.name
+    : `the ${typeof value} ${String(value)}`;
 }

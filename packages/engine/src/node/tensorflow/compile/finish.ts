@@ -1,4 +1,10 @@
-import { clone, type DataId, type Tensor, type TensorContainer, type Variable } from '@tensorflow/tfjs-core';
+import {
+  clone,
+  type DataId,
+  type Tensor,
+  type TensorContainer,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 import type { Pointer } from '../c/api.ts';
 import { expectOk } from '../context.ts';
 import type { Compiler } from './compiler.ts';
@@ -26,16 +32,23 @@ export class Finish {
     this.#plan = plan;
     this.#types = [...plan.computed, ...plan.passed];
     const uses = this.#types.map(() => 0);
-    for (const value of [...plan.results, ...plan.changes.map((change) => change.value)]) uses[value] = (uses[value] ?? 0) + 1;
+    for (const value of [...plan.results, ...plan.changes.map((change) => change.value)])
+      uses[value] = (uses[value] ?? 0) + 1;
     this.#isSingle = uses.map((count) => count === 1);
   }
 
-  /** Handles of what is passed through, on the same memory: arguments may be disposed of and variables assigned before the call ends. */
+  /**
+   * Handles of what is passed through, on the same memory: arguments may be disposed of and
+   * variables assigned before the call ends.
+   */
   hold(given: readonly Tensor[]): Pointer[] {
     const { api, context } = this.#compiler.runtime;
     const { tensors } = this.#compiler.binding;
     return this.#plan.sources.map((source) => {
-      const held = api.TFE_TensorHandleCopySharingTensor(tensors.handle(dataOf(this.#compiler, source, given).id), context.status);
+      const held = api.TFE_TensorHandleCopySharingTensor(
+        tensors.handle(dataOf(this.#compiler, source, given).id),
+        context.status,
+      );
       expectOk(api, context.status, 'compile');
       return held;
     });
@@ -47,14 +60,22 @@ export class Finish {
 
   /** Of the variables that the call changes. */
   versions(): Version[] {
-    return this.#plan.changes.map(({ variable }) => ({ dataId: variable.dataId, id: this.#compiler.uploaded(variable).id }));
+    return this.#plan.changes.map(({ variable }) => ({
+      dataId: variable.dataId,
+      id: this.#compiler.uploaded(variable).id,
+    }));
   }
 
   /** @throws Error where one of them was assigned meanwhile: the call would undo that. */
   expectVersions(versions: readonly Version[]): void {
     this.#plan.changes.forEach(({ variable }, at) => {
       const { dataId, id } = versions[at] as Version;
-      if (!variable.isDisposed && variable.dataId === dataId && this.#compiler.data(variable).id === id) return;
+      if (
+        !variable.isDisposed &&
+        variable.dataId === dataId &&
+        this.#compiler.data(variable).id === id
+      )
+        return;
       const what = variable.isDisposed ? 'disposed of' : 'assigned';
       throw new Error(
         `compile: expected variables that stay as they are until a call has ended, got ${variable.name} ${what} meanwhile; await it before the next.`,
@@ -75,7 +96,8 @@ export class Finish {
     };
     const values = results.map(tensorOf);
     for (const { variable, value } of changes) {
-      if (this.#isSingle[value] && this.#replace(variable, value, handles[value] as Pointer)) continue;
+      if (this.#isSingle[value] && this.#replace(variable, value, handles[value] as Pointer))
+        continue;
       const tensor = tensorOf(value);
       variable.assign(tensor);
       tensor.dispose();
@@ -88,7 +110,10 @@ export class Finish {
     return this.#compiler.tensor(this.#compiler.binding.tensors.keep(handle, dtype), shape, dtype);
   }
 
-  /** Where nobody else has a variable's data, only the handle in it changes: a third of the time of an assignment. @returns Whether it was so. */
+  /**
+   * Where nobody else has a variable's data, only the handle in it changes: a third of the time of
+   * an assignment. @returns Whether it was so.
+   */
   #replace(variable: Variable, value: number, handle: Pointer): boolean {
     const { tensors } = this.#compiler.binding;
     const data = this.#compiler.data(variable);

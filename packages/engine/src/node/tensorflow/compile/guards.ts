@@ -17,7 +17,10 @@ interface Watched {
   makeVariable(...parameters: readonly unknown[]): Variable;
 }
 
-/** What is different in this process while a function is traced: randomness of JavaScript is refused, new tensors and variables are noted. */
+/**
+ * What is different in this process while a function is traced: randomness of JavaScript is
+ * refused, new tensors and variables are noted.
+ */
 export class Guards {
   readonly created: Created[] = [];
   readonly #compiler: Compiler;
@@ -38,19 +41,30 @@ export class Guards {
     };
     watched.makeVariable = (...parameters) => {
       const variable = makeVariable.apply(watched, [...parameters]);
-      this.created.push({ variable, initial: trace.idOf(variable.dataId, compiler.data(variable)) });
+      this.created.push({
+        variable,
+        initial: trace.idOf(variable.dataId, compiler.data(variable)),
+      });
       return variable;
     };
   }
 
-  /** Ends the watch, and frees the symbolic tensors that are left: what uses one of them from now on is told so. */
+  /**
+   * Ends the watch, and frees the symbolic tensors that are left: what uses one of them from now on
+   * is told so.
+   */
   release(): void {
     Object.defineProperty(Math, 'random', this.#random);
     const watched = engine() as unknown as Partial<Watched>;
     delete watched.track;
     delete watched.makeVariable;
     for (const tensor of this.#tensors) {
-      if (tensor.isDisposed || !this.#compiler.backend.tensorMap.has(tensor.dataId) || !isSymbolic(this.#compiler.data(tensor).id)) continue;
+      if (
+        tensor.isDisposed ||
+        !this.#compiler.backend.tensorMap.has(tensor.dataId) ||
+        !isSymbolic(this.#compiler.data(tensor).id)
+      )
+        continue;
       tensor.dispose();
       poison(tensor);
     }

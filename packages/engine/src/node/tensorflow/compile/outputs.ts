@@ -4,7 +4,10 @@ import type { Source } from '../trace/source.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Compiler } from './compiler.ts';
 
-/** Where a value is found after a call: among what the function computes, or among what is handed through as it came in. */
+/**
+ * Where a value is found after a call: among what the function computes, or among what is handed
+ * through as it came in.
+ */
 export interface Pick {
   readonly from: 'computed' | 'passed';
   readonly index: number;

@@ -9,7 +9,10 @@ export interface Change {
   readonly value: number;
 }
 
-/** What a trace has found out. Values of a call are numbered: first those computed, then those passed. */
+/**
+ * What a trace has found out. Values of a call are numbered: first those computed, then those
+ * passed.
+ */
 export interface Plan {
   /** The function's name in the context; undefined where nothing is computed. */
   readonly name: string | undefined;

@@ -33,7 +33,9 @@ export class Program {
     libc.copyIn(this.#name, name, name.length);
   }
 
-  /** Runs the function. @param given Its arguments, flat. @throws Error with TensorFlow's message. */
+  /**
+   * Runs the function. @param given Its arguments, flat. @throws Error with TensorFlow's message.
+   */
   call(given: readonly Tensor[]): TensorContainer {
     const passed = this.#finish.hold(given);
     try {
@@ -44,7 +46,10 @@ export class Program {
     }
   }
 
-  /** The same on another thread. Arguments may be disposed of meanwhile; variables that the call changes must not be assigned. */
+  /**
+   * The same on another thread. Arguments may be disposed of meanwhile; variables that the call
+   * changes must not be assigned.
+   */
   async later(given: readonly Tensor[]): Promise<TensorContainer> {
     const passed = this.#finish.hold(given);
     const versions = this.#finish.versions();
@@ -79,7 +84,10 @@ export class Program {
     return this.#handles(this.#block);
   }
 
-  /** With a block and a status of its own: those of others change meanwhile. The op holds its inputs. */
+  /**
+   * With a block and a status of its own: those of others change meanwhile. The op holds its
+   * inputs.
+   */
   async #executeLater(given: readonly Tensor[]): Promise<Pointer[]> {
     if (this.#plan.name === undefined) return [];
     const { api } = this.#compiler.runtime;
@@ -137,7 +145,8 @@ export class Program {
 
   #forget(): void {
     const { api, context, memory } = this.#compiler.runtime;
-    if (this.#plan.name !== undefined) api.TFE_ContextRemoveFunction(context.at, this.#name, context.status);
+    if (this.#plan.name !== undefined)
+      api.TFE_ContextRemoveFunction(context.at, this.#name, context.status);
     memory.libc.free(this.#name);
     this.#block.free();
   }

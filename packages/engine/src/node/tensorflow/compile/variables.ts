@@ -10,7 +10,10 @@ interface Replaced {
   readonly symbol: DataId;
 }
 
-/** All registered variables, each with a symbolic value of its own in place of what it holds, until they are put back. */
+/**
+ * All registered variables, each with a symbolic value of its own in place of what it holds, until
+ * they are put back.
+ */
 export class ReplacedVariables {
   readonly #replaced: Replaced[] = [];
 
@@ -18,7 +21,11 @@ export class ReplacedVariables {
     for (const variable of Object.values(engine().registeredVariables)) {
       const before = clone<Tensor>(variable);
       const { dtype } = compiler.data(variable);
-      const symbol = compiler.tensor(trace.input({ kind: 'variable', variable }, variable.shape, dtype), variable.shape, dtype);
+      const symbol = compiler.tensor(
+        trace.input({ kind: 'variable', variable }, variable.shape, dtype),
+        variable.shape,
+        dtype,
+      );
       variable.assign(symbol);
       symbol.dispose();
       this.#replaced.push({ variable, before, symbol: variable.dataId });
@@ -27,12 +34,16 @@ export class ReplacedVariables {
 
   /** Those that the function has assigned. */
   changed(): Variable[] {
-    return this.#replaced.filter(({ variable, symbol }) => variable.dataId !== symbol).map(({ variable }) => variable);
+    return this.#replaced
+      .filter(({ variable, symbol }) => variable.dataId !== symbol)
+      .map(({ variable }) => variable);
   }
 
   /** Those that the function has disposed of. */
   disposed(): Variable[] {
-    return this.#replaced.filter(({ variable }) => variable.isDisposed).map(({ variable }) => variable);
+    return this.#replaced
+      .filter(({ variable }) => variable.isDisposed)
+      .map(({ variable }) => variable);
   }
 
   /** Those that were not there before. */

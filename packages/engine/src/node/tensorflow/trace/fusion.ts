@@ -10,8 +10,10 @@ export interface Call {
 }
 
 /**
- * Records convolution, bias and ReLU as the one op that TensorFlow has for them, of which oneDNN makes one pass over the output instead of three: 185 ms
- * became 176 for a training step of the tutorial's student (batch 64, 2 cores). What it replaces is dropped with all nodes that nothing needs.
+ * Records convolution, bias and ReLU as the one op that TensorFlow has for them, of which oneDNN
+ * makes one pass over the output instead of three: 185 ms
+ * became 176 for a training step of the tutorial's student (batch 64, 2 cores). What it replaces is
+ * dropped with all nodes that nothing needs.
  */
 export class Fusion {
   readonly #calls = new Map<Pointer, Call>();
@@ -23,7 +25,11 @@ export class Fusion {
     const convolution = this.#callOf(biased?.inputs[0], 'Conv2D');
     if (biased === undefined || convolution === undefined) return call;
     const bias = biased.inputs[1] as GraphOutput;
-    return { op: '_FusedConv2D', attributes: [...convolution.attributes, ...biasAndRelu], inputs: [...convolution.inputs, bias] };
+    return {
+      op: '_FusedConv2D',
+      attributes: [...convolution.attributes, ...biasAndRelu],
+      inputs: [...convolution.inputs, bias],
+    };
   }
 
   /** Remembers what was recorded, where it may be a part of something. */

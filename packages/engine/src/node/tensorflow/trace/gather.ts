@@ -3,7 +3,10 @@ import type { Attribute } from '../attributes.ts';
 import { attributeType, dataType } from '../constants.ts';
 import { replaceKernel } from '../quick/replace.ts';
 
-/** Upstream's gather reads its indices to see whether they are in range. While tracing there is nothing to read: TensorFlow checks them at the call. */
+/**
+ * Upstream's gather reads its indices to see whether they are in range. While tracing there is
+ * nothing to read: TensorFlow checks them at the call.
+ */
 export function addTracedGather(): void {
   replaceKernel('GatherV2', (stock) => (call) => {
     const { inputs, attrs, backend } = call;

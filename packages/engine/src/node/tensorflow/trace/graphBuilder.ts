@@ -48,7 +48,10 @@ export class GraphBuilder {
     this.#setters = graphSetters(api, this.#current);
   }
 
-  /** @param inputs One by one, lists too: attributes say where they end. @throws Error with the op's name, where TensorFlow refuses it. */
+  /**
+   * @param inputs One by one, lists too: attributes say where they end. @throws Error with the op's
+   * name, where TensorFlow refuses it.
+   */
   append(op: string, attributes: readonly Attribute[], inputs: readonly GraphOutput[]): GraphNode {
     const { runtime, definitions } = this.#workshop;
     const { api, memory } = runtime;
@@ -87,7 +90,13 @@ export class GraphBuilder {
     api.TF_SetAttrType(node, memory.string('dtype').at, dtype);
     api.TF_SetAttrTensor(node, memory.string('value').at, tensor, context.status);
     const key = constantKey(shape, dtype, values);
-    const made = this.#finish({ op: 'Const', attributes: [], inputs: [], stateful: false, ...(key !== undefined && { constant: key }) });
+    const made = this.#finish({
+      op: 'Const',
+      attributes: [],
+      inputs: [],
+      stateful: false,
+      ...(key !== undefined && { constant: key }),
+    });
     api.TF_DeleteTensor(tensor);
     return made;
   }
@@ -102,7 +111,8 @@ export class GraphBuilder {
     const rank = api.TF_GraphGetTensorNumDims(this.graph, output, context.status);
     expectOk(api, context.status, 'TF_GraphGetTensorNumDims');
     if (rank < 0) return undefined;
-    if (rank > 0) api.TF_GraphGetTensorShape(this.graph, output, memory.scratch, rank, context.status);
+    if (rank > 0)
+      api.TF_GraphGetTensorShape(this.graph, output, memory.scratch, rank, context.status);
     return Array.from({ length: rank }, (_, axis) => Number(memory.int64[axis]));
   }
 
@@ -112,7 +122,11 @@ export class GraphBuilder {
 
   #begin(op: string): Pointer {
     const { api, memory } = this.#workshop.runtime;
-    this.#current.node = api.TF_NewOperation(this.graph, memory.string(op).at, `${op}_${this.nodes.size}`);
+    this.#current.node = api.TF_NewOperation(
+      this.graph,
+      memory.string(op).at,
+      `${op}_${this.nodes.size}`,
+    );
     return this.#current.node;
   }
 
@@ -122,7 +136,9 @@ export class GraphBuilder {
     expectOk(api, context.status, begun.op);
     const first = { operation, index: 0 };
     const hasOutput = api.TF_OperationNumOutputs(operation) > 0;
-    const output = hasOutput ? { outputShape: this.shapeOf(first), outputDtype: this.typeOf(first) } : { outputShape: [], outputDtype: undefined };
+    const output = hasOutput
+      ? { outputShape: this.shapeOf(first), outputDtype: this.typeOf(first) }
+      : { outputShape: [], outputDtype: undefined };
     const node: GraphNode = { ...begun, operation, ...output };
     this.nodes.set(operation, node);
     return node;

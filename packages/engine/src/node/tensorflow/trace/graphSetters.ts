@@ -1,7 +1,10 @@
 import type { AttributeSetters } from '../attributes.ts';
 import type { Pointer, TensorflowApi } from '../c/api.ts';
 
-/** Setters of a node that is being made, beside `eagerSetters`. @param current Where the node of the moment is found. */
+/**
+ * Setters of a node that is being made, beside `eagerSetters`. @param current Where the node of the
+ * moment is found.
+ */
 export function graphSetters(api: TensorflowApi, current: { node: Pointer }): AttributeSetters {
   return {
     string: (name, bytes, length) => api.TF_SetAttrString(current.node, name, bytes, length),
@@ -11,7 +14,8 @@ export function graphSetters(api: TensorflowApi, current: { node: Pointer }): At
     type: (name, value) => api.TF_SetAttrType(current.node, name, value),
     shape: (name, sides, rank) => api.TF_SetAttrShape(current.node, name, sides, rank),
     func: (name, bytes, length) => api.TF_SetAttrFuncName(current.node, name, bytes, length),
-    stringList: (name, bytes, lengths, count) => api.TF_SetAttrStringList(current.node, name, bytes, lengths, count),
+    stringList: (name, bytes, lengths, count) =>
+      api.TF_SetAttrStringList(current.node, name, bytes, lengths, count),
     intList: (name, values, count) => api.TF_SetAttrIntList(current.node, name, values, count),
     floatList: (name, values, count) => api.TF_SetAttrFloatList(current.node, name, values, count),
     boolList: (name, values, count) => api.TF_SetAttrBoolList(current.node, name, values, count),

@@ -6,7 +6,8 @@ import type { OpDefinition } from './opDefinitions.ts';
 export type InputGroup<Input> = { readonly single: Input } | { readonly list: readonly Input[] };
 
 /**
- * Divides inputs that came one after the other into single ones and lists, as the op defines them. Lengths of lists are in the attributes; one that is not
+ * Divides inputs that came one after the other into single ones and lists, as the op defines them.
+ * Lengths of lists are in the attributes; one that is not
  * there is as long as what the others leave.
  * @throws RangeError where the number of inputs cannot be divided so.
  */
@@ -16,11 +17,20 @@ export function groupInputs<Input>(
   attributes: readonly Attribute[],
   inputs: readonly Input[],
 ): InputGroup<Input>[] {
-  const lengths = definition.inputs.map(({ list }) => (list === undefined ? 1 : lengthIn(attributes, list)));
+  const lengths = definition.inputs.map(({ list }) =>
+    list === undefined ? 1 : lengthIn(attributes, list),
+  );
   const told = lengths.reduce<number>((sum, length) => sum + (length ?? 0), 0);
-  const untold = new Set(definition.inputs.filter((_, at) => lengths[at] === undefined).map(({ list }) => list));
+  const untold = new Set(
+    definition.inputs.filter((_, at) => lengths[at] === undefined).map(({ list }) => list),
+  );
   const count = lengths.filter((length) => length === undefined).length;
-  ensure(untold.size <= 1, op, 'attributes that tell the lengths of its lists', `none for ${[...untold].join(' and ')}`);
+  ensure(
+    untold.size <= 1,
+    op,
+    'attributes that tell the lengths of its lists',
+    `none for ${[...untold].join(' and ')}`,
+  );
   const each = count === 0 ? 0 : (inputs.length - told) / count;
   ensure(
     Number.isInteger(each) && each >= 0 && told + each * count === inputs.length,
@@ -31,7 +41,8 @@ export function groupInputs<Input>(
   let from = 0;
   return definition.inputs.map(({ list }, at) => {
     const to = from + (lengths[at] ?? each);
-    const group = list === undefined ? { single: inputs[from] as Input } : { list: inputs.slice(from, to) };
+    const group =
+      list === undefined ? { single: inputs[from] as Input } : { list: inputs.slice(from, to) };
     from = to;
     return group;
   });

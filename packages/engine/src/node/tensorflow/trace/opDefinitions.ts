@@ -7,7 +7,10 @@ import { protobufFields } from './protobuf.ts';
 /** One input of an op: a tensor, or a list whose length an attribute tells. */
 export interface InputDefinition {
   readonly name: string;
-  /** The attribute that is the length (`N`), or whose list is as long (`T` of a list of types). Absent: one tensor. */
+  /**
+   * The attribute that is the length (`N`), or whose list is as long (`T` of a list of types).
+   * Absent: one tensor.
+   */
   readonly list?: string;
 }
 
@@ -31,7 +34,10 @@ export class OpDefinitions {
     this.#runtime = runtime;
   }
 
-  /** @param graph Any graph: they all know the same ops. @throws Error with TensorFlow's message where there is no such op. */
+  /**
+   * @param graph Any graph: they all know the same ops. @throws Error with TensorFlow's message
+   * where there is no such op.
+   */
   of(graph: Pointer, op: string): OpDefinition {
     const known = this.#known.get(op);
     if (known !== undefined) return known;
@@ -65,8 +71,10 @@ function parse(message: Uint8Array): OpDefinition {
 
 function parseInput(message: Uint8Array): InputDefinition {
   const texts = new Map<number, string>();
-  for (const { number, value } of protobufFields(message)) if (typeof value !== 'number') texts.set(number, Buffer.from(value).toString());
+  for (const { number, value } of protobufFields(message))
+    if (typeof value !== 'number') texts.set(number, Buffer.from(value).toString());
   const name = texts.get(argumentField.name) ?? '';
-  const list = texts.get(argumentField.numberAttribute) ?? texts.get(argumentField.typeListAttribute);
+  const list =
+    texts.get(argumentField.numberAttribute) ?? texts.get(argumentField.typeListAttribute);
   return list === undefined ? { name } : { name, list };
 }

@@ -1,10 +1,16 @@
-/** One field of a protocol-buffers message: a number for varints and fixed values, bytes for the rest. */
+/**
+ * One field of a protocol-buffers message: a number for varints and fixed values, bytes for the
+ * rest.
+ */
 export interface ProtobufField {
   readonly number: number;
   readonly value: number | Uint8Array;
 }
 
-/** The fields of a message in order. Of 64-bit varints those above 2⁵³ lose digits; fixed values are skipped over, as 0. */
+/**
+ * The fields of a message in order. Of 64-bit varints those above 2⁵³ lose digits; fixed values are
+ * skipped over, as 0.
+ */
 export function* protobufFields(message: Uint8Array): Generator<ProtobufField> {
   let at = 0;
   const varint = (): number => {

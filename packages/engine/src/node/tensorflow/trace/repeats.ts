@@ -3,7 +3,8 @@ import type { Call } from './fusion.ts';
 import type { GraphNode } from './graphBuilder.ts';
 
 /**
- * What was recorded before need not be computed again: TF.js's gradients repeat what their forward pass has done, optimizers what they have done for
+ * What was recorded before need not be computed again: TF.js's gradients repeat what their forward
+ * pass has done, optimizers what they have done for
  * another weight. 440 nodes of a tiny step became 331, and 6 % less time.
  */
 export class Repeats {

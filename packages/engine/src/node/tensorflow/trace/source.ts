@@ -7,4 +7,10 @@ export type Source =
   /** What the variable holds at the time of the call. */
   | { readonly kind: 'variable'; readonly variable: Variable }
   /** A tensor that was there before the function was traced. */
-  | { readonly kind: 'captured'; readonly dataId: DataId; readonly shape: readonly number[]; readonly dtype: number; readonly line: string };
+  | {
+      readonly kind: 'captured';
+      readonly dataId: DataId;
+      readonly shape: readonly number[];
+      readonly dtype: number;
+      readonly line: string;
+    };

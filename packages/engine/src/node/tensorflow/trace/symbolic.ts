@@ -1,6 +1,9 @@
 import { callerLine } from './caller.ts';
 
-/** Ids of tensors without a value lie below −1, which TF.js gives to those that are not uploaded yet. */
+/**
+ * Ids of tensors without a value lie below −1, which TF.js gives to those that are not uploaded
+ * yet.
+ */
 const firstSymbolicId = -2;
 
 /** Ids that are given once: a tensor of a trace that has ended is not taken for another's. */

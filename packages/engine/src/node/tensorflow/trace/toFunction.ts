@@ -36,10 +36,16 @@ export interface FunctionBody {
 }
 
 /** Makes a function of a part of a graph and gives it to the context. */
-export function toFunction({ api, context, memory }: Runtime, { builder }: Trace, name: string, { nodes, inputs, outputs }: FunctionBody): void {
+export function toFunction(
+  { api, context, memory }: Runtime,
+  { builder }: Trace,
+  name: string,
+  { nodes, inputs, outputs }: FunctionBody,
+): void {
   const ports = [...inputs, ...outputs];
-  const words = BigUint64Array.from([...nodes, ...ports.flatMap(({ operation, index }) => [{ operation }, { operation: index }])], ({ operation }) =>
-    BigInt(operation),
+  const words = BigUint64Array.from(
+    [...nodes, ...ports.flatMap(({ operation, index }) => [{ operation }, { operation: index }])],
+    ({ operation }) => BigInt(operation),
   );
   const block = memory.libc.malloc(words.byteLength + 8);
   memory.libc.copyIn(block, words, words.byteLength);

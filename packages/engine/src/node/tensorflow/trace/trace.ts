@@ -30,7 +30,10 @@ interface Symbolic {
   output?: GraphOutput;
 }
 
-/** A function being recorded: ops become nodes of a graph, tensors stand for outputs of nodes, known to TF.js by ids below −1. */
+/**
+ * A function being recorded: ops become nodes of a graph, tensors stand for outputs of nodes, known
+ * to TF.js by ids below −1.
+ */
 export class Trace {
   readonly builder: GraphBuilder;
   /** In the order in which they were first used. */
@@ -86,14 +89,25 @@ export class Trace {
     return this.#written.has(dataId);
   }
 
-  /** The id by which the function uses some data: symbolic, a constant, or captured because it was there before. */
+  /**
+   * The id by which the function uses some data: symbolic, a constant, or captured because it was
+   * there before.
+   */
   idOf(dataId: DataId, { id, shape, dtype, values }: TensorData): number {
     if (isSymbolic(id)) return id;
     const known = this.#outside.get(dataId);
     if (known !== undefined) return known;
     const isConstant = this.isConstant(dataId) && values !== null;
-    const captured: Source = { kind: 'captured', dataId, shape, dtype, line: isConstant ? '' : callerLine() };
-    const made = isConstant ? this.constant(shape, dtype, values) : this.input(captured, shape, dtype);
+    const captured: Source = {
+      kind: 'captured',
+      dataId,
+      shape,
+      dtype,
+      line: isConstant ? '' : callerLine(),
+    };
+    const made = isConstant
+      ? this.constant(shape, dtype, values)
+      : this.input(captured, shape, dtype);
     this.#outside.set(dataId, made);
     return made;
   }
@@ -102,7 +116,12 @@ export class Trace {
    * Appends a node instead of running an op.
    * @throws Error that names op and line, where no node can be made or its shape depends on values.
    */
-  run(op: string, attributes: readonly Attribute[], inputIds: readonly number[], outputCount: number): TensorMetadata[] {
+  run(
+    op: string,
+    attributes: readonly Attribute[],
+    inputIds: readonly number[],
+    outputCount: number,
+  ): TensorMetadata[] {
     const inputs = inputIds.map((id) => this.output(id));
     if (changesNothing(op, attributes)) {
       const [id] = inputIds as [number];
@@ -114,10 +133,14 @@ export class Trace {
     const { operation } = node;
     this.#repeats.note(call, node);
     this.#fusion.note(operation, call);
-    return Array.from({ length: outputCount }, (_, index) => this.#metadata(op, { operation, index }));
+    return Array.from({ length: outputCount }, (_, index) =>
+      this.#metadata(op, { operation, index }),
+    );
   }
 
-  /** The output that a tensor stands for. @throws Error where it belongs to a trace that has ended. */
+  /**
+   * The output that a tensor stands for. @throws Error where it belongs to a trace that has ended.
+   */
   output(id: number): GraphOutput {
     const symbol = this.#symbol(id);
     symbol.output ??= { operation: (symbol.make as () => Pointer)(), index: 0 };
@@ -159,7 +182,12 @@ export class Trace {
     try {
       return this.builder.append(op, attributes, inputs);
     } catch (cause) {
-      throw this.fail(new Error(`compile: could not record an op at ${callerLine()}: ${(cause as Error).message}`, { cause }));
+      throw this.fail(
+        new Error(
+          `compile: could not record an op at ${callerLine()}: ${(cause as Error).message}`,
+          { cause },
+        ),
+      );
     }
   }
 
@@ -173,31 +201,46 @@ export class Trace {
     const key = constantKey(shape, dtype, values);
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
-    const { operation } = isOfOneValue(values) ? this.#fill(shape, dtype, values) : this.builder.constant(shape, dtype, values);
+    const { operation } = isOfOneValue(values)
+      ? this.#fill(shape, dtype, values)
+      : this.builder.constant(shape, dtype, values);
     if (key !== undefined) this.#constants.set(key, operation);
     return operation;
   }
 
   #fill(shape: readonly number[], dtype: number, values: Numbers): GraphNode {
-    const sides = this.output(this.constant([shape.length], dataType.int32, Int32Array.from(shape)));
+    const sides = this.output(
+      this.constant([shape.length], dataType.int32, Int32Array.from(shape)),
+    );
     const value = this.output(this.constant([], dtype, values.subarray(0, 1)));
-    return this.builder.append('Fill', [{ name: 'T', type: attributeType.type, value: dtype }], [sides, value]);
+    return this.builder.append(
+      'Fill',
+      [{ name: 'T', type: attributeType.type, value: dtype }],
+      [sides, value],
+    );
   }
 
   #metadata(op: string, output: GraphOutput): TensorMetadata {
     const dtype = this.builder.typeOf(output);
     const isOpaque = opaque.has(`${op}:${output.index}`);
     const shape = isOpaque ? [0] : this.builder.shapeOf(output);
-    if (shape === undefined || shape.some((side) => side < 0)) throw this.fail(shapeDependsOnValues(op, shape));
+    if (shape === undefined || shape.some((side) => side < 0))
+      throw this.fail(shapeDependsOnValues(op, shape));
     return { id: this.#add({ shape, dtype, output, opaque: isOpaque }), shape, dtype };
   }
 }
 
-/** Outputs that only go on to another op of the same graph, and whose shape is a matter of the device. */
+/**
+ * Outputs that only go on to another op of the same graph, and whose shape is a matter of the
+ * device.
+ */
 const opaque: ReadonlySet<string> = new Set(['FusedBatchNormV3:5']);
 
 function shapeDependsOnValues(op: string, shape: readonly number[] | undefined): Error {
-  const got = shape === undefined ? 'of any rank' : `[${shape.map((side) => (side < 0 ? '?' : side)).join(', ')}]`;
+  const got =
+    shape === undefined
+      ? 'of any rank'
+      : `[${shape.map((side) => (side < 0 ? '?' : side)).join(', ')}]`;
   return new Error(
     `compile: expected ops whose shapes do not depend on values, got ${op} with an output ${got} at ${callerLine()}; ` +
       'move it out of the compiled function.',

@@ -1,0 +1,90 @@
+import { ensure } from '@kd/core';
+import { type ByteSource, type SafetensorsDtype, subarrayBetween } from '@kd/files';
+
+/** Where the numbers of an `.npy` file lie. */
+export interface NpyArray {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  /** Column by column. */
+  readonly fortranOrder: boolean;
+  readonly begin: number;
+}
+
+const dtypes: Readonly<Record<string, SafetensorsDtype>> = { f2: 'F16', f4: 'F32', f8: 'F64' };
+const headerLimit = 65_536;
+
+export function isNpy(source: ByteSource): boolean {
+  return (
+    source.length >= 6 && String.fromCharCode(...subarrayBetween(source, 0, 6)) === '\x93NUMPY'
+  );
+}
+
+/**
+ * Reads the header of an `.npy` file: a Python dictionary of three entries, which is taken apart
+ * and never run.
+ * @throws RangeError that names the file and the field, on other than little-endian floats too.
+ * Source: numpy.lib.format, versions 1.0 to 3.0.
+ */
+export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
+  ensure(
+    isNpy(source) && source.length >= 12,
+    caller,
+    'an .npy file',
+    `${source.length} bytes of something else`,
+  );
+  const [major] = subarrayBetween(source, 6, 7) as unknown as [number];
+  ensure(major >= 1 && major <= 3, caller, 'version 1, 2 or 3 of the format', major);
+  const view = new DataView(subarrayBetween(source, 8, 12).buffer);
+  const [start, length] =
+    major === 1 ? [10, view.getUint16(0, true)] : [12, view.getUint32(0, true)];
+  ensure(length <= headerLimit, caller, `a header of at most ${headerLimit} bytes`, length);
+  const begin = start + length;
+  ensure(
+    begin <= source.length,
+    caller,
+    `a header of ${length} bytes`,
+    source.length - start,
+    'the file is cut short',
+  );
+  const {
+    descr,
+    fortran_order: order,
+    shape: sides,
+  } = entriesOf(new TextDecoder().decode(subarrayBetween(source, start, begin)), caller);
+
+  const type = /^'([<=|>]?)(\w+)'$/.exec(descr ?? '');
+  const dtype = Object.hasOwn(dtypes, type?.[2] ?? '') ? dtypes[type?.[2] as string] : undefined;
+  const remedy = "save it as float32: np.save(file, logits.astype('<f4'))";
+  ensure(
+    dtype !== undefined && type?.[1] !== '>',
+    caller,
+    "descr '<f2', '<f4' or '<f8'",
+    descr,
+    remedy,
+  );
+  ensure(order === 'True' || order === 'False', caller, 'fortran_order True or False', order);
+  ensure(/^\([\d, ]*\)$/.test(sides ?? ''), caller, 'a shape of whole numbers', sides);
+  const shape = Array.from((sides as string).matchAll(/\d+/g), ([digits]) => Number(digits));
+  ensure(shape.every(Number.isSafeInteger), caller, 'a shape of whole numbers', sides);
+  return { dtype: dtype as SafetensorsDtype, shape, fortranOrder: order === 'True', begin };
+}
+
+/** `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }` → each value's text. */
+function entriesOf(text: string, caller: string): Record<string, string> {
+  const header = /^\{(.*)\}\s*$/.exec(text);
+  ensure(header !== null, caller, 'a header in braces', JSON.stringify(text.slice(0, 20)));
+  const entry = /\s*'(\w+)'\s*:\s*('[^'\\]*'|True|False|\([^()]*\))\s*(?:,|$)\s*/y;
+  const body = header[1] as string;
+  const entries: [string, string][] = [];
+  while (entry.lastIndex < body.length) {
+    const match = entry.exec(body);
+    ensure(
+      match !== null && entries.length < 3,
+      caller,
+      "a header of 'descr', 'fortran_order' and 'shape'",
+      JSON.stringify(body.slice(0, 80)),
+    );
+    entries.push([match[1] as string, match[2] as string]);
+  }
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,151 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { download } from '../../src/node/download.ts';
+
+const emptyFolder = emptyFolders();
+const content = Buffer.from(
+  Uint8Array.from({ length: 200_000 }, (_, at) => (at * 7 + Math.floor(at / 256)) % 256),
+);
+let server: TestServer | undefined;
+afterEach(() => server?.close());
+
+const options = () => ({
+  folder: emptyFolder(),
+  name: 'cifar.tar.gz',
+  resume: true,
+  largest: 2 ** 30,
+});
+
+describe('download', () => {
+  test('reports progress and brings the bytes', async () => {
+    server = await serve((request, response) => send(request, response, content));
+    const seen: (number | string)[] = [];
+    const createProgress = (label: string, total: number, unit: string) => {
+      seen.push(label, total, unit);
+      return { update: (done: number) => void seen.push(done), end: () => void seen.push('end') };
+    };
+    const file = await download(server.url, { ...options(), createProgress });
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(seen.slice(0, 3)).toEqual(['download cifar.tar.gz', 200_000, 'B']);
+    expect(seen.slice(-2)).toEqual([200_000, 'end']);
+  });
+
+  test('goes on where the connection broke', async () => {
+    server = await serve((request, response, number) =>
+      send(request, response, content, number === 0 ? 70_000 : undefined),
+    );
+    const file = await download(server.url, options());
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(server.ranges).toEqual([undefined, 'bytes=70000-']);
+  });
+
+  test('starts anew at a server that ignores Range', async () => {
+    server = await serve((request, response, number) => {
+      delete request.headers.range;
+      send(request, response, content, number === 0 ? 70_000 : undefined);
+    });
+    const file = await download(server.url, options());
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(server.ranges).toEqual([undefined, 'bytes=70000-']);
+  });
+
+  test('starts anew where the server has another file by now', async () => {
+    server = await serve((request, response, number) => {
+      response.setHeader('etag', number === 0 ? '"old"' : '"new"');
+      if (request.headers['if-range'] === '"old"') delete request.headers.range;
+      send(request, response, content, number === 0 ? 70_000 : undefined);
+    });
+    expect(readFileSync(await download(server.url, options())).equals(content)).toBe(true);
+  });
+
+  test('a stopped download is gone on with by the next call', async () => {
+    const stop = new AbortController();
+    server = await serve((request, response, number) => {
+      if (number > 0) return send(request, response, content);
+      response.writeHead(200, { 'content-length': content.length });
+      response.write(content.subarray(0, 50_000));
+    });
+    const same = options();
+    const arrived = () =>
+      expect(
+        readdirSync(same.folder).map((name) => statSync(path.join(same.folder, name)).size),
+      ).toEqual([50_000]);
+    void vi.waitFor(arrived, { timeout: 10_000 }).then(() => stop.abort(new Error('stopped')));
+    await expect(download(server.url, { ...same, signal: stop.signal })).rejects.toThrow('stopped');
+    expect(readdirSync(same.folder)).toEqual(['cifar.tar.gz.part']);
+    const file = await download(server.url, same);
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(server.ranges).toEqual([undefined, 'bytes=50000-']);
+  });
+
+  test('so is one whose process was killed, even if it was complete', async () => {
+    server = await serve((request, response) => send(request, response, content));
+    const same = options();
+    // No process has this number: they end at 2²² on Linux, far below elsewhere.
+    writeFileSync(
+      path.join(
+        same.folder,
+        `cifar.tar.gz.${hostname().replace(/[^A-Za-z0-9-]/g, '-')}.99999999.0a0a0a0a.part`,
+      ),
+      content,
+    );
+    const file = await download(server.url, same);
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(server.ranges).toEqual(['bytes=200000-']);
+    expect(readdirSync(same.folder)).toEqual([path.basename(file)]);
+  });
+
+  test('what another run left is not used where no checksum will tell whether it fits', async () => {
+    server = await serve((request, response) => send(request, response, content));
+    const same = { ...options(), resume: false };
+    writeFileSync(path.join(same.folder, 'cifar.tar.gz.part'), 'something else');
+    expect(readFileSync(await download(server.url, same)).equals(content)).toBe(true);
+  });
+
+  test('two at once do not meet', async () => {
+    server = await serve((request, response) => send(request, response, content));
+    const same = options();
+    const [one, other] = await Promise.all([
+      download(server.url, same),
+      download(server.url, same),
+    ]);
+    expect(one).not.toBe(other);
+    expect(readFileSync(one).equals(readFileSync(other))).toBe(true);
+  });
+
+  test('gives up at once on what will not change, and says what in one line without the secret parts of the address', async () => {
+    server = await serve((_, response) => response.writeHead(404).end());
+    const secret = new URL(server.url);
+    secret.search = '?token=secret';
+    const message = `download: expected a file from ${server.url.href}, got HTTP status 404; see whether the address and the network are right.`;
+    const same = { ...options(), resume: false };
+    await expect(download(secret, same)).rejects.toHaveProperty('message', message);
+    expect(server.ranges.length).toBe(1);
+    expect(readdirSync(same.folder)).toEqual([]);
+  });
+
+  test('names the folder where it cannot be written', async () => {
+    server = await serve((request, response) => send(request, response, content));
+    const taken = path.join(emptyFolder(), 'a file');
+    writeFileSync(taken, '');
+    const message = `download: expected to write ${taken}, got EEXIST: file already exists, mkdir '${taken}'; make room there or choose another cache folder.`;
+    await expect(download(server.url, { ...options(), folder: taken })).rejects.toHaveProperty(
+      'message',
+      message,
+    );
+    expect(server.ranges).toEqual([]);
+  });
+
+  test('a server that claims too much is stopped', async () => {
+    server = await serve((_, response) => {
+      response.writeHead(200, { 'content-length': 2 ** 31 });
+      response.write('a');
+    });
+    await expect(download(server.url, options())).rejects.toThrow(
+      'got 2147483648 bytes, more than 1073741824;',
+    );
+  });
+});

@@ -1,0 +1,312 @@
+import { spawn } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encodeSafetensors } from '@kd/files';
+import { readWeights } from '@kd/models/node';
+import { emptyFolders } from '@kd/testing';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { COMMIT, sha256Of, type TestHub, testHubs } from './hubServer.ts';
+
+const emptyFolder = emptyFolders();
+const startHub = testHubs();
+const numbers = Float32Array.from({ length: 50_000 }, (_, at) => at / 7);
+const model = encodeSafetensors(
+  { 'fc.weight': { dtype: 'F32', shape: [50, 1000], data: numbers } },
+  { format: 'pt' },
+);
+const files = {
+  'README.md': new TextEncoder().encode('tiny'),
+  'config.json': new TextEncoder().encode('{}'),
+  'model.safetensors': model,
+};
+const address = `hf://kd/tiny@${COMMIT}/model.safetensors`;
+let home = '';
+
+/** The environment of one who uses this hub. */
+function use({ endpoint }: TestHub): void {
+  vi.stubEnv('HF_ENDPOINT', `${endpoint}/`);
+}
+
+beforeEach(() => {
+  home = emptyFolder();
+  for (const name of ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HUB_OFFLINE', 'HF_TOKEN'])
+    vi.stubEnv(name, undefined);
+  vi.stubEnv('HF_HOME', home);
+});
+afterEach(() => void vi.unstubAllEnvs());
+
+const messageOf = (promise: Promise<unknown>) =>
+  promise.then(String, (error: Error) => error.message);
+const repository = () => path.join(home, 'hub', 'models--kd--tiny');
+
+describe('weights of the hub', () => {
+  test('are found, downloaded once and known by their commit', async () => {
+    const hub = await startHub({ files });
+    use(hub);
+    const weights = await readWeights('hf://kd/tiny');
+    expect(weights.metadata).toEqual({ format: 'pt', source: address, commit: COMMIT });
+    expect(weights.place).toBe('model.safetensors');
+    expect(weights.entries['fc.weight']?.read()).toEqual(numbers);
+    expect(hub.asked).toEqual([
+      'GET /api/models/kd/tiny/revision/main',
+      `POST /api/models/kd/tiny/paths-info/${COMMIT}`,
+      `GET /kd/tiny/resolve/${COMMIT}/model.safetensors`,
+      'cdn whole',
+    ]);
+    hub.asked.length = 0;
+    await readWeights('hf://kd/tiny');
+    expect(hub.asked).toEqual(['GET /api/models/kd/tiny/revision/main']);
+    hub.asked.length = 0;
+    await readWeights(weights.metadata.source as string);
+    expect(hub.asked).toEqual([]);
+  });
+
+  test("lie in the cache as Python's huggingface_hub lays them out", async () => {
+    use(await startHub({ files }));
+    await readWeights('hf://kd/tiny');
+    expect(readFileSync(path.join(repository(), 'refs', 'main'), 'utf8')).toBe(COMMIT);
+    expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
+    const link = path.join(repository(), 'snapshots', COMMIT, 'model.safetensors');
+    expect(readlinkSync(link)).toBe(path.join('..', '..', 'blobs', sha256Of(model)));
+    expect(readFileSync(link).equals(model)).toBe(true);
+  });
+
+  test('that Python has downloaded are read without the network', async () => {
+    const blobs = path.join(repository(), 'blobs');
+    for (const folder of ['blobs', 'refs', path.join('snapshots', COMMIT)])
+      mkdirSync(path.join(repository(), folder), { recursive: true });
+    writeFileSync(path.join(blobs, sha256Of(model)), model);
+    writeFileSync(path.join(repository(), 'refs', 'main'), COMMIT);
+    symlinkSync(
+      `../../blobs/${sha256Of(model)}`,
+      path.join(repository(), 'snapshots', COMMIT, 'model.safetensors'),
+    );
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    expect((await readWeights('hf://kd/tiny')).metadata.source).toBe(address);
+    expect(await messageOf(readWeights('hf://kd/tiny@v2'))).toBe(
+      `hf://kd/tiny: expected the commit of v2 in ${repository()}, got none; unset HF_HUB_OFFLINE to ask the hub.`,
+    );
+    expect(await messageOf(readWeights('hf://kd/tiny@main/other.bin'))).toBe(
+      `hf://kd/tiny@${COMMIT}/other.bin: expected the file in ${repository()}, got none; unset HF_HUB_OFFLINE to download it.`,
+    );
+  });
+
+  test('of several shards are brought all, beside their index', async () => {
+    const part = (name: string, at: number) =>
+      encodeSafetensors({ [name]: { dtype: 'F32', shape: [2], data: numbers.slice(at, at + 2) } });
+    const index = JSON.stringify({
+      metadata: { total_size: 16 },
+      weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors' },
+    });
+    const sharded = {
+      'model.safetensors.index.json': new TextEncoder().encode(index),
+      'model-1.safetensors': part('a', 0),
+      'model-2.safetensors': part('b', 2),
+    };
+    use(await startHub({ files: sharded }));
+    const { entries, metadata } = await readWeights('hf://kd/tiny');
+    expect(metadata.source).toBe(`hf://kd/tiny@${COMMIT}/model.safetensors.index.json`);
+    expect([entries.a?.read(), entries.b?.read()]).toEqual([
+      numbers.slice(0, 2),
+      numbers.slice(2, 4),
+    ]);
+  });
+
+  test('go on where the connection broke, with progress in bytes', async () => {
+    const hub = await startHub({ files, breakAfter: 70_000 });
+    use(hub);
+    const shown: unknown[] = [];
+    const createProgress = (...opened: unknown[]) => {
+      shown.push(opened);
+      return { update: (done: number) => void shown.push(done), end: () => void shown.push('end') };
+    };
+    const { entries } = await readWeights('hf://kd/tiny', { createProgress });
+    expect(entries['fc.weight']?.read()).toEqual(numbers);
+    expect(hub.asked.filter((text) => text.startsWith('cdn'))).toEqual([
+      'cdn whole',
+      'cdn bytes=70000-',
+    ]);
+    expect(shown[0]).toEqual(['download model.safetensors', model.length, 'B']);
+    expect(shown.slice(-2)).toEqual([model.length, 'end']);
+  });
+
+  test('go on after an abort, at the next call', async () => {
+    const hub = await startHub({ files, breakAfter: 70_000 });
+    use(hub);
+    const stop = new AbortController();
+    const createProgress = () => ({
+      update: (done: number) => void (done >= 70_000 && stop.abort(new Error('stopped'))),
+      end: () => {},
+    });
+    await expect(
+      readWeights('hf://kd/tiny', { createProgress, signal: stop.signal }),
+    ).rejects.toThrow('stopped');
+    expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([`${sha256Of(model)}.part`]);
+    await readWeights('hf://kd/tiny');
+    expect(hub.asked.filter((text) => text.startsWith('cdn'))).toEqual([
+      'cdn whole',
+      'cdn bytes=70000-',
+    ]);
+    expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
+  });
+
+  test('that are not what the hub says are refused, and nothing of them is kept', async () => {
+    const altered = model.slice();
+    altered[model.length - 1] = 1;
+    use(await startHub({ files, altered }));
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toBe(
+      `${address}: expected sha256 ${sha256Of(model)}, got ${sha256Of(altered)}; what the server sent is altered or cut short: try again.`,
+    );
+    expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([]);
+  });
+
+  test('damaged in the cache are refused', async () => {
+    use(await startHub({ files }));
+    await readWeights('hf://kd/tiny');
+    const link = path.join(repository(), 'snapshots', COMMIT, 'model.safetensors');
+    writeFileSync(realpathSync(link), model.subarray(0, 1000));
+    expect(await messageOf(readWeights(address))).toMatch(
+      `; ${link} is damaged: remove it, and what it links to.`,
+    );
+  });
+
+  test('may be asked for by several processes at once', async () => {
+    const hub = await startHub({ files });
+    const run = () =>
+      new Promise<string>((resolve) => {
+        const script = fileURLToPath(
+          new URL('../../../../models/test/fixtures/readOnce.ts', import.meta.url),
+        );
+        const child = spawn(
+          process.execPath,
+          ['--conditions=@kd/source', '--import', 'tsx', script, 'hf://kd/tiny'],
+          {
+            env: { ...process.env, HF_HOME: home, HF_ENDPOINT: hub.endpoint },
+          },
+        );
+        let said = '';
+        for (const stream of [child.stdout, child.stderr])
+          stream.on('data', (text) => (said += text));
+        child.on('close', () => resolve(said.trim()));
+      });
+    expect(await Promise.all([run(), run()])).toEqual([
+      sha256Of(new Uint8Array(numbers.buffer)),
+      sha256Of(new Uint8Array(numbers.buffer)),
+    ]);
+    expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
+    expect(readdirSync(path.join(repository(), 'snapshots', COMMIT))).toEqual([
+      'model.safetensors',
+    ]);
+  });
+});
+
+describe('a token', () => {
+  test('goes to the hub and not to the host that it leads to', async () => {
+    const hub = await startHub({ files, token: 'secret' });
+    use(hub);
+    vi.stubEnv('HF_TOKEN', 'secret');
+    await readWeights('hf://kd/tiny');
+    expect(hub.asked.map((text) => text.endsWith('+token'))).toEqual([true, true, true, false]);
+  });
+
+  test('that is missing is asked for', async () => {
+    const hub = await startHub({ files, token: 'secret' });
+    use(hub);
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toBe(
+      `hf://kd/tiny@main: expected to be let in by ${hub.endpoint}, got HTTP status 401 (RepoNotFound); there is no such repository, or it is private or gated: set HF_TOKEN to a token that may read it.`,
+    );
+  });
+});
+
+describe('an error says what to do:', () => {
+  test('no such repository, revision, file', async () => {
+    const hub = await startHub({ files });
+    use(hub);
+    const remedy = 'see whether its name is right, and HF_TOKEN where it is private.';
+    expect(await messageOf(readWeights('hf://kd/other'))).toBe(
+      `hf://kd/other@main: expected a repository on ${hub.endpoint}, got HTTP status 404 (RepoNotFound); ${remedy}`,
+    );
+    expect(await messageOf(readWeights('hf://kd/tiny@v2'))).toBe(
+      `hf://kd/tiny@v2: expected a revision on ${hub.endpoint}, got HTTP status 404 (RevisionNotFound); ${remedy}`,
+    );
+    expect(await messageOf(readWeights('hf://kd/tiny@main/none.bin'))).toBe(
+      `hf://kd/tiny@${COMMIT}/none.bin: expected such a file in the repository, got none; see whether its name is right.`,
+    );
+  });
+
+  test('no weights, or several', async () => {
+    use(await startHub({ files: { 'README.md': model } }));
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+      /expected weights \(model\.safetensors, .*\) in the repository, got \[README\.md\]/,
+    );
+    use(await startHub({ files: { 'a.pth': model, 'b.pth': model } }));
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+      `expected one file of weights, got [a.pth, b.pth]; name one: hf://kd/tiny@${COMMIT}/a.pth.`,
+    );
+  });
+
+  test('no network', async () => {
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    mkdirSync(path.join(repository(), 'refs'), { recursive: true });
+    writeFileSync(path.join(repository(), 'refs', 'main'), COMMIT);
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+      `see to the network, or set HF_HUB_OFFLINE=1 to take ${COMMIT} from the cache.`,
+    );
+  });
+
+  test('an address that is none', async () => {
+    for (const wrong of [
+      'hf://tiny',
+      'hf://../tiny',
+      'hf://kd/..',
+      'hf://kd/a--b',
+      'hf://datasets/a/b',
+      'hf://kd/tiny@../x',
+      'hf://kd/tiny/%2E%2E/x',
+    ]) {
+      expect(await messageOf(readWeights(wrong))).toMatch(/^(readWeights|hf:.*): expected/);
+    }
+  });
+});
+
+describe('a hub that lies', () => {
+  test.each([
+    [
+      'a commit that leads out of the cache',
+      { sha: '../../etc' },
+      /expected a commit of 40 hexadecimal digits, got \.\.\/\.\.\/etc/,
+    ],
+    [
+      'a checksum that leads out of the cache',
+      { lfs: { oid: '../../../x', size: 1 } },
+      /expected a checksum in hexadecimal/,
+    ],
+    ['no size', { lfs: { oid: 'a'.repeat(64), size: -1 } }, /expected a size in bytes, got -1/],
+    ['a folder', { type: 'directory' }, /expected such a file in the repository, got directory/],
+    ['fewer bytes than there are', { lfs: { oid: 'a'.repeat(64), size: 10 } }, /more than 10;/],
+  ])('with %s is refused', async (_, said, message) => {
+    use(await startHub({ files, said }));
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(message);
+  });
+
+  test('about its files is refused', async () => {
+    use(await startHub({ files, siblings: [{ rfilename: '../../x.safetensors' }] }));
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+      'expected a file name inside its folder, got "../../x.safetensors".',
+    );
+    use(await startHub({ files, siblings: [null] }));
+    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+      'does not answer as the hub does.',
+    );
+  });
+});

@@ -1,0 +1,65 @@
+import type { LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectLabelled, expectTemperature } from '../checks.ts';
+import { constant } from '../detached.ts';
+import { divergence } from '../klDivergence.ts';
+
+/** T > 0; 4. */
+export interface CsKdOptions {
+  readonly temperature?: number;
+}
+
+/**
+ * Class-wise self-distillation (CS-KD): what the student says of a picture is to be what it says of
+ * another one of the same class.
+ *
+ * T² · KL(softmax(other / T) ‖ softmax(student / T)). The other picture is the next one of the same
+ * class in the batch, round the end; the prediction for it is
+ * not differentiated. 0 where the class has no other picture. The paper draws a partner for every
+ * picture and forwards it beside the batch: that is
+ * `softTargets` with the partner's logits as the teacher's. Here the batch itself has them, and
+ * nothing is forwarded twice.
+ * @param logits [batch, classes], before softmax.
+ * @param labels int32 [batch].
+ * @returns [batch], nats, ≥ 0.
+ * @throws RangeError on shapes that do not fit and on a temperature ≤ 0.
+ * Source: Yun, Park, Lee, Shin, "Regularizing class-wise predictions via self-knowledge
+ * distillation" (CVPR 2020); alinlab/cs-kd.
+ * See also `softTargets`, `psKd`.
+ */
+export function csKdPerExample(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  { temperature = 4 }: CsKdOptions = {},
+): tf.Tensor1D {
+  expectTemperature('csKd', temperature);
+  expectLabelled('csKd', logits, labels);
+  return tf.tidy(() => {
+    const partners = constant(() => tf.gather(logits, partnersOf(labels)));
+    return tf.mul(divergence('csKd', logits, partners, temperature), temperature ** 2);
+  });
+}
+
+/**
+ * CS-KD, mean over the batch; beside `crossEntropy()`, weight 1 (3 for fine-grained classes). It
+ * needs no teacher, and batches in which classes occur more than once.
+ */
+export function csKd(options: CsKdOptions = {}): LossTerm {
+  expectTemperature('csKd', options.temperature ?? 4);
+  return ({ student, labels }) =>
+    tf.tidy(() => tf.mean(csKdPerExample(student.logits, labels, options)) as tf.Scalar);
+}
+
+/**
+ * For every row the next one with its label, round the end: itself where there is no other. int32
+ * [batch].
+ */
+function partnersOf(labels: tf.Tensor1D): tf.Tensor1D {
+  const batch = labels.shape[0];
+  const rows = tf.range(0, batch, 1, 'float32');
+  const ahead = tf.sub(tf.expandDims(rows, 0), tf.expandDims(rows, 1));
+  // 1 … batch steps to go; the nearer, the better, and only rows of the same class count.
+  const steps = tf.add(ahead, tf.mul(batch, tf.cast(tf.lessEqual(ahead, 0), 'float32')));
+  const isSame = tf.equal(tf.expandDims(labels, 0), tf.expandDims(labels, 1));
+  return tf.argMin(tf.where(isSame, steps, tf.fill([batch, batch], batch + 1)), 1);
+}

@@ -1,0 +1,38 @@
+import type { LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectComparable, teacherOf } from '../checks.ts';
+import { stopGradient } from '../detached.ts';
+
+/**
+ * The student's logits themselves against the teacher's: logit regression, what soft targets become
+ * at a high temperature where rows have mean 0.
+ *
+ * (1 / C) · Σ_c (z_S,c − z_T,c)²
+ * @param studentLogits [batch, classes], before softmax.
+ * @param teacherLogits [batch, classes], before softmax. Not differentiated.
+ * @returns [batch], ≥ 0, the mean over classes.
+ * @throws RangeError on shapes that differ.
+ * Source: Ba and Caruana, "Do deep nets really need to be deep?" (NeurIPS 2014), section 2.2; they
+ * sum over classes and halve. The mean over classes is
+ * what implementations take.
+ * See also `softTargets`, `logitStandardization`.
+ */
+export function logitsMsePerExample(
+  studentLogits: tf.Tensor2D,
+  teacherLogits: tf.Tensor2D,
+): tf.Tensor1D {
+  expectComparable('logitsMse', studentLogits, teacherLogits);
+  return tf.tidy(() => tf.mean(tf.square(tf.sub(studentLogits, stopGradient(teacherLogits))), 1));
+}
+
+/** Mean squared error of the logits, mean over classes and batch. */
+export function logitsMse(): LossTerm {
+  const term: LossTerm = (step) =>
+    tf.tidy(
+      () =>
+        tf.mean(
+          logitsMsePerExample(step.student.logits, teacherOf('logitsMse', step).logits),
+        ) as tf.Scalar,
+    );
+  return Object.assign(term, { needsTeacher: true });
+}

@@ -1,0 +1,179 @@
+import { ensure, expectedError, type LossTerm, type Outputs } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
+import { constant, stopGradient } from '../detached.ts';
+import { softTargetsPerExample } from '../softTargets.ts';
+import { featureAt } from '../taps.ts';
+import { standardizeLogits } from './logitStandardization.ts';
+import { batchCorrelationBatchwise, classCorrelationBatchwise } from './probabilityCorrelation.ts';
+
+const USUAL = [4, 3, 5, 2, 6];
+
+/** Options of multi-level logit distillation, with the values of its experiments. */
+export interface MlkdOptions {
+  /** T > 0 of each level: 4, 3, 5, 2, 6. The order matters to `strongAt` alone. */
+  readonly temperatures?: readonly number[];
+  /**
+   * The temperatures at which the strong view is compared: the first three, as in the published
+   * code (the default), where the weak view takes its place at
+   * all others; or all, as in the paper.
+   */
+  readonly strongAt?: 'first three' | 'all';
+  /**
+   * Whether soft targets see standardized logits, as in the paper of logit standardization; the
+   * correlations never do. false.
+   */
+  readonly standardized?: boolean;
+}
+
+/**
+ * One view of the pictures: what student and teacher say of it, [batch, classes], before softmax.
+ */
+export interface ViewLogits {
+  readonly student: tf.Tensor2D;
+  /** Not differentiated. */
+  readonly teacher: tf.Tensor2D;
+}
+
+/** The parts, each one number of the batch. */
+export interface MlkdParts {
+  /** Soft targets, example by example. */
+  readonly instance: tf.Scalar;
+  /** Batch correlation. */
+  readonly batch: tf.Scalar;
+  /** Class correlation. */
+  readonly classes: tf.Scalar;
+}
+
+/**
+ * Soft targets, batch correlation and class correlation at several temperatures, weighed by how
+ * unsure the teacher is.
+ *
+ * instance = Σ_T m · KD_T(weak) + Σ_T KD_T(strong, or weak: see `strongAt`), batch = Σ_T m ·
+ * BC_T(weak), classes = Σ_T m_c · CC_T(weak): m is the share of the examples whose
+ * teacher's confidence in the weak view is at most the median, m_c that of the classes whose summed
+ * probability is.
+ *
+ * As the published code computes it: the paper masks example by example and class by class and
+ * compares the correlations of both views; the code
+ * multiplies means by the share, which is about ½ always, and compares those of the weak view.
+ * @param weak A weakly augmented view. @param strong A strongly augmented view of the same
+ * pictures; without it its sum is left out.
+ * @throws RangeError on shapes that differ, no temperatures and a temperature ≤ 0.
+ * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023);
+ * Jin-Ying/Multi-Level-Logit-Distillation, and MLKD.py of sunshangquan/logit-standardization-KD.
+ */
+export function mlkdParts(
+  weak: ViewLogits,
+  strong: ViewLogits | undefined,
+  { temperatures = USUAL, strongAt = 'first three', standardized = false }: MlkdOptions = {},
+): MlkdParts {
+  expectTemperatures(temperatures);
+  for (const { student, teacher } of strong === undefined ? [weak] : [weak, strong])
+    expectComparable('mlkd', student, teacher);
+  const until = countOf(strongAt);
+  return tf.tidy(() => {
+    const sum = (of: (temperature: number) => tf.Scalar): tf.Scalar =>
+      tf.addN(temperatures.map(of));
+    const confidences = tf.softmax(stopGradient(weak.teacher));
+    const ofExamples = shareUpToMedian(tf.max(confidences, 1));
+    const ofClasses = shareUpToMedian(tf.sum(confidences, 0));
+    const soft = (view: ViewLogits): ((temperature: number) => tf.Scalar) =>
+      softTargetsOf(standardized ? standardize(view) : view);
+    const softWeak = temperatures.map(soft(weak));
+    const softStrong =
+      strong === undefined
+        ? []
+        : temperatures.slice(0, until).map(soft(strong)).concat(softWeak.slice(until));
+    return {
+      instance: tf.addN([tf.mul<tf.Scalar>(tf.addN(softWeak), ofExamples), ...softStrong]),
+      batch: tf.mul<tf.Scalar>(
+        sum((temperature) =>
+          batchCorrelationBatchwise(weak.student, weak.teacher, { temperature }),
+        ),
+        ofExamples,
+      ),
+      classes: tf.mul<tf.Scalar>(
+        sum((temperature) =>
+          classCorrelationBatchwise(weak.student, weak.teacher, { temperature }),
+        ),
+        ofClasses,
+      ),
+    };
+  });
+}
+
+/**
+ * Multi-level logit distillation: the sum of `mlkdParts`. Usually `weighted(0.9, mlkd())` beside
+ * `weighted(0.1, crossEntropy())`; 9 in place of
+ * 0.9 with `standardized: true`.
+ * @param options.strong Name of the feature, of student and teacher, that holds the logits of a
+ * strongly augmented view; the step's own logits are then those of
+ * the weak one. Without it there is one view, and what the strong one would add is left out.
+ */
+export function mlkd({
+  strong,
+  ...options
+}: MlkdOptions & { readonly strong?: string } = {}): LossTerm {
+  if (options.temperatures !== undefined) expectTemperatures(options.temperatures);
+  const term: LossTerm = (step) =>
+    tf.tidy(() => {
+      const teacher = teacherOf('mlkd', step);
+      const first = { student: step.student.logits, teacher: teacher.logits };
+      const second =
+        strong === undefined
+          ? undefined
+          : { student: logitsAt(step.student, strong), teacher: logitsAt(teacher, strong) };
+      const { instance, batch, classes } = mlkdParts(first, second, options);
+      return tf.addN([instance, batch, classes]);
+    });
+  return Object.assign(term, { needsTeacher: true });
+}
+
+function logitsAt(outputs: Outputs, name: string): tf.Tensor2D {
+  return featureAt('mlkd', outputs, name) as tf.Tensor2D;
+}
+
+function countOf(strongAt: 'first three' | 'all'): number {
+  switch (strongAt) {
+    case 'first three':
+      return 3;
+    case 'all':
+      return Infinity;
+    default:
+      throw expectedError('mlkd', "strongAt 'first three' or 'all'", strongAt satisfies never);
+  }
+}
+
+function softTargetsOf({ student, teacher }: ViewLogits): (temperature: number) => tf.Scalar {
+  return (temperature) => tf.mean(softTargetsPerExample(student, teacher, { temperature }));
+}
+
+function standardize({ student, teacher }: ViewLogits): ViewLogits {
+  return { student: standardizeLogits(student), teacher: standardizeLogits(teacher) };
+}
+
+/**
+ * The share of the values that are at most their median, the mean of the middle two of an even
+ * number.
+ */
+function shareUpToMedian(values: tf.Tensor1D): tf.Scalar {
+  const count = values.shape[0];
+  const upTo = constant(() => {
+    const ordered = tf.topk(values, count).values;
+    const middle = tf.add(tf.slice(ordered, (count - 1) >> 1, 1), tf.slice(ordered, count >> 1, 1));
+    return tf.cast(tf.lessEqual(values, tf.div(middle, 2)), 'float32');
+  });
+  return tf.mean(upTo);
+}
+
+function expectTemperatures(temperatures: readonly number[]): void {
+  ensure(
+    temperatures.length > 0,
+    'mlkd',
+    'one temperature or more',
+    'none',
+    `[${USUAL.join(', ')}] are usual`,
+  );
+  for (const temperature of temperatures) expectTemperature('mlkd', temperature);
+}

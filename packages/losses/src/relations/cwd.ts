@@ -1,0 +1,66 @@
+import type { LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectTemperature } from '../checks.ts';
+import { stopGradient } from '../detached.ts';
+import { divergence } from '../klDivergence.ts';
+import { featureTerm } from '../pairTerm.ts';
+import { atSmallerSize } from '../resize.ts';
+import { type FeaturePair, mapsAt } from '../taps.ts';
+import { expectSameChannels } from './expectations.ts';
+import { expectMaps, places } from './places.ts';
+
+/**
+ * Where each channel of the student looks, against where the teacher's does.
+ *
+ * τ² · mean_c KL(softmax(teacher's map of c / τ) ‖ softmax(student's map of c / τ)), the softmax
+ * over the places.
+ * @param studentMaps [batch, height, width, channels].
+ * @param teacherMaps [batch, height, width, channels]: as many channels; of two sizes the larger is
+ * averaged down to the smaller. Not differentiated.
+ * @param options.temperature τ > 0; 1.
+ * @returns [batch], nats, ≥ 0, 0 where each channel's maps differ by a constant only.
+ * @throws RangeError on channels that differ and on a temperature ≤ 0.
+ * Source: Shu et al., "Channel-wise knowledge distillation for dense prediction" (2021), section 3;
+ * scaled as in MMRazor.
+ * See also `attentionTransfer`, one map for all channels, and `softTargets`, whose divergence this
+ * is.
+ */
+export function cwdPerExample(
+  studentMaps: tf.Tensor4D,
+  teacherMaps: tf.Tensor4D,
+  { temperature = 1 }: { readonly temperature?: number } = {},
+): tf.Tensor1D {
+  expectMaps('cwd', studentMaps, teacherMaps);
+  expectSameChannels('cwd', studentMaps, teacherMaps, 'take taps where both networks are as wide');
+  const [batch, , , channels] = studentMaps.shape;
+  return tf.tidy(() => {
+    const [student, teacher] = atSmallerSize(studentMaps, stopGradient(teacherMaps)).map(
+      channelRows,
+    ) as [tf.Tensor2D, tf.Tensor2D];
+    const divergences = tf.reshape(divergence('cwd', student, teacher, temperature), [
+      batch,
+      channels,
+    ]);
+    return tf.mul(tf.mean<tf.Tensor1D>(divergences, 1), temperature ** 2);
+  });
+}
+
+/** Channel-wise distillation (CWD), mean over the batch, summed over the pairs; `weighted(50, cwd(pairs, { temperature: 4 }))` for features is its
+ * paper's; the runs in its repository have 35 and 40 for features, 3 for logits, MMRazor 5 and 10
+ * at temperature 1.
+ */
+export function cwd(
+  pairs: FeaturePair | readonly FeaturePair[],
+  options: { readonly temperature?: number } = {},
+): LossTerm {
+  expectTemperature('cwd', options.temperature ?? 1);
+  return featureTerm('cwd', pairs, mapsAt, (student, teacher) =>
+    tf.mean(cwdPerExample(student, teacher, options)),
+  );
+}
+
+/** [batch · channels, places]. */
+function channelRows(maps: tf.Tensor4D): tf.Tensor2D {
+  const [batch, height, width, channels] = maps.shape;
+  return tf.reshape(tf.transpose(places(maps), [0, 2, 1]), [batch * channels, height * width]);
+}

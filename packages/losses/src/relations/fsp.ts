@@ -1,0 +1,75 @@
+import { ensure, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { stopGradient } from '../detached.ts';
+import { featuresTerm } from '../pairTerm.ts';
+import { atSmallerSize } from '../resize.ts';
+import { type FeaturePair, mapsAt } from '../taps.ts';
+import { expectSameChannels } from './expectations.ts';
+import { expectMaps, places } from './places.ts';
+
+/**
+ * How the student gets from one layer to the next, as the teacher gets there.
+ *
+ * From layer to layer G = Aᵀ·B / places, [channels of A, channels of B], the layers' channels
+ * multiplied at every place and averaged;
+ * mean((G_S − G_T)²), summed over the layers that follow on each other. Of two layers of other
+ * sizes the larger is averaged down (the paper takes maxima).
+ * @param studentMaps Two layers or more, each [batch, height, width, channels], in the order of the
+ * network.
+ * @param teacherMaps As many, each with the channels of the student's; sizes are free. Not
+ * differentiated.
+ * @returns [batch], ≥ 0.
+ * @throws RangeError on fewer than two layers and on channels that differ.
+ * Source: Yim, Joo, Bae, Kim, "A gift from knowledge distillation" (2017), section 3.2; sum and
+ * pooling as in RepDistiller.
+ * See also `irg`, `kdSvd`.
+ */
+export function fspPerExample(
+  studentMaps: readonly tf.Tensor4D[],
+  teacherMaps: readonly tf.Tensor4D[],
+): tf.Tensor1D {
+  expectLayers(studentMaps.length, teacherMaps.length);
+  for (const [at, student] of studentMaps.entries()) {
+    const teacher = teacherMaps[at] as tf.Tensor4D;
+    expectMaps('fsp', student, teacher);
+    expectSameChannels('fsp', student, teacher, 'take taps where both networks are as wide');
+  }
+  return tf.tidy(() => {
+    const [ours, theirs] = [
+      flows(studentMaps),
+      flows(teacherMaps.map((maps) => stopGradient(maps))),
+    ];
+    return tf.addN(
+      ours.map((flow, at) =>
+        tf.mean<tf.Tensor1D>(tf.square(tf.sub(flow, theirs[at] as tf.Tensor3D)), [1, 2]),
+      ),
+    );
+  });
+}
+
+/** Flow of solution procedure (FSP), mean over the batch; usually `weighted(50, fsp(pairs))`, or 1 (AberHu's zoo). The paper, and RepDistiller
+ * (whose 50 is then without effect), train with it alone first and then on labels alone: weights
+ * that are schedules. @param pairs Two or more, in the order of the network.
+ */
+export function fsp(pairs: readonly FeaturePair[]): LossTerm {
+  expectLayers(pairs.length, pairs.length);
+  return featuresTerm('fsp', pairs, mapsAt, (student, teacher) =>
+    tf.mean(fspPerExample(student, teacher)),
+  );
+}
+
+function flows(layers: readonly tf.Tensor4D[]): tf.Tensor3D[] {
+  return layers.slice(1).map((upper, at) => {
+    const [below, above] = atSmallerSize(layers[at] as tf.Tensor4D, upper);
+    return tf.div(tf.matMul(places(below), places(above), true), below.shape[1] * below.shape[2]);
+  });
+}
+
+function expectLayers(student: number, teacher: number): void {
+  ensure(
+    student >= 2 && student === teacher,
+    'fsp',
+    'two layers or more, as many of both',
+    `${student} and ${teacher}`,
+  );
+}

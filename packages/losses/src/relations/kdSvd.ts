@@ -1,0 +1,139 @@
+import { ensure, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { constant, stopGradient } from '../detached.ts';
+import { featuresTerm } from '../pairTerm.ts';
+import { type FeaturePair, mapsAt } from '../taps.ts';
+import { l2Normalize } from '../unit.ts';
+import { expectSameChannels } from './expectations.ts';
+import { expectMaps, places } from './places.ts';
+import { rightVectors } from './rightVectors.ts';
+import { isLargest } from './topVector.ts';
+
+export interface KdSvdOptions {
+  /** k ≥ 1, the singular vectors that are compared; 1. */
+  readonly vectors?: number;
+}
+
+/**
+ * How the main directions of a layer's channels lie to those of the next, in the student as in the
+ * teacher (KDSVD).
+ *
+ * V are the first k right singular vectors of a layer's maps as [places, channels]; of the
+ * student's first k + 3 those that are most alike, with their sign.
+ * Σ over layers that follow on each other ‖exp(−(v − v′)² / 8) of the student − the same of the
+ * teacher‖², over all pairs of a channel of one and a channel
+ * of the next, v weighted by the teacher's singular values, which together have length 1. The sign
+ * of a teacher's vector is free; its largest entry is positive.
+ * Gradients pass through the decomposition; they grow as singular values come near each other, and
+ * float32 tells them apart to about 1e-4.
+ * @param studentMaps Two layers or more, each [batch, height, width, channels], in the order of the
+ * network.
+ * @param teacherMaps As many, each with the channels of the student's; sizes are free. Not
+ * differentiated.
+ * @returns [batch], ≥ 0. Directions that a map of low rank does not have count as 0.
+ * @throws RangeError on fewer than two layers, on channels that differ, and on more vectors than
+ * channels or places.
+ * Source: Lee, Kim, Song, "Self-supervised knowledge distillation using singular value
+ * decomposition" (2018), section 3; as in RepDistiller.
+ * See also `fsp`, which needs no decomposition and is far quicker.
+ */
+export function kdSvdPerExample(
+  studentMaps: readonly tf.Tensor4D[],
+  teacherMaps: readonly tf.Tensor4D[],
+  { vectors = 1 }: KdSvdOptions = {},
+): tf.Tensor1D {
+  expectLayers(studentMaps.length, teacherMaps.length);
+  for (const [at, student] of studentMaps.entries())
+    expectLayer(student, teacherMaps[at] as tf.Tensor4D, vectors);
+  return tf.tidy(() => {
+    const layers = studentMaps.map((student, at) =>
+      directions(student, stopGradient(teacherMaps[at] as tf.Tensor4D), vectors),
+    );
+    const steps = layers.slice(1).map((above, at) => {
+      const below = layers[at] as Directions;
+      const difference = tf.sub(
+        nearness(below.student, above.student),
+        nearness(below.teacher, above.teacher),
+      );
+      return tf.sum<tf.Tensor1D>(tf.square(difference), [1, 2, 3]);
+    });
+    return tf.addN(steps);
+  });
+}
+
+/**
+ * Singular vectors (KDSVD), mean over the batch; its weight in RepDistiller is 1. @param pairs Two
+ * or more, in the order of the network.
+ */
+export function kdSvd(pairs: readonly FeaturePair[], options: KdSvdOptions = {}): LossTerm {
+  expectLayers(pairs.length, pairs.length);
+  return featuresTerm('kdSvd', pairs, mapsAt, (student, teacher) =>
+    tf.mean(kdSvdPerExample(student, teacher, options)),
+  );
+}
+
+/** [batch, channels, k], weighted by the singular values. */
+interface Directions {
+  readonly student: tf.Tensor3D;
+  readonly teacher: tf.Tensor3D;
+}
+
+function directions(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, count: number): Directions {
+  const [ours, theirs] = [places(studentMaps), places(teacherMaps)];
+  const several = rightVectors(ours, Math.min(count + 3, ours.shape[1], ours.shape[2])).vectors;
+  const { vectors, values } = rightVectors(theirs, count);
+  const teacher = tf.mul<tf.Tensor3D>(vectors, largestSign(vectors));
+  const cosines = tf.matMul<tf.Tensor3D>(several, teacher, true);
+  const student = tf.matMul<tf.Tensor3D>(
+    several,
+    constant(() => signedChoice(cosines)),
+  );
+  const weights = l2Normalize(values);
+  return { student: tf.mul(student, weights), teacher: tf.mul(teacher, weights) };
+}
+
+/** [batch, 1, k]: the sign of the entry that is largest. */
+function largestSign(vectors: tf.Tensor3D): tf.Tensor3D {
+  return tf.sum(
+    constant(() => signedChoice(vectors)),
+    1,
+    true,
+  );
+}
+
+/** Along axis 1, the sign of what is largest there, and 0 elsewhere. */
+function signedChoice(x: tf.Tensor3D): tf.Tensor3D {
+  return tf.mul(isLargest(tf.abs(x)), tf.sign(x));
+}
+
+/** [batch, channels below, channels above, k]. */
+function nearness(below: tf.Tensor3D, above: tf.Tensor3D): tf.Tensor4D {
+  return tf.exp(
+    tf.div(tf.square(tf.sub<tf.Tensor4D>(tf.expandDims(below, 2), tf.expandDims(above, 1))), -8),
+  );
+}
+
+function expectLayers(student: number, teacher: number): void {
+  ensure(
+    student >= 2 && student === teacher,
+    'kdSvd',
+    'two layers or more, as many of both',
+    `${student} and ${teacher}`,
+  );
+}
+
+function expectLayer(student: tf.Tensor4D, teacher: tf.Tensor4D, vectors: number): void {
+  expectMaps('kdSvd', student, teacher);
+  expectSameChannels('kdSvd', student, teacher, 'take taps where both networks are as wide');
+  const most = Math.min(
+    student.shape[3],
+    ...[student, teacher].map(({ shape }) => shape[1] * shape[2]),
+  );
+  ensure(
+    Number.isInteger(vectors) && vectors >= 1 && vectors <= most,
+    'kdSvd',
+    `1 to ${most} vectors`,
+    vectors,
+    '1 is usual',
+  );
+}

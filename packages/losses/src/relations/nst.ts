@@ -1,0 +1,51 @@
+import type { LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { stopGradient } from '../detached.ts';
+import { featureTerm } from '../pairTerm.ts';
+import { atSmallerSize } from '../resize.ts';
+import { type FeaturePair, mapsAt } from '../taps.ts';
+import { l2Normalize } from '../unit.ts';
+import { expectMaps, places } from './places.ts';
+
+/**
+ * Each channel is a sample of places that a neuron selects: the student's samples shall be
+ * distributed as the teacher's.
+ *
+ * The squared maximum mean discrepancy of the channels, as vectors of places at length 1, with the
+ * kernel k(a, b) = (a·b)²:
+ * mean k(s, s′) + mean k(t, t′) − 2 · mean k(s, t). All three are there, so that the value is a
+ * distance; the second has no gradient.
+ * @param studentMaps [batch, height, width, channels]. Channels may differ from the teacher's; of
+ * two sizes the larger is averaged down to the smaller.
+ * @param teacherMaps [batch, height, width, channels]. Not differentiated.
+ * @returns [batch], ≥ 0 up to rounding.
+ * @throws RangeError on features that are no maps of one batch.
+ * Source: Huang, Wang, "Like what you like: knowledge distill via neuron selectivity transfer"
+ * (2017), section 4.2, polynomial kernel of degree 2.
+ * See also `attentionTransfer`, which looks at the sum of the channels, and `ickd`, which knows
+ * them by their number.
+ */
+export function nstPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {
+  expectMaps('nst', studentMaps, teacherMaps);
+  return tf.tidy(() => {
+    const [s, t] = atSmallerSize(studentMaps, stopGradient(teacherMaps)).map((maps) =>
+      l2Normalize(places(maps), 1),
+    ) as [tf.Tensor3D, tf.Tensor3D];
+    return tf.sub(tf.add(kernelMean(s, s), kernelMean(t, t)), tf.mul(kernelMean(s, t), 2));
+  });
+}
+
+/**
+ * Neuron selectivity transfer, mean over the batch, summed over the pairs; usually `weighted(50,
+ * nst(pairs))`.
+ */
+export function nst(pairs: FeaturePair | readonly FeaturePair[]): LossTerm {
+  return featureTerm('nst', pairs, mapsAt, (student, teacher) =>
+    tf.mean(nstPerExample(student, teacher)),
+  );
+}
+
+/** [batch], over all pairs of a channel of one and a channel of the other. */
+function kernelMean(one: tf.Tensor3D, other: tf.Tensor3D): tf.Tensor1D {
+  return tf.mean(tf.square(tf.matMul(one, other, true)), [1, 2]);
+}

@@ -1,0 +1,81 @@
+import { ensure, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { constant, stopGradient } from '../detached.ts';
+import { flat } from '../flat.ts';
+import { featureTerm } from '../pairTerm.ts';
+import { safeSqrt } from '../safeSqrt.ts';
+import { type FeaturePair, featureAt } from '../taps.ts';
+import { expectSameBatch } from './expectations.ts';
+
+export interface PktOptions {
+  /** Added to lengths and probabilities, > 0; 1e-7. */
+  readonly epsilon?: number;
+}
+
+/**
+ * How probably each picture is another's neighbour, to the student as to the teacher.
+ *
+ * p_j|i = (1 + cos(f_i, f_j)) / 2 over its sum along j; mean_ij p_j|i of the teacher · log(p_j|i of
+ * the teacher / p_j|i of the student).
+ * @param student [batch, …], any shape, flattened.
+ * @param teacher [batch, …]; of another width, if need be. Not differentiated.
+ * @returns One number, nats, ≥ 0; 0 in a batch of one. The mean over pairs, not the sum over j: it
+ * is small, hence its large weight.
+ * @throws RangeError on epsilon ≤ 0 and on features of other batches.
+ * Source: Passalis, Tefas, "Learning deep representations with probabilistic knowledge transfer"
+ * (2018), section 3, with the cosine kernel.
+ * See also `similarityPreserving`.
+ */
+export function pktBatchwise(
+  student: tf.Tensor,
+  teacher: tf.Tensor,
+  { epsilon = 1e-7 }: PktOptions = {},
+): tf.Scalar {
+  expectEpsilon(epsilon);
+  expectSameBatch('pkt', student, teacher);
+  return tf.tidy(() => {
+    const [model, target] = [
+      neighbours(student, epsilon),
+      neighbours(stopGradient(teacher), epsilon),
+    ];
+    const excess = tf.sub(target, model);
+    // Rows of both add up to 1, so that taking the excess off changes nothing; terms are then all
+    // small where both are near, and none cancels another.
+    return tf.mean(
+      tf.sub(tf.mul(target, tf.log1p(tf.div(excess, tf.add(model, epsilon)))), excess),
+    );
+  });
+}
+
+/**
+ * Probabilistic knowledge transfer, summed over the pairs of taps; usually `weighted(30000,
+ * pkt(pairs))`.
+ */
+export function pkt(
+  pairs: FeaturePair | readonly FeaturePair[],
+  options: PktOptions = {},
+): LossTerm {
+  expectEpsilon(options.epsilon ?? 1e-7);
+  return featureTerm('pkt', pairs, featureAt, (student, teacher) =>
+    pktBatchwise(student, teacher, options),
+  );
+}
+
+/** [batch, batch], each row adds up to 1. A row of zeros is as near to all. */
+function neighbours(feature: tf.Tensor, epsilon: number): tf.Tensor2D {
+  const rows = flat(feature);
+  const length = safeSqrt(tf.sum(tf.square(rows), 1, true));
+  const directions = tf.mul<tf.Tensor2D>(
+    rows,
+    tf.div(
+      constant(() => tf.cast(tf.greater(length, 0), 'float32')),
+      tf.add(length, epsilon),
+    ),
+  );
+  const near = tf.div(tf.add(tf.matMul(directions, directions, false, true), 1), 2);
+  return tf.div(near, tf.sum(near, 1, true));
+}
+
+function expectEpsilon(epsilon: number): void {
+  ensure(epsilon > 0 && epsilon < Infinity, 'pkt', 'epsilon > 0', epsilon, '1e-7 is usual');
+}

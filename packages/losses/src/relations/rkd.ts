@@ -1,0 +1,104 @@
+import { ensure, type LossTerm } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { stopGradient } from '../detached.ts';
+import { flat } from '../flat.ts';
+import { featureTerm } from '../pairTerm.ts';
+import { type FeaturePair, featureAt } from '../taps.ts';
+import { l2Normalize } from '../unit.ts';
+import { type Distances, distancesOf } from './distances.ts';
+import { expectSameBatch } from './expectations.ts';
+
+export interface RkdOptions {
+  /** Weight of the distances of pairs; 25. */
+  readonly distanceWeight?: number;
+  /** Weight of the angles of triplets; 50. */
+  readonly angleWeight?: number;
+  /**
+   * Rows at length 1 before anything else, as MMRazor has it by default; without it, the default
+   * here, they are taken as they are.
+   */
+  readonly normalize?: boolean;
+}
+
+/**
+ * Distances between pictures, and the angles of three of them, as the teacher sees them.
+ *
+ * distanceWeight · mean_ij h(d_ij of the student − d_ij of the teacher) + angleWeight · mean_ijk
+ * h(cos ∠jik of the student − that of the teacher),
+ * h the Huber loss at 1, d a distance over the mean of all distances of two examples. Two equal
+ * rows are 1e-6 apart and have no angle, as in the code.
+ * @param student [batch, …], any shape, flattened.
+ * @param teacher [batch, …]; of another width, if need be. Not differentiated.
+ * @returns One number ≥ 0; 0 in a batch of one.
+ * @throws RangeError on weights that are not finite or < 0, and on features of other batches.
+ * Source: Park, Kim, Lu, Cho, "Relational knowledge distillation" (2019), sections 3.2.1 and 3.2.2.
+ * See also `similarityPreserving`, `correlationCongruence`.
+ */
+export function rkdBatchwise(
+  student: tf.Tensor,
+  teacher: tf.Tensor,
+  options: RkdOptions = {},
+): tf.Scalar {
+  const { distanceWeight, angleWeight, normalize } = checked(options);
+  expectSameBatch('rkd', student, teacher);
+  return tf.tidy(() => {
+    const [ours, theirs] = [student, stopGradient(teacher)].map((feature) =>
+      distancesOf(normalize ? l2Normalize(flat(feature)) : flat(feature)),
+    ) as [Distances, Distances];
+    const losses: tf.Scalar[] = [];
+    if (distanceWeight > 0)
+      losses.push(
+        tf.mul(huber(tf.sub(relativeDistances(ours), relativeDistances(theirs))), distanceWeight),
+      );
+    if (angleWeight > 0)
+      losses.push(tf.mul(huber(tf.sub(ours.cosines(), theirs.cosines())), angleWeight));
+    return losses.length > 0 ? tf.addN(losses) : tf.mul(tf.sum(ours.squared), 0);
+  });
+}
+
+/** Relational distillation, summed over the pairs of taps; its paper's weights are its options. */
+export function rkd(
+  pairs: FeaturePair | readonly FeaturePair[],
+  options: RkdOptions = {},
+): LossTerm {
+  checked(options);
+  return featureTerm('relational', pairs, featureAt, (student, teacher) =>
+    rkdBatchwise(student, teacher, options),
+  );
+}
+
+/** [batch, batch]: distances over their mean. */
+function relativeDistances({ squared, apart }: Distances): tf.Tensor2D {
+  const batch = squared.shape[0];
+  const roots = tf.sqrt(tf.where(apart, squared, tf.onesLike(squared)));
+  const isOther = tf.sub(1, tf.eye(batch));
+  const distances = tf.mul(tf.maximum(tf.where(apart, roots, tf.zerosLike(roots)), 1e-6), isOther);
+  // A batch of one has no distance, and so no mean of them.
+  return batch === 1
+    ? (distances as tf.Tensor2D)
+    : tf.div(distances, tf.div(tf.sum(distances), batch * (batch - 1)));
+}
+
+/** Mean of x² / 2 up to |x| = 1 and |x| − 1/2 beyond. */
+function huber(x: tf.Tensor): tf.Scalar {
+  const size = tf.abs(x);
+  const inner = tf.minimum(size, 1);
+  return tf.mean(tf.mul(inner, tf.sub(size, tf.div(inner, 2))));
+}
+
+function checked({
+  distanceWeight = 25,
+  angleWeight = 50,
+  normalize = false,
+}: RkdOptions): Required<RkdOptions> {
+  for (const [name, weight] of Object.entries({ distanceWeight, angleWeight })) {
+    ensure(
+      weight >= 0 && weight < Infinity,
+      'rkd',
+      `${name} ≥ 0`,
+      weight,
+      '25 for distances and 50 for angles are usual',
+    );
+  }
+  return { distanceWeight, angleWeight, normalize };
+}

@@ -1,0 +1,115 @@
+import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { vid, vidPerExample } from '../../src/index.ts';
+import {
+  expectGradient,
+  expectWeightGradients,
+  featureStep,
+  finite,
+  lossOf,
+  maps,
+  noise,
+  tappedPair,
+} from './steps.ts';
+
+/** The scale whose softplus is v. */
+const scaleOf = (v: number) => Math.log(Math.expm1(v));
+
+onEveryEngine(() => {
+  test('it is the negative log likelihood of a Gaussian with one variance a channel, without its constant', () =>
+    tf.tidy(() => {
+      const prediction = tf.tensor2d([1, 2, 0, 0], [2, 2]);
+      const teacher = tf.tensor2d([3, 2, 0, 4], [2, 2]);
+      const logScale = tf.tensor1d([scaleOf(2), scaleOf(0.5)]);
+      const [first, second] = [Math.log(2), Math.log(0.5)];
+      const expected = [(4 / 2 + first + second) / 4, (16 / 0.5 + first + second) / 4];
+      closeTo(
+        vidPerExample(prediction, teacher, logScale, { epsilon: 1e-9 }).dataSync(),
+        expected,
+        1e-5,
+      );
+    }));
+
+  test('its gradients are those of finite differences, to the student and to every weight', () =>
+    tf.tidy(() => {
+      const [student, teacher] = [
+        tf.add(maps('student', [2, 4, 4, 2]), 2),
+        maps('teacher', [2, 2, 2, 3]),
+      ];
+      const term = vid(tappedPair(2, 3), { hidden: 4, initialVariance: 0.7, seed: 4 });
+      expect(Object.entries(term.weights ?? {}).map(([name, { shape }]) => [name, shape])).toEqual([
+        ['pair0.0.kernel', [2, 4]],
+        ['pair0.1.kernel', [4, 4]],
+        ['pair0.2.kernel', [4, 3]],
+        ['pair0.logScale', [3]],
+      ]);
+      expectGradient((x) => term(featureStep([x], [teacher])), student, 5e-3);
+      expectWeightGradients(term.weights, () => term(featureStep([student], [teacher])), 1e-2);
+      tf.dispose(Object.values(term.weights ?? {}));
+    }));
+
+  test('every channel begins with the initial variance: at equal features the loss is half its logarithm', () =>
+    tf.tidy(() => {
+      const logScale = (variance: number) => {
+        const { weights = {} } = vid(tappedPair(2, 3), { initialVariance: variance });
+        const value = (weights['pair0.logScale'] as tf.Variable).clone();
+        tf.dispose(Object.values(weights));
+        return value as tf.Tensor1D;
+      };
+      const features = maps('features', [2, 2, 2, 3]);
+      for (const variance of [5, 0.1]) {
+        closeTo(
+          vidPerExample(features, features, logScale(variance)).dataSync(),
+          [1, 1].map((one) => (one * Math.log(variance)) / 2),
+          1e-5,
+        );
+      }
+    }));
+
+  test('the order of the examples does not matter, rows are as good as maps', () =>
+    tf.tidy(() => {
+      const [student, teacher] = [
+        noise<tf.Rank.R2>('student', [3, 2]),
+        noise<tf.Rank.R2>('teacher', [3, 4]),
+      ];
+      const term = vid(tappedPair(2, 4));
+      const value = lossOf(term, featureStep([student], [teacher]));
+      expect(
+        lossOf(term, featureStep([tf.reverse(student, 0)], [tf.reverse(teacher, 0)])),
+      ).toBeCloseTo(value, 5);
+      tf.dispose(Object.values(term.weights ?? {}));
+    }));
+
+  test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
+    tf.tidy(() => {
+      const term = vid(tappedPair(2, 2));
+      const loss = (x: tf.Tensor) => term(featureStep([x], [maps('teacher', [1, 2, 2, 2], 1e3)]));
+      finite(loss, maps('student', [1, 2, 2, 2], 1e3));
+      finite(loss, tf.zeros([1, 2, 2, 2]));
+      tf.dispose(Object.values(term.weights ?? {}));
+    }));
+
+  test('it leaves no tensor but its result and its weights', async () => {
+    const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 2, 2, 3])]);
+    const term = vid(tappedPair(2, 3));
+    await expectNoNewTensors(() => term(step).dispose());
+    await expectNoNewTensors(() => tf.dispose(Object.values(vid(tappedPair(2, 3)).weights ?? {})));
+    tf.dispose([
+      step.student,
+      step.teacher ?? {},
+      step.labels,
+      Object.values(term.weights ?? {}),
+    ] as tf.TensorContainer);
+  });
+
+  test('a variance below epsilon and scales for other channels are named', () =>
+    tf.tidy(() => {
+      expect(() => vid(tappedPair(2, 3), { initialVariance: 0 })).toThrow(
+        'vid: expected 0 < epsilon < initialVariance, got [0.00001, 0]; 1e-5 and 5 are usual.',
+      );
+      expect(() => vidPerExample(tf.zeros([1, 3]), tf.zeros([1, 3]), tf.zeros([2]))).toThrow(
+        'vid: expected logScale [channels] of shape [3], got [2].',
+      );
+    }));
+});

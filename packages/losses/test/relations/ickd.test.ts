@@ -1,0 +1,60 @@
+import { closeTo, onEveryEngine } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { ickd } from '../../src/index.ts';
+import {
+  expectFiniteEverywhere,
+  expectTidy,
+  expectTrueGradient,
+  filled,
+  lossOf,
+  pairs,
+  stepWith,
+} from './features.ts';
+
+const term = ickd(pairs());
+
+onEveryEngine(() => {
+  test('its gradient is that of finite differences, whatever size the teacher has', () =>
+    tf.tidy(() => expectTrueGradient(term, [filled([2, 2, 2, 3], 1)], [filled([2, 3, 1, 3], 2)])));
+  test('a student with the places of its teacher in another order costs 0', () =>
+    tf.tidy(() => {
+      const teacher = filled([2, 2, 3, 3], 1);
+      const { value, gradients } = lossOf(
+        term,
+        [tf.mul(tf.reverse(teacher, [1, 2]), -2)],
+        [teacher],
+      );
+      expect(value).toBeCloseTo(0, 6);
+      closeTo(gradients[0] as Float32Array, new Array(36).fill(0), 1e-5);
+    }));
+  test('it is finite at zeros, constants, copies and 1e3', () =>
+    expectFiniteEverywhere(term, [[3, 2, 2, 3]]));
+  test('it leaves no tensor but its result', () =>
+    expectTidy(term, [filled([2, 3, 3, 2], 1)], [filled([2, 2, 2, 2], 2)]));
+  test('a regressor of its own puts a student of other channels on those of its teacher, and trains', () =>
+    tf.tidy(() => {
+      const [student, teacher] = [filled([2, 2, 2, 2], 1), filled([2, 3, 1, 4], 2)];
+      const pair = {
+        student: { name: '0', channels: 2, stride: 1 },
+        teacher: { name: '0', channels: 4, stride: 1 },
+      };
+      const embedded = ickd(pair, { regressor: { batchNorm: true }, seed: 3 });
+      expect(Object.keys(embedded.weights ?? {})).toEqual([
+        'pair0.0.kernel',
+        'pair0.0.scale',
+        'pair0.0.offset',
+      ]);
+      expectTrueGradient(embedded, [student], [teacher], 1e-2);
+      const kernel = embedded.weights?.['pair0.0.kernel'] as tf.Variable;
+      const { grads } = tf.variableGrads(() => embedded(stepWith([student], [teacher])), [kernel]);
+      expect(tf.norm(grads[kernel.name] as tf.Tensor).dataSync()[0]).toBeGreaterThan(1e-3);
+      tf.dispose(Object.values(embedded.weights ?? {}));
+    }));
+  test('other widths are named', () =>
+    tf.tidy(() => {
+      expect(() => term(stepWith([filled([1, 2, 2, 3], 1)], [filled([1, 2, 2, 4], 1)]))).toThrow(
+        'ickd: expected student and teacher features with as many channels, got [1, 2, 2, 3] and [1, 2, 2, 4]; the regressor ',
+      );
+    }));
+});
