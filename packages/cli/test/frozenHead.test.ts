@@ -13,7 +13,7 @@ import {
   resnet,
   splitBackbone,
 } from '@kd/models';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import {
   cachedBatches,
   cacheFeatures,
@@ -86,12 +86,12 @@ onEveryEngine(() => {
         const cachedReports = await trained(head, features);
 
         for (const [name, weight] of Object.entries(through.weights))
-          closeTo((whole.weights[name] as tf.Variable).dataSync(), weight.dataSync(), 2e-5);
+          expectClose((whole.weights[name] as tf.Variable).dataSync(), weight.dataSync(), 2e-5);
         const losses = (reports: typeof cachedReports) =>
           reports.map(({ terms }) => terms.total as number);
-        closeTo(losses(cachedReports), losses(throughReports), 1e-5);
+        expectClose(losses(cachedReports), losses(throughReports), 1e-5);
         const [one, other] = [await evaluate(head, features), await evaluate(whole, source)];
-        closeTo([one.loss, one.top1], [other.loss, other.top1], 1e-5);
+        expectClose([one.loss, one.top1], [other.loss, other.top1], 1e-5);
         head.dispose();
         whole.dispose();
         through.dispose();

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { normal, normalizeBatch } from '../src/index.ts';
@@ -38,9 +38,9 @@ onEveryEngine(() => {
             epsilon,
           );
           expect([got.output.shape, got.mean.shape, got.variance.shape]).toEqual([shape, [5], [5]]);
-          closeTo(got.mean.dataSync(), wanted.mean.dataSync(), 1e-5);
-          closeTo(got.variance.dataSync(), wanted.variance.dataSync(), 1e-5);
-          closeTo(got.output.dataSync(), composed(x, scale, offset).dataSync(), 1e-5);
+          expectClose(got.mean.dataSync(), wanted.mean.dataSync(), 1e-5);
+          expectClose(got.variance.dataSync(), wanted.variance.dataSync(), 1e-5);
+          expectClose(got.output.dataSync(), composed(x, scale, offset).dataSync(), 1e-5);
         }),
       );
     },
@@ -61,7 +61,7 @@ onEveryEngine(() => {
           const wanted = tf.grads(composed)(inputs, dy);
           got.forEach((gradient, at) => {
             expect(gradient.shape).toEqual((wanted[at] as tf.Tensor).shape);
-            closeTo(gradient.dataSync(), (wanted[at] as tf.Tensor).dataSync(), 2e-5);
+            expectClose(gradient.dataSync(), (wanted[at] as tf.Tensor).dataSync(), 2e-5);
           });
         }),
       );
@@ -79,17 +79,17 @@ onEveryEngine(() => {
         tf.Tensor,
         tf.Tensor,
       ];
-      closeTo(
+      expectClose(
         dx.dataSync(),
         numericalGradient((moved) => lossOf(moved, scale, offset), x),
         2e-3,
       );
-      closeTo(
+      expectClose(
         dScale.dataSync(),
         numericalGradient((moved) => lossOf(x, moved, offset), scale),
         1e-3,
       );
-      closeTo(
+      expectClose(
         dOffset.dataSync(),
         numericalGradient((moved) => lossOf(x, scale, moved), offset),
         1e-3,
@@ -110,7 +110,7 @@ onEveryEngine(() => {
         return tf.add(tf.add(tf.sum(tf.square(output)), tf.sum(mean)), tf.sum(variance));
       });
       const alone = tf.grad((x: tf.Tensor) => tf.sum(tf.square(output(x, scale, offset))));
-      closeTo(withStatistics(x).dataSync(), alone(x).dataSync(), 1e-6);
+      expectClose(withStatistics(x).dataSync(), alone(x).dataSync(), 1e-6);
     });
   });
 
@@ -121,13 +121,13 @@ onEveryEngine(() => {
         tf.tensor1d([1, 2]),
         tf.tensor1d([0.5, -0.5]),
       ];
-      closeTo(
+      expectClose(
         output(x, scale, offset).dataSync(),
         tf.add(tf.zeros(x.shape), offset).dataSync(),
         1e-6,
       );
       const dx = tf.grad((x: tf.Tensor) => tf.sum(tf.square(output(x, scale, offset))))(x);
-      closeTo(dx.dataSync(), new Float32Array(x.size), 1e-4);
+      expectClose(dx.dataSync(), new Float32Array(x.size), 1e-4);
     });
   });
 

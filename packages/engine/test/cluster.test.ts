@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { runGroup } from '../../../tools/testing/src/processes.ts';
+import { runProcessGroup } from '../../../tools/testing/src/processes.ts';
 import { clusterOf } from '../src/node/cluster/options.ts';
 import { findTensorflow } from '../src/node/tensorflow/find.ts';
 import { runNode } from './child.ts';
@@ -28,7 +28,7 @@ describe.skipIf('reason' in findTensorflow())('processes in a group', { timeout:
     processes: number,
     mode: string,
     more: { timeoutSeconds?: number; stopped?: number[] } = {},
-  ) => runGroup<Line>(fixture, { processes, args: [mode], ...more });
+  ) => runProcessGroup<Line>(fixture, { processes, args: [mode], ...more });
 
   /**
    * What one process gets that adds the numbers of all in the order of the ring: of n parts of a
@@ -94,7 +94,7 @@ describe.skipIf('reason' in findTensorflow())('processes in a group', { timeout:
 
   test('who comes alone is told after the timeout', async () => {
     const workers = ['127.0.0.1:1', '127.0.0.1:2'].join();
-    const alone = await runGroup(fixture, { processes: 1, args: ['ok'], timeoutSeconds: 1 });
+    const alone = await runProcessGroup(fixture, { processes: 1, args: ['ok'], timeoutSeconds: 1 });
     expect(alone[0]).toMatchObject({ status: 0 });
     const { status, stderr } = runNode('test/fixtures/inGroup.ts', ['ok'], {
       KD_CLUSTER: workers,

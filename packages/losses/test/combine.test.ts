@@ -1,5 +1,5 @@
 import type { LossTerm } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { combine, crossEntropy, softTargets, weighted } from '../src/index.ts';
@@ -15,8 +15,8 @@ onEveryEngine(() => {
       })(step);
       const hard = terms.hard.dataSync()[0] as number;
       const soft = terms.soft.dataSync()[0] as number;
-      closeTo([hard], [(crossEntropy()(step).dataSync()[0] as number) * 0.1], 1e-6);
-      closeTo(total.dataSync(), [hard + soft], 1e-6);
+      expectClose([hard], [(crossEntropy()(step).dataSync()[0] as number) * 0.1], 1e-6);
+      expectClose(total.dataSync(), [hard + soft], 1e-6);
     }));
   test('gradients of all terms meet in the student', () => {
     expectGolden(
@@ -78,7 +78,7 @@ onEveryEngine(() => {
         () => objective(stepOf(logits('S'), undefined, labels())).total,
         [scale],
       );
-      closeTo((grads[scale.name] as tf.Tensor).dataSync(), [12], 1e-6);
+      expectClose((grads[scale.name] as tf.Tensor).dataSync(), [12], 1e-6);
     });
     scale.dispose();
   });

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { crossEntropy, crossEntropyPerExample } from '../src/index.ts';
@@ -19,7 +19,7 @@ onEveryEngine(() => {
         smoothing: 0.2,
         spread: 'other classes',
       });
-      closeTo(
+      expectClose(
         crossEntropyPerExample(logits('S'), labels(), { smoothing: (0.2 * 10) / 9 }).dataSync(),
         others.dataSync(),
         1e-6,
@@ -34,13 +34,13 @@ onEveryEngine(() => {
       const classes = tf.tensor1d([2, 0], 'int32');
       const loss = (x: tf.Tensor) =>
         crossEntropy({ smoothing: 0.1 })(stepOf(x as tf.Tensor2D, undefined, classes));
-      closeTo(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
+      expectClose(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
     }));
   test('the mean of the examples is the term', () =>
     tf.tidy(() => {
       const examples = crossEntropyPerExample(logits('S'), labels());
       expect(examples.shape).toEqual([4]);
-      closeTo(
+      expectClose(
         tf.mean(examples).dataSync(),
         crossEntropy()(stepOf(logits('S'), undefined, labels())).dataSync(),
         1e-6,
@@ -53,12 +53,12 @@ onEveryEngine(() => {
         tf.tensor1d([0, 3, 6], 'int32'),
         { smoothing: 0.4 },
       );
-      closeTo(examples.dataSync(), [Math.log(7), Math.log(7), Math.log(7)], 1e-6);
+      expectClose(examples.dataSync(), [Math.log(7), Math.log(7), Math.log(7)], 1e-6);
     }));
   test('a constant added to a row of logits changes nothing', () =>
     tf.tidy(() => {
       const shifted = tf.add(logits('S'), tf.tensor2d([8, -3, 100, 0], [4, 1])) as tf.Tensor2D;
-      closeTo(
+      expectClose(
         crossEntropyPerExample(shifted, labels()).dataSync(),
         crossEntropyPerExample(logits('S'), labels()).dataSync(),
         1e-5,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { LossInputs, LossTerm } from '@kd/core';
-import { closeTo } from '@kd/testing';
+import { expectClose } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -98,8 +98,8 @@ function expectEntry(
   const { value, grad } = tf.valueAndGrad((x: tf.Tensor2D) => term(stepOf(x, teacher, classes)))(
     student,
   );
-  closeTo(value.dataSync(), [entry.value], 1e-5);
-  closeTo(grad.dataSync(), Float32Array.from(entry.gradient), 1e-5);
+  expectClose(value.dataSync(), [entry.value], 1e-5);
+  expectClose(grad.dataSync(), Float32Array.from(entry.gradient), 1e-5);
 }
 
 function entryOf<E>(entries: Readonly<Record<string, E>>, id: string): E {

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { klDivergencePerExample } from '../src/index.ts';
@@ -8,7 +8,7 @@ onEveryEngine(() => {
   test('each example has the golden divergence, without T²', () =>
     tf.tidy(() => {
       const { temperature, kl } = perExample;
-      closeTo(
+      expectClose(
         klDivergencePerExample(logits('S'), logits('T'), { temperature }).dataSync(),
         kl,
         1e-5,
@@ -19,7 +19,7 @@ onEveryEngine(() => {
       const withScalar = klDivergencePerExample(logits('S'), logits('T'), {
         temperature: tf.scalar(perExample.temperature),
       });
-      closeTo(withScalar.dataSync(), perExample.kl, 1e-5);
+      expectClose(withScalar.dataSync(), perExample.kl, 1e-5);
     }));
   test('it stays precise where the student is near its teacher', () =>
     tf.tidy(() => {
@@ -30,7 +30,7 @@ onEveryEngine(() => {
       const expected = rowsOf(student).map((row, at) =>
         divergenceInFloat64(row, rowsOf(teacher)[at] as number[], 16),
       );
-      closeTo(
+      expectClose(
         klDivergencePerExample(student, teacher, { temperature: 16 }).dataSync(),
         expected,
         1e-5,
@@ -45,13 +45,13 @@ onEveryEngine(() => {
           }),
         ) as tf.Scalar;
       const at = tf.scalar(2);
-      closeTo(tf.grad(loss)(at).dataSync(), numericalGradient(loss, at), 1e-3);
+      expectClose(tf.grad(loss)(at).dataSync(), numericalGradient(loss, at), 1e-3);
     }));
   test('no gradient reaches the teacher', () =>
     tf.tidy(() => {
       const loss = (teacher: tf.Tensor) =>
         tf.sum(klDivergencePerExample(logits('S'), teacher as tf.Tensor2D, { temperature: 2 }));
-      closeTo(tf.grad(loss)(logits('T')).dataSync(), new Array(40).fill(0), 0);
+      expectClose(tf.grad(loss)(logits('T')).dataSync(), new Array(40).fill(0), 0);
     }));
   test('it leaves no tensor but its result', async () => {
     const [student, teacher] = [logits('S'), logits('T')];

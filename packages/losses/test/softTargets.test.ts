@@ -1,5 +1,5 @@
 import { linear } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { softTargets, softTargetsPerExample } from '../src/index.ts';
@@ -24,7 +24,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const { temperature, kl } = perExample;
       const examples = softTargetsPerExample(logits('S'), logits('T'), { temperature }).dataSync();
-      closeTo(
+      expectClose(
         examples,
         kl.map((divergence) => divergence * temperature ** 2),
         1e-5,
@@ -37,26 +37,26 @@ onEveryEngine(() => {
       const teacher = tf.tensor2d([1.3, 0.2, -0.8, -0.7, 2.1, 0.4], [2, 3]);
       const loss = (x: tf.Tensor) =>
         softTargets({ temperature: 2 })(stepOf(x as tf.Tensor2D, teacher, tf.zeros([2], 'int32')));
-      closeTo(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
+      expectClose(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
     }));
   test('a student equal to its teacher costs 0 and has gradient 0', () =>
     tf.tidy(() => {
       const loss = (x: tf.Tensor) => softTargets()(stepOf(x as tf.Tensor2D, logits('S'), labels()));
       const { value, grad } = tf.valueAndGrad(loss)(logits('S'));
       expect(value.dataSync()[0]).toBe(0);
-      closeTo(grad.dataSync(), new Array(40).fill(0), 1e-6);
+      expectClose(grad.dataSync(), new Array(40).fill(0), 1e-6);
     }));
   test('a constant added to either’s rows changes nothing', () =>
     tf.tidy(() => {
       const options = { temperature: 4 };
       const plain = softTargetsPerExample(logits('S'), logits('T'), options).dataSync();
       const offsets = tf.tensor2d([8, -3, 20, 0], [4, 1]);
-      closeTo(
+      expectClose(
         softTargetsPerExample(tf.add(logits('S'), offsets), logits('T'), options).dataSync(),
         plain,
         1e-5,
       );
-      closeTo(
+      expectClose(
         softTargetsPerExample(logits('S'), tf.add(logits('T'), offsets), options).dataSync(),
         plain,
         1e-5,
@@ -67,7 +67,7 @@ onEveryEngine(() => {
       const reversed = softTargets()(
         stepOf(tf.reverse(logits('S'), 0), tf.reverse(logits('T'), 0), labels()),
       );
-      closeTo(
+      expectClose(
         reversed.dataSync(),
         softTargets()(stepOf(logits('S'), logits('T'), labels())).dataSync(),
         1e-6,

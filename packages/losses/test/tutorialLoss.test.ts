@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -29,7 +29,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const step = stepOf(logits('S'), logits('T'), labels());
       const right = softTargets({ temperature: 3 })(step).dataSync()[0] as number;
-      closeTo(tutorialLoss({ temperature: 3, alpha: 1 })(step).dataSync(), [right / 10], 1e-6);
+      expectClose(tutorialLoss({ temperature: 3, alpha: 1 })(step).dataSync(), [right / 10], 1e-6);
     }));
   test('it leaves no tensor but its result', async () => {
     const [student, teacher, classes] = [logits('S'), logits('T'), labels()];

@@ -1,5 +1,5 @@
 import type { LossTerm } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { crossEntropy, softTargets, weighted } from '../src/index.ts';
@@ -11,14 +11,22 @@ onEveryEngine(() => {
       const step = stepOf(logits('S'), undefined, labels());
       const half = weighted(0.5, crossEntropy());
       expect(half.schedules).toEqual({});
-      closeTo(half(step).dataSync(), [(crossEntropy()(step).dataSync()[0] as number) / 2], 1e-6);
+      expectClose(
+        half(step).dataSync(),
+        [(crossEntropy()(step).dataSync()[0] as number) / 2],
+        1e-6,
+      );
     }));
   test('a schedule enters as the number weight', () =>
     tf.tidy(() => {
       const term = weighted((progress) => 1 - progress, crossEntropy());
       expect(term.schedules?.weight?.(0.25)).toBe(0.75);
       const step = stepOf(logits('S'), undefined, labels(), { weight: tf.scalar(0.75) });
-      closeTo(term(step).dataSync(), [(crossEntropy()(step).dataSync()[0] as number) * 0.75], 1e-6);
+      expectClose(
+        term(step).dataSync(),
+        [(crossEntropy()(step).dataSync()[0] as number) * 0.75],
+        1e-6,
+      );
       expect(() => term({ ...step, scheduledValues: {} })).toThrow(
         "weighted: expected step.numbers['weight'], got nothing; evaluate the term's `numbers` and hand the values in.",
       );
@@ -41,7 +49,7 @@ onEveryEngine(() => {
       const plain = softTargets({ temperature: 2 })(
         stepOf(logits('S'), logits('T'), labels()),
       ).dataSync()[0] as number;
-      closeTo(
+      expectClose(
         outer(stepOf(logits('S'), logits('T'), labels(), numbers)).dataSync(),
         [plain * 1.5],
         1e-6,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ForwardOptions } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { batchNorm, convolution, relu, sequential } from '../src/index.ts';
@@ -73,12 +73,12 @@ onEveryEngine(() => {
         output = y.dataSync<'float32'>();
         return tf.mul(0.5, tf.mean(tf.square(tf.sub(y, target))));
       }, trainable);
-      closeTo(value.dataSync(), [expected.loss], 1e-5);
-      closeTo((output as Float32Array).slice(0, 8), expected.outputFirst8NHWC, 1e-5);
+      expectClose(value.dataSync(), [expected.loss], 1e-5);
+      expectClose((output as Float32Array).slice(0, 8), expected.outputFirst8NHWC, 1e-5);
       const gradientOf = (name: string) => grads[(weights[name] as tf.Variable).name] as tf.Tensor;
-      closeTo(gradientOf('bn.scale').dataSync(), expected.gradients.gamma, 1e-4);
-      closeTo(gradientOf('bn.offset').dataSync(), expected.gradients.beta, 1e-4);
-      closeTo(
+      expectClose(gradientOf('bn.scale').dataSync(), expected.gradients.gamma, 1e-4);
+      expectClose(gradientOf('bn.offset').dataSync(), expected.gradients.beta, 1e-4);
+      expectClose(
         [Math.hypot(...gradientOf('conv.kernel').dataSync())],
         [expected.gradients.convWeightNorm],
         1e-4,
@@ -89,14 +89,14 @@ onEveryEngine(() => {
         nesterov(weight, gradientOf(name).dataSync<'float32'>(), momenta, name);
       }
       for (const [name, values] of Object.entries(named(expected.after)))
-        closeTo((weights[name] as tf.Variable).dataSync(), values, 2e-5);
+        expectClose((weights[name] as tf.Variable).dataSync(), values, 2e-5);
       tf.dispose([x, value, grads]);
     });
 
     const x = images(0);
     const output = layer.apply(x, { training: false });
-    closeTo(output.dataSync().slice(0, 8), trace.evalAfter.outputFirst8NHWC, 1e-4);
-    closeTo([Math.hypot(...output.dataSync())], [trace.evalAfter.outputNorm], 1e-5);
+    expectClose(output.dataSync().slice(0, 8), trace.evalAfter.outputFirst8NHWC, 1e-4);
+    expectClose([Math.hypot(...output.dataSync())], [trace.evalAfter.outputNorm], 1e-5);
     tf.dispose([x, output, target, layer.weights as Record<string, tf.Variable>]);
   });
 

@@ -1,5 +1,5 @@
 import { compile } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { convBnRelu, createNetwork, dense, dropout, globalAveragePool } from '../src/index.ts';
@@ -46,7 +46,7 @@ onEveryEngine(() => {
     const x = tf.tensor2d([0.3, -0.6, 0.9, 1.2, -0.2, 0.5], [2, 3]);
     const mode = { training: true, seed: seedTensor(1, 2) };
     const loss = (input: tf.Tensor) => tf.sum(tf.square(layer.apply(input, mode))) as tf.Scalar;
-    closeTo(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, 0.01), 2e-3);
+    expectClose(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, 0.01), 2e-3);
   });
 
   test('compiled once, it drops others at every seed, as it does uncompiled', () => {
@@ -81,8 +81,8 @@ onEveryEngine(() => {
     const images = tf.fill([2, 4, 4, 3], 0.3) as tf.Tensor4D;
     const { logits, features } = network.forward(images, { training: false });
     const folded = network.inference?.().forward(images);
-    closeTo(folded?.logits.dataSync() ?? [], logits.dataSync(), 1e-5);
-    closeTo(folded?.features.drop?.dataSync() ?? [], features.pooled?.dataSync() ?? [], 1e-5);
+    expectClose(folded?.logits.dataSync() ?? [], logits.dataSync(), 1e-5);
+    expectClose(folded?.features.drop?.dataSync() ?? [], features.pooled?.dataSync() ?? [], 1e-5);
     network.dispose();
   });
 });

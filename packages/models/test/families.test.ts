@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { cifarResnet, type PreprocessingOptions, vgg, wideResnet } from '../src/index.ts';
@@ -41,7 +41,7 @@ onEveryEngine(() => {
         fillByFormula(network, golden.seed, golden.lastNorm);
         const images = tf.tensor4d(goldenImages(), [2, 32, 32, 3]);
         const outputs = network.forward(images, { training: false });
-        closeTo(outputs.logits.dataSync(), golden.logits.flat(), 1e-4);
+        expectClose(outputs.logits.dataSync(), golden.logits.flat(), 1e-4);
         expect(Object.keys(outputs.features)).toEqual(Object.keys(golden.taps));
         for (const [tap, { mean, norm }] of Object.entries(golden.taps)) {
           const feature = outputs.features[tap] as tf.Tensor;
@@ -49,7 +49,7 @@ onEveryEngine(() => {
             tf.mean(feature).dataSync()[0],
             tf.norm(feature).dataSync()[0],
           ]);
-          closeTo([ownMean as number, ownNorm as number], [mean, norm], 1e-4);
+          expectClose([ownMean as number, ownNorm as number], [mean, norm], 1e-4);
           expect(Math.abs((ownMean as number) - mean)).toBeLessThan(
             (1e-4 * norm) / Math.sqrt(feature.size),
           );

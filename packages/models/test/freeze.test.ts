@@ -1,5 +1,5 @@
 import type { ForwardOptions, Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine, refusalOf } from '@kd/testing';
+import { expectClose, expectNoNewTensors, explainStartFailure, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -91,9 +91,9 @@ onEveryEngine(() => {
           network.forward(images, { training: false }),
         ];
         expect(Object.keys(training.features)).toEqual(Object.keys(inference.features));
-        closeTo(training.logits.dataSync(), inference.logits.dataSync(), 1e-5);
+        expectClose(training.logits.dataSync(), inference.logits.dataSync(), 1e-5);
         for (const [tap, feature] of Object.entries(training.features)) {
-          closeTo(feature.dataSync(), (inference.features[tap] as tf.Tensor).dataSync(), 1e-5);
+          expectClose(feature.dataSync(), (inference.features[tap] as tf.Tensor).dataSync(), 1e-5);
         }
         tf.dispose([
           training.logits,
@@ -152,7 +152,7 @@ onEveryEngine(() => {
 
 describe('a frozen network', () => {
   beforeAll(async () => {
-    await refusalOf('cpu');
+    await explainStartFailure('cpu');
   });
 
   test('freezes up to a named layer, trains all behind it, and thaws', () => {
@@ -195,7 +195,7 @@ describe('a frozen network', () => {
     const before = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
     tf.tidy(() => (network.weights['stage1.bn.variance'] as tf.Variable).assign(tf.fill([4], 3)));
     const after = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
-    closeTo(after, logits({ training: false }), 1e-5);
+    expectClose(after, logits({ training: false }), 1e-5);
     expect(
       Math.max(...after.map((value, at) => Math.abs(value - (before[at] as number)))),
     ).toBeGreaterThan(1e-3);

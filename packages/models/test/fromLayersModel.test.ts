@@ -1,5 +1,5 @@
 import { fingerprint } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
@@ -25,7 +25,7 @@ onEveryEngine(() => {
       const before = await fingerprint(network);
       const outputs = network.forward(images, { training: false });
       const direct = model.predict(images) as tf.Tensor;
-      closeTo(outputs.logits.dataSync(), direct.dataSync(), 1e-6);
+      expectClose(outputs.logits.dataSync(), direct.dataSync(), 1e-6);
       expect(outputs.features.act?.shape).toEqual([2, 4, 4, 4]);
       expect(outputs.features.pooled?.shape).toEqual([2, 4]);
       for (let pass = 0; pass < 3; pass++) {
@@ -57,7 +57,7 @@ onEveryEngine(() => {
       network.forward(images, { training: false }).logits.dataSync(),
       (model.predict(preparer('test', preparation).prepare(images)) as tf.Tensor).dataSync(),
     ]);
-    closeTo(own as Float32Array, direct as Float32Array, 1e-6);
+    expectClose(own as Float32Array, direct as Float32Array, 1e-6);
     images.dispose();
     network.dispose();
   });

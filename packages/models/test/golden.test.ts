@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Network } from '@kd/core';
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { test } from 'vitest';
 import { type PreprocessingOptions, resnet, tutorialCnn } from '../src/index.ts';
@@ -52,9 +52,9 @@ onEveryEngine(() => {
 function expectGolden(network: Network, { logits, pooledFirst10 }: Golden): void {
   const images = tf.tensor4d(goldenImages(), [2, 32, 32, 3]);
   const outputs = network.forward(images, { training: false });
-  closeTo(outputs.logits.dataSync(), logits.flat(), 1e-4);
+  expectClose(outputs.logits.dataSync(), logits.flat(), 1e-4);
   const pooled = outputs.features.pooled?.arraySync() as number[][];
-  closeTo(
+  expectClose(
     pooled.flatMap((row) => row.slice(0, 10)),
     pooledFirst10.flat(),
     1e-4,

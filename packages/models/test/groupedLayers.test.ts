@@ -1,5 +1,5 @@
 import type { LayerSummary } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -31,7 +31,7 @@ onEveryEngine(() => {
       const layer = depthwiseConvolution({ channels: 2, bias: true, ...options })('dw', 5);
       const x = wave([2, side, side, 2]);
       const y = layer.apply(x, inference);
-      closeTo(y.dataSync(), depthwiseByHand(x, layer, options), 1e-5);
+      expectClose(y.dataSync(), depthwiseByHand(x, layer, options), 1e-5);
       expectGradients(layer, x, y.shape);
       tf.dispose([x, y]);
       disposeOf(layer);
@@ -71,7 +71,7 @@ onEveryEngine(() => {
         6 / groups,
         6,
       ]);
-      closeTo(y.dataSync(), expected, 1e-5);
+      expectClose(y.dataSync(), expected, 1e-5);
       expectGradients(layer, x, y.shape);
       tf.dispose([x, y]);
       disposeOf(layer);
@@ -106,7 +106,7 @@ onEveryEngine(() => {
     const layer = averagePool({ size: 3, stride: 2, padding: 1 })('pool', 0);
     const x = tf.reshape(tf.range(1, 17), [1, 4, 4, 1]);
     const y = layer.apply(x, inference);
-    closeTo(y.dataSync(), [14 / 9, 30 / 9, 57 / 9, 99 / 9], 1e-6);
+    expectClose(y.dataSync(), [14 / 9, 30 / 9, 57 / 9, 99 / 9], 1e-6);
     expectGradients(layer, wave([1, 4, 4, 2]), [1, 2, 2, 2]);
     tf.dispose([x, y]);
   });
@@ -130,9 +130,9 @@ onEveryEngine(() => {
         tf.slice(x, [0, 0, 0, 0], [-1, -1, -1, 2]).dataSync(),
         tf.slice(x, [0, 0, 0, 3], [-1, -1, -1, 1]).dataSync(),
       ]);
-      closeTo(parts[0] as Float32Array, first as Float32Array, 1e-7);
-      closeTo(parts[1] as Float32Array, last as Float32Array, 1e-7);
-      closeTo(parts[2] as Float32Array, x.dataSync().map(Math.tanh), 1e-6);
+      expectClose(parts[0] as Float32Array, first as Float32Array, 1e-7);
+      expectClose(parts[1] as Float32Array, last as Float32Array, 1e-7);
+      expectClose(parts[2] as Float32Array, x.dataSync().map(Math.tanh), 1e-6);
       y.dispose();
     });
     expectGradients(layer, x, [1, 2, 2, 10]);
@@ -214,7 +214,7 @@ function expectGradients(layer: Layer, x: tf.Tensor4D, outputShape: readonly num
   const loss = (maps: tf.Tensor) =>
     tf.sum(tf.mul(layer.apply(maps, inference), target)) as tf.Scalar;
   const gradient = tf.grad(loss)(x);
-  closeTo(gradient.dataSync(), numericalGradient(loss, x), 2e-3);
+  expectClose(gradient.dataSync(), numericalGradient(loss, x), 2e-3);
   const variables = Object.values(layer.weights);
   if (variables.length > 0) {
     const { grads, value } = tf.variableGrads(() => loss(x), variables);
@@ -224,7 +224,7 @@ function expectGradients(layer: Layer, x: tf.Tensor4D, outputShape: readonly num
         variable.assign(values);
         return loss(x);
       };
-      closeTo(
+      expectClose(
         (grads[variable.name] as tf.Tensor).dataSync(),
         numericalGradient(moved, start),
         2e-3,

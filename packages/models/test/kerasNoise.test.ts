@@ -1,5 +1,5 @@
 import { compile } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   type LayersModel,
@@ -40,7 +40,7 @@ onEveryEngine(() => {
         );
         expect(ask(1)).toEqual(ask(1));
         expect(new Set([ask(1), ask(2), plain].map((values) => values.join())).size).toBe(3);
-        closeTo(plain, new Array(plain.length).fill(0.5), 0);
+        expectClose(plain, new Array(plain.length).fill(0.5), 0);
         network.dispose();
       });
       images.dispose();
@@ -96,8 +96,8 @@ onEveryEngine(() => {
         GaussianNoise: 1.25,
         AlphaDropout: 1,
       };
-      closeTo(mean.dataSync(), [0], 0.03);
-      closeTo(variance.dataSync(), [expected[kind] as number], 0.04);
+      expectClose(mean.dataSync(), [0], 0.03);
+      expectClose(variance.dataSync(), [expected[kind] as number], 0.04);
       network.dispose();
     },
   );

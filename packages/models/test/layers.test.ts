@@ -1,5 +1,5 @@
 import { normal, uniform } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -36,12 +36,12 @@ onEveryEngine(() => {
       const layer = convolution({ from: 2, to: 3, size, stride, padding, bias: true })('conv', 5);
       const x = wave([2, side, side, 2]);
       const y = layer.apply(x, inference);
-      closeTo(y.dataSync(), convolvedByHand(x, layer.weights, stride, padding), 1e-5);
+      expectClose(y.dataSync(), convolvedByHand(x, layer.weights, stride, padding), 1e-5);
       const target = wave(y.shape);
       const loss = (images: tf.Tensor) =>
         tf.sum(tf.mul(layer.apply(images, inference), target)) as tf.Scalar;
       const gradient = tf.grad(loss)(x);
-      if (side <= 6) closeTo(gradient.dataSync(), numericalGradient(loss, x), 1e-3);
+      if (side <= 6) expectClose(gradient.dataSync(), numericalGradient(loss, x), 1e-3);
       tf.dispose([x, y, target, gradient, layer.weights as Record<string, tf.Variable>]);
     },
   );
@@ -67,7 +67,7 @@ onEveryEngine(() => {
       const loss = (images: tf.Tensor) =>
         tf.mean(tf.square(layer.apply(images, { training }))) as tf.Scalar;
       const gradient = tf.grad(loss)(x);
-      closeTo(gradient.dataSync(), numericalGradient(loss, x, 0.01), 2e-3);
+      expectClose(gradient.dataSync(), numericalGradient(loss, x, 0.01), 2e-3);
       gradient.dispose();
     }
     tf.dispose([x, layer.weights as Record<string, tf.Variable>]);
@@ -107,13 +107,13 @@ test('relu, times and maxPool do as they are called', () => {
 
 test('weights start from draws of (seed, name) alone', () => {
   const he = firstValues(kaimingNormalFanOut, { fanIn: 9, fanOut: 18 }, 77, 6);
-  closeTo(
+  expectClose(
     he,
     Array.from({ length: 6 }, (_, at) => normal(77, 0, at) / 3),
     1e-6,
   );
   const drawn = firstValues(torchDefaultUniform, { fanIn: 16, fanOut: 1 }, 77, 6);
-  closeTo(
+  expectClose(
     drawn,
     Array.from({ length: 6 }, (_, at) => (2 * uniform(77, 0, at) - 1) / 4),
     1e-6,

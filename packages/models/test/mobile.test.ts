@@ -1,5 +1,5 @@
 import type { Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -38,7 +38,7 @@ onEveryEngine((engine) => {
           network.inference?.().forward(images),
         ]) {
           if (outputs === undefined) throw new Error('expected a folded network');
-          closeTo(outputs.logits.dataSync(), golden.logits.flat(), 1e-4);
+          expectClose(outputs.logits.dataSync(), golden.logits.flat(), 1e-4);
           expect(Object.keys(outputs.features)).toEqual([...Object.keys(golden.taps), 'pooled']);
           for (const [tap, { mean, norm }] of Object.entries(golden.taps)) {
             const feature = outputs.features[tap] as tf.Tensor;
@@ -47,7 +47,7 @@ onEveryEngine((engine) => {
               tf.norm(feature).dataSync()[0] as number,
             ]);
             expect(Math.abs(ownMean - mean)).toBeLessThan((1e-4 * norm) / Math.sqrt(feature.size));
-            closeTo([ownNorm], [norm], 1e-4);
+            expectClose([ownNorm], [norm], 1e-4);
           }
           tf.dispose([outputs.logits, outputs.features]);
         }

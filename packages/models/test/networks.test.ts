@@ -1,5 +1,5 @@
 import { deriveSeed, fingerprint, type Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -147,7 +147,7 @@ test('images are normalized inside, and the network says how', () => {
     [1, 1, 1, 3],
   );
   const expected = (plain as Network).forward(byHand, { training: false }).logits.dataSync();
-  closeTo(
+  expectClose(
     (normalized as Network).forward(images, { training: false }).logits.dataSync(),
     expected,
     1e-6,

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { createPreprocessor, imagenetNormalization } from '../src/index.ts';
@@ -17,7 +17,7 @@ onEveryEngine(() => {
       const expected = mean.map(
         (center, channel) => (0.5 - center) / (deviation[channel] as number),
       );
-      closeTo(prepared.dataSync().slice(0, 3), expected, 1e-5);
+      expectClose(prepared.dataSync().slice(0, 3), expected, 1e-5);
     });
   });
 });

@@ -1,5 +1,5 @@
 import type { InferenceNetwork, Network, Outputs } from '@kd/core';
-import { closeTo } from '@kd/testing';
+import { expectClose } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 
@@ -34,7 +34,7 @@ export function expectSame(
   all(got).forEach((tensor, at) => {
     const other = all(expected)[at] as tf.Tensor;
     expect(tensor.shape).toEqual(other.shape);
-    closeTo(tensor.dataSync(), other.dataSync(), 1e-5);
+    expectClose(tensor.dataSync(), other.dataSync(), 1e-5);
   });
   tf.dispose([all(expected), all(got)]);
 }

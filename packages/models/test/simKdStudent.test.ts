@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { simKdStudent, studentCnn } from '../src/index.ts';
@@ -40,7 +40,7 @@ onEveryEngine(() => {
         tf.matMul(tf.mean<tf.Tensor2D>(features.projected as tf.Tensor, [1, 2]), kernel),
         bias,
       );
-      closeTo(logits.dataSync(), expected.dataSync(), 1e-5);
+      expectClose(logits.dataSync(), expected.dataSync(), 1e-5);
       network.dispose();
     }));
 
@@ -61,7 +61,7 @@ onEveryEngine(() => {
         ),
         0.2,
       );
-      closeTo(logits.dataSync(), expected.dataSync(), 1e-5);
+      expectClose(logits.dataSync(), expected.dataSync(), 1e-5);
       const other = simKdStudent(passing, {
         tap: 'maps',
         classifier: { kernel },
@@ -95,7 +95,7 @@ onEveryEngine(() => {
         ['classifier.bias', '2', false],
       ]);
       const first = network.forward(pictures(), { training: false }).logits.dataSync();
-      closeTo(network.forward(pictures(), { training: false }).logits.dataSync(), first, 0);
+      expectClose(network.forward(pictures(), { training: false }).logits.dataSync(), first, 0);
       const trainable = Object.values(network.weights).filter((weight) => weight.trainable);
       const { grads } = tf.variableGrads(
         () => tf.sum(tf.square(network.forward(pictures(), { training: true }).logits)),

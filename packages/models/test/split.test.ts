@@ -1,5 +1,5 @@
 import type { Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine, refusalOf } from '@kd/testing';
+import { expectClose, expectNoNewTensors, explainStartFailure, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -28,7 +28,7 @@ onEveryEngine(() => {
           const said = body.forward(images);
           const whole = network.forward(images, inference);
           for (const tap of body.featureNames)
-            closeTo(
+            expectClose(
               (said[tap] as tf.Tensor).dataSync(),
               (whole.features[tap] as tf.Tensor).dataSync(),
               1e-5,
@@ -36,9 +36,13 @@ onEveryEngine(() => {
           const end = said[body.end] as tf.Tensor;
           const dealt =
             end.rank === 4 ? (end as tf.Tensor4D) : tf.reshape<tf.Rank.R4>(end, [2, 1, 1, -1]);
-          closeTo(head.forward(dealt, inference).logits.dataSync(), whole.logits.dataSync(), 1e-5);
+          expectClose(
+            head.forward(dealt, inference).logits.dataSync(),
+            whole.logits.dataSync(),
+            1e-5,
+          );
           if (head.inference !== undefined)
-            closeTo(
+            expectClose(
               head.inference().forward(dealt).logits.dataSync(),
               whole.logits.dataSync(),
               1e-5,
@@ -56,7 +60,7 @@ onEveryEngine(() => {
 
 describe('a network in two', () => {
   beforeAll(async () => {
-    await refusalOf('cpu');
+    await explainStartFailure('cpu');
   });
 
   test('is cut where it is told to; taps, names and identity go with the halves', () => {

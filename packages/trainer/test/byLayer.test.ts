@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { OptimizerFactory } from '@kd/core';
 import { memoryStore } from '@kd/files';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { adam, adamW, layerwiseLearningRate, nadam, sgd } from '../src/index.ts';
@@ -59,7 +59,11 @@ onEveryEngine(() => {
               tf.scalar(rate * 0.9 ** step),
             ),
           );
-          closeTo(Object.values(numbersOf(weights)).flat(), Object.values(expected).flat(), 1e-6);
+          expectClose(
+            Object.values(numbersOf(weights)).flat(),
+            Object.values(expected).flat(),
+            1e-6,
+          );
         }
         optimizer.dispose();
         tf.dispose(weights);
@@ -88,7 +92,7 @@ onEveryEngine(() => {
       await trained(layerwiseLearningRate(adam(), { '': 1, conv: 1 })),
     ];
     for (const [name, values] of Object.entries(plain))
-      closeTo(grouped[name] as number[], values, 1e-6);
+      expectClose(grouped[name] as number[], values, 1e-6);
   });
 });
 
@@ -111,7 +115,7 @@ describe('rates by layer', () => {
         tf.scalar(1),
       ),
     );
-    closeTo(Object.values(numbersOf(weights)).flat(), [0.1, 1, 0.01, 1], 1e-6);
+    expectClose(Object.values(numbersOf(weights)).flat(), [0.1, 1, 0.01, 1], 1e-6);
     expect(Object.keys(optimizer.weights)).toEqual([
       'stage1/momentum.stage1.conv',
       '/momentum.stage10.conv',

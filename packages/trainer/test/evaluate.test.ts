@@ -1,5 +1,5 @@
 import type { DataLoader, Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../src/index.ts';
@@ -48,7 +48,7 @@ describe('evaluate', () => {
     const total = [6, 5, 4, 3, 2, 1].reduce((sum, value) => sum + Math.exp(value), 0);
     const [sure, last, fifth] = [Math.exp(6) / total, Math.exp(1) / total, Math.exp(2) / total];
     expect([top1, top5, images]).toEqual([0.25, 0.75, 4]);
-    closeTo([loss], [-(half + Math.log(0.1) + Math.log(last) + Math.log(fifth)) / 4], 1e-6);
+    expectClose([loss], [-(half + Math.log(0.1) + Math.log(last) + Math.log(fifth)) / 4], 1e-6);
     expect(confusion).toEqual([
       [1, 0, 0, 0, 0, 0],
       [1, 0, 0, 0, 0, 0],
@@ -58,7 +58,7 @@ describe('evaluate', () => {
       [1, 0, 0, 0, 0, 0],
     ]);
     // Bin of 0.5: two pictures, one right, |1/2 − 1/2| = 0. Bin of 0.63: two pictures, none right.
-    closeTo([calibrationError], [(2 / 4) * sure], 1e-5);
+    expectClose([calibrationError], [(2 / 4) * sure], 1e-5);
   });
 
   test('tells the logits of each batch in order', async () => {
@@ -74,7 +74,7 @@ describe('evaluate', () => {
     const flat = labels.map(() => [0, 0, 0, 0, 0, 0]);
     const { top1, top5, loss } = await evaluate(scripted(flat), source());
     expect([top1, top5]).toEqual([0.25, 0.75]);
-    closeTo([loss], [Math.log(6)], 1e-6);
+    expectClose([loss], [Math.log(6)], 1e-6);
   });
 
   test('refuses labels beyond the classes, other numbers of classes, and networks that diverged', async () => {

@@ -1,6 +1,6 @@
 import type { Backbone, Batch, DataLoader, Outputs, Store } from '@kd/core';
 import { decodeSafetensors, memoryStore } from '@kd/files';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import {
@@ -83,7 +83,7 @@ onEveryEngine((engine) => {
         );
         const precision = dtype === 'float16' ? 2 ** -11 : engine === 'cpu' ? 0 : 1e-5;
         for (const [at, { values }] of got.entries())
-          closeTo(values, expected[at]?.values ?? [], precision);
+          expectClose(values, expected[at]?.values ?? [], precision);
         for await (const batch of source.epoch(1, 2)) {
           expect(Array.from(batch.indices)).toEqual(expected[6]?.rows);
           expect(batch.images.shape).toEqual([6, 1, 1, 4]);
@@ -121,10 +121,14 @@ onEveryEngine((engine) => {
       for (let epoch = 0; epoch < 3; epoch++) {
         for await (const batch of batches.epoch(epoch)) {
           const [expected, got] = [live(batch), (await replayed.predictAsync?.(batch)) as Outputs];
-          closeTo(got.logits.dataSync(), expected.logits.dataSync(), engine === 'cpu' ? 0 : 1e-5);
+          expectClose(
+            got.logits.dataSync(),
+            expected.logits.dataSync(),
+            engine === 'cpu' ? 0 : 1e-5,
+          );
           const [map, other] = [got.features.map as tf.Tensor, expected.features.map as tf.Tensor];
           expect(map.shape).toEqual(other.shape);
-          closeTo(map.dataSync(), other.dataSync(), engine === 'cpu' ? 0 : 1e-5);
+          expectClose(map.dataSync(), other.dataSync(), engine === 'cpu' ? 0 : 1e-5);
           tf.dispose([expected.logits, got.logits, map, other]);
         }
       }
@@ -197,7 +201,7 @@ describe('a recording of features', () => {
     );
     for (const [at, { rows, values }] of (await dealt(source, 2, look)).entries()) {
       expect(rows).toEqual(live[at]?.rows);
-      closeTo(values, live[at]?.values ?? [], 1e-6);
+      expectClose(values, live[at]?.values ?? [], 1e-6);
     }
     kernel.dispose();
   });

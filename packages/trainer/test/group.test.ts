@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EndedProcess, refusalOf, runGroup } from '@kd/testing';
+import { type EndedProcess, explainStartFailure, runProcessGroup } from '@kd/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EpochReport, TrainingPosition } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
@@ -20,7 +20,7 @@ interface Line {
   readonly position?: TrainingPosition;
 }
 
-const hasTensorflow = (await refusalOf('tensorflow')) === undefined;
+const hasTensorflow = (await explainStartFailure('tensorflow')) === undefined;
 const fixture = (name: string) => new URL(`fixtures/${name}.ts`, import.meta.url);
 
 onCpu();
@@ -37,7 +37,7 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
     options: GroupTraining,
     more: { timeoutSeconds?: number; stopped?: number[] } = {},
   ) =>
-    runGroup<Line>(fixture('groupTraining'), {
+    runProcessGroup<Line>(fixture('groupTraining'), {
       processes,
       args: [JSON.stringify(options)],
       ...more,
@@ -67,7 +67,7 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 6
     async (size, network, rows) => {
       const options = { network, rows, epochs: 2 } as const;
       const { weights, reports } = agreed(await run(size, options));
-      const [reference] = await runGroup<Line>(fixture('groupReference'), {
+      const [reference] = await runProcessGroup<Line>(fixture('groupReference'), {
         processes: 1,
         args: [JSON.stringify({ ...options, size })],
       });

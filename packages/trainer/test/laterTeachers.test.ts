@@ -1,6 +1,6 @@
 import type { Network, Outputs, Teacher } from '@kd/core';
 import { memoryStore } from '@kd/files';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -34,7 +34,7 @@ onEveryEngine(() => {
       const { top1, top5, confusion, loss } = await evaluate(network, source);
       for (const teacher of [networkTeacher(network), laterOnly(network)]) {
         const judged = await evaluate(teacher, source);
-        closeTo([judged.loss], [loss], 1e-6);
+        expectClose([judged.loss], [loss], 1e-6);
         expect(judged).toMatchObject({ top1, top5, confusion, images: 20 });
       }
     });
@@ -71,7 +71,7 @@ onEveryEngine(() => {
       teacher: await teacher.fingerprint(),
     });
     for (const by of [teacher, ensemble([teacher, teacher]), replayed])
-      closeTo(await run(by), expected, 1e-4);
+      expectClose(await run(by), expected, 1e-4);
     network.dispose();
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { OptimizerFactory } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { adagrad, adam, adamW, clipByGlobalNorm, ema, nadam, rmsProp, sgd } from '../src/index.ts';
@@ -59,7 +59,7 @@ onEveryEngine(() => {
               tf.scalar(rate),
             ),
           );
-          closeTo(weight.dataSync(), expected, 1e-6);
+          expectClose(weight.dataSync(), expected, 1e-6);
         }
         optimizer.dispose();
         weight.dispose();
@@ -76,11 +76,11 @@ onEveryEngine(() => {
           tf.Tensor,
         ];
         const result = clipByGlobalNorm({ a, b }, maxNorm);
-        closeTo(result.norm.dataSync(), [totalNorm], 1e-6);
-        closeTo((result.gradients.a as tf.Tensor).dataSync(), clipped[0] as number[], 1e-6);
-        closeTo((result.gradients.b as tf.Tensor).dataSync(), clipped[1] as number[], 1e-6);
+        expectClose(result.norm.dataSync(), [totalNorm], 1e-6);
+        expectClose((result.gradients.a as tf.Tensor).dataSync(), clipped[0] as number[], 1e-6);
+        expectClose((result.gradients.b as tf.Tensor).dataSync(), clipped[1] as number[], 1e-6);
         const untouched = clipByGlobalNorm({ a, b }, 100);
-        closeTo((untouched.gradients.b as tf.Tensor).dataSync(), b.dataSync(), 0);
+        expectClose((untouched.gradients.b as tf.Tensor).dataSync(), b.dataSync(), 0);
       }),
     );
   });
@@ -96,7 +96,7 @@ onEveryEngine(() => {
         );
         tf.tidy(() => weight.assign(tf.tensor1d(values)));
         average.update();
-        closeTo((average.weights.weight as tf.Variable).dataSync(), expected, 1e-6);
+        expectClose((average.weights.weight as tf.Variable).dataSync(), expected, 1e-6);
       }
       average.dispose();
       weight.dispose();
@@ -108,9 +108,9 @@ onEveryEngine(() => {
     const average = ema({ weight }, { decay: 0.15, linearWarmup: true });
     tf.tidy(() => weight.assign(tf.scalar(1)));
     average.update();
-    closeTo((average.weights.weight as tf.Variable).dataSync(), [0.9], 1e-6);
+    expectClose((average.weights.weight as tf.Variable).dataSync(), [0.9], 1e-6);
     average.update();
-    closeTo((average.weights.weight as tf.Variable).dataSync(), [0.9 * 0.15 + 0.85], 1e-6);
+    expectClose((average.weights.weight as tf.Variable).dataSync(), [0.9 * 0.15 + 0.85], 1e-6);
     average.dispose();
     weight.dispose();
   });
@@ -120,7 +120,7 @@ onEveryEngine(() => {
     const average = ema({ weight }, { decay: 0.5 });
     tf.tidy(() => weight.assign(tf.tensor1d([-0, 7, 8])));
     average.swap();
-    closeTo(weight.dataSync(), [0, 0.1, 3], 1e-7);
+    expectClose(weight.dataSync(), [0, 0.1, 3], 1e-7);
     average.swap();
     expect(Array.from(weight.dataSync())).toStrictEqual([-0, 7, 8]);
     average.dispose();

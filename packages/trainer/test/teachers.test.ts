@@ -1,6 +1,6 @@
 import type { Batch, DataLoader, ModelFingerprint, Outputs, Store, Teacher } from '@kd/core';
 import { decodeSafetensors, encodeSafetensors, memoryStore } from '@kd/files';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import {
@@ -60,7 +60,7 @@ onEveryEngine((engine) => {
       const [expected, got] = [await heard(live, batches, 5), await heard(replayed, batches, 5)];
       // Batches of other rows are summed in another order on some engines.
       for (const [at, values] of got.entries())
-        closeTo(values, expected[at] as number[], engine === 'cpu' ? 0 : 1e-5);
+        expectClose(values, expected[at] as number[], engine === 'cpu' ? 0 : 1e-5);
     });
     network.dispose();
   });
@@ -69,7 +69,7 @@ onEveryEngine((engine) => {
     const [one, two] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2)];
     await firstBatch(tinySource(), (batch) => {
       const [a, b] = [valuesOf(networkTeacher(one)(batch)), valuesOf(networkTeacher(two)(batch))];
-      closeTo(
+      expectClose(
         valuesOf(ensemble([networkTeacher(one), networkTeacher(two)])(batch)),
         a.map((value, at) => (value + (b[at] as number)) / 2),
         1e-6,
@@ -91,7 +91,7 @@ onEveryEngine((engine) => {
         const softened = ({ logits }: Outputs) =>
           tf.softmax(tf.div<tf.Tensor2D>(logits, temperature));
         const both = probabilityEnsemble([one, two], { temperature });
-        closeTo(
+        expectClose(
           softened(both(batch)).dataSync(),
           tf.div(tf.add(softened(one(batch)), softened(two(batch))), 2).dataSync(),
           1e-6,
@@ -99,7 +99,7 @@ onEveryEngine((engine) => {
         const certain = probabilityEnsemble([said([[1e3, -1e3]]), said([[-1e3, 1e3]])], {
           temperature: 1,
         });
-        closeTo(certain(batch).logits.dataSync(), [-Math.LN2, -Math.LN2], 1e-6);
+        expectClose(certain(batch).logits.dataSync(), [-Math.LN2, -Math.LN2], 1e-6);
       }),
     );
     expect((await fingerprint(probabilityEnsemble([one, two], { temperature }))).name).toBe(
@@ -140,7 +140,7 @@ describe('a recording', () => {
       rows: 20,
       classes: 3,
     });
-    closeTo([manifest.accuracy[0] as number], [(await evaluate(network, batches)).top1], 0);
+    expectClose([manifest.accuracy[0] as number], [(await evaluate(network, batches)).top1], 0);
     network.dispose();
   });
 

@@ -1,5 +1,5 @@
 import { cosine, type Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
 import { adam, evaluate, networkTeacher, type StepReport, sgd, train } from '../src/index.ts';
@@ -29,7 +29,11 @@ onEveryEngine(() => {
       expect(reports.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
       expect(Object.keys(first?.terms ?? {})).toEqual(['hard', 'soft', 'total']);
       for (const { terms } of reports)
-        closeTo([(terms.hard as number) + (terms.soft as number)], [terms.total as number], 1e-5);
+        expectClose(
+          [(terms.hard as number) + (terms.soft as number)],
+          [terms.total as number],
+          1e-5,
+        );
       expect(last?.terms.total).toBeLessThan(0.8 * (first?.terms.total as number));
       expect(last?.validation?.top1).toBeGreaterThan(0.6);
       expect(first?.gradientNorm).toBeGreaterThan(0);
@@ -58,9 +62,9 @@ onEveryEngine(() => {
       const expected = (before[name] as number[]).map(
         (value, at) => value - 0.5 * (gradient.grads[name]?.[at] as number),
       );
-      closeTo(values, expected, 1e-5);
+      expectClose(values, expected, 1e-5);
     }
-    closeTo([report?.terms.hard as number], [gradient.loss], 1e-5);
+    expectClose([report?.terms.hard as number], [gradient.loss], 1e-5);
     student.dispose();
   });
 });
@@ -241,7 +245,7 @@ describe('train', () => {
     const moved = Object.entries(numbersOf(student.weights)).flatMap(([name, values]) =>
       values.map((value, at) => value - (before[name]?.[at] as number)),
     );
-    closeTo([Math.hypot(...moved)], [1e-3], 1e-2);
+    expectClose([Math.hypot(...moved)], [1e-3], 1e-2);
     expect(report?.gradientNorm).toBeGreaterThan(1e-2);
     student.dispose();
   });

@@ -13,7 +13,7 @@ export type EngineUnderTest = (typeof ENGINES)[number];
 export function onEveryEngine(suite: (engine: EngineUnderTest) => void): void {
   for (const engine of ENGINES) {
     describe(`on ${engine}`, async () => {
-      const refusal = await refusalOf(engine);
+      const refusal = await explainStartFailure(engine);
       if (refusal === undefined) {
         beforeAll(() => start(engine));
         suite(engine);
@@ -31,7 +31,7 @@ export function onEveryEngine(suite: (engine: EngineUnderTest) => void): void {
 }
 
 /** Why an engine does not start here; undefined where it does, and it is then current. */
-export async function refusalOf(engine: EngineUnderTest): Promise<string | undefined> {
+export async function explainStartFailure(engine: EngineUnderTest): Promise<string | undefined> {
   try {
     await start(engine);
     return undefined;

@@ -1,7 +1,7 @@
-export { closeTo } from './closeTo.ts';
-export { type EngineUnderTest, onEveryEngine, refusalOf } from './engines.ts';
-export { emptyFolders } from './folders.ts';
+export { type EngineUnderTest, explainStartFailure, onEveryEngine } from './engines.ts';
+export { expectClose } from './expectClose.ts';
 export { numericalGradient } from './gradients.ts';
 export { expectNoNewTensors } from './memory.ts';
-export { type EndedProcess, type GroupOptions, runGroup } from './processes.ts';
-export { send, serve, type TestServer } from './server.ts';
+export { type EndedProcess, type GroupOptions, runProcessGroup } from './processes.ts';
+export { sendBytes, startTestServer, type TestServer } from './server.ts';
+export { temporaryDirectories } from './temporaryDirectories.ts';

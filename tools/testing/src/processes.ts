@@ -19,7 +19,7 @@ export interface GroupOptions {
 }
 
 /** Runs a TypeScript file as every process of a group. */
-export async function runGroup<Line>(
+export async function runProcessGroup<Line>(
   file: URL,
   { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions,
 ): Promise<EndedProcess<Line>[]> {

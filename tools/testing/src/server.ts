@@ -9,7 +9,7 @@ export interface TestServer {
 }
 
 /** A server on the loopback interface. @param answer Gets the number of the request, from 0. */
-export async function serve(
+export async function startTestServer(
   answer: (request: IncomingMessage, response: ServerResponse, number: number) => void,
   path = '/files/cifar.tar.gz',
 ): Promise<TestServer> {
@@ -34,7 +34,7 @@ export async function serve(
  * Sends bytes, or the asked range of them. @param stopAfter Bytes after which the connection is
  * torn down.
  */
-export function send(
+export function sendBytes(
   request: IncomingMessage,
   response: ServerResponse,
   bytes: Uint8Array,

@@ -1,37 +1,37 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { closeTo } from '../src/closeTo.ts';
+import { expectClose } from '../src/expectClose.ts';
 import { numericalGradient } from '../src/gradients.ts';
 import { expectNoNewTensors } from '../src/memory.ts';
 
-describe('closeTo', () => {
+describe('expectClose', () => {
   test('is relative to the largest expected number', () => {
-    closeTo([100.0009, 1e-4], [100, 0], 1e-5);
-    expect(() => closeTo([100.002, 0], [100, 0], 1e-5)).toThrow(
-      'closeTo: expected 100 at index 0 of 2, got 100.002; the tolerance is 0.001.',
+    expectClose([100.0009, 1e-4], [100, 0], 1e-5);
+    expect(() => expectClose([100.002, 0], [100, 0], 1e-5)).toThrow(
+      'expectClose: expected 100 at index 0 of 2, got 100.002; the tolerance is 0.001.',
     );
   });
   test('0 means equal to the last bit', () => {
-    closeTo(
+    expectClose(
       [0.1, Number.NaN, Number.POSITIVE_INFINITY],
       [0.1, Number.NaN, Number.POSITIVE_INFINITY],
       0,
     );
-    expect(() => closeTo([0.1 + 2 ** -50], [0.1], 0)).toThrow('at index 0');
+    expect(() => expectClose([0.1 + 2 ** -50], [0.1], 0)).toThrow('at index 0');
   });
   test('NaN is close to NaN only', () => {
-    expect(() => closeTo([Number.NaN], [0], 1)).toThrow('got NaN');
-    expect(() => closeTo([0], [Number.NaN], 1)).toThrow('got 0');
+    expect(() => expectClose([Number.NaN], [0], 1)).toThrow('got NaN');
+    expect(() => expectClose([0], [Number.NaN], 1)).toThrow('got 0');
   });
   test('counts must agree', () => {
-    expect(() => closeTo([1], [1, 2], 1)).toThrow('closeTo: expected 2 numbers, got 1.');
+    expect(() => expectClose([1], [1, 2], 1)).toThrow('expectClose: expected 2 numbers, got 1.');
   });
 });
 
 test('numericalGradient agrees with calculus: d/dx sum(x³ / 3) = x²', async () => {
   const x = tf.tensor2d([0.5, -1, 2, 0.25], [2, 2]);
-  closeTo(
+  expectClose(
     numericalGradient((at) => tf.sum(tf.div(tf.pow(at, 3), 3)), x),
     [0.25, 1, 4, 0.0625],
     1e-5,

@@ -1,6 +1,6 @@
 /** Values against PyTorch's schedulers: 21 steps, of which the last is progress 1. */
 
-import { closeTo } from '@kd/testing';
+import { expectClose } from '@kd/testing';
 import { expect, test } from 'vitest';
 import {
   cosine,
@@ -64,7 +64,7 @@ test.each(golden.schedules)('$id is $description', ({ id, values }) => {
   const { schedule, total } = pairs[id] as Pair;
   // PyTorch's cosine climbs again after T_max; here a training ends at 1.
   const wanted = id === 'cosine.min' ? values.slice(0, total + 1) : values;
-  closeTo(
+  expectClose(
     wanted.map((_, at) => schedule(at / total)),
     wanted,
     1e-12,

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
+import { sendBytes, startTestServer, type TestServer, temporaryDirectories } from '@kd/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readCifar10 } from '../../src/index.ts';
 import { readDecoded, writeDecoded } from '../../src/node/decodedFile.ts';
 import { loadCifar10 } from '../../src/node/index.ts';
 import { binaryFiles, pythonFiles, tarGz } from '../support/archives.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const quiet = { log: () => {} };
 const md5Of = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
 const before = process.env.npm_execpath;
@@ -30,8 +30,8 @@ async function archiveFile(files = binaryFiles()): Promise<{ file: string; bytes
 describe('loadCifar10', () => {
   test('reads a file, a file address, a web address and streams of both kinds: the same pictures', async () => {
     const { file, bytes } = await archiveFile(pythonFiles());
-    server = await serve((request, response) =>
-      send(
+    server = await startTestServer((request, response) =>
+      sendBytes(
         request,
         response,
         bytes,

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
+import { sendBytes, startTestServer, type TestServer, temporaryDirectories } from '@kd/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { download } from '../../src/node/download.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const content = Buffer.from(
   Uint8Array.from({ length: 200_000 }, (_, at) => (at * 7 + Math.floor(at / 256)) % 256),
 );
@@ -21,7 +21,7 @@ const options = () => ({
 
 describe('download', () => {
   test('reports progress and brings the bytes', async () => {
-    server = await serve((request, response) => send(request, response, content));
+    server = await startTestServer((request, response) => sendBytes(request, response, content));
     const seen: (number | string)[] = [];
     const createProgress = (label: string, total: number, unit: string) => {
       seen.push(label, total, unit);
@@ -34,8 +34,8 @@ describe('download', () => {
   });
 
   test('goes on where the connection broke', async () => {
-    server = await serve((request, response, number) =>
-      send(request, response, content, number === 0 ? 70_000 : undefined),
+    server = await startTestServer((request, response, number) =>
+      sendBytes(request, response, content, number === 0 ? 70_000 : undefined),
     );
     const file = await download(server.url, options());
     expect(readFileSync(file).equals(content)).toBe(true);
@@ -43,9 +43,9 @@ describe('download', () => {
   });
 
   test('starts anew at a server that ignores Range', async () => {
-    server = await serve((request, response, number) => {
+    server = await startTestServer((request, response, number) => {
       delete request.headers.range;
-      send(request, response, content, number === 0 ? 70_000 : undefined);
+      sendBytes(request, response, content, number === 0 ? 70_000 : undefined);
     });
     const file = await download(server.url, options());
     expect(readFileSync(file).equals(content)).toBe(true);
@@ -53,18 +53,18 @@ describe('download', () => {
   });
 
   test('starts anew where the server has another file by now', async () => {
-    server = await serve((request, response, number) => {
+    server = await startTestServer((request, response, number) => {
       response.setHeader('etag', number === 0 ? '"old"' : '"new"');
       if (request.headers['if-range'] === '"old"') delete request.headers.range;
-      send(request, response, content, number === 0 ? 70_000 : undefined);
+      sendBytes(request, response, content, number === 0 ? 70_000 : undefined);
     });
     expect(readFileSync(await download(server.url, options())).equals(content)).toBe(true);
   });
 
   test('a stopped download is gone on with by the next call', async () => {
     const stop = new AbortController();
-    server = await serve((request, response, number) => {
-      if (number > 0) return send(request, response, content);
+    server = await startTestServer((request, response, number) => {
+      if (number > 0) return sendBytes(request, response, content);
       response.writeHead(200, { 'content-length': content.length });
       response.write(content.subarray(0, 50_000));
     });
@@ -82,7 +82,7 @@ describe('download', () => {
   });
 
   test('so is one whose process was killed, even if it was complete', async () => {
-    server = await serve((request, response) => send(request, response, content));
+    server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = options();
     // No process has this number: they end at 2²² on Linux, far below elsewhere.
     writeFileSync(
@@ -99,14 +99,14 @@ describe('download', () => {
   });
 
   test('what another run left is not used where no checksum will tell whether it fits', async () => {
-    server = await serve((request, response) => send(request, response, content));
+    server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = { ...options(), resume: false };
     writeFileSync(path.join(same.folder, 'cifar.tar.gz.part'), 'something else');
     expect(readFileSync(await download(server.url, same)).equals(content)).toBe(true);
   });
 
   test('two at once do not meet', async () => {
-    server = await serve((request, response) => send(request, response, content));
+    server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = options();
     const [one, other] = await Promise.all([
       download(server.url, same),
@@ -117,7 +117,7 @@ describe('download', () => {
   });
 
   test('gives up at once on what will not change, and says what in one line without the secret parts of the address', async () => {
-    server = await serve((_, response) => response.writeHead(404).end());
+    server = await startTestServer((_, response) => response.writeHead(404).end());
     const secret = new URL(server.url);
     secret.search = '?token=secret';
     const message = `download: expected a file from ${server.url.href}, got HTTP status 404; see whether the address and the network are right.`;
@@ -128,7 +128,7 @@ describe('download', () => {
   });
 
   test('names the folder where it cannot be written', async () => {
-    server = await serve((request, response) => send(request, response, content));
+    server = await startTestServer((request, response) => sendBytes(request, response, content));
     const taken = path.join(emptyFolder(), 'a file');
     writeFileSync(taken, '');
     const message = `download: expected to write ${taken}, got EEXIST: file already exists, mkdir '${taken}'; make room there or choose another cache folder.`;
@@ -140,7 +140,7 @@ describe('download', () => {
   });
 
   test('a server that claims too much is stopped', async () => {
-    server = await serve((_, response) => {
+    server = await startTestServer((_, response) => {
       response.writeHead(200, { 'content-length': 2 ** 31 });
       response.write('a');
     });

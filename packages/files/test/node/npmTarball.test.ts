@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
+import { sendBytes, startTestServer, type TestServer, temporaryDirectories } from '@kd/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { npmTarball } from '../../src/node/npmTarball.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const content = Buffer.from('a tarball');
 const sha512 = createHash('sha512').update(content).digest('hex');
 const before = process.env.npm_execpath;
@@ -31,7 +31,7 @@ function pretendNpm(address: string, packs: boolean): void {
 
 describe('npmTarball', () => {
   test('asks npm for the address and downloads', async () => {
-    server = await serve((request, response) => send(request, response, content));
+    server = await startTestServer((request, response) => sendBytes(request, response, content));
     pretendNpm(server.url.href, false);
     const folder = emptyFolder();
     const file = await npmTarball('x@1.0.0', sha512, { folder, log: () => {} });
@@ -40,7 +40,7 @@ describe('npmTarball', () => {
   });
 
   test('lets npm fetch where the registry does not hand it to us, and says so', async () => {
-    server = await serve((_, response) => response.writeHead(401).end());
+    server = await startTestServer((_, response) => response.writeHead(401).end());
     pretendNpm(server.url.href, true);
     const lines: string[] = [];
     const folder = emptyFolder();
@@ -54,7 +54,7 @@ describe('npmTarball', () => {
   });
 
   test('names what npm says where it cannot either', async () => {
-    server = await serve((_, response) => response.writeHead(404).end());
+    server = await startTestServer((_, response) => response.writeHead(404).end());
     pretendNpm(server.url.href, false);
     const folder = emptyFolder();
     const message =
@@ -67,7 +67,9 @@ describe('npmTarball', () => {
   });
 
   test('refuses an altered tarball and leaves nothing of it', async () => {
-    server = await serve((request, response) => send(request, response, Buffer.from('another')));
+    server = await startTestServer((request, response) =>
+      sendBytes(request, response, Buffer.from('another')),
+    );
     pretendNpm(server.url.href, false);
     const folder = emptyFolder();
     await expect(npmTarball('x@1.0.0', sha512, { folder, log: () => {} })).rejects.toThrow(

@@ -1,5 +1,5 @@
 import { compile, type LossInputs, type Outputs } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -63,7 +63,7 @@ onEveryEngine(() => {
         const expected =
           -Math.log(positive / (positive + noise + 1e-7)) -
           others.reduce((sum, p) => sum + Math.log(noise / (p + noise + 1e-7)), 0);
-        closeTo(
+        expectClose(
           contrastLossPerExample(tf.log(tf.tensor2d([scores])), { pictures: 20 }).dataSync(),
           [expected],
           1e-5,
@@ -74,7 +74,7 @@ onEveryEngine(() => {
         const x = tf.tensor2d([0.3, -1, 0.6, -2, 0.8, 0], [2, 3]);
         const loss = (scores: tf.Tensor) =>
           tf.mean(contrastLossPerExample(scores as tf.Tensor2D, { pictures: 7 })) as tf.Scalar;
-        closeTo(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x), 1e-3);
+        expectClose(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x), 1e-3);
       }));
     test('thousands of improbable negatives add up to what they are', () =>
       tf.tidy(() => {
@@ -86,7 +86,7 @@ onEveryEngine(() => {
         const expected =
           Math.log1p(noise + 1e-7) + negatives * (Math.log(noise + 1e-7 + score) - Math.log(noise));
         // wasm adds one after the other, and loses 2e-5 of the sum.
-        closeTo(contrastLossPerExample(scores, { pictures }).dataSync(), [expected], 5e-5);
+        expectClose(contrastLossPerExample(scores, { pictures }).dataSync(), [expected], 5e-5);
       }));
     test('it is finite, with its gradient, at |log P| = 1e3', () =>
       tf.tidy(() => {
@@ -126,7 +126,7 @@ onEveryEngine(() => {
     const mixed = old.map(
       (value, at) => 0.75 * value + (0.25 * (said[at] as number)) / Math.hypot(...said),
     );
-    closeTo(
+    expectClose(
       numbersOf(term, 'student.memory').slice(28, 32),
       mixed.map((value) => value / Math.hypot(...mixed)),
       1e-5,
@@ -135,7 +135,7 @@ onEveryEngine(() => {
   test('Z is the mean of the first scores times the pictures, and is kept', () => {
     const term = makeCrd({ temperature: 1e6 });
     tf.tidy(() => term(stepOf(students())));
-    closeTo(numbersOf(term, 'student.logZ'), [Math.log(PICTURES), 1], 1e-5);
+    expectClose(numbersOf(term, 'student.logZ'), [Math.log(PICTURES), 1], 1e-5);
     const known = makeCrd();
     tf.tidy(() => known(stepOf(students())));
     const first = numbersOf(known, 'student.logZ');
@@ -154,7 +154,7 @@ onEveryEngine(() => {
         for (const { weight, value } of held) weight.assign(tf.add(value, 0));
         return ready(stepOf(x));
       };
-      closeTo(tf.grad(loss)(students()).dataSync(), numericalGradient(loss, students()), 3e-3);
+      expectClose(tf.grad(loss)(students()).dataSync(), numericalGradient(loss, students()), 3e-3);
     }));
   test('the embeddings train, the memories do not, and the teacher gets no gradient', () => {
     const term = makeCrd();
@@ -175,7 +175,7 @@ onEveryEngine(() => {
       const toTeacher = tf.grad((x: tf.Tensor) => term(stepOf(students(), x)))(
         tf.tensor2d([0.5, 0.1, -0.7, 0.9], [2, 2]),
       );
-      closeTo(toTeacher.dataSync(), [0, 0, 0, 0], 1e-9);
+      expectClose(toTeacher.dataSync(), [0, 0, 0, 0], 1e-9);
     });
   });
   test('zero, huge and doubled features and a batch of one have finite losses and gradients', () =>
@@ -222,7 +222,8 @@ onEveryEngine(() => {
       ];
     };
     const [plain, compiled] = [run((f) => f), run((f) => compile(f as never) as never)];
-    for (const [at, expected] of plain.entries()) closeTo(compiled[at] as number[], expected, 1e-5);
+    for (const [at, expected] of plain.entries())
+      expectClose(compiled[at] as number[], expected, 1e-5);
   });
   test('weighted and combined it keeps its weights and asks for rows', () => {
     const term = makeCrd();

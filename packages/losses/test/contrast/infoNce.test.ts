@@ -1,5 +1,5 @@
 import type { LossInputs, Outputs } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { infoNce, infoNcePerExample } from '../../src/index.ts';
@@ -26,8 +26,8 @@ onEveryEngine(() => {
   test('rows all alike cost log(batch), each way', () =>
     tf.tidy(() => {
       const alike = tf.tile(tf.tensor2d([[1, 2, 3]]), [4, 1]);
-      closeTo(infoNcePerExample(alike, alike).dataSync(), new Array(4).fill(Math.log(4)), 1e-6);
-      closeTo(
+      expectClose(infoNcePerExample(alike, alike).dataSync(), new Array(4).fill(Math.log(4)), 1e-6);
+      expectClose(
         infoNcePerExample(alike, alike, { direction: 'both ways' }).dataSync(),
         new Array(4).fill(2 * Math.log(4)),
         1e-6,
@@ -36,7 +36,7 @@ onEveryEngine(() => {
   test('orthogonal rows that find their partners cost log(1 + (batch − 1) · exp(−1 / temperature))', () =>
     tf.tidy(() => {
       const rows = tf.eye(3);
-      closeTo(
+      expectClose(
         infoNcePerExample(rows, rows, { temperature: 0.5 }).dataSync(),
         new Array(3).fill(Math.log1p(2 * Math.exp(-2))),
         1e-5,
@@ -45,12 +45,12 @@ onEveryEngine(() => {
   test('the lengths of rows do not matter, nor the order of the examples', () =>
     tf.tidy(() => {
       const plain = infoNcePerExample(students(), teachers()).dataSync();
-      closeTo(
+      expectClose(
         infoNcePerExample(tf.mul(students(), 7), tf.mul(teachers(), 0.01)).dataSync(),
         plain,
         1e-5,
       );
-      closeTo(
+      expectClose(
         tf
           .reverse(infoNcePerExample(tf.reverse(students(), 0), tf.reverse(teachers(), 0)))
           .dataSync(),
@@ -64,7 +64,7 @@ onEveryEngine(() => {
         infoNcePerExample(students(), teachers()),
         infoNcePerExample(teachers(), students()),
       );
-      closeTo(
+      expectClose(
         infoNcePerExample(students(), teachers(), { direction: 'both ways' }).dataSync(),
         sum.dataSync(),
         1e-5,
@@ -76,7 +76,11 @@ onEveryEngine(() => {
       tf.tidy(() => {
         const loss = (x: tf.Tensor) =>
           infoNce({ ...taps, temperature: 0.5, direction })(stepOf(x, teachers()));
-        closeTo(tf.grad(loss)(students()).dataSync(), numericalGradient(loss, students()), 2e-3);
+        expectClose(
+          tf.grad(loss)(students()).dataSync(),
+          numericalGradient(loss, students()),
+          2e-3,
+        );
       }),
   );
   test('the teacher gets no gradient', () =>
@@ -84,20 +88,20 @@ onEveryEngine(() => {
       const gradient = tf.grad((x: tf.Tensor) =>
         infoNce({ ...taps, direction: 'both ways' })(stepOf(students(), x)),
       )(teachers());
-      closeTo(gradient.dataSync(), new Array(9).fill(0), 1e-9);
+      expectClose(gradient.dataSync(), new Array(9).fill(0), 1e-9);
     }));
   test('a batch of one costs 0; zero, huge and doubled rows have finite values and gradients', () =>
     tf.tidy(() => {
       const one = tf.valueAndGrad((x: tf.Tensor) =>
         infoNce(taps)(stepOf(x, tf.tensor2d([[1, 2]]))),
       )(tf.tensor2d([[3, 1]]));
-      closeTo(one.value.dataSync(), [0], 1e-6);
-      closeTo(one.grad.dataSync(), [0, 0], 1e-6);
+      expectClose(one.value.dataSync(), [0], 1e-6);
+      expectClose(one.grad.dataSync(), [0, 0], 1e-6);
       const zero = tf.valueAndGrad((x: tf.Tensor) => infoNce(taps)(stepOf(x, teachers())))(
         tf.zeros([3, 3]),
       );
-      closeTo(zero.value.dataSync(), [Math.log(3)], 1e-6);
-      closeTo(zero.grad.dataSync(), new Array(9).fill(0), 1e-9);
+      expectClose(zero.value.dataSync(), [Math.log(3)], 1e-6);
+      expectClose(zero.grad.dataSync(), new Array(9).fill(0), 1e-9);
       for (const rows of [tf.mul(students(), 1e3), tf.tile(tf.slice(students(), 0, 1), [3, 1])]) {
         const { value, grad } = tf.valueAndGrad((x: tf.Tensor) =>
           infoNce(taps)(stepOf(x, teachers())),
@@ -109,7 +113,11 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const maps = tf.stack([tf.add(students(), 0.3), tf.sub(students(), 0.3)], 1);
       const pooled = infoNce(taps)(stepOf(tf.reshape(maps, [3, 2, 1, 3]), teachers()));
-      closeTo(pooled.dataSync(), infoNce(taps)(stepOf(students(), teachers())).dataSync(), 1e-5);
+      expectClose(
+        pooled.dataSync(),
+        infoNce(taps)(stepOf(students(), teachers())).dataSync(),
+        1e-5,
+      );
     }));
 
   test('an embedding puts other widths side by side, and both of its maps train', () => {
@@ -128,7 +136,7 @@ onEveryEngine(() => {
     for (const gradient of Object.values(grads))
       expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeGreaterThan(0);
     const again = infoNce({ ...tapsOf(3, 2), embedding: 4, seed: 7 }).weights ?? {};
-    closeTo(
+    expectClose(
       again['student.0.kernel']?.dataSync() ?? [],
       weights['student.0.kernel']?.dataSync() ?? [],
       1e-9,

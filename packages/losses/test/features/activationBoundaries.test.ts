@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { activationBoundaries, activationBoundariesPerExample } from '../../src/index.ts';
@@ -20,12 +20,12 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const student = tf.tensor2d([0.5, 2, -3, 1, -1, -2], [1, 6]);
       const teacher = tf.tensor2d([1, 1, 1, 0, -1, -1], [1, 6]);
-      closeTo(
+      expectClose(
         activationBoundariesPerExample(student, teacher).dataSync(),
         [0.003 * (0.25 + 0 + 16 + 4 + 0 + 0)],
         1e-6,
       );
-      closeTo(
+      expectClose(
         activationBoundariesPerExample(student, teacher, { margin: 2 }).dataSync(),
         [0.003 * (2.25 + 0 + 25 + 9 + 1 + 0)],
         1e-6,
@@ -36,7 +36,11 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const [student, teacher] = [maps('student', [2, 2, 2, 3]), maps('teacher', [2, 2, 2, 3])];
       const value = activationBoundariesPerExample(student, teacher).dataSync();
-      closeTo(activationBoundariesPerExample(student, tf.sign(teacher)).dataSync(), value, 1e-6);
+      expectClose(
+        activationBoundariesPerExample(student, tf.sign(teacher)).dataSync(),
+        value,
+        1e-6,
+      );
     }));
 
   test('its gradient is that of finite differences, through a connector too', () =>

@@ -1,5 +1,5 @@
 import { compile, type LossTerm } from '@kd/core';
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import * as losses from '../../src/index.ts';
@@ -58,7 +58,7 @@ onEveryEngine(() => {
           const got = compiled(student, teacher, seed).map((one) => one.dataSync());
           expect(expected[0]?.[0]).toBeGreaterThan(0);
           for (const [at, numbers] of got.entries())
-            closeTo(numbers, expected[at] as Float32Array, at === 0 ? 1e-5 : 2e-4);
+            expectClose(numbers, expected[at] as Float32Array, at === 0 ? 1e-5 : 2e-4);
         }
         tf.dispose(weights);
       }),

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -21,11 +21,11 @@ onEveryEngine(() => {
       // Means of squares 3 and 4, at length 1 0.6 and 0.8, against 1 and 0.
       const student = tf.tensor4d([Math.sqrt(6), 0, 2, 2], [1, 1, 2, 2]);
       const teacher = tf.tensor4d([3, 0], [1, 1, 2, 1]);
-      closeTo(factorTransferPerExample(student, teacher).dataSync(), [0.6], 1e-6);
-      closeTo(factorTransferPerExample(student, teacher, { p2: 2 }).dataSync(), [0.4], 1e-6);
+      expectClose(factorTransferPerExample(student, teacher).dataSync(), [0.6], 1e-6);
+      expectClose(factorTransferPerExample(student, teacher, { p2: 2 }).dataSync(), [0.4], 1e-6);
       const raw = tf.tensor4d([3, 0, 0, 4], [1, 1, 2, 2]);
       const other = tf.tensor4d([1, 0, 0, 0], [1, 1, 2, 2]);
-      closeTo(factorTransferPerExample(raw, other, { p1: 'raw' }).dataSync(), [0.3], 1e-6);
+      expectClose(factorTransferPerExample(raw, other, { p1: 'raw' }).dataSync(), [0.3], 1e-6);
     }));
 
   test.each(kinds)(
@@ -69,8 +69,12 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const [student, teacher] = [maps('student', [2, 2, 2, 3]), maps('teacher', [2, 2, 2, 2])];
       const value = factorTransferPerExample(student, teacher).dataSync();
-      closeTo(factorTransferPerExample(tf.reverse(student, 3), teacher).dataSync(), value, 1e-5);
-      closeTo(
+      expectClose(
+        factorTransferPerExample(tf.reverse(student, 3), teacher).dataSync(),
+        value,
+        1e-5,
+      );
+      expectClose(
         factorTransferPerExample(tf.concat([student, student], 3), teacher).dataSync(),
         value,
         1e-5,

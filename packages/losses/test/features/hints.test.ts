@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { hints, hintsPerExample } from '../../src/index.ts';
@@ -19,15 +19,15 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const student = tf.tensor2d([1, 2, 3, 4], [2, 2]);
       const teacher = tf.tensor2d([1, 0, 0, 0], [2, 2]);
-      closeTo(hintsPerExample(student, teacher).dataSync(), [2, 12.5], 1e-6);
+      expectClose(hintsPerExample(student, teacher).dataSync(), [2, 12.5], 1e-6);
     }));
 
   test('the larger of two maps is averaged to the smaller, whichever it is', () =>
     tf.tidy(() => {
       const large = tf.tensor4d([0, 2, 4, 6, 1, 1, 1, 1], [2, 2, 2, 1]);
       const small = tf.tensor4d([5, 0], [2, 1, 1, 1]);
-      closeTo(hintsPerExample(large, small).dataSync(), [4, 1], 1e-6);
-      closeTo(hintsPerExample(small, large).dataSync(), [4, 1], 1e-6);
+      expectClose(hintsPerExample(large, small).dataSync(), [4, 1], 1e-6);
+      expectClose(hintsPerExample(small, large).dataSync(), [4, 1], 1e-6);
     }));
 
   test('without a regressor its gradient is that of finite differences, at equal features 0', () =>

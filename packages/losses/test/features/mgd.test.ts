@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { channelMask, mgd, mgdPerExample, spatialMask } from '../../src/index.ts';
@@ -18,7 +18,7 @@ onEveryEngine(() => {
   test('it is the sum of the squares of an example', () =>
     tf.tidy(() => {
       const generated = tf.tensor4d([1, 2, 3, 4], [2, 1, 2, 1]);
-      closeTo(
+      expectClose(
         mgdPerExample(generated, tf.tensor4d([0, 0, 3, 1], [2, 1, 2, 1])).dataSync(),
         [5, 9],
         1e-6,

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { ofd, ofdMargin, ofdPerExample } from '../../src/index.ts';
@@ -38,7 +38,7 @@ onEveryEngine(() => {
       // a student above and below.
       const student = tf.tensor4d([3, -3, 1, -3, 0.5, -2], [1, 1, 6, 1]);
       const teacher = tf.tensor4d([1, 1, -4, -4, -0.5, -0.5], [1, 1, 6, 1]);
-      closeTo(ofdPerExample(student, teacher, [-1]).dataSync(), [4 + 16 + 4 + 0 + 1 + 0], 1e-6);
+      expectClose(ofdPerExample(student, teacher, [-1]).dataSync(), [4 + 16 + 4 + 0 + 1 + 0], 1e-6);
     }));
 
   test('its gradient is that of finite differences, through a connector too', () =>

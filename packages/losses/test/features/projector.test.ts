@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { projector } from '../../src/index.ts';
@@ -11,8 +11,12 @@ onEveryEngine(() => {
       const [kernel, bias] = Object.values(weights) as [tf.Variable, tf.Variable];
       kernel.assign(tf.tensor2d([1, 0, 2, 0, 1, -3], [2, 3]));
       bias.assign(tf.tensor1d([0, 1, 0]));
-      closeTo(apply(tf.tensor4d([1, 2, 3, 4], [1, 1, 2, 2])).dataSync(), [1, 3, 0, 3, 5, 0], 1e-6);
-      closeTo(apply(tf.tensor2d([1, 2, 3, 4], [2, 2])).dataSync(), [1, 3, 0, 3, 5, 0], 1e-6);
+      expectClose(
+        apply(tf.tensor4d([1, 2, 3, 4], [1, 1, 2, 2])).dataSync(),
+        [1, 3, 0, 3, 5, 0],
+        1e-6,
+      );
+      expectClose(apply(tf.tensor2d([1, 2, 3, 4], [2, 2])).dataSync(), [1, 3, 0, 3, 5, 0], 1e-6);
       tf.dispose([kernel, bias]);
     }));
 
@@ -20,7 +24,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const { weights, apply } = projector([{ from: 1, to: 1, size: 3 }]);
       (weights['connector.0.kernel'] as tf.Variable).assign(tf.ones([3, 3, 1, 1]));
-      closeTo(
+      expectClose(
         apply(tf.tensor4d([1, 2, 3, 4, 5, 6], [1, 2, 3, 1])).dataSync(),
         [12, 21, 16, 12, 21, 16],
         1e-6,
@@ -33,7 +37,7 @@ onEveryEngine(() => {
       const { weights, apply } = projector([{ from: 1, to: 1, batchNorm: true }]);
       (weights['connector.0.kernel'] as tf.Variable).assign(tf.ones([1, 1]));
       (weights['connector.0.offset'] as tf.Variable).assign(tf.tensor1d([5]));
-      closeTo(apply(tf.tensor2d([[1], [3]])).dataSync(), [4, 6], 1e-4);
+      expectClose(apply(tf.tensor2d([[1], [3]])).dataSync(), [4, 6], 1e-4);
       tf.dispose(Object.values(weights));
     }));
 

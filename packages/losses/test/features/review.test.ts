@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { attentionFusion, hierarchicalContextPerExample, review } from '../../src/index.ts';
@@ -18,18 +18,18 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const student = tf.tensor4d([1, 3, 5, 7], [1, 2, 2, 1]);
       const teacher = tf.zeros<tf.Rank.R4>([1, 2, 2, 1]);
-      closeTo(
+      expectClose(
         hierarchicalContextPerExample(student, teacher).dataSync(),
         [(21 + 16 / 2) / 1.5],
         1e-6,
       );
-      closeTo(
+      expectClose(
         hierarchicalContextPerExample(student, teacher, { levels: [] }).dataSync(),
         [21],
         1e-6,
       );
       const wide = tf.concat([student, student], 2);
-      closeTo(
+      expectClose(
         hierarchicalContextPerExample(wide, tf.zerosLike(wide), { levels: [2, 1] }).dataSync(),
         [(21 + 16 / 2) / 1.5],
         1e-6,
@@ -55,7 +55,7 @@ onEveryEngine(() => {
       const deeper = maps('deeper', [2, 2, 2, 2]);
       const { handedOn, output } = block.apply(maps('own', [2, 4, 4, 2]), deeper, [4, 4]);
       // All attention is on the deeper maps, each pixel of which stands at four places.
-      closeTo(
+      expectClose(
         tf.slice(handedOn, [0, 2, 1, 0], [2, 1, 1, 2]).dataSync(),
         tf.slice(deeper, [0, 1, 0, 0], [2, 1, 1, 2]).dataSync(),
         1e-6,

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { semCkd, semCkdPerExample } from '../../src/index.ts';
@@ -39,7 +39,7 @@ onEveryEngine(() => {
         ],
         attention,
       );
-      closeTo(loss.dataSync(), [(0.25 * 1 + 0.75 * 4 + 1 * 4) / 2], 1e-6);
+      expectClose(loss.dataSync(), [(0.25 * 1 + 0.75 * 4 + 1 * 4) / 2], 1e-6);
     }));
 
   test('its gradients are those of finite differences, to the student and to every weight', () =>

@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { classifierHead, simKd, srrl, srrlPerExample } from '../../src/index.ts';
@@ -25,8 +25,8 @@ onEveryEngine(() => {
       const kernel = tf.tensor2d([1, 0, 2, 1], [2, 2]);
       const [student, teacher] = [tf.tensor2d([[1, 2]]), tf.tensor2d([[0, 0]])];
       // Features (1, 2) apart, logits (5, 2).
-      closeTo(srrlPerExample(student, teacher, { kernel }).dataSync(), [2.5 + 14.5], 1e-6);
-      closeTo(
+      expectClose(srrlPerExample(student, teacher, { kernel }).dataSync(), [2.5 + 14.5], 1e-6);
+      expectClose(
         srrlPerExample(
           student,
           teacher,
@@ -36,7 +36,7 @@ onEveryEngine(() => {
         [5],
         1e-6,
       );
-      closeTo(
+      expectClose(
         srrlPerExample(student, teacher, { kernel, scale: 0.2 }, { alpha: 0 }).dataSync(),
         [14.5 / 25],
         1e-6,
@@ -79,7 +79,7 @@ onEveryEngine(() => {
         student,
       );
       expect(value).toBeLessThan(1e-12);
-      closeTo(gradient, new Array(32).fill(0), 1e-6);
+      expectClose(gradient, new Array(32).fill(0), 1e-6);
     }));
 
   test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>

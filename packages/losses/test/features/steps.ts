@@ -1,5 +1,5 @@
 import { deriveSeed, hashName, type LossInputs, type LossTerm, uniform } from '@kd/core';
-import { closeTo, numericalGradient } from '@kd/testing';
+import { expectClose, numericalGradient } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import type { FeatureRef } from '../../src/index.ts';
@@ -63,7 +63,7 @@ export function expectGradient(
   relative = 2e-3,
   step = 0.02,
 ): void {
-  closeTo(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, step), relative);
+  expectClose(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, step), relative);
 }
 
 /**
@@ -91,7 +91,7 @@ export function expectWeightGradients(
     const [got = 0] = tf.sum(tf.mul(grads[weight.name] as tf.Tensor, direction)).dataSync();
     return { expected, got };
   });
-  closeTo(
+  expectClose(
     slopes.map(({ got }) => got),
     slopes.map(({ expected }) => expected),
     relative,

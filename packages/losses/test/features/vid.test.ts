@@ -1,4 +1,4 @@
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { vid, vidPerExample } from '../../src/index.ts';
@@ -24,7 +24,7 @@ onEveryEngine(() => {
       const logScale = tf.tensor1d([scaleOf(2), scaleOf(0.5)]);
       const [first, second] = [Math.log(2), Math.log(0.5)];
       const expected = [(4 / 2 + first + second) / 4, (16 / 0.5 + first + second) / 4];
-      closeTo(
+      expectClose(
         vidPerExample(prediction, teacher, logScale, { epsilon: 1e-9 }).dataSync(),
         expected,
         1e-5,
@@ -59,7 +59,7 @@ onEveryEngine(() => {
       };
       const features = maps('features', [2, 2, 2, 3]);
       for (const variance of [5, 0.1]) {
-        closeTo(
+        expectClose(
           vidPerExample(features, features, logScale(variance)).dataSync(),
           [1, 1].map((one) => (one * Math.log(variance)) / 2),
           1e-5,

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { csKd, csKdPerExample, softTargets, softTargetsPerExample } from '../../src/index.ts';
@@ -20,7 +20,11 @@ onEveryEngine(() => {
       const logits = tf.tensor2d(rows);
       const partners = tf.gather(logits, tf.tensor1d([2, 1, 4, 3, 0], 'int32'));
       const found = csKdPerExample(logits, tf.tensor1d(classes, 'int32')).dataSync();
-      closeTo(found, softTargetsPerExample(logits, partners, { temperature: 4 }).dataSync(), 1e-6);
+      expectClose(
+        found,
+        softTargetsPerExample(logits, partners, { temperature: 4 }).dataSync(),
+        1e-6,
+      );
       expect([found[1], found[3]]).toEqual([0, 0]);
     }));
   test('its gradient is that of soft targets: the partner has none', () =>
@@ -33,7 +37,7 @@ onEveryEngine(() => {
       const expected = tf.grad((x: tf.Tensor) =>
         softTargets()(stepOf(x as tf.Tensor2D, partners, labels)),
       )(logits);
-      closeTo(found.dataSync(), expected.dataSync(), 1e-6);
+      expectClose(found.dataSync(), expected.dataSync(), 1e-6);
     }));
   test('a batch of one class and equal predictions costs 0', () =>
     tf.tidy(() => {

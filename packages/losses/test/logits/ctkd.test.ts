@@ -1,4 +1,4 @@
-import { closeTo, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { ctkd, ctkdPerExample, gradientReversalSchedule, softTargets } from '../../src/index.ts';
@@ -16,7 +16,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const { student, teacher, labels } = small();
       const step = stepOf(student, teacher, labels);
-      closeTo(
+      expectClose(
         at(tf.scalar(0), -1)(step).dataSync(),
         softTargets({ temperature: 11 })(step).dataSync(),
         1e-5,
@@ -31,14 +31,14 @@ onEveryEngine(() => {
       const found = tf
         .grad((x: tf.Tensor) => at(x, -0.3)(step))(raw)
         .dataSync();
-      closeTo(found, [-0.3 * (along[0] as number)], 1e-3);
+      expectClose(found, [-0.3 * (along[0] as number)], 1e-3);
       const temperature = 1 + 20 / (1 + Math.exp(1.5));
       const [learned, fixed] = [at(raw, -0.3), softTargets({ temperature })].map((term) =>
         tf
           .grad((x: tf.Tensor) => term(stepOf(x as tf.Tensor2D, teacher, labels)))(student)
           .dataSync(),
       );
-      closeTo(learned as Float32Array, fixed as Float32Array, 1e-5);
+      expectClose(learned as Float32Array, fixed as Float32Array, 1e-5);
     }));
   test('its weight trains, and the reversal enters as a number', () =>
     tf.tidy(() => {
@@ -55,7 +55,7 @@ onEveryEngine(() => {
         return tf.variableGrads(() => term(step), [raw]).grads[raw.name]?.dataSync()[0] as number;
       };
       expect(slope(0)).toBeCloseTo(0, 12);
-      closeTo([slope(-1)], [-slope(1)], 1e-6);
+      expectClose([slope(-1)], [-slope(1)], 1e-6);
       expect(slope(1)).not.toBe(0);
       raw.dispose();
     }));

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { type DistOptions, dist, distBatchwise } from '../../src/index.ts';
@@ -25,7 +25,7 @@ onEveryEngine(() => {
       const teacher = tf.tensor2d([[0.1, 0.2, 0.7]]);
       const student = tf.add<tf.Tensor2D>(tf.mul(teacher, -0.5), 0.5);
       const found = distBatchwise(tf.log(student), tf.log(teacher), { beta: 3, gamma: 0 });
-      closeTo(found.dataSync(), [6], 1e-5);
+      expectClose(found.dataSync(), [6], 1e-5);
     }));
   test('of one example the relation between examples is none: gamma · τ²', () =>
     tf.tidy(() => {
@@ -44,9 +44,9 @@ onEveryEngine(() => {
         tf.grad((x: tf.Tensor) =>
           distBatchwise(x as tf.Tensor2D, tf.slice(teacher, 0, rows), options),
         )(tf.slice(student, 0, rows));
-      closeTo(gradient({ gamma: 0 }, 3).dataSync(), new Array(6).fill(0), 1e-6);
-      closeTo(gradient({}, 2).dataSync(), new Array(4).fill(0), 1e-6);
-      closeTo(gradient({}, 3).dataSync(), gradient({ beta: 0 }, 3).dataSync(), 1e-5);
+      expectClose(gradient({ gamma: 0 }, 3).dataSync(), new Array(6).fill(0), 1e-6);
+      expectClose(gradient({}, 2).dataSync(), new Array(4).fill(0), 1e-6);
+      expectClose(gradient({}, 3).dataSync(), gradient({ beta: 0 }, 3).dataSync(), 1e-5);
     }));
   test('its gradient is that of finite differences, and the teacher has none', () =>
     expectRightGradient(dist({ beta: 2, temperature: 2 })));

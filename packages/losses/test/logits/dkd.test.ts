@@ -1,5 +1,5 @@
 import { constant, linearWarmup } from '@kd/core';
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -29,7 +29,7 @@ onEveryEngine(() => {
         tf.oneHot(labels(), 10),
       );
       const whole = tf.add(parts.label, tf.mul(tf.sub(1, tf.sum(onLabel, 1)), parts.others));
-      closeTo(
+      expectClose(
         whole.dataSync(),
         klDivergencePerExample(logits('S'), logits('T'), { temperature }).dataSync(),
         1e-5,
@@ -40,7 +40,7 @@ onEveryEngine(() => {
       const { student, teacher, labels } = small();
       const { label, others } = decoupledDivergence(student, teacher, labels, { temperature: 3 });
       const both = dkdPerExample(student, teacher, labels, { alpha: 2, beta: 5, temperature: 3 });
-      closeTo(
+      expectClose(
         both.dataSync(),
         tf.mul(tf.add(tf.mul(label, 2), tf.mul(others, 5)), 9).dataSync(),
         1e-6,

@@ -1,5 +1,5 @@
 import type { LossInputs, LossTerm } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import { stepOf } from '../golden.ts';
@@ -35,7 +35,7 @@ export function expectRightGradient(
   tf.tidy(() => {
     const { student, teacher, labels } = small();
     const loss = (x: tf.Tensor) => term(stepOf(x as tf.Tensor2D, teacher, labels, numbers));
-    closeTo(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
+    expectClose(tf.grad(loss)(student).dataSync(), numericalGradient(loss, student), 1e-3);
     const ofTeacher = tf
       .grad((x: tf.Tensor) => term(stepOf(student, x as tf.Tensor2D, labels, numbers)))(teacher)
       .dataSync();
@@ -99,8 +99,8 @@ export function expectRestAtTeacher(term: LossTerm, value = 0): void {
     const found = tf.valueAndGrad((x: tf.Tensor) =>
       term(stepOf(x as tf.Tensor2D, teacher, labels)),
     )(teacher);
-    closeTo([(found.value.dataSync()[0] as number) - value], [0], 2e-6);
-    closeTo(found.grad.dataSync(), new Array(12).fill(0), 2e-6);
+    expectClose([(found.value.dataSync()[0] as number) - value], [0], 2e-6);
+    expectClose(found.grad.dataSync(), new Array(12).fill(0), 2e-6);
   });
 }
 
@@ -113,7 +113,7 @@ export function expectUnchanged(
   tf.tidy(() => {
     const { student, teacher, labels } = small();
     const plain = term(stepOf(student, teacher, labels)).dataSync();
-    closeTo(
+    expectClose(
       term(stepOf(change(student), change(teacher), relabel(labels))).dataSync(),
       plain,
       1e-5,

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -25,13 +25,13 @@ onEveryEngine(() => {
   test('rows get mean 0 and deviation 1, over C − 1 or over C', () =>
     tf.tidy(() => {
       const logits = tf.tensor2d([1, 2, 3, 10, 10, 40], [2, 3]);
-      closeTo(
+      expectClose(
         standardizeLogits(logits).dataSync(),
         [-1, 0, 1, -10 / Math.sqrt(300), -10 / Math.sqrt(300), 20 / Math.sqrt(300)],
         1e-6,
       );
       const root = Math.sqrt(1.5);
-      closeTo(
+      expectClose(
         standardizeLogits(logits, { deviation: 'population' }).dataSync().slice(0, 3),
         [-root, 0, root],
         1e-6,
@@ -49,7 +49,9 @@ onEveryEngine(() => {
   test('a student equal to its teacher costs 0 and has gradient 0', () =>
     expectRestAtTeacher(term));
   test('a constant row becomes 0', () =>
-    tf.tidy(() => closeTo(standardizeLogits(tf.fill([1, 4], 0.5)).dataSync(), [0, 0, 0, 0], 0)));
+    tf.tidy(() =>
+      expectClose(standardizeLogits(tf.fill([1, 4], 0.5)).dataSync(), [0, 0, 0, 0], 0),
+    ));
   test('value and gradient are finite at the edges', () => {
     expectFinite(term);
     expectFinite(logitStandardization(dkd({ temperature: 1 })));

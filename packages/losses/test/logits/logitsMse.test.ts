@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { logitsMse, logitsMsePerExample } from '../../src/index.ts';
@@ -16,7 +16,7 @@ onEveryEngine(() => {
   test('each example carries the mean of its squared differences', () =>
     tf.tidy(() => {
       const student = tf.tensor2d([1, 2, 3, 0, 0, 0], [2, 3]);
-      closeTo(
+      expectClose(
         logitsMsePerExample(student, tf.tensor2d([1, 0, 0, 3, -3, 0], [2, 3])).dataSync(),
         [13 / 3, 6],
         1e-6,

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -31,12 +31,12 @@ onEveryEngine(() => {
       const [student, teacher] = [log([[0.5, 0.5]]), log([[0.25, 0.75]])];
       const step = stepOf(student, teacher, tf.zeros([1], 'int32'));
       // PᵀP: [[.25, .25], [.25, .25]] and [[.0625, .1875], [.1875, .5625]]; P Pᵀ: .5 and .625.
-      closeTo(
+      expectClose(
         classCorrelation({ temperature: 1 })(step).dataSync(),
         [(0.1875 ** 2 + 2 * 0.0625 ** 2 + 0.3125 ** 2) / 2],
         1e-5,
       );
-      closeTo(batchCorrelation({ temperature: 1 })(step).dataSync(), [0.125 ** 2], 1e-5);
+      expectClose(batchCorrelation({ temperature: 1 })(step).dataSync(), [0.125 ** 2], 1e-5);
     }));
   test.each(Object.entries(terms))(
     '%s has the gradient of finite differences, and the teacher has none',
@@ -68,13 +68,21 @@ onEveryEngine(() => {
         temperatures: [4],
       });
       // Of three examples two are up to the median, of four classes two.
-      closeTo(instance.dataSync(), [((softTargets()(step).dataSync()[0] as number) * 2) / 3], 1e-5);
-      closeTo(
+      expectClose(
+        instance.dataSync(),
+        [((softTargets()(step).dataSync()[0] as number) * 2) / 3],
+        1e-5,
+      );
+      expectClose(
         batch.dataSync(),
         [((batchCorrelation()(step).dataSync()[0] as number) * 2) / 3],
         1e-5,
       );
-      closeTo(classes.dataSync(), [(classCorrelation()(step).dataSync()[0] as number) / 2], 1e-5);
+      expectClose(
+        classes.dataSync(),
+        [(classCorrelation()(step).dataSync()[0] as number) / 2],
+        1e-5,
+      );
     }));
   test('the strong view is compared at the first three temperatures, or at all', () =>
     tf.tidy(() => {
@@ -91,13 +99,13 @@ onEveryEngine(() => {
         );
       const alone = mlkdParts({ student, teacher }, undefined).instance.dataSync()[0] as number;
       const published = mlkdParts({ student, teacher }, strong).instance;
-      closeTo(
+      expectClose(
         published.dataSync(),
         [alone + soft(strong, [4, 3, 5]) + soft({ student, teacher }, [2, 6])],
         1e-5,
       );
       const all = mlkdParts({ student, teacher }, strong, { strongAt: 'all' }).instance;
-      closeTo(all.dataSync(), [alone + soft(strong, [4, 3, 5, 2, 6])], 1e-5);
+      expectClose(all.dataSync(), [alone + soft(strong, [4, 3, 5, 2, 6])], 1e-5);
     }));
   test('the term finds the strong view’s logits by name', () =>
     tf.tidy(() => {
@@ -109,7 +117,7 @@ onEveryEngine(() => {
         teacher: { logits: teacher, features: { strong: strong.teacher } },
       };
       const { instance, batch, classes } = mlkdParts({ student, teacher }, strong);
-      closeTo(
+      expectClose(
         mlkd({ strong: 'strong' })(step).dataSync(),
         tf.addN([instance, batch, classes]).dataSync(),
         1e-6,

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { nkd, nkdPerExample } from '../../src/index.ts';
@@ -18,7 +18,7 @@ onEveryEngine(() => {
       const [student, teacher] = [[1, 2, 3].map(log), [2, 1, 5].map(log)];
       // Probabilities 1/6, 2/6, 3/6 and 2/8, 1/8, 5/8; label 1. Others: 1/4, 3/4 and 2/7, 5/7.
       const expected = -(1 / 8) * log(2 / 6) - 1.5 * ((2 / 7) * log(1 / 4) + (5 / 7) * log(3 / 4));
-      closeTo(
+      expectClose(
         nkdPerExample(
           tf.tensor2d([student]),
           tf.tensor2d([teacher]),

@@ -1,5 +1,5 @@
 import type { LossInputs } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -37,8 +37,8 @@ onEveryEngine(() => {
       const [first, hard] = [make(), crossEntropy()].map((term) =>
         tf.valueAndGrad((x: tf.Tensor) => term(stepOf(x as tf.Tensor2D)))(logits()),
       );
-      closeTo(first?.value.dataSync() ?? [], hard?.value.dataSync() ?? [], 1e-6);
-      closeTo(first?.grad.dataSync() ?? [], hard?.grad.dataSync() ?? [], 1e-6);
+      expectClose(first?.value.dataSync() ?? [], hard?.value.dataSync() ?? [], 1e-6);
+      expectClose(first?.grad.dataSync() ?? [], hard?.grad.dataSync() ?? [], 1e-6);
     }));
   test('known ones have what was said of them last, in whatever batch they come', () =>
     tf.tidy(() => {
@@ -53,14 +53,14 @@ onEveryEngine(() => {
       const expected = tf.valueAndGrad((x: tf.Tensor) =>
         psKd({ alpha: 0.6 })({ ...stepOf(x as tf.Tensor2D), teacher }),
       )(logits(2));
-      closeTo(value.dataSync(), expected.value.dataSync(), 1e-6);
-      closeTo(grad.dataSync(), expected.grad.dataSync(), 1e-6);
+      expectClose(value.dataSync(), expected.value.dataSync(), 1e-6);
+      expectClose(grad.dataSync(), expected.grad.dataSync(), 1e-6);
     }));
   test('a student that says the same again is its own teacher', () =>
     tf.tidy(() => {
       const past = make(softTargets());
       past(stepOf(logits()));
-      closeTo(past(stepOf(logits())).dataSync(), [0], 1e-6);
+      expectClose(past(stepOf(logits())).dataSync(), [0], 1e-6);
     }));
   test('logits of 1e3 have finite losses and gradients', () =>
     tf.tidy(() => {

@@ -1,5 +1,5 @@
 /** What must hold of methods on logits, over drawn logits: fast-check shrinks what breaks it. */
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -122,5 +122,5 @@ function tensorsOf({ student, teacher, labels }: Drawn): [tf.Tensor2D, tf.Tensor
 
 /** Close to within a share of the largest, or of 1 where all are smaller. */
 function near(actual: ArrayLike<number>, expected: ArrayLike<number>, share: number): void {
-  closeTo([...Array.from(actual), 1], [...Array.from(expected), 1], share);
+  expectClose([...Array.from(actual), 1], [...Array.from(expected), 1], share);
 }

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { crossEntropyPerExample, psKd, psKdAlpha, psKdPerExample } from '../../src/index.ts';
@@ -16,12 +16,12 @@ onEveryEngine(() => {
         tf.mul(crossEntropyPerExample(student, labels), 0.7),
         tf.mul(soft, 0.3),
       );
-      closeTo(
+      expectClose(
         psKdPerExample(student, teacher, labels, { alpha: 0.3 }).dataSync(),
         expected.dataSync(),
         1e-6,
       );
-      closeTo(
+      expectClose(
         psKdPerExample(student, teacher, labels, { alpha: 0 }).dataSync(),
         crossEntropyPerExample(student, labels).dataSync(),
         1e-6,
@@ -36,7 +36,7 @@ onEveryEngine(() => {
         0, 0.4, 0.8,
       ]);
       const found = psKd()(stepOf(student, teacher, labels, { alpha: tf.scalar(0.5) }));
-      closeTo(found.dataSync(), half(stepOf(student, teacher, labels)).dataSync(), 1e-6);
+      expectClose(found.dataSync(), half(stepOf(student, teacher, labels)).dataSync(), 1e-6);
     }));
   test('epoch by epoch alpha is α_T · (epoch + 1) / epochs', () => {
     const alpha = psKdAlpha({ epochs: 300 });

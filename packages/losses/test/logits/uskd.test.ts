@@ -1,4 +1,4 @@
-import { closeTo, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { uskd, uskdBatchwise } from '../../src/index.ts';
@@ -21,7 +21,7 @@ onEveryEngine(() => {
         { alpha: 3, beta: 2, mu: 0 },
       );
       const others = -((1 / 4) * log(1 / 8) + (1 / 2) * log(3 / 8) + log(4 / 8)) / (7 / 4);
-      closeTo(found.dataSync(), [3 * -log(2 / 10) + 2 * others], 1e-6);
+      expectClose(found.dataSync(), [3 * -log(2 / 10) + 2 * others], 1e-6);
     }));
   test('the soft labels are 1 plus the squared probability less its mean', () =>
     tf.tidy(() => {
@@ -36,7 +36,7 @@ onEveryEngine(() => {
           (sum, square, at) => sum + (1 + square - mean) * Math.log(probabilities[at] as number),
           0,
         ) / 3;
-      closeTo(
+      expectClose(
         uskdBatchwise(student, student, labels, { beta: 0, mu: 0 }).dataSync(),
         [expected],
         1e-5,
@@ -46,7 +46,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const { student, teacher, labels } = small();
       const loss = (x: tf.Tensor) => uskdBatchwise(student, x as tf.Tensor2D, labels, { mu: 1 });
-      closeTo(tf.grad(loss)(teacher).dataSync(), numericalGradient(loss, teacher), 1e-3);
+      expectClose(tf.grad(loss)(teacher).dataSync(), numericalGradient(loss, teacher), 1e-3);
     }));
   test('value and gradient are finite at the edges', () => {
     expectFinite(({ student, teacher = student, labels }) =>
@@ -64,14 +64,14 @@ onEveryEngine(() => {
         ['weak.0.bias', [4]],
       ]);
       for (const [name, weight] of Object.entries(weights))
-        closeTo(weight.dataSync(), again[name]?.dataSync() ?? [], 0);
+        expectClose(weight.dataSync(), again[name]?.dataSync() ?? [], 0);
       const rows = tf.tensor2d([1, -1, 0.5, 2, 0.2, 0.1], [3, 2]);
       const stepWith = (inner: tf.Tensor) => ({
         ...stepOf(student, undefined, labels),
         student: { logits: student, features: { inner } },
       });
       const maps = tf.tile(tf.reshape(rows, [3, 1, 1, 2]), [1, 2, 2, 1]);
-      closeTo(term(stepWith(maps)).dataSync(), term(stepWith(rows)).dataSync(), 1e-6);
+      expectClose(term(stepWith(maps)).dataSync(), term(stepWith(rows)).dataSync(), 1e-6);
       const { grads } = tf.variableGrads(() => term(stepWith(rows)), Object.values(weights));
       expect(
         Object.values(grads).every((grad) => (tf.max(tf.abs(grad)).dataSync()[0] as number) > 1e-3),

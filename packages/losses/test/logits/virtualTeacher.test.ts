@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { softTargets, virtualTeacher, virtualTeacherPerExample } from '../../src/index.ts';
@@ -14,7 +14,7 @@ onEveryEngine(() => {
       const found = virtualTeacher({ temperature: 5, correctProbability: 0.7 })(
         stepOf(student, undefined, labels),
       );
-      closeTo(found.dataSync(), expected.dataSync(), 1e-6);
+      expectClose(found.dataSync(), expected.dataSync(), 1e-6);
     }));
   test('a student of that belief costs 0', () =>
     tf.tidy(() => {
@@ -33,7 +33,11 @@ onEveryEngine(() => {
       const gradient = tf.grad((x: tf.Tensor) =>
         virtualTeacher()(stepOf(x as tf.Tensor2D, undefined, labels)),
       )(student);
-      closeTo(gradient.dataSync(), tf.div(tf.sub(tf.softmax(student), belief), 3).dataSync(), 1e-5);
+      expectClose(
+        gradient.dataSync(),
+        tf.div(tf.sub(tf.softmax(student), belief), 3).dataSync(),
+        1e-5,
+      );
     }));
   test('value and gradient are finite at the edges', () => expectFinite(virtualTeacher()));
   test('it leaves no tensor but its result', () => expectTidy(virtualTeacher()));

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { crossEntropyPerExample, wsld, wsldPerExample } from '../../src/index.ts';
@@ -23,7 +23,7 @@ onEveryEngine(() => {
         ),
       );
       const expected = tf.mul(tf.mul(tf.sub(1, tf.exp(tf.neg(ratio))), soft), 9);
-      closeTo(
+      expectClose(
         wsldPerExample(student, teacher, labels, { temperature: 3 }).dataSync(),
         expected.dataSync(),
         1e-5,
@@ -46,11 +46,11 @@ onEveryEngine(() => {
       const ofStudent = tf.grad((x: tf.Tensor) =>
         wsld()(stepOf(x as tf.Tensor2D, teacher, labels)),
       )(student);
-      closeTo(ofStudent.dataSync(), expected.dataSync(), 1e-5);
+      expectClose(ofStudent.dataSync(), expected.dataSync(), 1e-5);
       const ofTeacher = tf.grad((x: tf.Tensor) =>
         wsld()(stepOf(student, x as tf.Tensor2D, labels)),
       )(teacher);
-      closeTo(ofTeacher.dataSync(), new Array(12).fill(0), 0);
+      expectClose(ofTeacher.dataSync(), new Array(12).fill(0), 0);
     }));
   test('a constant added to rows, and the order of examples, change nothing', () => {
     expectUnchanged(wsld(), (x) => tf.add(x, tf.tensor2d([8, -3, 0], [3, 1])));

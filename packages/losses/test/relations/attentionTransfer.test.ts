@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { attentionTransfer, attentionTransferPerExample } from '../../src/index.ts';
@@ -41,7 +41,7 @@ onEveryEngine(() => {
         );
         expect(value).toBeCloseTo(0, 6);
         if (options.distance === undefined)
-          closeTo(gradients[0] as Float32Array, new Array(72).fill(0), 1e-6);
+          expectClose(gradients[0] as Float32Array, new Array(72).fill(0), 1e-6);
       }),
   );
   test('pairs of taps add up, and the mean of the examples is the term', () =>
@@ -51,8 +51,8 @@ onEveryEngine(() => {
         lossOf(attentionTransfer(pairs()), [student], [teacher]).value,
         lossOf(attentionTransfer(pairs(2)), [student, student], [teacher, teacher]),
       ];
-      closeTo([two.value], [2 * one], 1e-6);
-      closeTo(tf.mean(attentionTransferPerExample(student, teacher)).dataSync(), [one], 1e-6);
+      expectClose([two.value], [2 * one], 1e-6);
+      expectClose(tf.mean(attentionTransferPerExample(student, teacher)).dataSync(), [one], 1e-6);
     }));
   test.each(forms)('with %o it is finite at zeros, constants, copies and 1e3', (options) =>
     expectFiniteEverywhere(attentionTransfer(pairs(), options), [[3, 2, 2, 3]], [[3, 4, 3, 2]]),

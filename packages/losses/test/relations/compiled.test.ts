@@ -1,5 +1,5 @@
 import { compile, type LossTerm } from '@kd/core';
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import * as losses from '../../src/index.ts';
@@ -58,10 +58,10 @@ onEveryEngine(() => {
           ].slice(0, taps);
           const [value, ...grads] = compiled(student, teacher) as [tf.Tensor, ...tf.Tensor[]];
           const eager = lossOf(term, student, teacher);
-          closeTo(value.dataSync(), [eager.value], 1e-5);
+          expectClose(value.dataSync(), [eager.value], 1e-5);
           expect(eager.value).toBeGreaterThan(0);
           for (const [at, gradient] of eager.gradients.entries())
-            closeTo((grads[at] as tf.Tensor).dataSync(), gradient, 1e-4);
+            expectClose((grads[at] as tf.Tensor).dataSync(), gradient, 1e-4);
         }
       });
     },

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { correlationCongruence, correlationCongruenceBatchwise } from '../../src/index.ts';
@@ -36,13 +36,13 @@ onEveryEngine(() => {
           [filled([3, 4], 1)],
         );
         expect(value).toBe(0);
-        closeTo(gradients[0] as Float32Array, new Array(12).fill(0), 0);
+        expectClose(gradients[0] as Float32Array, new Array(12).fill(0), 0);
       }),
   );
   test('neighbours in the batch are multiplied, not others', () =>
     tf.tidy(() => {
       const student = tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2]);
-      closeTo(
+      expectClose(
         correlationCongruenceBatchwise(tf.neg(student), tf.zerosLike(student)).dataSync(),
         [(1 * 3 + 2 * 4 + 3 * 5 + 4 * 6) / 2],
         1e-6,
@@ -52,7 +52,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const [student, teacher] = [filled([4, 3], 1), filled([4, 5], 2)];
       const { value } = lossOf(kernel, [student], [teacher]);
-      closeTo(
+      expectClose(
         [lossOf(kernel, [tf.reverse(tf.mul(student, 4), [0, 1])], [tf.reverse(teacher, 0)]).value],
         [value],
         1e-5,
@@ -64,7 +64,7 @@ onEveryEngine(() => {
       const loss = correlationCongruenceBatchwise(student, teacher, {
         kernel: { gamma: 0.7, order: 12 },
       });
-      closeTo(loss.dataSync(), [(1 - Math.exp(-1.4)) ** 2 / 2], 1e-5);
+      expectClose(loss.dataSync(), [(1 - Math.exp(-1.4)) ** 2 / 2], 1e-5);
     }));
   test.each(forms)(
     'with %o it is finite at zeros, constants, copies and 1e3, and 0 in a batch of one',

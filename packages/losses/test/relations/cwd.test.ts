@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { cwd, cwdPerExample, softTargetsPerExample } from '../../src/index.ts';
@@ -28,7 +28,7 @@ onEveryEngine(() => {
         tf.reshape(teacher, [3, 6]),
         { temperature: 4 },
       );
-      closeTo(
+      expectClose(
         cwdPerExample(student, teacher, { temperature: 4 }).dataSync(),
         expected.dataSync(),
         1e-6,
@@ -39,7 +39,7 @@ onEveryEngine(() => {
       const teacher = filled([2, 2, 2, 3], 1);
       const { value, gradients } = lossOf(term, [tf.add(teacher, [1, -4, 9])], [teacher]);
       expect(value).toBeCloseTo(0, 6);
-      closeTo(gradients[0] as Float32Array, new Array(24).fill(0), 1e-6);
+      expectClose(gradients[0] as Float32Array, new Array(24).fill(0), 1e-6);
     }));
   test('it is finite at zeros, constants, copies and 1e3', () =>
     expectFiniteEverywhere(term, [[3, 2, 2, 3]]));

@@ -1,5 +1,5 @@
 import type { LossInputs, LossTerm, Outputs } from '@kd/core';
-import { closeTo, expectNoNewTensors, numericalGradient } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import type { FeaturePair } from '../../src/index.ts';
@@ -74,13 +74,13 @@ export function expectTrueGradient(
           teacher,
         ),
       );
-    closeTo(gradients[at] as Float32Array, numericalGradient(loss, feature), relative);
+    expectClose(gradients[at] as Float32Array, numericalGradient(loss, feature), relative);
   }
   tf.tidy(() => {
     const toTeacher = tf.grads((...features: tf.Tensor[]) => term(stepWith(student, features)))([
       ...teacher,
     ]);
-    for (const grad of toTeacher) closeTo(grad.dataSync(), new Array(grad.size).fill(0), 0);
+    for (const grad of toTeacher) expectClose(grad.dataSync(), new Array(grad.size).fill(0), 0);
   });
 }
 

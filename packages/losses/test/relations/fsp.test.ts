@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { fsp } from '../../src/index.ts';
@@ -29,7 +29,8 @@ onEveryEngine(() => {
       const turned = teacher.map((maps) => tf.reverse(maps, [1, 2]));
       const { value, gradients } = lossOf(term, turned, teacher);
       expect(value).toBeCloseTo(0, 10);
-      for (const gradient of gradients) closeTo(gradient, new Array(gradient.length).fill(0), 1e-6);
+      for (const gradient of gradients)
+        expectClose(gradient, new Array(gradient.length).fill(0), 1e-6);
     }));
   test('layers that follow on each other add up', () =>
     tf.tidy(() => {
@@ -41,7 +42,7 @@ onEveryEngine(() => {
       const parts = [0, 1].map(
         (at) => lossOf(term, student.slice(at, at + 2), teacher.slice(at, at + 2)).value,
       ) as [number, number];
-      closeTo([lossOf(three, student, teacher).value], [parts[0] + parts[1]], 1e-5);
+      expectClose([lossOf(three, student, teacher).value], [parts[0] + parts[1]], 1e-5);
     }));
   test('it is finite at zeros, constants, copies and 1e3', () =>
     expectFiniteEverywhere(term, [

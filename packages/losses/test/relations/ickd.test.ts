@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { ickd } from '../../src/index.ts';
@@ -26,7 +26,7 @@ onEveryEngine(() => {
         [teacher],
       );
       expect(value).toBeCloseTo(0, 6);
-      closeTo(gradients[0] as Float32Array, new Array(36).fill(0), 1e-5);
+      expectClose(gradients[0] as Float32Array, new Array(36).fill(0), 1e-5);
     }));
   test('it is finite at zeros, constants, copies and 1e3', () =>
     expectFiniteEverywhere(term, [[3, 2, 2, 3]]));

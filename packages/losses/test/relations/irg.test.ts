@@ -1,5 +1,5 @@
 import type { LossTerm } from '@kd/core';
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { irg, irgEdges } from '../../src/index.ts';
@@ -84,7 +84,8 @@ onEveryEngine(() => {
       ] as const) {
         const { value, gradients } = lossOf(term, teacher, teacher);
         expect(value).toBe(0);
-        for (const gradient of gradients) closeTo(gradient, new Array(gradient.length).fill(0), 0);
+        for (const gradient of gradients)
+          expectClose(gradient, new Array(gradient.length).fill(0), 0);
       }
     }));
   test('edges and transformations know no scale', () =>
@@ -92,7 +93,7 @@ onEveryEngine(() => {
       const [student, teacher] = [features(shapes, 1), features(wide, 5)];
       const scaled = student.map((feature) => tf.mul(feature, 8));
       const options = { vertex: 0 };
-      closeTo(
+      expectClose(
         [lossOf(graph(options), scaled, teacher).value],
         [lossOf(graph(options), student, teacher).value],
         1e-5,
@@ -105,7 +106,7 @@ onEveryEngine(() => {
       const parts = Object.keys(none).map(
         (part) => lossOf(graph({ ...none, [part]: 1 }), student, teacher).value,
       ) as [number, number, number];
-      closeTo(
+      expectClose(
         [lossOf(graph({ vertex: 2, edge: 3, transformation: 4 }), student, teacher).value],
         [2 * parts[0] + 3 * parts[1] + 4 * parts[2]],
         1e-5,
@@ -119,7 +120,7 @@ onEveryEngine(() => {
       // embeddings themselves, 0, 1 and 4 from 0.
       const expected =
         (2 / 9) * ((1 / 16 - 0.5) ** 2 + (1 - 0.5) ** 2 + (9 / 16 - 0.5) ** 2) + 17 / 3;
-      closeTo([lossOf(one, [tf.zeros([3, 1])], apart).value], [expected], 1e-5);
+      expectClose([lossOf(one, [tf.zeros([3, 1])], apart).value], [expected], 1e-5);
     }));
   test('both are finite at zeros, constants, copies and 1e3', () => {
     expectFiniteEverywhere(graph(), shapes, wide);

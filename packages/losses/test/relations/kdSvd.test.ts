@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { kdSvd } from '../../src/index.ts';
@@ -23,12 +23,12 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const x = filled([2, rows, columns], 1) as tf.Tensor3D;
       const { vectors, values } = rightVectors(x, 3);
-      closeTo(
+      expectClose(
         tf.matMul(vectors, vectors, true).dataSync(),
         [...tf.eye(3).dataSync(), ...tf.eye(3).dataSync()],
         1e-5,
       );
-      closeTo(
+      expectClose(
         tf.matMul(tf.matMul(x, vectors), vectors, false, true).dataSync(),
         x.dataSync(),
         1e-5,
@@ -47,8 +47,8 @@ onEveryEngine(() => {
         tf.tensor3d([0, 0, 3, 0, -4, 0, 0, 0, 0, 0, 0, 0], [1, 4, 3]),
         3,
       );
-      closeTo(values.dataSync(), [4, 3, 0], 1e-6);
-      closeTo(tf.abs(vectors).dataSync(), [0, 0, 0, 1, 0, 0, 0, 1, 0], 1e-6);
+      expectClose(values.dataSync(), [4, 3, 0], 1e-6);
+      expectClose(tf.abs(vectors).dataSync(), [0, 0, 0, 1, 0, 0, 0, 1, 0], 1e-6);
     }));
   test('the gradient is that of finite differences, of one vector and of two, of more places than channels and fewer', () =>
     tf.tidy(() => {
@@ -74,14 +74,15 @@ onEveryEngine(() => {
         teacher,
       );
       expect(value).toBeCloseTo(0, 9);
-      for (const gradient of gradients) closeTo(gradient, new Array(gradient.length).fill(0), 1e-4);
+      for (const gradient of gradients)
+        expectClose(gradient, new Array(gradient.length).fill(0), 1e-4);
     }));
   test('layers of known directions have the known loss', () =>
     tf.tidy(() => {
       const [left, right] = [tf.tensor4d([2, 0], [1, 1, 1, 2]), tf.tensor4d([0, 3], [1, 1, 1, 2])];
       // One student's direction is the teacher's next: nothing of the other, sign 0, is left of it.
       const near = Math.exp(-1 / 8);
-      closeTo(
+      expectClose(
         [lossOf(one, [left, left], [left, right]).value],
         [2 * (1 - near) ** 2 * (1 / 2 + 1 / 2)],
         1e-5,

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { nst, nstPerExample } from '../../src/index.ts';
@@ -23,7 +23,7 @@ onEveryEngine(() => {
       const teacher = maps([2, 3, 2, 4], 1);
       const { value, gradients } = lossOf(term, [tf.mul(tf.reverse(teacher, -1), -3)], [teacher]);
       expect(value).toBeCloseTo(0, 6);
-      closeTo(gradients[0] as Float32Array, new Array(48).fill(0), 1e-6);
+      expectClose(gradients[0] as Float32Array, new Array(48).fill(0), 1e-6);
     }));
   test('channels that select disjoint places cost 2 over their number', () =>
     tf.tidy(() => {
@@ -32,7 +32,7 @@ onEveryEngine(() => {
         tf.slice(identity, [0, 0, 0, 0], [1, 2, 2, 2]),
         tf.slice(identity, [0, 0, 0, 2], [1, 2, 2, 2]),
       ];
-      closeTo(nstPerExample(left, right).dataSync(), [1], 1e-6);
+      expectClose(nstPerExample(left, right).dataSync(), [1], 1e-6);
     }));
   test('it is finite at zeros, constants, copies and 1e3', () =>
     expectFiniteEverywhere(term, [[3, 2, 2, 3]], [[3, 4, 3, 2]]));

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { pkd } from '../../src/index.ts';
@@ -35,24 +35,28 @@ onEveryEngine(() => {
         [teacher],
       );
       expect(value).toBeCloseTo(0, 6);
-      closeTo(gradients[0] as Float32Array, new Array(36).fill(0), 1e-5);
+      expectClose(gradients[0] as Float32Array, new Array(36).fill(0), 1e-5);
     }));
   test('it is 1 minus the correlation: 2 for channels that run against each other, over the correction of the deviation', () =>
     tf.tidy(() => {
       const teacher = filled([2, 2, 2, 3], 1);
-      closeTo([lossOf(term, [tf.neg(teacher)], [teacher]).value], [(2 * 7) / 8], 1e-5);
+      expectClose([lossOf(term, [tf.neg(teacher)], [teacher]).value], [(2 * 7) / 8], 1e-5);
     }));
   test('it is finite at zeros, constants, copies and 1e3', () =>
     expectFiniteEverywhere(term, [[3, 2, 2, 3]], [[3, 1, 3, 3]]));
   test('a constant channel has no relation: its half of the other’s variance is the loss, rounding or not', () =>
     tf.tidy(() => {
       const [teacher, level] = [filled([2, 3, 3, 2], 1), tf.fill([2, 3, 3, 2], 0.7)];
-      closeTo([lossOf(term, [level], [teacher]).value], [17 / 18 / 2], 1e-5);
-      closeTo([lossOf(term, [teacher], [level]).value], [17 / 18 / 2], 1e-5);
+      expectClose([lossOf(term, [level], [teacher]).value], [17 / 18 / 2], 1e-5);
+      expectClose([lossOf(term, [teacher], [level]).value], [17 / 18 / 2], 1e-5);
     }));
   test('one number a channel is no relation', () =>
     tf.tidy(() =>
-      closeTo([lossOf(term, [filled([1, 1, 1, 3], 1)], [filled([1, 1, 1, 3], 2)]).value], [0], 0),
+      expectClose(
+        [lossOf(term, [filled([1, 1, 1, 3], 1)], [filled([1, 1, 1, 3], 2)]).value],
+        [0],
+        0,
+      ),
     ));
   test('it leaves no tensor but its result', () =>
     expectTidy(term, [filled([2, 3, 3, 2], 1)], [filled([2, 2, 2, 2], 2)]));

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { pkt } from '../../src/index.ts';
@@ -22,18 +22,18 @@ onEveryEngine(() => {
       const teacher = filled([6, 4], 1);
       const { value, gradients } = lossOf(term, [tf.mul(tf.reverse(teacher, 1), 2)], [teacher]);
       expect(Math.abs(value)).toBeLessThan(1e-8);
-      closeTo(gradients[0] as Float32Array, new Array(24).fill(0), 1e-6);
+      expectClose(gradients[0] as Float32Array, new Array(24).fill(0), 1e-6);
     }));
   test('the order of the examples does not matter, and pairs add up', () =>
     tf.tidy(() => {
       const [student, teacher] = [filled([4, 3], 1), filled([4, 7], 2)];
       const { value } = lossOf(term, [student], [teacher]);
-      closeTo(
+      expectClose(
         [lossOf(term, [tf.reverse(student, 0)], [tf.reverse(teacher, 0)]).value],
         [value],
         1e-5,
       );
-      closeTo([lossOf(two, [student, student], [teacher, teacher]).value], [2 * value], 1e-5);
+      expectClose([lossOf(two, [student, student], [teacher, teacher]).value], [2 * value], 1e-5);
     }));
   test.each([0.1, 0.01])(
     'rows within %d of each other, or of their opposites, are as exact as cosines in float32 can be',
@@ -50,11 +50,11 @@ onEveryEngine(() => {
             (feature) => feature.arraySync() as number[][],
           ) as [number[][], number[][]];
           const { value, gradients } = lossOf(term, [student], [teacher]);
-          closeTo([value], [inDoubles(rows, wanted)], 5e-7 / distance ** 2);
+          expectClose([value], [inDoubles(rows, wanted)], 5e-7 / distance ** 2);
           const slopes = rows.flatMap((row, at) =>
             row.map((_, column) => slope(rows, wanted, at, column)),
           );
-          closeTo(gradients[0] as Float32Array, slopes, 5e-6 / distance ** 2);
+          expectClose(gradients[0] as Float32Array, slopes, 5e-6 / distance ** 2);
         }
       }),
   );

@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { rkd, rkdBatchwise } from '../../src/index.ts';
@@ -35,7 +35,7 @@ onEveryEngine(() => {
         [teacher],
       );
       expect(value).toBeCloseTo(0, 6);
-      closeTo(gradients[0] as Float32Array, new Array(20).fill(0), 1e-4);
+      expectClose(gradients[0] as Float32Array, new Array(20).fill(0), 1e-4);
     }));
   test.each(forms)('with %o the order of the examples does not matter', (options) =>
     tf.tidy(() => {
@@ -45,7 +45,7 @@ onEveryEngine(() => {
         [tf.reverse(student, 0)],
         [tf.reverse(teacher, 0)],
       ).value;
-      closeTo([reversed], [lossOf(rkd(pairs(), options), [student], [teacher]).value], 1e-5);
+      expectClose([reversed], [lossOf(rkd(pairs(), options), [student], [teacher]).value], 1e-5);
     }),
   );
   test('of many differences one product says the same', () =>
@@ -61,7 +61,7 @@ onEveryEngine(() => {
         );
       }) as [Float32Array[], Float32Array[]];
       for (const [at, values] of told[0].entries())
-        closeTo(told[1][at] as Float32Array, values, 1e-5);
+        expectClose(told[1][at] as Float32Array, values, 1e-5);
     }));
   test('both weights at 0 are 0, with a gradient', () =>
     tf.tidy(() =>
@@ -81,7 +81,7 @@ onEveryEngine(() => {
       ];
       // Distances over their mean: the student's 0, 1.5 and 1.5, the teacher's 0.15, 1.5 and 1.35;
       // each counts twice among nine.
-      closeTo(rkdBatchwise(copies, copies, { angleWeight: 0 }).dataSync(), [0], 0);
+      expectClose(rkdBatchwise(copies, copies, { angleWeight: 0 }).dataSync(), [0], 0);
       expect(rkdBatchwise(copies, apart, { angleWeight: 0 }).dataSync()[0]).toBeCloseTo(
         (25 * 4 * 0.5 * 0.15 ** 2) / 9,
         3,

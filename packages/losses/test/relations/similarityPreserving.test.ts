@@ -1,4 +1,4 @@
-import { closeTo, onEveryEngine } from '@kd/testing';
+import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { similarityPreserving } from '../../src/index.ts';
@@ -31,7 +31,7 @@ onEveryEngine(() => {
         [teacher],
       );
       expect(value).toBeCloseTo(0, 6);
-      closeTo(gradients[0] as Float32Array, new Array(24).fill(0), 1e-6);
+      expectClose(gradients[0] as Float32Array, new Array(24).fill(0), 1e-6);
     }));
   test('the order of the examples does not matter', () =>
     tf.tidy(() => {
@@ -41,7 +41,11 @@ onEveryEngine(() => {
         [tf.reverse(student, 0)],
         [tf.reverse(teacher, 0)],
       );
-      closeTo([value], [lossOf(similarityPreserving(pairs()), [student], [teacher]).value], 1e-5);
+      expectClose(
+        [value],
+        [lossOf(similarityPreserving(pairs()), [student], [teacher]).value],
+        1e-5,
+      );
     }));
   test('it is finite at zeros, constants, copies and 1e3, and 0 in a batch of one', () => {
     expectFiniteEverywhere(similarityPreserving(pairs()), [[3, 4]], [[3, 5]]);

@@ -1,12 +1,12 @@
 import { copyFileSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { encodeSafetensors } from '@kd/files';
-import { emptyFolders } from '@kd/testing';
+import { temporaryDirectories } from '@kd/testing';
 import { describe, expect, test } from 'vitest';
 import { readWeights } from '../../src/node/index.ts';
 import { pathOf } from '../weights/checkpoints.ts';
 
-const newFolder = emptyFolders();
+const newFolder = temporaryDirectories();
 const of = (...values: number[]) =>
   ({ dtype: 'F32', shape: [values.length], data: Float32Array.from(values) }) as const;
 

@@ -4,11 +4,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { encodeSafetensors } from '@kd/files';
-import { emptyFolders } from '@kd/testing';
+import { temporaryDirectories } from '@kd/testing';
 import { expect, test } from 'vitest';
 import { torchZip } from '../weights/torchZip.ts';
 
-const newFolder = emptyFolders();
+const newFolder = temporaryDirectories();
 const script = fileURLToPath(new URL('../fixtures/readMemory.ts', import.meta.url));
 const megabyte = 1_000_000;
 

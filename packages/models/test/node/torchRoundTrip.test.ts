@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Network } from '@kd/core';
-import { closeTo, refusalOf } from '@kd/testing';
+import { expectClose, explainStartFailure } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -75,7 +75,7 @@ describe.skipIf(refusalOfTorch() !== undefined)(
     let kinds: string[] = [];
 
     beforeAll(async () => {
-      const refusals = [await refusalOf('wasm'), await refusalOf('tensorflow')];
+      const refusals = [await explainStartFailure('wasm'), await explainStartFailure('tensorflow')];
       expect(refusals).toContain(undefined);
       kinds = runPython('make');
     }, 300_000);
@@ -92,7 +92,7 @@ describe.skipIf(refusalOfTorch() !== undefined)(
             tf.tidy(() => weight.assign(tf.zerosLike(weight)));
           const { left } = loadWeights(network, await readWeights(file(`${kind}.${format}`)));
           expect(left).toEqual([]);
-          closeTo(logitsOf(network), logitsIn(`${kind}.json`), 1e-5);
+          expectClose(logitsOf(network), logitsIn(`${kind}.json`), 1e-5);
         }
         network.dispose();
       }
@@ -110,7 +110,7 @@ describe.skipIf(refusalOfTorch() !== undefined)(
         network.dispose();
       }
       expect(runPython('check')).toEqual(kinds);
-      for (const [kind, logits] of ours) closeTo(logits, logitsIn(`${kind}.ours.json`), 1e-5);
+      for (const [kind, logits] of ours) expectClose(logits, logitsIn(`${kind}.ours.json`), 1e-5);
     });
 
     function runPython(task: string): string[] {

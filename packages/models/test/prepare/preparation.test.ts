@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { closeTo, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -48,9 +48,9 @@ test.each(golden.matrices)(
   '$from → $to, $interpolation, antialias $antialias: the matrix of PyTorch',
   ({ from, to, weights, ...filter }) => {
     const own = resizeWeights(from, to, filter);
-    closeTo(own, weights, 1e-6);
+    expectClose(own, weights, 1e-6);
     for (let row = 0; row < to; row++)
-      closeTo(
+      expectClose(
         [own.slice(row * from, (row + 1) * from).reduce((sum, weight) => sum + weight, 0)],
         [1],
         1e-6,
@@ -64,7 +64,7 @@ onEveryEngine(() => {
     const images = picture(height, width);
     const resized = prepare(images);
     expect(resized.shape).toEqual([1, size, size, 3]);
-    closeTo(resized.dataSync(), pixels, 1e-5);
+    expectClose(resized.dataSync(), pixels, 1e-5);
     tf.dispose([images, resized]);
   });
 
@@ -79,7 +79,7 @@ onEveryEngine(() => {
         preparer('test', resizing).prepare(images),
       ),
     );
-    closeTo(both.dataSync(), after.dataSync(), 1e-5);
+    expectClose(both.dataSync(), after.dataSync(), 1e-5);
     tf.dispose([images, both, after]);
   });
 
@@ -93,7 +93,7 @@ onEveryEngine(() => {
     const images = picture(4, 5);
     const f = (x: tf.Tensor) => tf.mean(tf.square(prepare(x as tf.Tensor4D))) as tf.Scalar;
     const gradient = tf.grad(f)(images);
-    closeTo(gradient.dataSync(), numericalGradient(f, images), 1e-3);
+    expectClose(gradient.dataSync(), numericalGradient(f, images), 1e-3);
     tf.dispose([images, gradient]);
   });
 
@@ -137,8 +137,8 @@ onEveryEngine(() => {
           .forward(preparer('test', preparation).prepare(images), { training: false })
           .logits.dataSync(),
       ]);
-      closeTo(own as Float32Array, byHand as Float32Array, 1e-6);
-      closeTo(folded as Float32Array, byHand as Float32Array, 1e-6);
+      expectClose(own as Float32Array, byHand as Float32Array, 1e-6);
+      expectClose(folded as Float32Array, byHand as Float32Array, 1e-6);
       images.dispose();
     }
     network.dispose();

@@ -1,5 +1,5 @@
 import type { Network } from '@kd/core';
-import { closeTo, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import {
@@ -100,7 +100,7 @@ onEveryEngine(() => {
     loadWeights(network, inMemory(file()));
     const folded = network.inference?.();
     folded?.refresh();
-    closeTo(
+    expectClose(
       folded?.forward(images).logits.dataSync() as Float32Array,
       network.forward(images, { training: false }).logits.dataSync(),
       1e-3,

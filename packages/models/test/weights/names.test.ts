@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Network } from '@kd/core';
-import { refusalOf } from '@kd/testing';
+import { explainStartFailure } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { cifarResnet, loadWeights, resnet } from '../../src/index.ts';
@@ -41,7 +41,7 @@ const rows: readonly [title: string, scheme: string, make: () => Network][] = [
 ];
 
 beforeAll(async () => {
-  expect(await refusalOf('cpu')).toBe(undefined);
+  expect(await explainStartFailure('cpu')).toBe(undefined);
 });
 
 test.each(rows)(

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Teacher, ViewKey } from '@kd/core';
 import { encodeSafetensors, type SafetensorsTensor } from '@kd/files';
-import { closeTo, emptyFolders, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine, temporaryDirectories } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../../src/index.ts';
@@ -11,7 +11,7 @@ import { onCpu } from '../helpers/cpu.ts';
 import { tinySource } from '../helpers/source.ts';
 import { fixture, messageOf, tiny } from './tiny.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const plain = { spec: 'plain', seed: 0 };
 
 /** What it says of some rows. */
@@ -39,7 +39,7 @@ onEveryEngine(() => {
   ])("numpy's %s is looked up by row", async (name, tolerance) => {
     const teacher = await logitsTeacher(fixture(name));
     await expectNoNewTensors(() =>
-      closeTo(
+      expectClose(
         said(teacher, [6, 0, 3, 3]),
         Float32Array.from(rowsOf(tiny.logits, [6, 0, 3, 3])),
         tolerance + 1e-7,
@@ -63,11 +63,15 @@ describe('a file of logits', () => {
 
   test('may be safetensors, and hold probabilities, 0 among them', async () => {
     const file = saved({ logits: matrix(tiny.logits, 7), other: matrix([1, 2], 1) });
-    closeTo(said(await logitsTeacher(file), [1]), Float32Array.from(rowsOf(tiny.logits, [1])), 0);
+    expectClose(
+      said(await logitsTeacher(file), [1]),
+      Float32Array.from(rowsOf(tiny.logits, [1])),
+      0,
+    );
     const soft = await logitsTeacher(saved({ said: matrix([0.25, 0.75, 1, 0], 2) }), {
       outputs: 'probabilities',
     });
-    closeTo(said(soft, [0, 1]), [Math.log(0.25), Math.log(0.75), 0, -126 * Math.LN2], 1e-6);
+    expectClose(said(soft, [0, 1]), [Math.log(0.25), Math.log(0.75), 0, -126 * Math.LN2], 1e-6);
   });
 
   test('is evaluated as what it is: rows and pictures belong together or not', async () => {

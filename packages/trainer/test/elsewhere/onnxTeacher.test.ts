@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Teacher } from '@kd/core';
 import { memoryStore } from '@kd/files';
-import { emptyFolders, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectNoNewTensors, onEveryEngine, temporaryDirectories } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { cacheOutputs, ensemble, evaluate } from '../../src/index.ts';
@@ -11,7 +11,7 @@ import { onCpu } from '../helpers/cpu.ts';
 import { tinySource } from '../helpers/source.ts';
 import { fixture, heard, imagesOf, messageOf, normalized, saysAsTorch } from './tiny.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 
 onEveryEngine(() => {
   test('a file of torch.onnx.export says what PyTorch says, with features by tap, and leaves no tensor', async () => {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { emptyFolders, expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectNoNewTensors, onEveryEngine, temporaryDirectories } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { tfjsTeacher } from '../../src/node/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
 import { heard, messageOf, normalized, saysAsTorch, tiny } from './tiny.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const taps = { map: 'map', pooled: 'pooled' };
 
 /** Writes a model as `tensorflowjs_converter` does. */

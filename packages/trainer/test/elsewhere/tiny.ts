@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Batch, Outputs, Teacher } from '@kd/core';
-import { closeTo } from '@kd/testing';
+import { expectClose } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The path of a fixture of `make.py`. */
@@ -60,9 +60,9 @@ export async function saysAsTorch(teacher: Teacher, softly = false): Promise<voi
   const { logits, features } = await heard(teacher);
   const rows = (values: tf.Tensor) =>
     Array.from((softly ? tf.logSoftmax(values) : values).dataSync());
-  tf.tidy(() => closeTo(rows(logits), rows(tf.tensor2d(tiny.logits, [7, 5])), 2e-5));
+  tf.tidy(() => expectClose(rows(logits), rows(tf.tensor2d(tiny.logits, [7, 5])), 2e-5));
   for (const [tap, values] of Object.entries(features))
-    closeTo(values.dataSync(), tiny[tap as Numbers], 2e-5);
+    expectClose(values.dataSync(), tiny[tap as Numbers], 2e-5);
   tf.dispose([logits, Object.values(features)]);
 }
 

@@ -1,6 +1,6 @@
 import type { Network } from '@kd/core';
 import { memoryStore } from '@kd/files';
-import { closeTo, expectNoNewTensors } from '@kd/testing';
+import { expectClose, expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import {
@@ -161,7 +161,7 @@ describe('bornAgain', () => {
     expect(seen).toEqual(['0 of 1', '0 of 1', '1 of 2', '1 of 2', '2 of 3', '2 of 3']);
     const expected = await byHand([10, 11, 12].map((seed) => linear(INPUTS, 3, seed)));
     for (const [at, { weights }] of students.entries())
-      closeTo(weights.kernel?.dataSync() ?? [], expected[at]?.kernel ?? [], 1e-9);
+      expectClose(weights.kernel?.dataSync() ?? [], expected[at]?.kernel ?? [], 1e-9);
     end(...students);
   });
   test('no generations are named', async () => {

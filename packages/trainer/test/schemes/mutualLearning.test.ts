@@ -1,5 +1,5 @@
 import type { LossInputs, Network, Objective } from '@kd/core';
-import { closeTo, expectNoNewTensors } from '@kd/testing';
+import { expectClose, expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { evaluate, mutualLearning, peerGroup, sgd, train } from '../../src/index.ts';
@@ -66,7 +66,7 @@ describe('mutualLearning', () => {
     for (const student of alone) await reportsOf({ ...options, student, objective: hard() });
     for (const [at, student] of alone.entries()) {
       for (const [name, numbers] of Object.entries(numbersOf(student.weights)))
-        closeTo(numbersOf(together[at]?.weights ?? {})[name] ?? [], numbers, 1e-5);
+        expectClose(numbersOf(together[at]?.weights ?? {})[name] ?? [], numbers, 1e-5);
     }
     disposeAll([...together, ...alone]);
   });
@@ -99,7 +99,7 @@ describe('mutualLearning', () => {
       epochs: 1,
     });
     for (const [at, { weights }] of all.entries())
-      closeTo(weights.kernel?.dataSync() ?? [], (expected[at] as tf.Tensor).dataSync(), 1e-5);
+      expectClose(weights.kernel?.dataSync() ?? [], (expected[at] as tf.Tensor).dataSync(), 1e-5);
     disposeAll(all);
     tf.dispose(expected);
   });
@@ -128,7 +128,7 @@ describe('mutualLearning', () => {
         one.forward(images, { training: false }).logits.dataSync(),
       ) as [Float32Array, Float32Array];
       const { logits, features } = student.forward(images, { training: false });
-      closeTo(
+      expectClose(
         logits.dataSync(),
         first.map((logit, at) => (logit + (second[at] as number)) / 2),
         1e-6,

@@ -1,4 +1,4 @@
-import { closeTo } from '@kd/testing';
+import { expectClose } from '@kd/testing';
 import { expect } from 'vitest';
 import { fiftySteps, numbersOf, type Parts } from './fiftySteps.ts';
 
@@ -11,16 +11,16 @@ export async function expectSameBothWays(make: () => Parts, size = 8): Promise<v
   const compiled = await fiftySteps(make, size);
   process.env.KD_COMPILE = 'off';
   const eager = await fiftySteps(make, size);
-  closeTo(numbersOf(compiled.reports), numbersOf(eager.reports), 1e-5);
+  expectClose(numbersOf(compiled.reports), numbersOf(eager.reports), 1e-5);
   for (const [name, values] of Object.entries(eager.weights)) {
     try {
-      closeTo(compiled.weights[name] ?? [], values, 1e-5);
+      expectClose(compiled.weights[name] ?? [], values, 1e-5);
     } catch (cause) {
       throw new Error(`${name}: ${(cause as Error).message}`, { cause });
     }
   }
   for (const { reports, unfolded } of [compiled, eager])
-    closeTo([reports.at(-1)?.validation?.loss ?? 0], [unfolded], 1e-5);
+    expectClose([reports.at(-1)?.validation?.loss ?? 0], [unfolded], 1e-5);
   const [first, last] = [eager.reports[0]?.terms.total, eager.reports.at(-1)?.terms.total];
   expect(last).not.toBe(first);
 }

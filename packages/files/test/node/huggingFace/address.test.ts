@@ -3,11 +3,11 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encodeSafetensors } from '@kd/files';
 import { readWeights } from '@kd/models/node';
-import { emptyFolders, send, serve, type TestServer } from '@kd/testing';
+import { sendBytes, startTestServer, type TestServer, temporaryDirectories } from '@kd/testing';
 import { afterEach, expect, test } from 'vitest';
 import { sha256Of } from './hubServer.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const numbers = Float32Array.from({ length: 50_000 }, (_, at) => at / 7);
 const model = encodeSafetensors({
   'fc.weight': { dtype: 'F32', shape: [50, 1000], data: numbers },
@@ -20,9 +20,9 @@ const messageOf = (promise: Promise<unknown>) =>
   promise.then(String, (error: Error) => error.message);
 
 test('an address is downloaded once, and gone on with where its sha256 is known', async () => {
-  server = await serve(
+  server = await startTestServer(
     (request, response, number) =>
-      send(request, response, model, number === 0 ? 70_000 : undefined),
+      sendBytes(request, response, model, number === 0 ? 70_000 : undefined),
     '/models/tiny.safetensors',
   );
   const cache = emptyFolder();
@@ -34,7 +34,10 @@ test('an address is downloaded once, and gone on with where its sha256 is known'
 });
 
 test('a file with another sha256 than the given one is refused, wherever it is', async () => {
-  server = await serve((request, response) => send(request, response, model), '/tiny.safetensors');
+  server = await startTestServer(
+    (request, response) => sendBytes(request, response, model),
+    '/tiny.safetensors',
+  );
   const cache = emptyFolder();
   const wrong = 'f'.repeat(64);
   expect(await messageOf(readWeights(server.url, { cache, sha256: wrong }))).toBe(
@@ -54,8 +57,8 @@ test('a file with another sha256 than the given one is refused, wherever it is',
 });
 
 test("the digits in a name of torchvision's are a checksum", async () => {
-  server = await serve(
-    (request, response) => send(request, response, model),
+  server = await startTestServer(
+    (request, response) => sendBytes(request, response, model),
     `/tiny-${sha256.slice(0, 8)}.safetensors`,
   );
   const cache = emptyFolder();

@@ -12,11 +12,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeSafetensors } from '@kd/files';
 import { readWeights } from '@kd/models/node';
-import { emptyFolders } from '@kd/testing';
+import { temporaryDirectories } from '@kd/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { COMMIT, sha256Of, type TestHub, testHubs } from './hubServer.ts';
 
-const emptyFolder = emptyFolders();
+const emptyFolder = temporaryDirectories();
 const startHub = testHubs();
 const numbers = Float32Array.from({ length: 50_000 }, (_, at) => at / 7);
 const model = encodeSafetensors(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { send, serve } from '@kd/testing';
+import { sendBytes, startTestServer } from '@kd/testing';
 import { afterEach } from 'vitest';
 
 export const COMMIT = '0123456789abcdef0123456789abcdef01234567';
@@ -52,15 +52,15 @@ async function startHub(options: HubOptions): Promise<TestHub> {
   const note = (text: string, { headers }: IncomingMessage) =>
     void asked.push(headers.authorization === undefined ? text : `${text} +token`);
   let downloads = 0;
-  const cdn = await serve((request, response) => {
+  const cdn = await startTestServer((request, response) => {
     note(`cdn ${request.headers.range ?? 'whole'}`, request);
     const bytes =
       options.altered ??
       (options.files[decodeURIComponent(request.url as string).slice(1)] as Uint8Array);
     response.setHeader('etag', '"same"');
-    send(request, response, bytes, downloads++ === 0 ? options.breakAfter : undefined);
+    sendBytes(request, response, bytes, downloads++ === 0 ? options.breakAfter : undefined);
   });
-  const hub = await serve((request, response) => {
+  const hub = await startTestServer((request, response) => {
     note(`${request.method} ${(request.url as string).split('?')[0]}`, request);
     void answer(request, response, options, cdn.url.origin);
   });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach } from 'vitest';
 
 /** Gives a new empty folder at each call; they go after each test. */
-export function emptyFolders(): () => string {
+export function temporaryDirectories(): () => string {
   const made: string[] = [];
   afterEach(() => {
     for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });

@@ -3,13 +3,13 @@
  * where all are 0).
  * @param relative 1e-5 for float32 sums, 0 for equal to the last bit.
  */
-export function closeTo(
+export function expectClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   relative: number,
 ): void {
   if (actual.length !== expected.length)
-    throw new Error(`closeTo: expected ${expected.length} numbers, got ${actual.length}.`);
+    throw new Error(`expectClose: expected ${expected.length} numbers, got ${actual.length}.`);
   const tolerance = relative * largest(expected);
   for (let at = 0; at < expected.length; at++) {
     const got = actual[at] as number;
@@ -17,7 +17,7 @@ export function closeTo(
     const close = Object.is(got, wanted) || got === wanted || Math.abs(got - wanted) <= tolerance;
     if (!close)
       throw new Error(
-        `closeTo: expected ${wanted} at index ${at} of ${expected.length}, got ${got}; the tolerance is ${tolerance}.`,
+        `expectClose: expected ${wanted} at index ${at} of ${expected.length}, got ${got}; the tolerance is ${tolerance}.`,
       );
   }
 }
