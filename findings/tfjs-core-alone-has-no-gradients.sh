@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # TensorFlow.js 4.22.0: @tensorflow/tfjs-core, loaded in Node by its package entry, computes but cannot differentiate.
-# Seen: tf.grad of a ReLU throws "gradient function not found for Relu". Expected: gradients, which the package has and which a
-# bundler's entry registers; in Node they come only with @tensorflow/tfjs or @tensorflow/tfjs-layers, which register them on load.
+# Seen: tf.grad of a ReLU throws "gradient function not found for Relu". Expected: a gradient. The package contains them, but no
+# entry of its own registers them; loading @tensorflow/tfjs or @tensorflow/tfjs-layers does.
 set -euo pipefail
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
