@@ -39,6 +39,10 @@ export interface Distillation {
   readonly hard: number;
   /** Weight of the teacher's part, ≥ 0. */
   readonly soft: number;
+  /** Bound of the student's gradient, where its architecture has none and the method brings one. */
+  readonly clipNorm?: number;
+  /** Only where a peer learns along. */
+  readonly peer?: true;
   /** Only where the method has one: taught like the student, which it teaches. */
   readonly assistant?: ArchitectureName;
   /**
@@ -130,6 +134,9 @@ export function configure(name: string, preset: Preset, changes: Changes): RunCo
   if (changes.asPrinted === true)
     return asPrinted(name, configure(name, preset, printable(name, changes)));
   const { about: _, ...plain } = preset;
+  const student = resolve(preset.student, changes.student, changes.epochs);
+  const distillation = teach(preset.distillation, changes);
+  const { clipNorm } = methodOf(distillation.method);
   return {
     ...plain,
     preset: name,
@@ -138,9 +145,10 @@ export function configure(name: string, preset: Preset, changes: Changes): RunCo
       resolve(preset.teacher, changes.teacher, undefined),
       changes.teacherWeights,
     ),
-    student: resolve(preset.student, changes.student, changes.epochs),
+    student,
     distillation: {
-      ...teach(preset.distillation, changes),
+      ...distillation,
+      ...(student.clipNorm === undefined && clipNorm !== undefined && { clipNorm }),
       ...companyOf(preset.assistant, changes, preset.distillation.method),
     },
     seeds: changes.seeds ?? preset.seeds,
@@ -267,5 +275,6 @@ function companyOf(
   return {
     ...(company === 'assistant' && { assistant: assistant ?? between }),
     ...(company === 'generations' && { generations: generations ?? usualGenerations }),
+    ...(company === 'peer' && { peer: true as const }),
   };
 }

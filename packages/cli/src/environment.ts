@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ensure, type ProgressFactory } from '@kd/core';
 import { type Engine, type EngineName, installTensorflow, startEngine } from '@kd/engine';
+import type { EnvironmentRecord } from '@kd/report';
 import { version_core } from '@tensorflow/tfjs-core';
-import type { EnvironmentRecord } from './record/runRecord.ts';
 
 /**
  * Starts the engine that is asked for, or the quickest; TensorFlow's library is installed first

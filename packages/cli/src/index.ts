@@ -1,14 +1,9 @@
 export { type ArchitectureName, architectures } from './architectures.ts';
-export { conclude } from './conclusion.ts';
 export { configure, type Preset, type RunConfig } from './config.ts';
-export { duration } from './format.ts';
 export { type MethodName, methodOf, methods, objectiveOf } from './methods/index.ts';
 export { choosePictures, type Pictures } from './pictures.ts';
 export { type PipelineOptions, runPipeline } from './pipeline.ts';
 export { type PresetName, presets } from './presets.ts';
 export { efficientNetLite0Weights } from './pretrained/efficientNetLite0Weights.ts';
-export { besides } from './record/besides.ts';
 export { newRecord } from './record/newRecord.ts';
-export type { RunRecord } from './record/runRecord.ts';
-export { type Summary, summarize } from './record/summary.ts';
-export { actorTitles, columns } from './table.ts';
+export { type RunRecord, readRecord } from './record/run.ts';

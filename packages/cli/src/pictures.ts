@@ -1,6 +1,6 @@
 import { type ImageDataset, stratifiedSubset, trainValidationSplit } from '@kd/data';
+import type { DataRecord, SetRecord } from '@kd/report';
 import type { DataChoice } from './config.ts';
-import type { DataRecord, SetRecord } from './record/runRecord.ts';
 
 /** The pictures of a run. */
 export interface Pictures {

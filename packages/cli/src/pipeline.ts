@@ -1,9 +1,9 @@
 import type { ProgressFactory } from '@kd/core';
+import { duration, lessonName } from '@kd/report';
+import { openLedger } from '@kd/report/node';
 import type { RunConfig } from './config.ts';
-import { duration, lessonName } from './format.ts';
 import { methodOf } from './methods/index.ts';
 import type { Pictures } from './pictures.ts';
-import { openLedger } from './record/ledger.ts';
 import {
   alonePupil,
   assistantOf,
@@ -12,7 +12,7 @@ import {
   type Pupil,
   teacherPupil,
 } from './record/pupils.ts';
-import type { RunRecord } from './record/runRecord.ts';
+import type { RunRecord } from './record/run.ts';
 import type { Context } from './stages/context.ts';
 import { recordStage } from './stages/record.ts';
 import { reportStage } from './stages/report.ts';

@@ -1,22 +1,18 @@
 import path from 'node:path';
 import { ensure, type ProgressFactory } from '@kd/core';
 import { loadCifar10 } from '@kd/data/node';
-import type { Engine } from '@kd/engine';
+import type { Engine, EngineName } from '@kd/engine';
+import { besides, conclude, duration, summarize, table } from '@kd/report';
 import type { Request } from './command/parse.ts';
 import { commandOf, expectSameRun } from './command/repeat.ts';
-import { conclude } from './conclusion.ts';
 import { configure } from './config.ts';
 import { openEngine } from './environment.ts';
-import { duration } from './format.ts';
 import { choosePictures, describePictures, type Pictures } from './pictures.ts';
 import { runPipeline } from './pipeline.ts';
 import { type PresetName, presets } from './presets.ts';
-import { besides } from './record/besides.ts';
 import { newRecord } from './record/newRecord.ts';
+import type { RunRecord } from './record/run.ts';
 import { type FoundRun, findRun, newFolder, removeIfEmpty } from './record/runFolder.ts';
-import type { RunRecord } from './record/runRecord.ts';
-import { summarize } from './record/summary.ts';
-import { table } from './table.ts';
 
 /** What a session writes to and listens to. */
 export interface Surroundings {
@@ -83,7 +79,7 @@ async function openAgain(
 ): Promise<Opened> {
   const { directory, record }: FoundRun = await findRun(wanted);
   expectSameRun(request, record, path.relative('.', directory));
-  await openEngine(record.environment.engine.name, surroundings);
+  await openEngine(record.environment.engine.name as EngineName, surroundings);
   const pictures = choosePictures(await loadCifar10(surroundings), record.config.data);
   const now = await describePictures(pictures);
   for (const set of ['train', 'held', 'test'] as const) {

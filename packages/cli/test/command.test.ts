@@ -6,7 +6,7 @@ import { commandOf, expectSameRun } from '../src/command/repeat.ts';
 import { UsageError } from '../src/command/usageError.ts';
 import { configure } from '../src/config.ts';
 import { presets } from '../src/presets.ts';
-import { sampleRun } from './fixtures/sampleRun.ts';
+import type { RunRecord } from '../src/record/run.ts';
 
 describe('the command line', () => {
   test('nothing given asks for nothing', () => {
@@ -120,7 +120,10 @@ describe('a preset and its changes', () => {
   });
 
   test('flags beside --resume must be those of the run', () => {
-    const { record } = sampleRun();
+    const record = {
+      config: configure('quick', presets.quick, {}),
+      environment: { engine: { name: 'tensorflow' } },
+    } as RunRecord;
     expect(() =>
       expectSameRun(
         parseCommand(['--resume', '--preset', 'quick', '--seeds', '1']),

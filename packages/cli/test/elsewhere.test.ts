@@ -4,11 +4,11 @@ import path from 'node:path';
 import { startEngine } from '@kd/engine';
 import { efficientNetLite } from '@kd/models';
 import { readWeights, saveTorchWeights } from '@kd/models/node';
+import { besides } from '@kd/report';
 import { memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configure, type RunConfig } from '../src/config.ts';
 import { presets } from '../src/presets.ts';
-import { besides } from '../src/record/besides.ts';
 import { tinyConfig, tinyRun } from './fixtures/tinyRun.ts';
 
 describe('a teacher whose body comes from elsewhere, on wasm', { timeout: 300_000 }, () => {

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRecord } from '../src/record/ledger.ts';
-import type { RunRecord } from '../src/record/runRecord.ts';
+import type { RunRecord } from '../src/record/run.ts';
+import { readRecord } from '../src/record/run.ts';
 import { tinyRun } from './fixtures/tinyRun.ts';
 
 const weightFiles = ['teacher', 'alone-3', 'distilled-3'].flatMap((stage) => [

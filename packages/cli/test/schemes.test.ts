@@ -1,15 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { besides } from '@kd/report';
 import { memory } from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UsageError } from '../src/command/usageError.ts';
 import { configure } from '../src/config.ts';
 import type { MethodName } from '../src/methods/index.ts';
 import { presets } from '../src/presets.ts';
-import { besides } from '../src/record/besides.ts';
 import { distilledPupil, generationsOf } from '../src/record/pupils.ts';
-import type { RunRecord } from '../src/record/runRecord.ts';
+import type { RunRecord } from '../src/record/run.ts';
 import { tinyConfig, tinyRun } from './fixtures/tinyRun.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'kd-schemes-'));

@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { ResultRecord } from '@kd/report';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MethodName } from '../src/methods/index.ts';
-import { readRecord } from '../src/record/ledger.ts';
+import type { RunRecord } from '../src/record/run.ts';
+import { readRecord } from '../src/record/run.ts';
 import type { FoundRun } from '../src/record/runFolder.ts';
-import type { ResultRecord, RunRecord } from '../src/record/runRecord.ts';
 import { borrow } from '../src/survey/borrow.ts';
 import { surveyText } from '../src/survey/table.ts';
 import { tinyRun } from './fixtures/tinyRun.ts';

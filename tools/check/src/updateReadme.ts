@@ -14,7 +14,7 @@ import {
   type RunRecord,
   type Summary,
   summarize,
-} from '@kd/cli';
+} from '@kd/report';
 import { root } from './process.ts';
 
 const readme = join(root, 'README.md');

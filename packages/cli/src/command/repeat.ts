@@ -1,6 +1,6 @@
 import type { EngineName } from '@kd/engine';
 import type { Changes } from '../config.ts';
-import type { RunRecord } from '../record/runRecord.ts';
+import type { RunRecord } from '../record/run.ts';
 import type { Request } from './parse.ts';
 import { usage } from './usageError.ts';
 

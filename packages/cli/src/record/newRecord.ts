@@ -2,7 +2,7 @@ import type { Engine } from '@kd/engine';
 import type { RunConfig } from '../config.ts';
 import { describeEnvironment } from '../environment.ts';
 import { describePictures, type Pictures } from '../pictures.ts';
-import type { RunRecord } from './runRecord.ts';
+import type { RunRecord } from './run.ts';
 
 export interface NewRun {
   readonly config: RunConfig;

@@ -1,7 +1,7 @@
 import { deriveSeed } from '@kd/core';
+import { type Learner, stageName } from '@kd/report';
 import { type ResolvedTraining, type RunConfig, resolve } from '../config.ts';
 import { methodOf } from '../methods/index.ts';
-import { type Learner, stageName } from './runRecord.ts';
 
 /** One network in training. */
 export interface Pupil {

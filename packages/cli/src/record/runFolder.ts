@@ -3,8 +3,8 @@ import { access, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import { ensureDirectory } from '@kd/files/node';
-import { readRecord } from './ledger.ts';
-import type { RunRecord } from './runRecord.ts';
+import type { RunRecord } from './run.ts';
+import { readRecord } from './run.ts';
 
 /** Where runs go unless they are sent elsewhere. */
 const root = 'runs';

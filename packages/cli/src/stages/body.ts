@@ -1,10 +1,10 @@
 import { type DataLoader, fingerprint, type Network, type Teacher } from '@kd/core';
 import { loadWeights, splitBackbone } from '@kd/models';
 import { readWeights } from '@kd/models/node';
+import { featuresStage } from '@kd/report';
 import { cachedBatches, cacheFeatures } from '@kd/trainer';
 import { packageWeights } from '../config.ts';
 import { efficientNetLite0Weights } from '../pretrained/efficientNetLite0Weights.ts';
-import { featuresStage } from '../record/features.ts';
 import type { Pupil } from '../record/pupils.ts';
 import { type Context, storeOf, untrained } from './context.ts';
 
@@ -17,7 +17,7 @@ export async function withBody(context: Context, pupil: Pupil, weights: string):
       : weights;
   const network = untrained(context, pupil);
   try {
-    const { loaded, scheme } = loadWeights(
+    const { loaded, keyMap: scheme } = loadWeights(
       network,
       await readWeights(file, { createProgress, signal }),
       { head: 'new' },

@@ -2,9 +2,10 @@ import path from 'node:path';
 import type { DataLoader, Network, ProgressFactory, Store } from '@kd/core';
 import { dataLoader, randomCrop, randomHorizontalFlip } from '@kd/data';
 import { directoryStore } from '@kd/files/node';
+import type { Ledger } from '@kd/report/node';
 import { architecture } from '../architectures.ts';
+import type { RunConfig } from '../config.ts';
 import type { Pictures } from '../pictures.ts';
-import type { Ledger } from '../record/ledger.ts';
 import type { Pupil } from '../record/pupils.ts';
 
 /**
@@ -13,7 +14,7 @@ import type { Pupil } from '../record/pupils.ts';
  */
 export interface Context {
   readonly directory: string;
-  readonly ledger: Ledger;
+  readonly ledger: Ledger<RunConfig>;
   readonly pictures: Pictures;
   readonly createProgress: ProgressFactory;
   readonly log: (line: string) => void;

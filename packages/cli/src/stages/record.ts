@@ -1,6 +1,6 @@
 import type { Network } from '@kd/core';
+import { percent } from '@kd/report';
 import { cacheOutputs, networkTeacher, type OutputCache } from '@kd/trainer';
-import { percent } from '../format.ts';
 import type { Pupil } from '../record/pupils.ts';
 import { throughBody } from './body.ts';
 import { type Context, storeOf, trainingBatches } from './context.ts';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { writeFileAtomic } from '@kd/files/node';
-import type { RunRecord } from '../record/runRecord.ts';
-import { reportPage } from '../report/page.ts';
+import { reportPage } from '@kd/report';
+import type { RunRecord } from '../record/run.ts';
 import type { Context } from './context.ts';
 import { readLogits } from './test.ts';
 

@@ -1,10 +1,9 @@
 import { expectedError } from '@kd/core';
 import { decodeSafetensors, encodeSafetensors } from '@kd/files';
 import { profile } from '@kd/models';
+import { type Actor, percent, stageName } from '@kd/report';
 import { evaluate } from '@kd/trainer';
-import { percent } from '../format.ts';
 import type { Pupil } from '../record/pupils.ts';
-import { type Actor, stageName } from '../record/runRecord.ts';
 import { type Context, plainBatches, storeOf } from './context.ts';
 import { trained } from './trained.ts';
 

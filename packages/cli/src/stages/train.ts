@@ -1,9 +1,9 @@
 import { triangular } from '@kd/core';
 import { combine, crossEntropy } from '@kd/losses';
+import { duration, percent } from '@kd/report';
 import { adam, type EpochReport, sgd } from '@kd/trainer';
 import { distill, fit, type TrainingOptions, type TrainingResult } from '@kd/trainer/node';
 import type { OptimizerChoice } from '../config.ts';
-import { duration, percent } from '../format.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Pupil } from '../record/pupils.ts';
 import { type Context, plainBatches, storeOf, trainingBatches, untrained } from './context.ts';

@@ -1,11 +1,12 @@
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { ensureDirectory } from '@kd/files/node';
+import { openLedger } from '@kd/report/node';
 import { configure } from '../config.ts';
 import { type MethodName, methodOf } from '../methods/index.ts';
-import { openLedger, readRecord } from '../record/ledger.ts';
+import type { RunRecord } from '../record/run.ts';
+import { readRecord } from '../record/run.ts';
 import type { FoundRun } from '../record/runFolder.ts';
-import type { RunRecord } from '../record/runRecord.ts';
 
 /**
  * A run of another method that begins with what an earlier run has already: teacher, students alone

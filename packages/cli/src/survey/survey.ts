@@ -8,10 +8,10 @@ import type { MethodName } from '../methods/index.ts';
 import { choosePictures, type Pictures } from '../pictures.ts';
 import { runPipeline } from '../pipeline.ts';
 import { presets } from '../presets.ts';
-import { readRecord } from '../record/ledger.ts';
 import { newRecord } from '../record/newRecord.ts';
+import type { RunRecord } from '../record/run.ts';
+import { readRecord } from '../record/run.ts';
 import { newFolder } from '../record/runFolder.ts';
-import type { RunRecord } from '../record/runRecord.ts';
 import type { Surroundings } from '../session.ts';
 import { borrow } from './borrow.ts';
 

@@ -1,7 +1,13 @@
-import { duration, grouped, percentSpread } from '../format.ts';
+import {
+  type ActorSummary,
+  duration,
+  grouped,
+  percentSpread,
+  type Spread,
+  summarize,
+} from '@kd/report';
 import { type MethodName, methodOf, methods } from '../methods/index.ts';
-import type { RunRecord } from '../record/runRecord.ts';
-import { type ActorSummary, type Spread, summarize } from '../record/summary.ts';
+import type { RunRecord } from '../record/run.ts';
 
 const hears = {
   logits: 'recorded logits',

@@ -1,8 +1,13 @@
-import type { OptimizerChoice, ResolvedTraining, RunConfig, Views } from '../config.ts';
 import { bytes, duration, grouped, lessonName } from '../format.ts';
-import { methodOf } from '../methods/index.ts';
-import type { RunRecord, SetRecord } from '../record/runRecord.ts';
-import { escaped, facts } from './html.ts';
+import { escaped, facts } from '../html.ts';
+import type {
+  ExperimentRecord,
+  OptimizerRecord,
+  RunRecord,
+  SetRecord,
+  TrainingChoiceRecord,
+  ViewsRecord,
+} from '../runRecord.ts';
 
 /** How the run was made and how to make it again. */
 export function configuration(record: RunRecord): string {
@@ -64,14 +69,14 @@ function environment({
   ]);
 }
 
-function viewsText({ pad, flip, count }: Views): string {
+function viewsText({ pad, flip, count }: ViewsRecord): string {
   const drawn = [...(pad > 0 ? [`crop (pad ${pad}, reflected)`] : []), ...(flip ? ['flip'] : [])];
   return drawn.length === 0
     ? 'the pictures as they are'
     : `${drawn.join(' + ')}, ${count} different views of each picture`;
 }
 
-function movedBy(optimizer: OptimizerChoice): [string, string][] {
+function movedBy(optimizer: OptimizerRecord): [string, string][] {
   if (optimizer.name === 'adam')
     return [['optimizer', `Adam at a constant rate, batches of ${optimizer.batchSize}`]];
   const { momentum, weightDecay, batchSize, rise } = optimizer;
@@ -94,7 +99,7 @@ function training({
   clipNorm,
   size,
   body,
-}: ResolvedTraining): string {
+}: TrainingChoiceRecord): string {
   const bound = clipNorm === undefined ? '' : `, gradient norm ≤ ${clipNorm}`;
   const seen = size === undefined ? '' : `, pictures enlarged to ${size} × ${size}`;
   if (body === undefined)
@@ -107,9 +112,6 @@ function set({ name, pictures, identity }: SetRecord): string {
 }
 
 /** What the method adds to the distilled student's training. */
-function bound({ student, distillation }: RunConfig): [string, string][] {
-  const { clipNorm } = methodOf(distillation.method);
-  return student.clipNorm !== undefined || clipNorm === undefined
-    ? []
-    : [['distilled', `gradient norm ≤ ${clipNorm}`]];
+function bound({ distillation: { clipNorm } }: ExperimentRecord): [string, string][] {
+  return clipNorm === undefined ? [] : [['distilled', `gradient norm ≤ ${clipNorm}`]];
 }

@@ -1,6 +1,6 @@
 import { grouped, percent, percentSpread } from './format.ts';
-import type { RunRecord } from './record/runRecord.ts';
-import type { ActorSummary, Spread, Summary } from './record/summary.ts';
+import type { RunRecord } from './runRecord.ts';
+import type { ActorSummary, Spread, Summary } from './summary.ts';
 
 /** What a run found, in a sentence, and whether its claim holds. */
 export interface Conclusion {

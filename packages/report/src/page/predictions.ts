@@ -1,5 +1,5 @@
-import type { Actor } from '../record/runRecord.ts';
-import { argmax, secondOf, softmax } from './probabilities.ts';
+import { argmax, secondOf, softmax } from '../probabilities.ts';
+import type { Actor } from '../runRecord.ts';
 
 /** The tested pictures and what each network says of them, for the first seed. */
 export interface Answers {

@@ -1,14 +1,14 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { ticks } from '../src/charts/axes.ts';
 import { conclude } from '../src/conclusion.ts';
 import { bytes, count, duration, percentSpread } from '../src/format.ts';
-import type { RunRecord } from '../src/record/runRecord.ts';
-import { type Summary, spread, summarize } from '../src/record/summary.ts';
-import { groupsOf } from '../src/report/answers.ts';
-import { ticks } from '../src/report/axes.ts';
-import { reportPage } from '../src/report/page.ts';
-import { pngUri } from '../src/report/png.ts';
-import { softmax } from '../src/report/probabilities.ts';
+import { reportPage } from '../src/page/page.ts';
+import { pngUri } from '../src/page/png.ts';
+import { groupsOf } from '../src/page/predictions.ts';
+import { softmax } from '../src/probabilities.ts';
+import type { RunRecord } from '../src/runRecord.ts';
+import { type Summary, spread, summarize } from '../src/summary.ts';
 import { table } from '../src/table.ts';
 import { sampleRun } from './fixtures/sampleRun.ts';
 

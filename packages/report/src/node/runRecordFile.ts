@@ -2,14 +2,20 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import { writeFileAtomic } from '@kd/files/node';
-import type { RecordingRecord, ResultRecord, RunRecord, TrainingRecord } from './runRecord.ts';
+import type {
+  ExperimentRecord,
+  RecordingRecord,
+  ResultRecord,
+  RunRecord,
+  TrainingRecord,
+} from '../runRecord.ts';
 
 const file = 'run.json';
 
 /** Keeps `run.json` as it grows: every change is on disk, whole, before the promise resolves. */
-export interface Ledger {
-  readonly record: RunRecord;
-  update(change: Partial<RunRecord>): Promise<void>;
+export interface Ledger<Experiment extends ExperimentRecord = ExperimentRecord> {
+  readonly record: RunRecord<Experiment>;
+  update(change: Partial<RunRecord<Experiment>>): Promise<void>;
   training(name: string, training: TrainingRecord): Promise<void>;
   recording(name: string, recording: RecordingRecord): Promise<void>;
   result(name: string, result: ResultRecord): Promise<void>;
@@ -18,10 +24,13 @@ export interface Ledger {
 /**
  * @param directory Of the run. @param first What is known already; `seconds` counts on from there.
  */
-export function openLedger(directory: string, first: RunRecord): Ledger {
+export function openLedger<Experiment extends ExperimentRecord>(
+  directory: string,
+  first: RunRecord<Experiment>,
+): Ledger<Experiment> {
   const opened = performance.now();
   let record = first;
-  const update = async (change: Partial<RunRecord>): Promise<void> => {
+  const update = async (change: Partial<RunRecord<Experiment>>): Promise<void> => {
     record = { ...record, seconds: first.seconds + (performance.now() - opened) / 1000, ...change };
     await writeFileAtomic(path.join(directory, file), `${JSON.stringify(record, undefined, 2)}\n`);
   };

@@ -1,6 +1,6 @@
-import type { Actor } from '../record/runRecord.ts';
+import { escaped } from '../html.ts';
+import type { Actor } from '../runRecord.ts';
 import { round } from './axes.ts';
-import { escaped } from './html.ts';
 
 const cell = 27;
 const left = 74;

@@ -1,5 +1,5 @@
-import type { Distillation } from './config.ts';
-import type { Spread } from './record/summary.ts';
+import type { DistillationRecord } from './runRecord.ts';
+import type { Spread } from './summary.ts';
 
 /** `73.0 %`. @param fraction 0–1. */
 export function percent(fraction: number, digits = 1): string {
@@ -41,6 +41,6 @@ export function grouped(value: number): string {
 }
 
 /** `dkd, temperature 4`. */
-export function lessonName({ method, temperature }: Distillation): string {
+export function lessonName({ method, temperature }: DistillationRecord): string {
   return temperature === undefined ? method : `${method}, temperature ${temperature}`;
 }

@@ -1,4 +1,4 @@
-import { escaped } from './html.ts';
+import { escaped } from '../html.ts';
 
 /** A direction of a drawing: from values to pixels. */
 export interface Axis {

@@ -1,5 +1,5 @@
 import { percent } from '../format.ts';
-import { type Actor, type RunRecord, stageName } from '../record/runRecord.ts';
+import { type Actor, type RunRecord, stageName } from '../runRecord.ts';
 import { actorTitles } from '../table.ts';
 import { axisOf, chart, type Place, round, ticks } from './axes.ts';
 

@@ -1,17 +1,17 @@
+import { reliability } from '../charts/calibration.ts';
+import { confusionMatrix } from '../charts/confusion.ts';
+import { accuracyCurves, lossCurves } from '../charts/curves.ts';
+import { accuracyBySize, accuracyBySpeed } from '../charts/scatter.ts';
 import { conclude } from '../conclusion.ts';
+import { besides } from '../footnotes.ts';
 import { percent, percentSpread } from '../format.ts';
-import { besides } from '../record/besides.ts';
-import { type ResultRecord, type RunRecord, stageName } from '../record/runRecord.ts';
-import { type Summary, summarize } from '../record/summary.ts';
+import { escaped, figures, section } from '../html.ts';
+import { type ResultRecord, type RunRecord, stageName } from '../runRecord.ts';
+import { type Summary, summarize } from '../summary.ts';
 import { actorTitles, columns } from '../table.ts';
-import type { Answers } from './answers.ts';
-import { reliability } from './calibration.ts';
 import { configuration } from './configuration.ts';
-import { confusionMatrix } from './confusion.ts';
-import { accuracyCurves, lossCurves } from './curves.ts';
-import { escaped, figures, section } from './html.ts';
-import { pictures } from './pictures.ts';
-import { accuracyBySize, accuracyBySpeed } from './scatter.ts';
+import { pictures } from './examples.ts';
+import type { Answers } from './predictions.ts';
 import { style } from './style.ts';
 
 /** The report of a finished run: one file that asks for nothing else. @returns HTML. */

@@ -1,6 +1,6 @@
-import type { Actor } from '../record/runRecord.ts';
+import { argmax, softmax } from '../probabilities.ts';
+import type { Actor } from '../runRecord.ts';
 import { chart, round } from './axes.ts';
-import { argmax, softmax } from './probabilities.ts';
 
 const bins = 10;
 

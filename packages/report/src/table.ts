@@ -1,6 +1,6 @@
 import { bytes, count, duration, grouped, percentSpread } from './format.ts';
-import type { Actor } from './record/runRecord.ts';
-import type { ActorSummary, Summary } from './record/summary.ts';
+import type { Actor } from './runRecord.ts';
+import type { ActorSummary, Summary } from './summary.ts';
 
 /** What people read for an actor. */
 export const actorTitles: Readonly<Record<Actor, string>> = {

@@ -1,5 +1,5 @@
 import { bytes, grouped, percent, percentSpread } from '../format.ts';
-import type { ActorSummary, Summary } from '../record/summary.ts';
+import type { ActorSummary, Summary } from '../summary.ts';
 import { actorTitles } from '../table.ts';
 import { type Axis, axisOf, chart, round } from './axes.ts';
 

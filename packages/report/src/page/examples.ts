@@ -1,7 +1,7 @@
 import { grouped, percent } from '../format.ts';
-import { type Answers, type Case, type Group, groupsOf } from './answers.ts';
-import { escaped } from './html.ts';
+import { escaped } from '../html.ts';
 import { pngUri } from './png.ts';
+import { type Answers, type Case, type Group, groupsOf } from './predictions.ts';
 
 const barsEach = 4;
 

@@ -1,0 +1,1 @@
+export { type Ledger, openLedger, readRecord } from './runRecordFile.ts';
