@@ -1,308 +1,289 @@
 /**
- * The nouns of @kd. Every package speaks in these types, and a piece of your own is one function or
- * one object of them.
+ * The nouns of @kd: types that every package uses and that a component of your own implements.
+ * A component is one function or one object of these types; nothing is registered.
+ *
+ * Sections: data · networks · teachers · losses and optimizers · processes · files and progress.
  */
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 
+// ---------------------------------------------------------------------------------------- data
+
 /**
- * Which view (augmentation) of every row some pixels are: the pixels of a row depend on its row
- * number and on this, and on nothing else.
+ * Which view (augmentation) of the images a batch holds. The pixels of an image depend on its index
+ * and on this key, and on nothing else.
  */
 export interface ViewKey {
   /**
-   * The transforms in order, as text: `randomCrop(pad=4,fill=reflect)+flip()`; `plain` where there
-   * is none.
+   * The augmentations in order, as text:
+   * `randomCrop(padding=4,fill=reflect)+randomHorizontalFlip()`; `plain` if there are none.
    */
   readonly spec: string;
-  /**
-   * The number all draws of this view come from, an unsigned 32-bit integer; 0 where there is
-   * nothing to draw.
-   */
+  /** Seed of all random draws of this view, an unsigned 32-bit integer; 0 without augmentations. */
   readonly seed: number;
 }
 
 /**
- * Some rows of an image set, ready for a step. It belongs to its source and lives until the next
- * one is asked for.
+ * Images and labels of one step. The tensors belong to the data loader and are valid until the next
+ * batch is requested.
  */
 export interface Batch {
   /**
-   * float32 [batch, height, width, channels]: pictures, 0–1, not normalized, for each network
-   * prepares its own input. For the head of a network, what its body said of
-   * the pictures, vectors as maps of 1 × 1.
+   * float32 [batch, height, width, channels], 0–1. The images are not normalized, since every
+   * network preprocesses its own input. If a frozen backbone has been cached: its features, vectors
+   * as maps of 1 × 1.
    */
   readonly images: Tensor4D;
   /** int32 [batch], 0 ≤ label < classes. */
   readonly labels: Tensor1D;
-  /** Row numbers in the whole image set (not in a split of it): the key of a recorded teacher. */
+  /** [batch], positions in the whole dataset (not in a subset of it): the key of cached outputs. */
   readonly indices: Int32Array;
   readonly view: ViewKey;
 }
 
-/** What a set of labelled pictures says of itself. */
+/** Description of a labelled image dataset. */
 export interface DatasetInfo {
-  /** For people: `CIFAR-10 train`. */
+  /** Name for people: `CIFAR-10 train`. */
   readonly name: string;
   readonly classNames: readonly string[];
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
   /**
-   * sha256, in hexadecimal, of pixels and labels: two sets are the same set exactly when these are
-   * equal.
+   * Returns the sha256 of pixels and labels in hexadecimal: two datasets are equal exactly when
+   * their fingerprints are.
    */
   fingerprint(): Promise<string>;
 }
 
-/**
- * Which part of every batch a process takes: of n pictures those from ⌊n · rank / size⌋ to ⌊n ·
- * (rank + 1) / size⌋.
- */
-export interface Shard {
-  /** 0 ≤ rank < size. */
-  readonly rank: number;
-  readonly size: number;
-}
-
-/** Processes that compute together. All of them ask for the same sums in the same order. */
-export interface ProcessGroup extends Shard {
-  /**
-   * Σ over the processes of float32 or int32 tensors, of one shape everywhere; the same bits for
-   * all. Only tensors: part of what is compiled. It has no gradient.
-   */
-  allReduceSum<Kind extends Tensor>(tensor: Kind): Kind;
-}
-
-/**
- * Deals out a data set in batches. `dataLoader()` of @kd/data makes one; any object of this shape
- * will do.
- */
+/** Yields a dataset in batches. `dataLoader()` of @kd/data makes one; any such object will do. */
 export interface DataLoader {
   readonly dataset: DatasetInfo;
-  /** Pictures in one pass. */
+  /** Images in one epoch. */
   readonly size: number;
   readonly batchSize: number;
-  /** Batches that `epoch` deals, after `dropLast`. */
+  /** Batches in one epoch, after `dropLast`. */
   readonly batchesPerEpoch: number;
   /**
-   * Different views that epochs go through before they repeat: epoch e shows view e mod viewCount.
-   * `Infinity`: never.
+   * Number of different views before they repeat: epoch e shows view e mod viewCount. `Infinity`:
+   * they never repeat.
    */
   readonly viewCount: number;
   /**
-   * The part of each batch that it deals, where it is not the whole: `rows` and `batchSize` are
-   * those of the whole.
+   * The part of each batch that this process gets, if it is not the whole batch. `size` and
+   * `batchSize` count the whole.
    */
   readonly shard?: Shard;
-  /** The view with this number, 0 ≤ number < viewCount. */
+  /** Returns the key of a view, 0 ≤ number < viewCount. */
   view(number: number): ViewKey;
   /**
-   * Rows of the whole image set in the order in which `epoch` deals them, before `dropLast` and
-   * whatever the shard: the seed's alone, no picture is touched.
+   * Returns the indices of an epoch in their order, before `dropLast` and for all shards. It
+   * depends on the seed alone and reads no image.
    */
   order(epoch: number): Int32Array;
-  /** One epoch in its own seeded order; `from` is the first batch wanted, for resuming. */
+  /** Yields one epoch in its own seeded order. @param from First batch, for resuming; 0. */
   epoch(epoch: number, from?: number): AsyncIterable<Batch>;
-  /** Every row once, in order, under one view: for evaluating and for recording a teacher. */
+  /** Yields every image once, in order, under one view: for evaluation and for caching outputs. */
   iterateOnce(viewNumber?: number): AsyncIterable<Batch>;
 }
 
-/** What a network says of some pictures. */
+// ------------------------------------------------------------------------------------ networks
+
+/** Outputs of a forward pass. */
 export interface Outputs {
   /** [batch, classes], before softmax. */
   readonly logits: Tensor2D;
-  /** Inner activations by the name of their tap; maps are [batch, height, width, channels]. */
+  /** Intermediate activations by name; maps are [batch, height, width, channels]. */
   readonly features: Readonly<Record<string, Tensor>>;
 }
 
-/**
- * Owns variables that a checkpoint must keep: name → variable. Whether one trains is the variable's
- * own `trainable`.
- */
+/** Owner of variables that a checkpoint stores. */
 export interface Stateful {
+  /**
+   * Variables by name, in the sense in which Keras uses the word: those that train and those that
+   * do not (running averages, counters). `trainable` of each variable tells them apart.
+   */
   readonly weights: Readonly<Record<string, Variable>>;
 }
 
-/** Where a network can be tapped. */
+/** Shape of an intermediate activation that a network can return. */
 export interface FeatureInfo {
   readonly channels: number;
   /**
-   * Input pixels per feature pixel along one side; of the image after the network's own resizing. 0
-   * for vectors [batch, channels].
+   * Input pixels per feature pixel along one side, counted after the network's own resizing; 0 for
+   * vectors [batch, channels].
    */
   readonly stride: number;
 }
 
-/** What one layer tells of itself while a forward pass is observed. */
+/** One layer of a network as a forward pass reports it. */
 export interface LayerSummary {
   readonly name: string;
   readonly kind: string;
   /** Without the batch. */
   readonly outputShape: readonly number[];
+  /** Number of trained and untrained values. */
   readonly parameters: number;
-  /** Multiply-adds for one picture, of convolutions and matrix products. */
+  /** Multiply-accumulate operations for one image, of convolutions and matrix products. */
   readonly macs: number;
 }
 
-/** How a forward pass runs: an argument of every call, never state. */
+/** Mode of a forward pass. It is an argument of every call, never state of the network. */
 export interface ForwardOptions {
   /**
-   * true: batch statistics, running averages move. false: running averages are used and nothing
-   * changes.
+   * true: batch norm uses the statistics of the batch and updates its running averages. false: it
+   * uses the running averages, and nothing changes.
    */
   readonly training: boolean;
   /**
-   * int32 [2]: what this pass draws at random, it draws from here, by `randomUniform(shape,
-   * foldIn(mode.seed, name))` of @kd/core. Another one at every step of a
-   * training, the same at the same step of a resumed one. Who trains gives it; a layer that draws
-   * in training and finds none stops with an error.
+   * int32 [2], source of all randomness of this pass: a layer draws by `randomUniform(shape,
+   * foldIn(mode.seed, name))`. The trainer passes another seed at every step, and the same one at
+   * the same step of a resumed training. A random layer throws in training if there is none.
    */
   readonly seed?: Tensor1D;
-  /** Told of every layer in order; for `summary`. */
+  /** Called with every layer in order; for `summary`. */
   readonly onLayer?: (layer: LayerSummary) => void;
 }
 
 /**
- * A network for inference alone, its batch norm folded into its convolutions. It belongs to the
- * network it was made of and is freed with it.
+ * A network for inference alone, with its batch norm folded into its convolutions. It belongs to
+ * the network that made it and is freed with it.
  */
 export interface InferenceNetwork {
   /**
-   * What the network's own forward gives with `training: false`, features too, within rounding.
-   * Only tensors: it may be compiled.
+   * Returns what the network's own `forward` returns with `training: false`, features included, up
+   * to rounding. Only tensors are involved: it may be compiled.
    */
   forward(images: Tensor4D): Outputs;
   /**
-   * Folds anew where a weight of the network has moved since (`trackVariableVersions` of @kd/core
-   * tells); costs next to nothing where none has. Call it
-   * before `forward`, outside of what is compiled: the folded weights are variables, which it
-   * assigns, so that nothing is compiled again.
+   * Folds again if a variable of the network has been assigned since; costs next to nothing
+   * otherwise. Call it before `forward` and outside of compiled functions: the folded weights are
+   * variables, which it assigns, so that nothing has to be compiled again.
    */
   refresh(): void;
 }
 
-/**
- * What another library calls the layers of a network: our layer path → theirs,
- * `stage1.block0.conv1` → `layer1.0.conv1`.
- */
+/** Maps our name of a layer to another library's: `stage1.block0.conv1` → `layer1.0.conv1`. */
 export type StateDictKeyMap = (layer: string) => string;
 
 /**
- * A network. `weights`, `forward` and `dispose` make one; the rest is for reports, for speed and
- * for weights from elsewhere.
+ * A neural network. `weights`, `forward` and `dispose` suffice; the other members serve reports,
+ * speed and loading of published weights.
  */
 export interface Network extends Stateful {
   readonly name?: string;
   /**
-   * How it prepares its input (size, interpolation, mean, deviation), as text: part of a recorded
-   * teacher's identity.
+   * The network's own preprocessing (size, interpolation, mean, standard deviation) as text; part
+   * of a teacher's fingerprint.
    */
   readonly preprocessing?: string;
+  /** Intermediate activations that `forward` returns as features. */
   readonly featureInfo?: Readonly<Record<string, FeatureInfo>>;
   /**
-   * The layer that gives the logits: its weights are those called `head.…`, and a new set of
-   * classes needs a new one. The rest is the body.
+   * Name of the layer that computes the logits. Its weights are called `head.…`; other classes need
+   * a new one. All other layers are the backbone.
    */
   readonly head?: string;
   /**
-   * How published weights of this network call its layers, by library or repository: `torchvision`.
-   * The first is the one to save by.
+   * Names of this network's layers in published weights, by library or repository: `torchvision`.
+   * Weights are saved under the names of the first.
    */
   readonly keyMaps?: Readonly<Record<string, StateDictKeyMap>>;
+  /** Runs the network. @param images float32 [batch, height, width, channels], 0–1. */
   forward(images: Tensor4D, mode: ForwardOptions): Outputs;
   /**
-   * A quicker form for inference, where there is one: made (and fresh) at the first call, the same
-   * one at every later call.
+   * Returns a faster form for inference, if there is one. The first call makes it; later calls
+   * return the same object.
    */
   inference?(): InferenceNetwork;
-  /** Frees the variables, those of `folded()` too. */
+  /** Frees the variables, those of `inference()` too. */
   dispose(): void;
 }
 
 /**
- * The first layers of a network: pictures in, activations out, always with running averages and
- * outside of gradients. While its weights stay, it says the
- * same of a view for ever, so that it need be asked only once. `splitBackbone` of @kd/models makes
- * one.
+ * The first layers of a network, from images to activations, always with running averages and
+ * without gradients. As long as its weights stay, its output for a view never changes, so that it
+ * can be cached. `splitBackbone` of @kd/models makes one.
  */
 export interface Backbone extends Stateful {
   readonly name: string;
-  /** As `Network.preparation`. */
+  /** As `Network.preprocessing`. */
   readonly preprocessing: string;
-  /** Name of the layer that it ends with. */
+  /** Name of its last layer. */
   readonly end: string;
-  /** Names of layers that are tapped on the way. */
+  /** Names of the intermediate activations that `forward` returns. */
   readonly featureNames: readonly string[];
   /**
-   * @returns By name, the activations of the taps and of the end: maps [batch, height, width,
-   * channels] or vectors [batch, channels], the caller's. Only tensors: it may be compiled.
+   * Runs the backbone; it may be compiled.
+   * @returns Activations of the features and of the last layer by name: maps [batch, height, width,
+   * channels] or vectors [batch, channels]; the caller owns them.
    */
   forward(images: Tensor4D): Readonly<Record<string, Tensor>>;
 }
 
-/** Who a teacher is; a recording keeps it, and replaying under another is refused. */
+// ------------------------------------------------------------------------------------ teachers
+
+/**
+ * Fingerprint of a model. It is stored with cached outputs, which are refused for any other model.
+ */
 export interface ModelFingerprint {
   readonly name: string;
-  /** sha256, in hexadecimal, of its weights by name. */
+  /** sha256 of the weights with their names, in hexadecimal. */
   readonly weights: string;
   readonly preprocessing: string;
 }
 
 /**
- * A function of a batch: live, an ensemble or replayed from a recording, nobody can tell. The
- * caller owns the tensors.
+ * A function from a batch to outputs: a network, an ensemble or cached outputs. The caller owns the
+ * tensors.
  */
 export interface Teacher {
   (batch: Batch): Outputs;
   /**
-   * The same without holding up the event loop, for teachers that can. The batch lives until then.
+   * The same without blocking the event loop, for teachers that can. The batch must stay valid
+   * until
+   * the promise is settled.
    */
   readonly predictAsync?: (batch: Batch) => Promise<Outputs>;
   readonly fingerprint?: () => Promise<ModelFingerprint>;
 }
 
-/** A plain function of training progress, 0 at the first step and 1 at the end. */
+// ------------------------------------------------------------------------ losses and optimizers
+
+/** A pure function of training progress, which is 0 at the first step and 1 at the end. */
 export type Schedule = (progress: number) => number;
 
-/** All that a loss may look at in one training step. */
+/** Inputs of a loss at one training step. */
 export interface LossInputs {
   /** int32 [batch]. */
   readonly labels: Tensor1D;
   readonly student: Outputs;
+  /** Absent in a training without a teacher. */
   readonly teacher?: Outputs;
-  /** The values of the term's own `numbers` at this step. */
+  /** Values of the term's own `schedules` at this step, by name. */
   readonly scheduledValues: Readonly<Record<string, Scalar>>;
-  /**
-   * int32 [batch]: row numbers of the pictures in the whole image set, `Batch.indices`. The trainer
-   * gives them where a term `needsRows`.
-   */
+  /** int32 [batch], `Batch.indices`; present if a term has `needsIndices`. */
   readonly indices?: Tensor1D;
-  /**
-   * int32 [2]: what a term draws at random, it draws from here, as a layer does from `Mode.seed`.
-   * The trainer gives it.
-   */
+  /** int32 [2], source of all randomness of this step, used as `ForwardOptions.seed` is. */
   readonly seed?: Tensor1D;
 }
 
-/** One part of an objective: a step in, one number out (mean over the batch). */
+/** One term of an objective: returns the mean loss over the batch. */
 export interface LossTerm extends Partial<Stateful> {
   (step: LossInputs): Scalar;
   /**
-   * What changes from step to step enters as a number: name → schedule. The trainer evaluates it
-   * and hands the value in as `step.numbers[name]`.
+   * Schedules of values that change from step to step, by name. The trainer evaluates them and
+   * passes the values as `step.scheduledValues`.
    */
   readonly schedules?: Readonly<Record<string, Schedule>>;
-  /**
-   * True where the term reads `step.teacher`: a training without a teacher then stops at the door.
-   */
+  /** Whether the term reads `step.teacher`; a training without a teacher is then refused. */
   readonly needsTeacher?: boolean;
   /**
-   * True where the term reads `step.rows`, to remember something of every picture. A group, each of
-   * whose processes sees other pictures, refuses it.
+   * Whether the term reads `step.indices`, to store something for every image. A group of processes
+   * refuses such a term, since each process sees other images.
    */
   readonly needsIndices?: boolean;
 }
 
-/** The whole of what is minimised, with its parts by name. */
+/** The whole objective: the weighted sum of its terms, and each term by name. */
 export interface Objective<Name extends string = string> extends Stateful {
   (step: LossInputs): { readonly total: Scalar; readonly terms: Readonly<Record<Name, Scalar>> };
   readonly schedules: Readonly<Record<string, Schedule>>;
@@ -311,8 +292,8 @@ export interface Objective<Name extends string = string> extends Stateful {
 }
 
 /**
- * Moves weights along gradients. Its slots (momenta …) are weights too, named after what they
- * belong to: a checkpoint keeps them.
+ * Updates weights along their gradients. Its slots (momenta and others) are `weights` too, named
+ * after the weight that they belong to, so that a checkpoint stores them.
  */
 export interface Optimizer extends Stateful {
   /** @param gradients By the names of the weights it was made for. @param learningRate Scalar. */
@@ -320,29 +301,56 @@ export interface Optimizer extends Stateful {
   dispose(): void;
 }
 
-/** `sgd({ momentum: 0.9 })` is one of these: it makes the slots for some weights. */
+/** Creates an optimizer with slots for the given weights: `sgd({ momentum: 0.9 })` returns one. */
 export interface OptimizerFactory {
   (weights: Readonly<Record<string, Variable>>): Optimizer;
-  /** Its kind and options, kept in a checkpoint: a resume with others is refused. */
+  /** Its kind and options. A checkpoint stores them and refuses to be resumed with others. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** A place for named files: a folder on disk, memory in a test, a browser's storage. */
+// ----------------------------------------------------------------------------------- processes
+
+/**
+ * The part of every batch that one process gets: of n images those from ⌊n · rank / size⌋ to
+ * ⌊n · (rank + 1) / size⌋.
+ */
+export interface Shard {
+  /** 0 ≤ rank < size. */
+  readonly rank: number;
+  /** Number of processes. */
+  readonly size: number;
+}
+
+/**
+ * Processes that train together (data parallel). All of them must call the same reductions in the
+ * same order.
+ */
+export interface ProcessGroup extends Shard {
+  /**
+   * Sums a float32 or int32 tensor, of the same shape everywhere, over all processes; the result is
+   * the same to the last bit in each. It may be part of a compiled function and has no gradient.
+   */
+  allReduceSum<Kind extends Tensor>(tensor: Kind): Kind;
+}
+
+// ---------------------------------------------------------------------------- files and progress
+
+/** Storage of named files: a directory on disk, memory in a test, storage of a browser. */
 export interface Store {
-  /** For messages: where it is. */
+  /** Where it is, for messages. */
   readonly location: string;
-  /** undefined where there is no such file. */
+  /** Reads a file; undefined if it does not exist. */
   read(name: string): Promise<Uint8Array | undefined>;
-  /** Whole or not at all. */
+  /** Writes a file atomically: after an error the old content is still there. */
   write(name: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Shown while long work runs. */
+/** Progress of one long operation. */
 export interface Progress {
-  /** @param done Of `total`. @param note For the end of the line: `loss 1.23`. */
-  update(done: number, note?: string): void;
-  end(note?: string): void;
+  /** @param done Part of `total`. @param message End of the line: `loss 1.23`. */
+  update(done: number, message?: string): void;
+  end(message?: string): void;
 }
 
-/** Opens a progress line. @param unit What is counted: `images`, `B` for bytes. */
+/** Opens a progress display. @param unit What is counted: `images`; `B` for bytes. */
 export type ProgressFactory = (label: string, total: number, unit: string) => Progress;

@@ -1,10 +1,8 @@
-/**
- * The error grammar: `function: expected …, got …; remedy.`
- */
+/** The grammar of all error messages: `function: expected …, got …; remedy.` */
 
 /**
- * A wrong value at the door. @returns RangeError to throw: `softTargets: expected temperature > 0,
- * got 0; 4 is usual.`
+ * Creates the error for a wrong value.
+ * @returns RangeError: `softTargets: expected temperature > 0, got 0; 4 is usual.`
  */
 export function expectedError(
   caller: string,
@@ -17,7 +15,7 @@ export function expectedError(
   );
 }
 
-/** Throws `unexpected(…)` unless `ok`. */
+/** Throws an `expectedError` unless `ok`. */
 export function ensure(
   ok: boolean,
   caller: string,

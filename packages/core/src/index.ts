@@ -1,4 +1,4 @@
-export { type CompiledFunction, type CompilingBackend, compile } from './compile.ts';
+export { type CompiledFunction, compile } from './compile.ts';
 export type {
   Backbone,
   Batch,
@@ -28,27 +28,26 @@ export type {
   ViewKey,
 } from './contracts.ts';
 export { ensure, expectedError } from './errors.ts';
-export { fingerprint, sha256 } from './identity.ts';
-export { type PersistentTensorBackend, persistentTensor } from './lasting.ts';
+export { fingerprint, sha256 } from './fingerprint.ts';
 export { normalizeBatch } from './normalizeBatch.ts';
-export {
-  deriveSeed,
-  hashName,
-  normal,
-  permutation,
-  philox4x32,
-  randomUint32,
-  uniform,
-} from './random.ts';
+export { deriveSeed, hashName, normal, permutation, randomUint32, uniform } from './random.ts';
 export { foldIn, randomUniform } from './randomUniform.ts';
-export { constant, toSchedule } from './schedules/constant.ts';
-export { cosineRestarts } from './schedules/cosineRestarts.ts';
-export { cosine, exponential, linear, polynomial } from './schedules/decay.ts';
-export { type OneCycleOptions, oneCycle } from './schedules/oneCycle.ts';
-export { type PlateauOptions, reduceOnPlateau } from './schedules/reduceOnPlateau.ts';
-export { multiStep, step } from './schedules/steps.ts';
-export { triangular } from './schedules/triangular.ts';
-export { linearWarmup } from './schedules/warmUp.ts';
+export {
+  constant,
+  cosine,
+  cosineRestarts,
+  exponential,
+  linear,
+  linearWarmup,
+  multiStep,
+  type OneCycleOptions,
+  oneCycle,
+  type PlateauOptions,
+  polynomial,
+  reduceOnPlateau,
+  step,
+  toSchedule,
+  triangular,
+} from './schedules.ts';
 export { assertSameShape, assertShape } from './shapes.ts';
-export { shardRange } from './shardOf.ts';
-export { trackVariableVersions } from './watchVariables.ts';
+export { trackVariableVersions } from './trackVariableVersions.ts';

@@ -3,27 +3,28 @@ import { ensure } from './errors.ts';
 import { assertShape } from './shapes.ts';
 
 /**
- * The name of the kernel that an engine may register to do all of `normalizeBatch` in one call:
+ * Name of the kernel that an engine may register to do all of `normalizeBatch` in one call:
  *   inputs  x float32 [batch, height, width, channels]; scale and offset float32 [channels]
  *   attrs   epsilon number
- *   outputs [output as x, mean [channels], variance [channels], …what its own gradient wants
- *   saved]; variance biased
- * Whoever registers it registers a gradient under the same name, which returns { x, scale, offset }
- * for the dy of outputs[0]
- * and leaves those of the others alone: mean and variance carry no gradient.
+ *   outputs [output as x, mean [channels], variance [channels], …what its own gradient needs];
+ *           the variance is biased
+ * An engine that registers it registers a gradient under the same name too, which returns
+ * { x, scale, offset } for the dy of outputs[0] and ignores that of the others: mean and variance
+ * carry no gradient.
  */
 const kernelName = 'KdBatchNorm';
 
 /**
- * Batch normalization with the statistics of the batch:
+ * Normalizes a batch with its own statistics (batch normalization):
  *   output = scale · (x − mean) / √(variance + epsilon) + offset
  * Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithm 1; its gradient is analytic, as in
  * section 3.
  * @param x [batch, height, width, channels] or [batch, channels].
  * @param scale [channels]. @param offset [channels]. @param epsilon ≥ 0; 1e-5 is usual.
- * @returns The output, and what the running averages want: mean and variance over all but channels,
- * [channels], the variance biased
- * (divided by n); neither carries a gradient. All three belong to the caller.
+ * @returns The output, and mean and variance over all axes but channels, [channels], for the
+ * running
+ * averages. The variance is biased (divided by n); neither carries a gradient. The caller owns all
+ * three.
  */
 export function normalizeBatch<X extends tf.Tensor2D | tf.Tensor4D>(
   x: X,
@@ -45,8 +46,8 @@ export function normalizeBatch<X extends tf.Tensor2D | tf.Tensor4D>(
     const maps: tf.Tensor4D =
       x.rank === 4 ? (x as tf.Tensor4D) : tf.reshape(x, [x.shape[0], 1, 1, channels]);
     const { output, mean, variance } = hasKernel()
-      ? byKernel(maps, scale, offset, epsilon)
-      : byParts(maps, scale, offset, epsilon);
+      ? callKernel(maps, scale, offset, epsilon)
+      : composed(maps, scale, offset, epsilon);
     return {
       output: (x.rank === 4 ? output : tf.reshape(output, x.shape as [number, number])) as X,
       mean,
@@ -65,7 +66,7 @@ function hasKernel(): boolean {
   return tf.getKernel(kernelName, tf.getBackend()) !== undefined;
 }
 
-function byKernel(
+function callKernel(
   x: tf.Tensor4D,
   scale: tf.Tensor1D,
   offset: tf.Tensor1D,
@@ -78,17 +79,17 @@ function byKernel(
   return { output, mean, variance };
 }
 
-function byParts(
+function composed(
   x: tf.Tensor4D,
   scale: tf.Tensor1D,
   offset: tf.Tensor1D,
   epsilon: number,
 ): Normalized {
-  const places = [0, 1, 2];
-  const mean = withoutGradient(x, () => tf.mean(x, places) as tf.Tensor1D);
+  const axes = [0, 1, 2];
+  const mean = withoutGradient(x, () => tf.mean(x, axes) as tf.Tensor1D);
   const variance = withoutGradient(
     x,
-    () => tf.mean(tf.square(tf.sub(x, mean)), places) as tf.Tensor1D,
+    () => tf.mean(tf.square(tf.sub(x, mean)), axes) as tf.Tensor1D,
   );
 
   const normalize = tf.customGrad((...args) => {
@@ -107,18 +108,18 @@ function byParts(
 }
 
 /**
- * dx = scale / deviation · (dy − mean(dy) − x̂ · mean(dy · x̂)), with x̂ = (x − mean) / deviation;
+ * dx = scale / std · (dy − mean(dy) − x̂ · mean(dy · x̂)), with x̂ = (x − mean) / std;
  * dscale = Σ dy · x̂; doffset = Σ dy.
  */
 function gradients(dy: tf.Tensor, saved: tf.Tensor[], epsilon: number): tf.Tensor[] {
   const [x, scale, mean, variance] = saved as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
-  const places = [0, 1, 2];
+  const axes = [0, 1, 2];
   const count = x.size / mean.size;
-  // The engine's own kernel for (x − mean) / deviation · scale + offset is one pass over x where
-  // its parts are four.
+  // The engine's own kernel for (x − mean) / std · scale + offset is one pass over x; its parts
+  // would be four.
   const normalized = tf.batchNorm4d(x, mean, variance, undefined, undefined, epsilon);
-  const offsetGradient = tf.sum<tf.Tensor1D>(dy, places);
-  const scaleGradient = tf.sum<tf.Tensor1D>(tf.mul(dy, normalized), places);
+  const offsetGradient = tf.sum<tf.Tensor1D>(dy, axes);
+  const scaleGradient = tf.sum<tf.Tensor1D>(tf.mul(dy, normalized), axes);
   const common = tf.batchNorm4d(
     x,
     mean,
@@ -127,12 +128,8 @@ function gradients(dy: tf.Tensor, saved: tf.Tensor[], epsilon: number): tf.Tenso
     tf.div(scaleGradient, count),
     epsilon,
   );
-  const inverseDeviation = tf.rsqrt(tf.add(variance, epsilon));
-  return [
-    tf.mul(tf.mul(scale, inverseDeviation), tf.sub(dy, common)),
-    scaleGradient,
-    offsetGradient,
-  ];
+  const inverseStd = tf.rsqrt(tf.add(variance, epsilon));
+  return [tf.mul(tf.mul(scale, inverseStd), tf.sub(dy, common)), scaleGradient, offsetGradient];
 }
 
 function withoutGradient<Result extends tf.Tensor>(x: tf.Tensor, run: () => Result): Result {

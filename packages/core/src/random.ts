@@ -1,36 +1,46 @@
 /**
- * Random numbers that depend on (seed, stream, index) only: no generator to carry about, none to
- * advance, the same on every engine and in every order.
+ * Counter-based random numbers: each depends on (seed, stream, index) only. There is no generator
+ * with a state, and the numbers are the same on every engine and in every order.
  * Philox 4×32, 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
  */
 
-/** Four unsigned 32-bit draws at once. @param out Where they go: no allocation in a hot loop. */
+/**
+ * Draws four unsigned 32-bit integers at once.
+ * @param index Number of the block of four. @param out Receives them, without an allocation.
+ */
 export function philox4x32(seed: number, stream: number, index: number, out: Uint32Array): void {
   philox(index | 0, (index / 2 ** 32) | 0, stream | 0, 0, seed | 0, (seed / 2 ** 32) | 0, out);
 }
 
 const block = new Uint32Array(4);
 
-/** @returns An unsigned 32-bit integer. */
+/** Draws an unsigned 32-bit integer. */
 export function randomUint32(seed: number, stream: number, index: number): number {
   philox4x32(seed, stream, Math.floor(index / 4), block);
   return block[index % 4] as number;
 }
 
-/** @returns In [0, 1), a multiple of 2⁻³². */
+/** Draws a uniform number in [0, 1), a multiple of 2⁻³². */
 export function uniform(seed: number, stream: number, index: number): number {
   return randomUint32(seed, stream, index) / 2 ** 32;
 }
 
-/** @returns A standard normal draw (Box–Muller). */
+/** Draws a standard normal number. */
 export function normal(seed: number, stream: number, index: number): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - uniform(seed, stream, 2 * index)));
-  return radius * Math.cos(2 * Math.PI * uniform(seed, stream, 2 * index + 1));
+  return boxMuller(uniform(seed, stream, 2 * index), uniform(seed, stream, 2 * index + 1));
 }
 
 /**
- * A number of stream for a name, so that streams can be called what they are for. @returns An
- * unsigned 32-bit integer (FNV-1a).
+ * Turns two uniform numbers in [0, 1) into a standard normal one (Box and Muller, "A note on the
+ * generation of random normal deviates", 1958).
+ */
+export function boxMuller(first: number, second: number): number {
+  return Math.sqrt(-2 * Math.log(1 - first)) * Math.cos(2 * Math.PI * second);
+}
+
+/**
+ * Hashes a name to an unsigned 32-bit integer (FNV-1a), so that random streams can be called by
+ * what they are for.
  */
 export function hashName(name: string): number {
   let hash = 0x811c9dc5;
@@ -39,14 +49,14 @@ export function hashName(name: string): number {
 }
 
 /**
- * A new seed from a seed and a number, for things that want a seed of their own. @returns An
- * unsigned 32-bit integer.
+ * Derives a seed from another seed, for something that needs a seed of its own.
+ * @param stream Name of the random stream. @returns An unsigned 32-bit integer.
  */
 export function deriveSeed(seed: number, stream: string, index: number): number {
   return randomUint32(seed, hashName(stream), index);
 }
 
-/** 0 … count − 1 in a seeded order (Fisher–Yates). */
+/** Returns 0 … count − 1 in a seeded order (Fisher–Yates). */
 export function permutation(seed: number, stream: number, count: number): Int32Array {
   const order = Int32Array.from({ length: count }, (_, at) => at);
   for (let at = count - 1; at > 0; at--) {
@@ -59,8 +69,7 @@ export function permutation(seed: number, stream: number, count: number): Int32A
 }
 
 /**
- * The block function itself: four counter words and two key words in, four words out. For this
- * package's tests.
+ * The block function of Philox 4×32-10: maps four counter words and two key words to four words.
  */
 export function philox(
   c0: number,
@@ -90,8 +99,8 @@ export function philox(
 }
 
 /**
- * The upper 32 bits of the product of two unsigned 32-bit integers, in whole numbers of 32 bits
- * alone: what is larger would be allocated.
+ * Returns the upper 32 bits of the product of two unsigned 32-bit integers. All intermediate values
+ * fit in 32 bits: larger ones would be allocated on the heap.
  */
 function multiplyHigh(a: number, b: number): number {
   const [aLow, aHigh] = [a & 0xffff, a >>> 16];

@@ -4,17 +4,17 @@ import { hashName, philox } from './random.ts';
 import { assertShape } from './shapes.ts';
 
 /**
- * The name of the kernel that an engine may register to draw on its device:
+ * Name of the kernel that an engine may register to draw on its device:
  *   inputs  seed int32 [2]
  *   attrs   shape number[]
- *   outputs float32 of that shape, to the last bit what is computed here
+ *   outputs float32 of that shape, equal to the last bit to what is computed here
  * It has no gradient: a seed is not differentiated.
  */
 const kernelName = 'KdRandomUniform';
 
 /**
- * Random numbers that depend on the shape and the seed only: the same on every engine, to the last
- * bit, in and out of a compiled function.
+ * Draws uniform random numbers that depend on the shape and the seed only: they are the same on
+ * every engine, to the last bit, inside and outside of compiled functions.
  *
  * They are those of TensorFlow's `StatelessRandomUniform`: the seed is scrambled into key and
  * counter by one block of Philox 4×32-10, and word i mod 4
@@ -29,22 +29,19 @@ export function randomUniform(shape: readonly number[], seed: tf.Tensor1D): tf.T
   if (tf.getKernel(kernelName, tf.getBackend()) !== undefined) {
     return tf.engine().runKernel(kernelName, { seed }, { shape: [...shape] }) as tf.Tensor;
   }
-  return tf.tensor(
-    drawn(tf.util.sizeFromShape([...shape]), seed.dataSync()),
-    [...shape],
-    'float32',
-  );
+  return tf.tensor(draw(tf.util.sizeFromShape([...shape]), seed.dataSync()), [...shape], 'float32');
 }
 
 /**
- * A seed of its own for something that has a name, such as a layer: a function of tensors, for the
- * seed is one that is not known yet when a step is compiled.
+ * Derives a seed for something that has a name, such as a layer. It works on tensors, since the
+ * seed
+ * of a step is not known when the step is compiled.
  * @param seed int32 [2]. @returns int32 [2]; the caller owns it.
  */
 export function foldIn(seed: tf.Tensor1D, name: string): tf.Tensor1D {
   expectSeed('foldIn', seed);
-  // int32 wraps round on every engine, so that the sum is another seed for each name; what draws
-  // from it scrambles it.
+  // int32 wraps around on every engine, so that the sum is another seed for each name; drawing
+  // scrambles it.
   return tf.tidy(() => tf.add(seed, tf.tensor1d([hashName(name) | 0, 0], 'int32')));
 }
 
@@ -53,7 +50,7 @@ function expectSeed(caller: string, seed: tf.Tensor1D): void {
   ensure(seed.dtype === 'int32', caller, 'a seed of type int32', seed.dtype);
 }
 
-function drawn(count: number, seed: ArrayLike<number>): Float32Array {
+function draw(count: number, seed: ArrayLike<number>): Float32Array {
   const words = new Uint32Array(4);
   const [low0, low1] = [seed[0] as number, seed[1] as number];
   // The seeds are widened to 64 bits with their signs, and the key is TensorFlow's constant.

@@ -2,8 +2,9 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { expectedError } from './errors.ts';
 
 /**
- * Throws unless the tensor has this shape. @param shape null: any length there. @param meaning For
- * the message: `logits [batch, classes]`.
+ * Throws unless a tensor has this shape.
+ * @param meaning What the tensor is, for the message: `logits [batch, classes]`.
+ * @param shape null: any length of that axis.
  */
 export function assertShape(
   caller: string,
@@ -22,7 +23,10 @@ export function assertShape(
     );
 }
 
-/** Throws unless both tensors have the same shape. */
+/**
+ * Throws unless two tensors have the same shape.
+ * @param left Name of `leftTensor`, for the message. @param right Name of `rightTensor`.
+ */
 export function assertSameShape(
   caller: string,
   left: string,

@@ -1,7 +1,9 @@
+import { onEveryEngine } from '@kd/testing';
+import { type CompiledFunction, compile, trackVariableVersions } from '../src/index.ts';
+import type { CompilingBackend } from '../src/internal.ts';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test } from 'vitest';
-import { type CompiledFunction, type CompilingBackend, compile } from '../src/index.ts';
 
 class RecordingBackend extends tf.KernelBackend implements CompilingBackend {
   readonly compiled: unknown[] = [];
@@ -11,7 +13,7 @@ class RecordingBackend extends tf.KernelBackend implements CompilingBackend {
   ): CompiledFunction<Arguments, Result> {
     this.compiled.push(run);
     return Object.assign((...args: Arguments) => run(...args), {
-      later: async (...args: Arguments) => run(...args),
+      callAsync: async (...args: Arguments) => run(...args),
     });
   }
 
@@ -22,14 +24,14 @@ afterEach(async () => {
   await tf.setBackend('cpu');
 });
 
-test('the function as it is where the backend cannot compile', async () => {
+test('without a compiling backend the function itself is called', async () => {
   await tf.setBackend('cpu');
   const compiled = compile((left: string, right: number): string => left.repeat(right));
   expect(compiled('ab', 2)).toBe('abab');
-  expect(await compiled.later('ab', 2)).toBe('abab');
+  expect(await compiled.callAsync('ab', 2)).toBe('abab');
 });
 
-test('what the backend makes of it where it can', async () => {
+test('a compiling backend compiles', async () => {
   const backend = new RecordingBackend();
   tf.registerBackend('recording', () => backend);
   await tf.setBackend('recording');
@@ -40,4 +42,37 @@ test('what the backend makes of it where it can', async () => {
   expect(compiled('ab', 2)).toBe('abab');
   await tf.setBackend('cpu');
   tf.removeBackend('recording');
+});
+
+onEveryEngine(() => {
+  test('trackVariableVersions sees assignments outside and inside of a compiled function', async () => {
+    const [one, two, other] = [0, 1, 2].map((value) =>
+      tf.tidy(() => tf.variable(tf.fill([3], value))),
+    ) as [tf.Variable, tf.Variable, tf.Variable];
+    const step = compile((by: tf.Scalar) =>
+      tf.tidy(() => {
+        two.assign(tf.add(two, by));
+        return tf.sum(two);
+      }),
+    );
+    const move = async () => {
+      const by = tf.scalar(1);
+      tf.dispose([await step.callAsync(by), by]);
+    };
+    // A step comes first: values go to the device when they are used.
+    await move();
+    one.dataSync();
+    const moved = trackVariableVersions([one, two]);
+    expect(moved()).toBe(false);
+    tf.tidy(() => other.assign(tf.add(one, two)));
+    expect(moved()).toBe(false);
+    await move();
+    expect(moved()).toBe(true);
+    const again = trackVariableVersions([one, two]);
+    expect(again()).toBe(false);
+    tf.tidy(() => one.assign(tf.add(one, 0)));
+    expect(again()).toBe(true);
+    expect([...two.dataSync()]).toEqual([3, 3, 3]);
+    tf.dispose([one, two, other]);
+  });
 });

@@ -1,3 +1,3 @@
-export { createProgress } from './createProgress.ts';
-export { importOptional } from './importPeer.ts';
-export { sigintSignal } from './interruptSignal.ts';
+export { importOptional } from './importOptional.ts';
+export { createProgress } from './progress.ts';
+export { sigintSignal } from './sigintSignal.ts';

@@ -24,7 +24,7 @@ export function fileWeights(
 }
 
 function shardedWeights(file: string, options: WeightsOptions, place: string): Weights {
-  const { shards, shardRange, metadata } = readShardIndex(fileByteSource(file, place), place);
+  const { shards, weightMap, metadata } = readShardIndex(fileByteSource(file, place), place);
   const entries = nullPrototypeRecord<TensorEntry>();
   for (const shard of shards) {
     const weights = weightsOf(
@@ -34,22 +34,22 @@ function shardedWeights(file: string, options: WeightsOptions, place: string): W
     );
     for (const [name, entry] of Object.entries(weights.entries)) {
       ensure(
-        shardRange[name] === shard,
+        weightMap[name] === shard,
         place,
-        `${name} in ${shardRange[name] ?? 'the weight_map'}`,
+        `${name} in ${weightMap[name] ?? 'the weight_map'}`,
         `it in ${shard}`,
         'the files do not belong together',
       );
       entries[name] = entry;
     }
   }
-  const missing = Object.keys(shardRange).find((name) => !Object.hasOwn(entries, name));
+  const missing = Object.keys(weightMap).find((name) => !Object.hasOwn(entries, name));
   ensure(
     missing === undefined,
     place,
-    `${missing} in ${shardRange[missing ?? '']}, as the weight_map says`,
+    `${missing} in ${weightMap[missing ?? '']}, as the weight_map says`,
     'none',
     'the files do not belong together',
   );
-  return { place, entries, metadata };
+  return { fileName: place, entries, metadata };
 }

@@ -1,8 +1,9 @@
 import type { Shard } from './contracts.ts';
 
 /**
- * Where a shard of some pictures begins and ends: whole without a shard. @param count Of the
- * pictures.
+ * Computes the range of the images of one shard: all of them without a shard.
+ * @param count Number of images.
+ * @returns First index, and the index after the last.
  */
 export function shardRange(
   count: number,

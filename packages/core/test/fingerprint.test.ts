@@ -46,7 +46,7 @@ test.each([
   expect(await sha256(new TextEncoder().encode(text))).toBe(digest);
 });
 
-test('sha256 reads the part of a buffer that it was given', async () => {
+test('sha256 reads a view of a larger buffer', async () => {
   const bytes = new TextEncoder().encode('xabcx').subarray(1, 4);
   expect(await sha256(bytes)).toBe(
     'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
@@ -62,7 +62,7 @@ test('the weights are hashed as the documentation says', async () => {
   );
 });
 
-test('equal weights have one identity in any order, and any change is another', async () => {
+test('equal weights have one fingerprint in any order, and any change gives another', async () => {
   const base = await weightsHash({ a: tf.tensor1d([1, 2]), b: tf.tensor1d([3]) });
   expect(await weightsHash({ b: tf.tensor1d([3]), a: tf.tensor1d([1, 2]) })).toBe(base);
   const others = [
@@ -77,12 +77,12 @@ test('equal weights have one identity in any order, and any change is another', 
   expect(new Set([base, ...others]).size).toBe(8);
 });
 
-test('name and preparation are the network’s own', async () => {
+test('name and preprocessing are the network’s own', async () => {
   const plain = createNetwork({ a: tf.scalar(1) });
   const named = createNetwork({ a: tf.scalar(1) }, { name: 'resnet9', preprocessing: 'mean=0.5' });
   const { weights } = await fingerprint(plain);
-  expect(await fingerprint(plain)).toEqual({ name: 'network', weights, preparation: '' });
-  expect(await fingerprint(named)).toEqual({ name: 'resnet9', weights, preparation: 'mean=0.5' });
+  expect(await fingerprint(plain)).toEqual({ name: 'network', weights, preprocessing: '' });
+  expect(await fingerprint(named)).toEqual({ name: 'resnet9', weights, preprocessing: 'mean=0.5' });
   await expectNoNewTensors(async () => void (await fingerprint(named)));
   plain.dispose();
   named.dispose();

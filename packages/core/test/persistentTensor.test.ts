@@ -1,7 +1,8 @@
 import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { compile, persistentTensor } from '../src/index.ts';
+import { compile } from '../src/index.ts';
+import { persistentTensor } from '../src/internal.ts';
 
 const counting = (values: Float32Array): void => {
   for (let at = 0; at < values.length; at++) values[at] = at % 1000;

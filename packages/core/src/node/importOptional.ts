@@ -1,7 +1,9 @@
 import { expectedError } from '../errors.ts';
 
 /**
- * An optional package, loaded when it is needed. @throws RangeError that says how to install it.
+ * Imports an optional package when it is needed.
+ * @param name Name of the package, for the message.
+ * @throws RangeError with the command that installs it, if it is missing or does not load.
  */
 export async function importOptional<Module>(
   caller: string,

@@ -1,7 +1,8 @@
 /**
- * Ctrl-C as a signal: the first aborts it, so that a training can save and stop; the second ends
- * the process with code 130.
- * `dispose` gives Ctrl-C back.
+ * Turns Ctrl-C into an abort signal. The first Ctrl-C aborts the signal, so that a training can
+ * save
+ * its state and stop; the second ends the process with code 130. `dispose` restores the default
+ * behaviour of Ctrl-C.
  */
 export function sigintSignal(): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();

@@ -1,7 +1,7 @@
 import type { ModelFingerprint, Network } from './contracts.ts';
 import { ensure } from './errors.ts';
 
-/** @returns In hexadecimal, 64 digits. */
+/** Computes the sha256 of some bytes. @returns 64 hexadecimal digits. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   const { subtle } = globalThis.crypto ?? {};
   ensure(
@@ -16,9 +16,12 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
 }
 
 /**
- * Who a network is: equal exactly where name, preparation and all weights are.
- * The weights' part is the sha256 of one line a weight, in order of name: its name as JSON, dtype,
- * shape, and the sha256 of its bytes.
+ * Computes the fingerprint of a network. Two fingerprints are equal exactly when name,
+ * preprocessing
+ * and all weights are.
+ *
+ * `weights` is the sha256 of one line for each weight, in order of their names: the name as JSON,
+ * dtype, shape, and the sha256 of its bytes.
  */
 export async function fingerprint(
   network: Pick<Network, 'name' | 'preprocessing' | 'weights'>,

@@ -1,0 +1,13 @@
+/** Helpers of the sibling packages and of backends. They may change in any release. */
+export type { CompilingBackend } from './compile.ts';
+export {
+  formatAmount,
+  formatBytes,
+  formatDuration,
+  formatElapsed,
+  formatInteger,
+  formatPercent,
+} from './format.ts';
+export { type PersistentTensorBackend, persistentTensor } from './persistentTensor.ts';
+export { boxMuller, philox4x32 } from './random.ts';
+export { shardRange } from './shardRange.ts';
