@@ -1,10 +1,34 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { defineConfig } from 'vitest/config';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defaultServerConditions } from 'vite';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-export default defineConfig({
+/**
+ * `vitest run` leaves out `*.slow.test.ts`, which repeat on one more engine what other tests
+ * cover. `--mode slow` runs these alone, `--mode all` runs every file.
+ */
+const modes = { quick: isQuick, slow: isSlow, all: () => true } as const;
+
+/** Packages whose files need a process each; elsewhere `// @isolated` in a file asks for one. */
+const isolatedPackages: readonly string[] = ['packages/engine'];
+
+/** Runs before every file that shares its process with others. */
+const resetProcess = fileURLToPath(new URL('tools/testing/src/resetProcess.ts', import.meta.url));
+
+export default defineConfig(({ mode }) => ({
   test: {
-    projects: ['packages/*', 'tools/*', 'examples/*', 'bench'],
+    projects: [
+      ...workspaces('packages'),
+      ...workspaces('tools'),
+      ...workspaces('examples'),
+      'bench',
+    ]
+      .filter((directory) => existsSync(join(directory, 'test')))
+      .flatMap((directory) => projectsOf(directory, modes[mode as keyof typeof modes] ?? isQuick)),
     globalSetup: ['tools/check/src/vendored.ts'],
+    passWithNoTests: mode === 'slow',
     // A process that loads libtensorflow takes about half a gigabyte and computes on every core:
     // more than four at once gain nothing.
     maxWorkers: Math.min(4, availableParallelism()),
@@ -12,4 +36,75 @@ export default defineConfig({
     onConsoleLog: (text) =>
       !text.includes('Hi, looks like you are running TensorFlow.js in Node.js'),
   },
-});
+}));
+
+function isSlow(file: string): boolean {
+  return file.endsWith('.slow.test.ts');
+}
+
+function isQuick(file: string): boolean {
+  return !isSlow(file);
+}
+
+/** The directories below `packages` and the like. */
+function workspaces(parent: string): string[] {
+  return readdirSync(parent)
+    .sort()
+    .map((name) => `${parent}/${name}`);
+}
+
+/**
+ * The tests of a package in two projects: files that share processes, so that modules are loaded
+ * and engines are started once for all of them, and files that get a process each.
+ */
+function projectsOf(
+  directory: string,
+  isIncluded: (file: string) => boolean,
+): TestProjectConfiguration[] {
+  const name = directory.replace('packages/', '').replace('/', '-');
+  const files = readdirSync(join(directory, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts') && isIncluded(file))
+    .map((file) => join('test', file));
+  const isolated = files.filter((file) => isIsolated(directory, file));
+  const shared = files.filter((file) => !isolated.includes(file));
+  return [
+    ...(isolated.length > 0 && shared.length > 0
+      ? [project(`${name}-isolated`, directory, isolated, true)]
+      : []),
+    ...(shared.length > 0
+      ? [project(name, directory, shared, false)]
+      : [project(name, directory, isolated, true)]),
+  ];
+}
+
+function isIsolated(directory: string, file: string): boolean {
+  if (isolatedPackages.includes(directory)) return true;
+  return /^\/\/ @isolated\b/m.test(readFileSync(join(directory, file), 'utf8'));
+}
+
+/** Sources are resolved through the `@kd/source` condition: no build is needed. */
+function project(
+  name: string,
+  root: string,
+  include: string[],
+  isolate: boolean,
+): TestProjectConfiguration {
+  return {
+    root,
+    ssr: {
+      resolve: {
+        conditions: ['@kd/source', ...defaultServerConditions],
+        externalConditions: ['@kd/source'],
+      },
+    },
+    test: {
+      name,
+      include,
+      isolate,
+      pool: 'forks',
+      ...(!isolate && { setupFiles: [resetProcess] }),
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+    },
+  };
+}

@@ -1,6 +1,9 @@
 /**
  * `npm test`: everything that must hold, in one command. Ends with `N passed, N failed, N skipped`,
- * where every check counts as one.
+ * where every check counts as one. `--slow` runs `*.slow.test.ts` alone, `--all` adds them to the
+ * rest.
+ *
+ * The tests take longest: the other checks run beside them at a lower priority.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,55 +11,65 @@ import { join } from 'node:path';
 import {
   apiPages,
   build,
+  bundleSizes,
   changesets,
   lint,
-  published,
-  sizes,
+  publishedTypes,
   types,
   unused,
   vendor,
 } from './checks.ts';
-import { installAndRun } from './install.ts';
-import { packAll } from './packages.ts';
-import { prepareEngines, preparePictures } from './prepare.ts';
+import { installAndRun, packAll } from './packages.ts';
+import { prepareEngines, prepareImages } from './prepare.ts';
 import type { Outcome } from './process.ts';
-import { unitTests } from './unitTests.ts';
+import { runUnitTests, type TestSelection } from './unitTests.ts';
 
 const total = { passed: 0, failed: 0, skipped: 0 };
-const folder = await mkdtemp(join(tmpdir(), 'kd-check-'));
+const directory = await mkdtemp(join(tmpdir(), 'kd-check-'));
 try {
-  await check('vendored code of the engine', vendor);
-  await check('engines', prepareEngines);
-  await check('pictures', preparePictures);
-  await Promise.all([
-    check('style and import directions', lint),
-    check('types', types),
-    check('nothing unused', unused),
-    check('changesets', changesets),
-  ]);
-  const tests = await unitTests(folder);
-  total.passed += tests.passed;
-  total.failed += tests.failed;
-  total.skipped += tests.skipped;
-  if (await check('build', build)) await checkPackages();
+  await check('bundled code of the engine', vendor);
+  const onlySlow = process.argv.includes('--slow');
+  await Promise.all(
+    onlySlow
+      ? [checkTests('slow')]
+      : [
+          checkTests(process.argv.includes('--all') ? 'all' : 'quick'),
+          checkSources(),
+          checkPackages(),
+        ],
+  );
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
+async function checkTests(selection: TestSelection): Promise<void> {
+  await Promise.all([check('engines', prepareEngines), check('images', prepareImages)]);
+  const tests = await runUnitTests(selection, directory);
+  total.passed += tests.passed;
+  total.failed += tests.failed;
+  total.skipped += tests.skipped;
+}
+
+async function checkSources(): Promise<void> {
+  await check('style and import directions', lint);
+  await check('types', types);
+  await check('nothing unused', unused);
+  await check('changesets', changesets);
+}
+
 async function checkPackages(): Promise<void> {
+  if (!(await check('build', build))) return;
   const tarballs: string[] = [];
   await check('packing', async () => {
-    tarballs.push(...(await packAll(folder)));
+    tarballs.push(...(await packAll(directory)));
     return { ok: true, output: '' };
   });
-  await Promise.all([
-    check('packages as published', () => published(tarballs)),
-    check('browser bundles', sizes),
-    check('API pages', apiPages),
-  ]);
   await check('packages in an empty project', () => installAndRun(tarballs));
+  await check('packages as published', () => publishedTypes(tarballs));
+  await check('browser bundles', bundleSizes);
+  await check('API pages', apiPages);
 }
 
 async function check(name: string, run: () => Promise<Outcome>): Promise<boolean> {

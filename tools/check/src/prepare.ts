@@ -27,7 +27,7 @@ export async function prepareEngines(): Promise<Outcome> {
  * Makes CIFAR-10 present, which the root README's snippet reads: from the cache, or downloaded into
  * it.
  */
-export async function preparePictures(): Promise<Outcome> {
+export async function prepareImages(): Promise<Outcome> {
   const [{ loadCifar10 }, { createProgress }] = await Promise.all([
     import('@kd/data/node'),
     import('@kd/core/node'),

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,10 +16,14 @@ export interface Outcome {
 
 /** Where and how a command runs. */
 export interface RunOptions {
-  readonly folder?: string;
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The working directory; by default the root. */
+  readonly directory?: string;
+  /** Variables beside those of this process; undefined removes one. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** true: it writes straight to the terminal. */
   readonly visible?: boolean;
+  /** Niceness, 0 (default) to 19: a higher one leaves the processor to others. */
+  readonly priority?: number;
 }
 
 /** Runs a script with the Node that runs us. */
@@ -35,12 +40,12 @@ export function runTool(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Outcome> {
-  const folder = join(root, 'node_modules', packageName);
-  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+  const directory = join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {
     bin: string | Record<string, string>;
   };
   const script = typeof bin === 'string' ? bin : (Object.values(bin)[0] as string);
-  return runNode([join(folder, script), ...args], options);
+  return runNode([join(directory, script), ...args], options);
 }
 
 /** Runs npm: the one that runs us, or the one on the path. */
@@ -53,16 +58,17 @@ export function runNpm(args: readonly string[], options: RunOptions = {}): Promi
 function run(
   command: string,
   args: readonly string[],
-  options: RunOptions,
+  { directory = root, env, visible = false, priority = 0 }: RunOptions,
   shell: boolean,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      cwd: options.folder ?? root,
-      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', ...options.environment },
-      stdio: options.visible === true ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      cwd: directory,
+      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', ...env },
+      stdio: visible ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       shell,
     });
+    if (priority > 0 && child.pid !== undefined) setPriority(child.pid, priority);
     const parts: Buffer[] = [];
     child.stdout?.on('data', (part: Buffer) => parts.push(part));
     child.stderr?.on('data', (part: Buffer) => parts.push(part));

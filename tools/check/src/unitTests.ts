@@ -21,24 +21,31 @@ interface Report {
   }[];
 }
 
-/** Runs every vitest project, visibly. @param folder For the report. */
-export async function unitTests(folder: string): Promise<Counts> {
-  const file = join(folder, 'vitest.json');
+/** The modes of vitest.config.ts: without `*.slow.test.ts`, these alone, or every file. */
+export type TestSelection = 'quick' | 'slow' | 'all';
+
+/** Runs every vitest project, visibly. @param directory For the report. */
+export async function runUnitTests(selection: TestSelection, directory: string): Promise<Counts> {
+  const file = join(directory, 'vitest.json');
   const { ok } = await runTool(
     'vitest',
-    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    [
+      'run',
+      ...['--mode', selection],
+      ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    ],
     { visible: true },
   );
   const report = await readFile(file, 'utf8').then(
     (text) => JSON.parse(text) as Report,
     () => undefined,
   );
-  const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : countsOf(report);
+  const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : countTests(report);
   return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 };
 }
 
 /** A file that could not be loaded holds no test, yet it failed: it counts as one. */
-function countsOf(report: Report): Counts {
+function countTests(report: Report): Counts {
   const broken = report.testResults.filter(({ status, assertionResults }) => {
     return status === 'failed' && !assertionResults.some((test) => test.status === 'failed');
   });

@@ -6,14 +6,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  actorTitles,
-  besides,
-  columns,
-  conclude,
-  duration,
+  footnotes,
+  formatDuration,
   type RunRecord,
+  resultColumns,
+  roleTitles,
   type Summary,
   summarize,
+  summarizeGain,
 } from '@kd/report';
 import { root } from './process.ts';
 
@@ -21,7 +21,7 @@ const readme = join(root, 'README.md');
 let text = await readFile(readme, 'utf8');
 for (const folder of process.argv.slice(2)) {
   const record = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as RunRecord;
-  text = replaceBetween(text, `run:${record.config.preset}`, finding(record, folder));
+  text = replaceBetween(text, `run:${record.config.experiment}`, finding(record, folder));
 }
 await writeFile(readme, text);
 
@@ -33,18 +33,18 @@ function finding(record: RunRecord, folder: string): string {
     );
   const { engine, machine, versions } = record.environment;
   const place = `${engine.name} ${engine.version} on ${machine.processor}, ${machine.cores} cores, Node ${versions.node}`;
-  const sentences = [conclude(record, summary).sentence, ...[besides(record) ?? []].flat()];
-  return `${markdownTable(summary)}\n\n${sentences.join(' ')} ${duration(record.seconds)} in all; ${place}.`;
+  const sentences = [summarizeGain(record, summary).sentence, ...[footnotes(record) ?? []].flat()];
+  return `${markdownTable(summary)}\n\n${sentences.join(' ')} ${formatDuration(record.seconds)} in all; ${place}.`;
 }
 
-function markdownTable({ actors }: Summary): string {
+function markdownTable({ networks: actors }: Summary): string {
   const rows = [
-    ['', 'network', ...columns.map(({ title }) => title)],
-    ['---', '---', ...columns.map(() => '---:')],
+    ['', 'network', ...resultColumns.map(({ title }) => title)],
+    ['---', '---', ...resultColumns.map(() => '---:')],
     ...actors.map((actor) => [
-      actorTitles[actor.actor],
+      roleTitles[actor.role],
       actor.architecture,
-      ...columns.map(({ cell }) => cell(actor)),
+      ...resultColumns.map(({ cell }) => cell(actor)),
     ]),
   ];
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '../../../packages/engine/src/node/cluster/freePorts.ts';
+import { findFreePorts } from '../../../packages/engine/src/node/distributed/launch.ts';
 
 /** How a process of a group ended, and the JSON lines that it printed. */
 export interface EndedProcess<Line> {
@@ -24,7 +24,7 @@ export async function runProcessGroup<Line>(
   { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions,
 ): Promise<EndedProcess<Line>[]> {
   const path = fileURLToPath(file);
-  const workers = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
+  const workers = (await findFreePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
   const children = Array.from({ length: processes }, (_, rank) => {
     const cluster = {
       KD_CLUSTER: workers,
