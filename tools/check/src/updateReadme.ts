@@ -5,9 +5,9 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { formatDuration } from '@kd/core/internal';
 import {
   footnotes,
-  formatDuration,
   type RunRecord,
   resultColumns,
   roleTitles,

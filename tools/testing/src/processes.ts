@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { findFreePorts } from '../../../packages/engine/src/node/distributed/launch.ts';
 
@@ -10,11 +12,14 @@ export interface EndedProcess<Line> {
   readonly stderr: string;
 }
 
+/** How a group of processes is started. */
 export interface GroupOptions {
   readonly processes: number;
+  /** Arguments of every process. */
   readonly args: readonly string[];
+  /** How long a process waits for the others; 20 by default. */
   readonly timeoutSeconds?: number;
-  /** These do not end by themselves: they are killed when all others have ended. */
+  /** Ranks that do not end by themselves: they are killed when all others have ended. */
   readonly stopped?: readonly number[];
 }
 
@@ -26,14 +31,14 @@ export async function runProcessGroup<Line>(
   const path = fileURLToPath(file);
   const workers = (await findFreePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
   const children = Array.from({ length: processes }, (_, rank) => {
-    const cluster = {
+    const group = {
       KD_CLUSTER: workers,
       KD_CLUSTER_INDEX: String(rank),
       KD_CLUSTER_TIMEOUT: String(timeoutSeconds),
       KD_THREADS: '1',
     };
     return spawn(process.execPath, ['--conditions=@kd/source', '--import', 'tsx', path, ...args], {
-      env: { ...process.env, KD_ENGINE: '', ...cluster },
+      env: { ...process.env, KD_ENGINE: '', ...group },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,
       killSignal: 'SIGKILL',
@@ -59,4 +64,13 @@ export async function runProcessGroup<Line>(
   await Promise.all(ends.filter((_, rank) => !stopped.includes(rank)));
   for (const rank of stopped) children[rank]?.kill('SIGKILL');
   return Promise.all(ends);
+}
+
+/** Ports of this machine that nobody listens on at this moment, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
