@@ -11,7 +11,7 @@ import { startEngine } from '@kd/engine';
 import { memoryStore } from '@kd/files';
 import { combine, crossEntropy } from '@kd/losses';
 import { freeze, resnet, splitBackbone, unfreeze } from '@kd/models';
-import { cachedBatches, cacheFeatures, evaluate, sgd, train } from '@kd/trainer';
+import { cachedBatches, cacheOutputs, evaluate, sgd, train } from '@kd/trainer';
 
 const ROWS = 256;
 
@@ -36,9 +36,9 @@ freeze(network, 'body');
 const throughFrozen = await epochOf(network, pictures);
 unfreeze(network);
 const recording = await fastest(() =>
-  secondsOf(() => cacheFeatures({ backbone: body, data: pictures, store: memoryStore() })),
+  secondsOf(() => cacheOutputs({ backbone: body, data: pictures, store: memoryStore() })),
 );
-await cacheFeatures({ backbone: body, data: pictures, store });
+await cacheOutputs({ backbone: body, data: pictures, store });
 const onFeatures = await epochOf(
   head,
   await cachedBatches({ backbone: body, data: pictures, store }),

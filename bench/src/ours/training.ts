@@ -1,11 +1,8 @@
 import type { Batch, Network, Objective, OptimizerFactory, Teacher } from '@kd/core';
 import { combine, crossEntropy, softTargets, weighted } from '@kd/losses';
 import { profile } from '@kd/models';
-import { adam, sgd } from '@kd/trainer';
+import { adam, createTrainState, sgd, trainStep } from '@kd/trainer';
 import * as tf from '@tensorflow/tfjs-core';
-import { freeFeed, makeFeed } from '../../../packages/trainer/src/training/feed.ts';
-import { rehearse, sumNames, trainingStep } from '../../../packages/trainer/src/training/step.ts';
-import { RunningSums } from '../../../packages/trainer/src/training/sums.ts';
 import type { StepOptions } from '../protocol.ts';
 import { CLASSES, fixedBatch, matrix } from './inputs.ts';
 import type { Prepared } from './prepare.ts';
@@ -51,44 +48,26 @@ export function classifying(
 }
 
 /**
- * The step that `train` takes, its feed, sums and accuracy included, with the loss read back after
- * each as PyTorch's side does. It is imported by its
- * path: @kd/trainer exports whole trainings only.
- * @returns The step on this batch; it gives the loss.
+ * The step of `train`, with its inputs, metrics and accuracy, and with the loss read back after each
+ * step as PyTorch's side does.
+ * @returns The step on this batch; it returns the loss.
  */
 export async function training(
   { student, objective, optimizer, learningRate, teacher }: TrainingParts,
   batch: Batch,
 ): Promise<Prepared> {
   const [rows, height, width, channels] = batch.images.shape;
-  const trainable = Object.fromEntries(
-    Object.entries(student.weights).filter(([, weight]) => weight.trainable),
-  );
-  const numbers = Object.fromEntries(
-    Object.entries(objective.schedules).map(([name, schedule]) => [name, schedule(0.5)]),
-  );
-  const values = { numbers, learningRate, step: 1, seed: 0, needsRows: objective.needsIndices };
-  const example = await makeFeed(batch, teacher, { ...values, stepsBefore: 0 });
-  const sums = new RunningSums(
-    sumNames(rehearse({ student, objective }, example, CLASSES), undefined),
-  );
-  freeFeed(example);
-  const step = trainingStep({
-    student,
-    objective,
-    optimizer: optimizer(trainable),
-    trainable,
-    sums,
-  });
+  const state = createTrainState({ student, objective, optimizer });
+  const step = trainStep(state, { classes: CLASSES, teacher });
   const steps = count();
   return {
     flops: PASSES * rows * profile(student, [height, width, channels]).flops,
     async run() {
-      const feed = await makeFeed(batch, teacher, { ...values, stepsBefore: steps.next().value });
-      const { total } = await step(feed);
+      const stepsBefore = steps.next().value;
+      const options = { learningRate, progress: 0.5, step: 1, stepsBefore, seed: 0 };
+      const { total } = await step(batch, options);
       const [loss] = await total.data();
       total.dispose();
-      freeFeed(feed);
       return loss as number;
     },
   };

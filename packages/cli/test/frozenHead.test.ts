@@ -16,7 +16,7 @@ import {
 import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import {
   cachedBatches,
-  cacheFeatures,
+  cacheOutputs,
   type EpochReport,
   evaluate,
   layerwiseLearningRate,
@@ -81,7 +81,7 @@ onEveryEngine(() => {
         const whole = settled(make());
         const { backbone: body, head } = splitBackbone(whole);
         const [store, source] = [memoryStore(), sourceOf()];
-        await cacheFeatures({ backbone: body, data: source, store });
+        await cacheOutputs({ backbone: body, data: source, store });
         const features = await cachedBatches({ backbone: body, data: source, store });
         const cachedReports = await trained(head, features);
 

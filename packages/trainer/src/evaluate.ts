@@ -1,154 +1,251 @@
 import {
+  type Batch,
   compile,
   type DataLoader,
   ensure,
   expectedError,
+  type InferenceNetwork,
   type Network,
+  type Outputs,
   type ProcessGroup,
-  shardRange,
   type Teacher,
 } from '@kd/core';
+import { shardRange } from '@kd/core/internal';
 import * as tf from '@tensorflow/tfjs-core';
-import { breathe } from './breathe.ts';
-import { type EvaluationResult, Tally } from './evaluation.ts';
-import { gatherColumns } from './group/gather.ts';
-import { FIELDS, judgeOf } from './judge.ts';
+import { type EvaluationResult, MetricAccumulator } from './metrics.ts';
+import { allGatherColumns } from './processGroup.ts';
+import { yieldToEventLoop } from './yieldToEventLoop.ts';
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
   /**
-   * Told of each batch in order. @param logits [batch, classes], row-major, before softmax. @param
-   * indices Row numbers of the batch in the whole image set.
+   * Called with each batch in order. @param logits [batch, classes], row-major, before softmax.
+   * @param indices Indices of the images in the whole data set.
    */
   readonly onLogits?: (logits: Float32Array, indices: Int32Array) => void;
   /**
-   * Who looks at the other shards of the source: all get the evaluation of the whole, and
-   * `onLogits` their own shard's logits.
+   * Processes that evaluate the other shards of the data: all of them return the result for the
+   * whole, and `onLogits` gets the logits of the own shard.
    */
   readonly group?: ProcessGroup | undefined;
 }
 
 /**
- * How good a network or a teacher is on all pictures of a source (its view 0). A network runs with
- * running averages and without gradients; nothing of it changes.
- * @throws RangeError on an empty source, on labels beyond the classes and on logits that are not
- * finite.
+ * Evaluates a network or a teacher on all images of a data set, under view 0. A network runs in
+ * inference mode, without gradients; nothing of it changes.
+ * @throws RangeError on empty data, on labels beyond the classes and on logits that are not finite.
  */
 export function evaluate(
-  asked: Network | Teacher,
-  source: DataLoader,
+  model: Network | Teacher,
+  data: DataLoader,
   { onLogits, group }: EvaluateOptions = {},
 ): Promise<EvaluationResult> {
-  return evaluator(asked, group)(source, onLogits);
+  return createEvaluator(model, group)(data, onLogits);
 }
 
-/**
- * `evaluate` for many times: what the engine compiles is kept, and batch norm is folded once a
- * pass.
- */
-export function evaluator(
-  asked: Network | Teacher,
-  group?: ProcessGroup,
-): (source: DataLoader, onLogits?: EvaluateOptions['onLogits']) => Promise<EvaluationResult> {
-  const judge = judgeOf(asked);
-  const gather = group === undefined ? undefined : gatherer(group);
-  return async (source, onLogits) => {
-    const tally = new Tally(source.dataset.classNames.length);
+/** A prepared `evaluate`. */
+export type Evaluator = (
+  data: DataLoader,
+  onLogits?: EvaluateOptions['onLogits'],
+) => Promise<EvaluationResult>;
+
+/** `evaluate` for repeated use: compiled once, with batch normalization folded once per pass. */
+export function createEvaluator(model: Network | Teacher, group?: ProcessGroup): Evaluator {
+  const predictor = createPredictor(model);
+  const gather = group === undefined ? undefined : createGather(group);
+  return async (data, onLogits) => {
+    const metrics = new MetricAccumulator(data.dataset.classNames.length);
     const started = performance.now();
     let images = 0;
-    expectShard(source, group);
-    judge.refresh();
-    for await (const batch of source.iterateOnce()) {
-      const inBatch =
-        group === undefined
-          ? batch.indices.length
-          : Math.min(source.batchSize, source.size - images);
-      const judged = batch.indices.length > 0 ? await judge.look(batch) : nobody();
+    expectShard(data, group);
+    predictor.refresh();
+    for await (const batch of data.iterateOnce()) {
+      const batchImages =
+        group === undefined ? batch.indices.length : Math.min(data.batchSize, data.size - images);
+      const own = batch.indices.length > 0 ? await predictor.predict(batch) : noPredictions();
       try {
-        const numbers =
+        const predictions =
           gather === undefined
-            ? await judged.judgements.data()
-            : await gather(judged.judgements, inBatch);
-        addAll(tally, numbers, source, (at) => batch.indices[at - shardRange(inBatch, group).from]);
+            ? await own.predictions.data()
+            : await gather(own.predictions, batchImages);
+        const { from } = shardRange(batchImages, group);
+        addPredictions(metrics, predictions, data, (at) => batch.indices[at - from]);
         if (batch.indices.length > 0)
-          onLogits?.((await judged.logits.data()) as Float32Array, batch.indices);
+          onLogits?.((await own.logits.data()) as Float32Array, batch.indices);
       } finally {
-        tf.dispose([judged.logits, judged.judgements]);
+        tf.dispose([own.logits, own.predictions]);
       }
-      images += inBatch;
-      await breathe();
+      images += batchImages;
+      await yieldToEventLoop();
     }
-    ensure(images > 0, 'evaluate', `pictures in ${source.dataset.name}`, 'none');
-    return tally.evaluation((performance.now() - started) / 1000);
+    ensure(images > 0, 'evaluate', `images in ${data.dataset.name}`, 'none');
+    return metrics.result((performance.now() - started) / 1000);
   };
 }
 
-/** What a shard without pictures has to say. */
-function nobody(): { readonly logits: tf.Tensor2D; readonly judgements: tf.Tensor2D } {
-  return { logits: tf.zeros([0, 0]), judgements: tf.zeros([FIELDS, 0]) };
+/**
+ * Evaluates a teacher on a batch, without blocking the event loop if the teacher can. The caller
+ * owns the outputs: `disposeOutputs`.
+ */
+export async function predict(teacher: Teacher, batch: Batch): Promise<Outputs> {
+  if (teacher.predictAsync !== undefined) return teacher.predictAsync(batch);
+  return tf.tidy(() => {
+    const { logits, features } = teacher(batch);
+    return { logits, features: { ...features } };
+  });
 }
 
-function expectShard({ shard, dataset: data }: DataLoader, group: ProcessGroup | undefined): void {
-  const fits = shard?.rank === group?.rank && shard?.size === group?.size;
+/** Frees the outputs of a forward pass. */
+export function disposeOutputs({ logits, features }: Outputs): void {
+  tf.dispose([logits, ...Object.values(features)]);
+}
+
+/**
+ * A network in inference mode, for compiled functions: its `inference()` form if it has one.
+ * `refresh` must be called before every use; the first call folds batch normalization.
+ */
+export function inferenceForm(network: Network): InferenceNetwork {
+  return {
+    forward: (images) =>
+      network.inference?.().forward(images) ?? network.forward(images, { training: false }),
+    refresh: () => network.inference?.().refresh(),
+  };
+}
+
+/** Logits of a batch and their comparison with the labels; the caller frees both. */
+interface BatchPredictions {
+  readonly logits: tf.Tensor2D;
+  /** [6, batch]: label, predicted class, confidence, cross entropy, rank of the label, classes. */
+  readonly predictions: tf.Tensor2D;
+}
+
+/** Rows of `BatchPredictions.predictions`. */
+const FIELDS = 6;
+
+interface Predictor {
+  /** Takes over changed weights; called before every pass. */
+  refresh(): void;
+  predict(batch: Batch): Promise<BatchPredictions>;
+}
+
+/** Takes one compiled call per batch for a network, two for a teacher. */
+function createPredictor(model: Network | Teacher): Predictor {
+  if (typeof model === 'function') return teacherPredictor(model);
+  const { forward, refresh } = inferenceForm(model);
+  const run = compile((images: tf.Tensor4D, labels: tf.Tensor1D) =>
+    tf.tidy(() => {
+      const { logits } = forward(images);
+      return { logits, predictions: comparePredictions(logits, labels) };
+    }),
+  );
+  return { refresh, predict: ({ images, labels }) => run.callAsync(images, labels) };
+}
+
+function teacherPredictor(teacher: Teacher): Predictor {
+  const run = compile((logits: tf.Tensor2D, labels: tf.Tensor1D) =>
+    comparePredictions(logits, labels),
+  );
+  return {
+    refresh: () => {},
+    async predict(batch) {
+      const { logits, features } = await predict(teacher, batch);
+      tf.dispose(Object.values(features));
+      try {
+        return { logits, predictions: await run.callAsync(logits, batch.labels) };
+      } catch (error) {
+        logits.dispose();
+        throw error;
+      }
+    },
+  };
+}
+
+/** One small tensor to read back. */
+function comparePredictions(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const classes = logits.shape[1];
+    const oneHot = tf.cast(tf.oneHot(labels, classes), 'float32');
+    const logProbabilities = tf.logSoftmax(logits);
+    const labelLogit = tf.sum(tf.mul(oneHot, logits), 1, true);
+    const lowerClass = tf.less(
+      tf.range(0, classes, 1, 'float32'),
+      tf.expandDims(tf.cast(labels, 'float32'), 1),
+    );
+    const rankedBefore = tf.logicalOr(
+      tf.greater(logits, labelLogit),
+      tf.logicalAnd(tf.equal(logits, labelLogit), lowerClass),
+    );
+    return tf.stack([
+      tf.cast(labels, 'float32'),
+      tf.cast(tf.argMax(logits, 1), 'float32'),
+      tf.exp(tf.max(logProbabilities, 1)),
+      tf.neg(tf.sum(tf.mul(oneHot, logProbabilities), 1)),
+      tf.sum(tf.cast(rankedBefore, 'float32'), 1),
+      tf.fill([logits.shape[0]], classes),
+    ]) as tf.Tensor2D;
+  });
+}
+
+/** Predictions of a shard without images. */
+function noPredictions(): BatchPredictions {
+  return { logits: tf.zeros([0, 0]), predictions: tf.zeros([FIELDS, 0]) };
+}
+
+function expectShard({ shard, dataset }: DataLoader, group: ProcessGroup | undefined): void {
   ensure(
-    fits,
+    shard?.rank === group?.rank && shard?.size === group?.size,
     'evaluate',
-    `${data.name} whole without a group, and in a group this process's shard of it`,
+    `${dataset.name} whole without a group, and in a group this process's shard of it`,
     shard ?? 'the whole',
     'pass group: engine.group',
   );
 }
 
-/**
- * Brings the judgements of all shards of a batch together. @returns Takes those of this shard and
- * the number of pictures in the batch.
- */
-function gatherer(
+/** Gathers the predictions of all shards; takes those of the own one and the size of the batch. */
+function createGather(
   group: ProcessGroup,
-): (mine: tf.Tensor2D, count: number) => Promise<ArrayLike<number>> {
-  // How many there are in all enters as a shape, which tells the compiled forms apart.
-  const gather = compile((mine: tf.Tensor2D, all: tf.Tensor1D) =>
-    gatherColumns(group, mine, all.size),
+): (own: tf.Tensor2D, count: number) => Promise<ArrayLike<number>> {
+  // The size of the batch is the shape of an argument, so that each size is compiled by itself.
+  const gather = compile((own: tf.Tensor2D, all: tf.Tensor1D) =>
+    allGatherColumns(group, own, all.size),
   );
-  return async (mine, count) => {
+  return async (own, count) => {
     const all = tf.zeros<tf.Rank.R1>([count]);
-    const gathered = await gather.later(mine, all);
-    const numbers = await gathered.data();
+    const gathered = await gather.callAsync(own, all);
+    const predictions = await gathered.data();
     tf.dispose([all, gathered]);
-    return numbers;
+    return predictions;
   };
 }
 
-/** @param rowOf The row number of a picture of the batch, where it is in this shard. */
-function addAll(
-  tally: Tally,
-  numbers: ArrayLike<number>,
-  source: DataLoader,
-  rowOf: (at: number) => number | undefined,
+/** @param indexAt Index of an image of the batch, if it is in this shard. */
+function addPredictions(
+  metrics: MetricAccumulator,
+  predictions: ArrayLike<number>,
+  { dataset }: DataLoader,
+  indexAt: (at: number) => number | undefined,
 ): void {
-  const count = numbers.length / FIELDS;
-  const classes = tally.confusion.length;
+  const count = predictions.length / FIELDS;
+  const classes = metrics.confusion.length;
   for (let at = 0; at < count; at++) {
-    const field = (index: number): number => numbers[index * count + at] as number;
-    const [truth, outputs, loss] = [field(0), field(5), field(3)];
+    const field = (index: number): number => predictions[index * count + at] as number;
+    const [label, outputs, loss] = [field(0), field(5), field(3)];
+    const image = () => `image ${indexAt(at) ?? 'of another process'} of ${dataset.name}`;
     if (outputs !== classes)
       throw expectedError(
         'evaluate',
-        `a logit for each of the ${classes} classes of ${source.dataset.name}`,
+        `a logit for each of the ${classes} classes of ${dataset.name}`,
         outputs,
       );
-    if (truth < 0 || truth >= classes)
-      throw expectedError(
-        'evaluate',
-        `labels from 0 to ${classes - 1}`,
-        `${truth} in row ${rowOf(at) ?? 'of another process'} of ${source.dataset.name}`,
-      );
+    if (label < 0 || label >= classes)
+      throw expectedError('evaluate', `labels from 0 to ${classes - 1}`, `${label} for ${image()}`);
     if (!Number.isFinite(loss))
       throw expectedError(
         'evaluate',
         'finite logits',
-        `a loss of ${loss} in row ${rowOf(at) ?? 'of another process'} of ${source.dataset.name}`,
+        `a loss of ${loss} for ${image()}`,
         'the network has diverged',
       );
-    tally.add({ truth, predicted: field(1), confidence: field(2), loss, rank: field(4) });
+    metrics.add({ label, predicted: field(1), confidence: field(2), loss, rank: field(4) });
   }
 }

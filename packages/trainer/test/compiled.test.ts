@@ -1,10 +1,5 @@
-import {
-  type CompilingBackend,
-  cosine,
-  type LossInputs,
-  type Network,
-  type Teacher,
-} from '@kd/core';
+import { cosine, type LossInputs, type Network, type Teacher } from '@kd/core';
+import type { CompilingBackend } from '@kd/core/internal';
 import { memoryStore } from '@kd/files';
 import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';

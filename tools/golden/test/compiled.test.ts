@@ -198,10 +198,10 @@ const objectives: Readonly<Record<string, () => Objective>> = {
     }),
   'methods on logits without a teacher': () =>
     combine({
-      uskd: uskd({ tap: { name: 'pooled', channels: 8, stride: 0 }, classes, beta: 0.5, mu: 0.1 }),
+      uskd: uskd({ feature: { name: 'pooled', channels: 8, stride: 0 }, classes, beta: 0.5, mu: 0.1 }),
       virtual: virtualTeacher(),
       csKd: weighted(0.1, csKd()),
-      self: weighted(0.1, previousEpochTargets(psKd(), { pictures: ROWS, classes })),
+      self: weighted(0.1, previousEpochTargets(psKd(), { datasetSize: ROWS, classes })),
     }),
 };
 
@@ -246,9 +246,9 @@ const contrasting = () => {
     inBatch: weighted(0.1, infoNce({ ...taps, direction: 'both ways' })),
     drawn: weighted(
       0.1,
-      crd({ ...taps, pictures: ROWS, negatives: 7, sampler: otherClassNegatives(labels) }),
+      crd({ ...taps, datasetSize: ROWS, negatives: 7, sampler: otherClassNegatives(labels) }),
     ),
-    drawnOfAll: weighted(0.1, crd({ ...taps, pictures: ROWS, negatives: 7, seed: 1 })),
+    drawnOfAll: weighted(0.1, crd({ ...taps, datasetSize: ROWS, negatives: 7, seed: 1 })),
   });
 };
 
@@ -318,7 +318,7 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
   });
 
   test.each(Object.entries(optimizers))('by %s', async (_, [optimizer, learningRate]) => {
-    const more = { clipNorm: 1, averageDecay: { decay: 0.9, linearWarmup: true } };
+    const more = { clipNorm: 1, ema: { decay: 0.9, warmup: true } };
     await expectSameBothWays(() => ({
       student: networks.studentCnn(),
       objective: taught(),

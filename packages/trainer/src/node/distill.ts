@@ -1,107 +1,95 @@
-import type { Network, Store, Teacher } from '@kd/core';
+import type { Network, Teacher } from '@kd/core';
+import { formatPercent } from '@kd/core/internal';
 import { createProgress as createTerminalProgress } from '@kd/core/node';
 import { directoryStore } from '@kd/files/node';
-import { networkTeacher } from '../teachers/frozen.ts';
-import { cacheOutputs, identityOfTeacher } from '../teachers/recordTeacher.ts';
-import { cachedTeacher } from '../teachers/replayTeacher.ts';
+import { cachedTeacher } from '../cache/cachedTeacher.ts';
+import { cacheOutputs, teacherFingerprint } from '../cache/cacheOutputs.ts';
+import { LOGITS } from '../cache/format.ts';
+import { networkTeacher } from '../teachers/networkTeacher.ts';
 import {
   logToStderr,
-  percent,
   runTraining,
   type TrainingOptions,
   type TrainingResult,
   withSignal,
-} from './follow.ts';
+} from './runTraining.ts';
 
+/** Options of `distill`. */
 export interface DistillOptions extends TrainingOptions {
   readonly teacher: Network | Teacher;
+  /** Trained in place; it still belongs to the caller. */
   readonly student: Network;
   /**
-   * Whether the teacher looks at every view of every picture once, before the training, and is
-   * replayed from a file. By default it does where the
-   * source has a finite number of views and the teacher an identity, and the training is not that
-   * of a group. A loss on features needs `taps`, or `record: false`.
+   * Whether the teacher is evaluated once on every view of every image before the training, and its
+   * outputs are then read from a cache. By default they are if the data have a finite number of
+   * views, the teacher has a fingerprint and the training is not in a group. A loss on features
+   * needs `features`, or `cache: false`.
    */
-  readonly record?: boolean;
+  readonly cache?: boolean;
   /**
-   * Names of the teacher's features that are recorded beside its logits, for losses on them; none.
-   * Memory: all rows under one view.
+   * Names of the teacher's features to cache beside its logits, for losses on them; none. Memory:
+   * all images under one view.
    */
-  readonly taps?: readonly string[];
-  /** Where the recording is; `directory` by default. Several trainings can share one. */
-  readonly recordingDirectory?: string;
+  readonly features?: readonly string[];
+  /** Directory of the cache, `directory` by default; several trainings can share one. */
+  readonly cacheDirectory?: string;
 }
 
 /**
- * Teaches a student: records the teacher where that is worth it, then `train` with checkpoints in a
- * folder, progress, early stopping and Ctrl-C,
- * and the best weights put back at the end.
- * The objective has no default, for the losses are a package of their own; hard 0.1 and soft 0.9 at
- * temperature 4 is usual.
+ * Distils a teacher into a student: caches the teacher's outputs if that pays, then runs `train`
+ * with checkpoints in a directory, a progress line, early stopping and Ctrl-C, with the weights of
+ * the best epoch at the end. The objective has no default, since the losses are a package of their
+ * own; cross entropy at weight 0.1 and soft targets at 0.9, temperature 4, are usual.
  */
 export async function distill(options: DistillOptions): Promise<TrainingResult> {
-  const { student, data: train, directory } = options;
+  const { teacher, cache, features, cacheDirectory, ...training } = options;
   return withSignal(options.signal, async (signal) => {
-    const live =
-      typeof options.teacher === 'function' ? options.teacher : networkTeacher(options.teacher);
+    const live = typeof teacher === 'function' ? teacher : networkTeacher(teacher);
     const {
+      data,
       group,
-      record = group === undefined &&
-        Number.isFinite(train.viewCount) &&
-        live.fingerprint !== undefined,
-    } = options;
-    let teacher = live;
+      directory,
+      log = logToStderr,
+      createProgress = createTerminalProgress(),
+    } = training;
+    const isWorthwhile =
+      group === undefined && Number.isFinite(data.viewCount) && live.fingerprint !== undefined;
+    if (!(cache ?? isWorthwhile)) return runTraining({ ...training, teacher: live, signal });
+    let cached: Teacher;
     try {
-      if (record) teacher = await recordedTeacher(live, options, signal);
+      cached = await cacheTeacher(live, {
+        data,
+        directory: cacheDirectory ?? directory,
+        outputs: [LOGITS, ...(features ?? [])],
+        views: Math.min(data.viewCount, training.epochs),
+        log,
+        createProgress,
+        signal,
+      });
     } catch (error) {
       if (!signal.aborted) throw error;
-      const kept =
-        options.taps === undefined
-          ? 'nothing of it is saved. Run again to begin anew.'
-          : 'Run again to go on.';
-      (options.log ?? logToStderr)(`Interrupted while the teacher was recorded; ${kept}`);
-      return {
-        history: [],
-        best: undefined,
-        last: undefined,
-        directory,
-        interrupted: { epoch: 0, step: 0 },
-      };
+      log('Interrupted while the teacher was cached; run again to continue.');
+      const interrupted = { epoch: 0, step: 0 };
+      return { history: [], best: undefined, last: undefined, directory, interrupted };
     }
-    return runTraining(
-      { ...options, student, data: train, teacher, store: directoryStore(directory), signal },
-      options,
-    );
+    return runTraining({ ...training, teacher: cached, signal });
   });
 }
 
-async function recordedTeacher(
-  teacher: Teacher,
-  options: DistillOptions,
-  signal: AbortSignal,
-): Promise<Teacher> {
-  const { data: batches, epochs, taps, directory, recordingDirectory = directory } = options;
-  const { createProgress = createTerminalProgress(), log = logToStderr } = options;
-  const views = Math.min(batches.viewCount, epochs);
-  const store: Store = directoryStore(recordingDirectory);
-  const { accuracy } = await cacheOutputs({
-    teacher,
-    data: batches,
-    store,
-    views,
-    taps,
-    createProgress,
-    signal,
-  });
+interface CacheTeacherOptions
+  extends Required<Pick<TrainingOptions, 'data' | 'directory' | 'log' | 'createProgress'>> {
+  readonly outputs: readonly string[];
+  readonly views: number;
+  readonly signal: AbortSignal;
+}
+
+async function cacheTeacher(teacher: Teacher, options: CacheTeacherOptions): Promise<Teacher> {
+  const { directory, log, createProgress, signal, ...common } = options;
+  const store = directoryStore(directory);
+  const { accuracy } = await cacheOutputs({ teacher, store, createProgress, signal, ...common });
   const mean = accuracy.reduce((sum, one) => sum + one, 0) / accuracy.length;
   log(
-    `The teacher is right about ${percent(mean)} of ${batches.dataset.name} (views recorded in ${store.location}: ${accuracy.length}).`,
+    `The teacher's accuracy on ${common.data.dataset.name} is ${formatPercent(mean)} (${accuracy.length} views cached in ${store.location}).`,
   );
-  return cachedTeacher({
-    store,
-    data: batches,
-    views,
-    taps,
-    teacher: await identityOfTeacher(teacher),
-  });
+  return cachedTeacher({ store, teacher: await teacherFingerprint(teacher), ...common });
 }

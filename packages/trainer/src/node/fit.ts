@@ -1,22 +1,24 @@
 import type { Network } from '@kd/core';
-import { directoryStore } from '@kd/files/node';
-import { runTraining, type TrainingOptions, type TrainingResult, withSignal } from './follow.ts';
+import {
+  runTraining,
+  type TrainingOptions,
+  type TrainingResult,
+  withSignal,
+} from './runTraining.ts';
 
+/** Options of `fit`. */
 export interface FitOptions extends TrainingOptions {
+  /** Trained in place; it still belongs to the caller. */
   readonly network: Network;
 }
 
 /**
- * Trains a network on labels: `train` with checkpoints in a folder, progress, early stopping and
- * Ctrl-C, and the best weights put back at the end.
- * The objective has no default: the losses are a package of their own.
+ * Trains a network on labels: `train` with checkpoints in a directory, a progress line, early
+ * stopping and Ctrl-C, and the weights of the best epoch at the end. The objective has no default,
+ * since the losses are a package of their own.
  */
-export async function fit(options: FitOptions): Promise<TrainingResult> {
-  const { network, data: train, directory } = options;
+export async function fit({ network, ...options }: FitOptions): Promise<TrainingResult> {
   return withSignal(options.signal, (signal) =>
-    runTraining(
-      { ...options, student: network, data: train, store: directoryStore(directory), signal },
-      options,
-    ),
+    runTraining({ ...options, student: network, teacher: undefined, signal }),
   );
 }

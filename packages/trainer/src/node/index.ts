@@ -1,6 +1,6 @@
 export { type DistillOptions, distill } from './distill.ts';
-export { type LogitsTeacherOptions, logitsTeacher } from './elsewhere/logitsTeacher.ts';
-export { type OnnxTeacherOptions, onnxTeacher } from './elsewhere/onnxTeacher.ts';
-export { type TfjsTeacherOptions, tfjsTeacher } from './elsewhere/tfjsTeacher.ts';
+export { type LogitsTeacherOptions, logitsTeacher } from './external/logitsTeacher.ts';
+export { type OnnxTeacherOptions, onnxTeacher } from './external/onnxTeacher.ts';
+export { type TfjsTeacherOptions, tfjsTeacher } from './external/tfjsTeacher.ts';
 export { type FitOptions, fit } from './fit.ts';
-export type { TrainingOptions, TrainingResult } from './follow.ts';
+export type { TrainingOptions, TrainingResult } from './runTraining.ts';

@@ -1,8 +1,15 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, mul, sqrt, square, sub } from '@tensorflow/tfjs-core';
-import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
-import { type Slots, slotOf, slottedOptimizer, zeroSlots } from './slots.ts';
-import { withSettings } from './withSettings.ts';
+import {
+  decayRates,
+  getSlot,
+  slottedOptimizer,
+  type Variables,
+  type WeightDecayOptions,
+  withConfig,
+  withDecay,
+  zeroSlots,
+} from './shared.ts';
 
 export interface AdagradOptions extends WeightDecayOptions {
   /** ε > 0, added to the root. */
@@ -26,16 +33,16 @@ export function adagrad(options: AdagradOptions = {}): OptimizerFactory {
     epsilon,
     '1e-10 is usual',
   );
-  return withSettings('adagrad', { epsilon, weightDecay: options.weightDecay ?? 0 }, (weights) => {
+  return withConfig('adagrad', { epsilon, weightDecay: options.weightDecay ?? 0 }, (weights) => {
     const rates = decayRates('adagrad', weights, options);
-    const slots: Slots = zeroSlots('square', weights);
+    const slots: Variables = zeroSlots('square', weights);
     return slottedOptimizer(
       'adagrad',
       weights,
       slots,
       ({ name, weight, gradient, learningRate }) => {
         const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-        const slot = slotOf(slots, `square.${name}`);
+        const slot = getSlot(slots, `square.${name}`);
         const sum = add(slot, square(decayed));
         slot.assign(sum);
         weight.assign(sub(weight, mul(div(decayed, add(sqrt(sum), epsilon)), learningRate)));

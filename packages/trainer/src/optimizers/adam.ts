@@ -1,9 +1,28 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
-import { add, div, maximum, mul, sqrt, square, sub, type Tensor } from '@tensorflow/tfjs-core';
-import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
-import { correction, move } from './moments.ts';
-import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
-import { withSettings } from './withSettings.ts';
+import {
+  add,
+  div,
+  maximum,
+  mul,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+  type Variable,
+} from '@tensorflow/tfjs-core';
+import {
+  biasCorrection,
+  decayRates,
+  getSlot,
+  slottedOptimizer,
+  updateMoment,
+  type Variables,
+  type WeightDecayOptions,
+  withConfig,
+  withDecay,
+  zeroCounter,
+  zeroSlots,
+} from './shared.ts';
 
 export interface AdamOptions extends WeightDecayOptions {
   /** 0 ≤ β₁ < 1. */
@@ -47,14 +66,14 @@ function adaptiveMoments(
   ensure(beta1 >= 0 && beta1 < 1, caller, '0 ≤ beta1 < 1', beta1, '0.9 is usual');
   ensure(beta2 >= 0 && beta2 < 1, caller, '0 ≤ beta2 < 1', beta2, '0.999 is usual');
   ensure(epsilon > 0 && Number.isFinite(epsilon), caller, 'epsilon > 0', epsilon, '1e-8 is usual');
-  return withSettings(
+  return withConfig(
     caller,
     { beta1, beta2, epsilon, amsgrad, weightDecay: options.weightDecay ?? 0 },
     (weights) => {
       const rates = decayRates(caller, weights, options);
       const step = zeroCounter();
       const largest = amsgrad ? zeroSlots('largest', weights) : {};
-      const slots: Slots = {
+      const slots: Variables = {
         step,
         ...zeroSlots('first', weights),
         ...zeroSlots('second', weights),
@@ -66,15 +85,15 @@ function adaptiveMoments(
         slots,
         ({ name, weight, gradient, learningRate }) => {
           const rate = rates[name] ?? 0;
-          const kept =
+          const decayed =
             decoupled && rate > 0 ? mul(weight, sub(1, mul(learningRate, rate))) : weight;
           const direction = decoupled ? gradient : withDecay(gradient, weight, rate);
-          const first = move(slotOf(slots, `first.${name}`), beta1, direction);
-          const second = move(slotOf(slots, `second.${name}`), beta2, square(direction));
-          const scale = amsgrad ? raise(slotOf(slots, `largest.${name}`), second) : second;
-          const root = add(div(sqrt(scale), sqrt(correction(beta2, step))), epsilon);
+          const first = updateMoment(getSlot(slots, `first.${name}`), beta1, direction);
+          const second = updateMoment(getSlot(slots, `second.${name}`), beta2, square(direction));
+          const scale = amsgrad ? raise(getSlot(slots, `largest.${name}`), second) : second;
+          const root = add(div(sqrt(scale), sqrt(biasCorrection(beta2, step))), epsilon);
           weight.assign(
-            sub(kept, mul(div(first, root), div(learningRate, correction(beta1, step)))),
+            sub(decayed, mul(div(first, root), div(learningRate, biasCorrection(beta1, step)))),
           );
         },
         () => step.assign(add(step, 1)),
@@ -83,7 +102,7 @@ function adaptiveMoments(
   );
 }
 
-function raise(slot: ReturnType<typeof slotOf>, value: Tensor): Tensor {
+function raise(slot: Variable, value: Tensor): Tensor {
   const largest = maximum(slot, value);
   slot.assign(largest);
   return largest;

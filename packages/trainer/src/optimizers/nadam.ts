@@ -12,10 +12,19 @@ import {
   tidy,
   variable,
 } from '@tensorflow/tfjs-core';
-import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
-import { correction, move } from './moments.ts';
-import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
-import { withSettings } from './withSettings.ts';
+import {
+  biasCorrection,
+  decayRates,
+  getSlot,
+  slottedOptimizer,
+  updateMoment,
+  type Variables,
+  type WeightDecayOptions,
+  withConfig,
+  withDecay,
+  zeroCounter,
+  zeroSlots,
+} from './shared.ts';
 
 export interface NadamOptions extends WeightDecayOptions {
   /** 0 ≤ β₁ < 1. */
@@ -53,14 +62,14 @@ export function nadam(options: NadamOptions = {}): OptimizerFactory {
     momentumDecay,
     '4e-3 is usual',
   );
-  return withSettings(
+  return withConfig(
     'nadam',
     { beta1, beta2, epsilon, momentumDecay, weightDecay: options.weightDecay ?? 0 },
     (weights) => {
       const rates = decayRates('nadam', weights, options);
       const step = zeroCounter();
       const product = tidy(() => variable(scalar(1), false));
-      const slots: Slots = {
+      const slots: Variables = {
         step,
         product,
         ...zeroSlots('first', weights),
@@ -74,12 +83,12 @@ export function nadam(options: NadamOptions = {}): OptimizerFactory {
         slots,
         ({ name, weight, gradient, learningRate }) => {
           const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-          const first = move(slotOf(slots, `first.${name}`), beta1, decayed);
-          const second = move(slotOf(slots, `second.${name}`), beta2, square(decayed));
+          const first = updateMoment(getSlot(slots, `first.${name}`), beta1, decayed);
+          const second = updateMoment(getSlot(slots, `second.${name}`), beta2, square(decayed));
           const [now, next] = [momentumAt(step), momentumAt(add(step, 1))];
           const fromGradient = mul(decayed, div(sub(1, now), sub(1, product)));
           const fromMoment = mul(first, div(next, sub(1, mul(product, next))));
-          const root = add(div(sqrt(second), sqrt(correction(beta2, step))), epsilon);
+          const root = add(div(sqrt(second), sqrt(biasCorrection(beta2, step))), epsilon);
           weight.assign(sub(weight, mul(div(add(fromGradient, fromMoment), root), learningRate)));
         },
         () => {

@@ -1,8 +1,15 @@
 import { ensure, type OptimizerFactory } from '@kd/core';
 import { add, div, mul, sqrt, square, sub } from '@tensorflow/tfjs-core';
-import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
-import { type Slots, slotOf, slottedOptimizer, zeroSlots } from './slots.ts';
-import { withSettings } from './withSettings.ts';
+import {
+  decayRates,
+  getSlot,
+  slottedOptimizer,
+  type Variables,
+  type WeightDecayOptions,
+  withConfig,
+  withDecay,
+  zeroSlots,
+} from './shared.ts';
 
 export interface RmsPropOptions extends WeightDecayOptions {
   /** α of the running mean of squares, 0 ≤ α < 1. */
@@ -36,12 +43,12 @@ export function rmsProp(options: RmsPropOptions = {}): OptimizerFactory {
     '1e-8 is usual',
   );
   ensure(momentum >= 0 && momentum < 1, 'rmsProp', '0 ≤ momentum < 1', momentum, '0 is usual');
-  return withSettings(
+  return withConfig(
     'rmsProp',
     { alpha, epsilon, momentum, centered, weightDecay: options.weightDecay ?? 0 },
     (weights) => {
       const rates = decayRates('rmsProp', weights, options);
-      const slots: Slots = {
+      const slots: Variables = {
         ...zeroSlots('square', weights),
         ...(centered ? zeroSlots('mean', weights) : {}),
         ...(momentum > 0 ? zeroSlots('momentum', weights) : {}),
@@ -52,19 +59,19 @@ export function rmsProp(options: RmsPropOptions = {}): OptimizerFactory {
         slots,
         ({ name, weight, gradient, learningRate }) => {
           const decayed = withDecay(gradient, weight, rates[name] ?? 0);
-          const squareSlot = slotOf(slots, `square.${name}`);
+          const squareSlot = getSlot(slots, `square.${name}`);
           const meanSquare = add(mul(squareSlot, alpha), mul(square(decayed), 1 - alpha));
           squareSlot.assign(meanSquare);
           let spread = meanSquare;
           if (centered) {
-            const meanSlot = slotOf(slots, `mean.${name}`);
+            const meanSlot = getSlot(slots, `mean.${name}`);
             const mean = add(mul(meanSlot, alpha), mul(decayed, 1 - alpha));
             meanSlot.assign(mean);
             spread = sub(meanSquare, square(mean));
           }
           let direction = div(decayed, add(sqrt(spread), epsilon));
           if (momentum > 0) {
-            const momentumSlot = slotOf(slots, `momentum.${name}`);
+            const momentumSlot = getSlot(slots, `momentum.${name}`);
             direction = add(mul(momentumSlot, momentum), direction);
             momentumSlot.assign(direction);
           }

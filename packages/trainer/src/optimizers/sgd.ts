@@ -8,9 +8,17 @@ import {
   sub,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import { decayRates, type WeightDecayOptions, withDecay } from './decay.ts';
-import { type Slots, slotOf, slottedOptimizer, zeroCounter, zeroSlots } from './slots.ts';
-import { withSettings } from './withSettings.ts';
+import {
+  decayRates,
+  getSlot,
+  slottedOptimizer,
+  type Variables,
+  type WeightDecayOptions,
+  withConfig,
+  withDecay,
+  zeroCounter,
+  zeroSlots,
+} from './shared.ts';
 
 export interface SgdOptions extends WeightDecayOptions {
   /** μ, 0 ≤ μ < 1. */
@@ -40,13 +48,13 @@ export function sgd(options: SgdOptions = {}): OptimizerFactory {
     'momentum > 0 and no dampening with nesterov',
     `momentum ${momentum} and dampening ${dampening}`,
   );
-  return withSettings(
+  return withConfig(
     'sgd',
     { momentum, nesterov, dampening, weightDecay: options.weightDecay ?? 0 },
     (weights) => {
       const rates = decayRates('sgd', weights, options);
       const dampened = momentum > 0 && dampening > 0;
-      const slots: Slots = {
+      const slots: Variables = {
         ...(momentum > 0 ? zeroSlots('momentum', weights) : {}),
         ...(dampened ? { step: zeroCounter() } : {}),
       };
@@ -54,10 +62,10 @@ export function sgd(options: SgdOptions = {}): OptimizerFactory {
         dampened
           ? mul(
               gradient,
-              choose(greater(slotOf(slots, 'step'), 1), scalar(1 - dampening), scalar(1)),
+              choose(greater(getSlot(slots, 'step'), 1), scalar(1 - dampening), scalar(1)),
             )
           : gradient;
-      const count = () => slotOf(slots, 'step').assign(add(slotOf(slots, 'step'), 1));
+      const count = () => getSlot(slots, 'step').assign(add(getSlot(slots, 'step'), 1));
       return slottedOptimizer(
         'sgd',
         weights,
@@ -66,7 +74,7 @@ export function sgd(options: SgdOptions = {}): OptimizerFactory {
           const decayed = withDecay(gradient, weight, rates[name] ?? 0);
           let direction = decayed;
           if (momentum > 0) {
-            const slot = slotOf(slots, `momentum.${name}`);
+            const slot = getSlot(slots, `momentum.${name}`);
             const moved = add(mul(slot, momentum), entering(decayed));
             slot.assign(moved);
             direction = nesterov ? add(decayed, mul(moved, momentum)) : moved;

@@ -18,32 +18,32 @@ import {
   type Tensor2D,
   tidy,
 } from '@tensorflow/tfjs-core';
-import { ask, disposeOutputs } from './ask.ts';
+import { disposeOutputs, predict } from '../evaluate.ts';
 
 /**
- * Several teachers as one: the mean of their logits. Features are left out, for those of different
- * networks do not add up.
+ * Several teachers as one teacher: the mean of their logits, without features, since those of
+ * different networks do not correspond.
  *
- * The mean of logits is the normalized geometric mean of their distributions; `probabilityEnsemble`
- * is the mean of their probabilities.
- * @throws RangeError where there are none, or where they do not agree about the classes.
+ * The mean of the logits is the normalized geometric mean of the teachers' distributions;
+ * `probabilityEnsemble` is the arithmetic mean of their probabilities.
+ * @throws RangeError without teachers, or if they differ in the number of classes.
  */
 export function ensemble(teachers: readonly Teacher[]): Teacher {
-  return combined('ensemble', 'ensemble', teachers, (logits) =>
+  return combineTeachers('ensemble', 'ensemble', teachers, (logits) =>
     div<Tensor2D>(addN([...logits]), logits.length),
   );
 }
 
 /**
- * Several teachers as one: logits whose softmax at this temperature is the mean of theirs. Features
- * are left out.
+ * Several teachers as one teacher: logits whose softmax at a temperature is the mean of theirs,
+ * without features.
  *
  * T · (logSumExp over teachers of logSoftmax(logits / T) − log(teachers)). Distil from it at the
- * same temperature: `softTargets({ temperature })`. The gradient
- * is then that of the mean of one loss a teacher; the value differs by a constant.
+ * same temperature: `softTargets({ temperature })`. The gradient is then that of the mean of one
+ * loss per teacher; the value differs by a constant.
  * @param options.temperature T > 0.
- * @throws RangeError where there are none, where they do not agree about the classes, and on a
- * temperature ≤ 0.
+ * @throws RangeError without teachers, if they differ in the number of classes, and on a temperature
+ * ≤ 0.
  * Source: You, Xu, Xu, Tao, "Learning from multiple teacher networks" (KDD 2017), equation 4.
  */
 export function probabilityEnsemble(
@@ -57,7 +57,7 @@ export function probabilityEnsemble(
     temperature,
     '4 is usual',
   );
-  return combined(
+  return combineTeachers(
     'probabilityEnsemble',
     `ensemble of probabilities at temperature ${temperature}`,
     teachers,
@@ -71,61 +71,70 @@ export function probabilityEnsemble(
   );
 }
 
-type Mean = (logits: readonly Tensor2D[]) => Tensor2D;
+type Combine = (logits: readonly Tensor2D[]) => Tensor2D;
 
-function combined(caller: string, name: string, teachers: readonly Teacher[], mean: Mean): Teacher {
+/** @param title Beginning of the combined teacher's name. */
+function combineTeachers(
+  caller: string,
+  title: string,
+  teachers: readonly Teacher[],
+  combine: Combine,
+): Teacher {
   ensure(teachers.length > 0, caller, 'at least one teacher', 'none');
   const teacher = (batch: Batch) =>
     tidy(() =>
-      meanOf(
+      combineOutputs(
         caller,
-        teachers.map((teach) => teach(batch)),
-        mean,
+        teachers.map((one) => one(batch)),
+        combine,
       ),
     );
-  const later = async (batch: Batch) => {
+  const predictAsync = async (batch: Batch) => {
     const all: Outputs[] = [];
     try {
-      for (const teach of teachers) all.push(await ask(teach, batch));
-      return meanOf(caller, all, mean);
+      for (const one of teachers) all.push(await predict(one, batch));
+      return combineOutputs(caller, all, combine);
     } finally {
       for (const outputs of all) disposeOutputs(outputs);
     }
   };
-  return Object.assign(teacher, { later, identity: () => identityOfAll(caller, name, teachers) });
+  return Object.assign(teacher, {
+    predictAsync,
+    fingerprint: () => combineFingerprints(caller, title, teachers),
+  });
 }
 
-function meanOf(
+function combineOutputs(
   caller: string,
   all: readonly Outputs[],
-  mean: Mean,
+  combine: Combine,
 ): { logits: Tensor2D; features: Record<string, never> } {
   const classes = all.map(({ logits }) => logits.shape[1]);
-  ensure(new Set(classes).size === 1, caller, 'teachers of as many classes', classes);
-  return { logits: tidy(() => mean(all.map(({ logits }) => logits))), features: {} };
+  ensure(new Set(classes).size === 1, caller, 'teachers with the same number of classes', classes);
+  return { logits: tidy(() => combine(all.map(({ logits }) => logits))), features: {} };
 }
 
-async function identityOfAll(
+async function combineFingerprints(
   caller: string,
   title: string,
   teachers: readonly Teacher[],
 ): Promise<ModelFingerprint> {
   const all = await Promise.all(
-    teachers.map(({ fingerprint: identity }, at) => {
-      if (identity === undefined)
+    teachers.map(({ fingerprint }, at) => {
+      if (fingerprint === undefined)
         throw expectedError(
           caller,
-          `an identity of teacher ${at}`,
+          `a fingerprint of teacher ${at}`,
           'none',
-          'frozen(network) has one',
+          'networkTeacher(network) has one',
         );
-      return identity();
+      return fingerprint();
     }),
   );
   const weights = await sha256(new TextEncoder().encode(all.map((one) => one.weights).join('\n')));
   return {
     name: `${title} of ${all.map(({ name }) => name).join(', ')}`,
     weights,
-    preprocessing: all.map(({ preprocessing: preparation }) => preparation).join('; '),
+    preprocessing: all.map(({ preprocessing }) => preprocessing).join('; '),
   };
 }

@@ -1,4 +1,5 @@
-import type { CompiledFunction, CompilingBackend } from '@kd/core';
+import type { CompiledFunction } from '@kd/core';
+import type { CompilingBackend } from '@kd/core/internal';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -30,7 +31,7 @@ export class CountingBackend extends MathBackendCPU implements CompilingBackend 
       await new Promise((resolve) => setTimeout(resolve, 1));
       return call(...args);
     };
-    return Object.assign(call, { later });
+    return Object.assign(call, { callAsync: later });
   }
 }
 

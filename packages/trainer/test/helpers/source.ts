@@ -5,9 +5,9 @@ import {
   permutation,
   type Shard,
   sha256,
-  shardRange,
   uniform,
 } from '@kd/core';
+import { shardRange } from '@kd/core/internal';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface TinyOptions {
