@@ -8,16 +8,16 @@ import {
 } from '@kd/core';
 import type { Scalar, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { numberOf } from './numbers.ts';
+import { scheduledValue } from './shared/schedules.ts';
 
 /**
- * Several terms, added up: what a training minimises.
+ * Adds several terms to the objective that a training minimizes.
  *
- * `terms` are the values as they enter the total, weights included: they add up to it.
- * A term's weights and numbers get its name in front, `soft.temperature`, and each term sees only
- * its own numbers.
- * @param terms Name → term; at least one, no dot in a name.
- * @throws RangeError on no terms and on names that are empty, hold a dot or are `total`.
+ * The returned `terms` are the values with their weights applied, so that they add up to the total.
+ * The weights and schedules of a term are prefixed with its name, `soft.temperature`; each term
+ * receives only its own scheduled values.
+ * @param terms Terms by name; at least one. A name contains no dot.
+ * @throws RangeError without terms and for names that are empty, contain a dot or are `total`.
  */
 export function combine<Name extends string>(
   terms: Readonly<Record<Name, LossTerm>>,
@@ -60,7 +60,7 @@ function part(name: string, term: LossTerm) {
     name,
     run: (step: LossInputs): Scalar => {
       const scheduledValues = Object.fromEntries(
-        own.map((value) => [value, numberOf('combine', step, `${name}.${value}`)]),
+        own.map((value) => [value, scheduledValue('combine', step, `${name}.${value}`)]),
       );
       const value = term({ ...step, scheduledValues });
       assertShape('combine', `the value of ${name}, one number,`, value, []);

@@ -1,6 +1,10 @@
 export { combine } from './combine.ts';
-export { type ContrastLossOptions, contrastLossPerExample } from './contrast/contrastLoss.ts';
-export { type CrdOptions, crd } from './contrast/crd.ts';
+export {
+  type ContrastLossOptions,
+  type CrdOptions,
+  contrastLossPerExample,
+  crd,
+} from './contrast/crd.ts';
 export {
   type InfoNceEmbeddings,
   type InfoNceOptions,
@@ -13,24 +17,16 @@ export {
   otherClassNegatives,
   uniformNegatives,
 } from './contrast/negatives.ts';
-export { type CrossEntropyOptions, crossEntropy, crossEntropyPerExample } from './crossEntropy.ts';
 export {
   type ActivationBoundariesOptions,
   activationBoundaries,
   activationBoundariesPerExample,
 } from './features/activationBoundaries.ts';
 export {
-  type AttentionFusion,
-  type AttentionFusionOptions,
-  attentionFusion,
-} from './features/attentionFusion.ts';
-export { type ClassifierHead, classifierHead } from './features/classifier.ts';
-export {
   type FactorTransferOptions,
   factorTransfer,
   factorTransferPerExample,
 } from './features/factorTransfer.ts';
-export { hierarchicalContextPerExample } from './features/hierarchicalContext.ts';
 export { type HintsOptions, hints, hintsPerExample } from './features/hints.ts';
 export {
   channelMask,
@@ -40,16 +36,15 @@ export {
   mgdPerExample,
   spatialMask,
 } from './features/mgd.ts';
-export { type OfdOptions, type OfdPair, ofd, ofdPerExample } from './features/ofd.ts';
-export { ofdMargin } from './features/ofdMargin.ts';
+export { type OfdOptions, type OfdPair, ofd, ofdMargin, ofdPerExample } from './features/ofd.ts';
 export {
-  type Projector,
-  type ProjectorLayer,
-  type ProjectorOptions,
-  projector,
-} from './features/projector.ts';
-export type { Regressor } from './features/regressors.ts';
-export { type ReviewOptions, review } from './features/review.ts';
+  type AttentionFusion,
+  type AttentionFusionOptions,
+  attentionFusion,
+  hierarchicalContextPerExample,
+  type ReviewOptions,
+  review,
+} from './features/review.ts';
 export {
   type FeatureLists,
   type SemCkdOptions,
@@ -57,13 +52,24 @@ export {
   semCkdPerExample,
 } from './features/semCkd.ts';
 export { simKd } from './features/simKd.ts';
-export { type SrrlOptions, type SrrlWeights, srrl, srrlPerExample } from './features/srrl.ts';
+export {
+  type ClassifierHead,
+  classifierHead,
+  type SrrlOptions,
+  type SrrlWeights,
+  srrl,
+  srrlPerExample,
+} from './features/srrl.ts';
 export {
   type VidOptions,
   vid,
   vidPerExample,
 } from './features/vid.ts';
-export { klDivergencePerExample } from './klDivergence.ts';
+export {
+  type CrossEntropyOptions,
+  crossEntropy,
+  crossEntropyPerExample,
+} from './logits/crossEntropy.ts';
 export { type CsKdOptions, csKd, csKdPerExample } from './logits/csKd.ts';
 export {
   type CtkdOptions,
@@ -106,6 +112,12 @@ export {
   classCorrelationBatchwise,
 } from './logits/probabilityCorrelation.ts';
 export { psKd, psKdAlpha, psKdPerExample } from './logits/psKd.ts';
+export { softTargets, softTargetsPerExample } from './logits/softTargets.ts';
+export {
+  type TutorialLossOptions,
+  tutorialLoss,
+  tutorialLossPerExample,
+} from './logits/tutorialLoss.ts';
 export { type UskdOptions, type UskdWeights, uskd, uskdBatchwise } from './logits/uskd.ts';
 export {
   type VirtualTeacherOptions,
@@ -149,7 +161,13 @@ export {
   similarityPreserving,
   similarityPreservingBatchwise,
 } from './relations/similarityPreserving.ts';
-export { softTargets, softTargetsPerExample } from './softTargets.ts';
-export { type FeaturePair, type FeatureRef, featureRef } from './taps.ts';
-export { type TutorialLossOptions, tutorialLoss, tutorialLossPerExample } from './tutorialLoss.ts';
+export { type FeaturePair, type FeatureRef, featureRef } from './shared/features.ts';
+export { klDivergencePerExample } from './shared/klDivergence.ts';
+export type { Regressor } from './shared/projector.ts';
+export {
+  type Projector,
+  type ProjectorLayer,
+  type ProjectorOptions,
+  projector,
+} from './shared/projector.ts';
 export { weighted } from './weighted.ts';

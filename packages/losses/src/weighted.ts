@@ -1,12 +1,12 @@
 import { ensure, type LossTerm, type Schedule } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { numberOf, scheduled } from './numbers.ts';
+import { scheduledValue, schedulesOf } from './shared/schedules.ts';
 
 /**
- * A term times a weight. A weight that changes over training enters every step as the number
+ * Multiplies a term by a weight. A scheduled weight enters every step as the scheduled value
  * `weight`, so that a compiled step is not compiled again.
- * @param weight Finite number or schedule. 0 still computes the term.
- * @throws RangeError on a weight that is not finite.
+ * @param weight A finite number or a schedule. With 0 the term is still computed.
+ * @throws RangeError for a weight that is not finite.
  */
 export function weighted(weight: number | Schedule, term: LossTerm): LossTerm {
   if (typeof weight === 'number')
@@ -14,22 +14,28 @@ export function weighted(weight: number | Schedule, term: LossTerm): LossTerm {
   const inner = Object.entries(term.schedules ?? {});
   const product: LossTerm = (step) =>
     tf.tidy(() => {
-      const factor = typeof weight === 'number' ? weight : numberOf('weighted', step, 'weight');
+      const factor =
+        typeof weight === 'number' ? weight : scheduledValue('weighted', step, 'weight');
       const own = Object.fromEntries(
-        inner.map(([name]) => [name, numberOf('weighted', step, nameInside(name))]),
+        inner.map(([name]) => [name, scheduledValue('weighted', step, nameInside(name))]),
       );
       return tf.mul(term({ ...step, scheduledValues: own }), factor) as tf.Scalar;
     });
-  const numbers = {
-    ...scheduled('weight', weight),
+  const schedules = {
+    ...schedulesOf('weight', weight),
     ...Object.fromEntries(inner.map(([name, schedule]) => [nameInside(name), schedule])),
   };
-  const { needsTeacher = false, needsIndices: needsRows = false, weights } = term;
-  return Object.assign(product, { numbers, needsTeacher, needsRows, ...(weights && { weights }) });
+  const { needsTeacher = false, needsIndices = false, weights } = term;
+  return Object.assign(product, {
+    schedules,
+    needsTeacher,
+    needsIndices,
+    ...(weights && { weights }),
+  });
 }
 
 /**
- * A term's numbers keep their names, except where the weight's own would hide them: a weighted term
+ * Keeps the name of a term's schedule, unless it collides with `weight`: a weighted term may be
  * weighted again.
  */
 function nameInside(name: string): string {

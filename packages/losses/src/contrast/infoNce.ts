@@ -1,62 +1,64 @@
 import { assertSameShape, assertShape, ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { type FeaturePair, rowsAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { makeEmbeddings } from './embedding.ts';
+import { requireTeacher } from '../shared/checks.ts';
+import { type FeaturePair, rowsAt } from '../shared/features.ts';
+import { l2Normalize, stopGradient } from '../shared/math.ts';
+import { createEmbeddings } from '../shared/projector.ts';
 
-/** How rows are told from each other. */
+/** Options of the comparison. */
 export interface InfoNceEmbeddings {
-  /** > 0; 0.1. Small ones look at the hardest negatives alone. */
+  /** > 0; 0.1. A small temperature concentrates on the hardest negatives. */
   readonly temperature?: number;
   /**
-   * Who has to find its partner: each row of the student the teacher's (the default), or the
-   * teacher's rows theirs too, both added up.
-   * CLIP takes the mean of both: half of it.
+   * 'student to teacher' (the default) classifies each student vector among the teacher's; 'both
+   * ways' adds the classification of each teacher vector among the student's. CLIP takes the mean
+   * of both directions: half of it.
    */
   readonly direction?: 'student to teacher' | 'both ways';
 }
 
 export interface InfoNceOptions extends InfoNceEmbeddings, FeaturePair {
   /**
-   * Puts both features on so many channels by linear maps that train: needed where their widths
-   * differ, and taps must then be `featureRef(network, name)`.
+   * Width of linear maps, trained along, that project both features. Required where their widths
+   * differ; the features must then be `featureRef(network, name)`.
    */
   readonly embedding?: number;
-  /** What the maps are drawn from; 0. */
+  /** Seed of the initial linear maps; 0. */
   readonly seed?: number;
 }
 
 /**
- * Which of the teacher's rows belongs to the student's? The other rows of the batch are the
- * negatives.
+ * InfoNCE within the batch: finds the teacher's vector of the same image among those of the whole
+ * batch.
  *
  * −log softmax_j(cos(s_i, t_j) / temperature) at j = i; 'both ways' adds −log softmax_i(cos(s_i,
  * t_j) / temperature) at i = j.
- * @param studentRows [batch, channels]. A row of zeros has cosine 0 to all, and gradient 0.
+ * @param studentRows [batch, channels]. A vector of zeros has cosine 0 to all, and gradient 0.
  * @param teacherRows [batch, channels]. Not differentiated.
  * @returns [batch], nats, ≥ 0; 0 in a batch of one.
- * @throws RangeError on shapes that differ and on a temperature ≤ 0.
+ * @throws RangeError for shapes that differ and for a temperature ≤ 0.
  * Source: van den Oord, Li, Vinyals, "Representation learning with contrastive predictive coding"
  * (2018), section 2.3; as RElbers/info-nce-pytorch.
- * See also: `crd`, whose negatives come from the whole set, out of a memory.
+ * See also: `crd`, whose negatives come from the whole dataset by way of a memory bank.
  */
 export function infoNcePerExample(
   studentRows: tf.Tensor2D,
   teacherRows: tf.Tensor2D,
   options: InfoNceEmbeddings = {},
 ): tf.Tensor1D {
-  return tf.tidy(() => pairing(studentRows, stopGradient(teacherRows), options));
+  return tf.tidy(() => pairwiseInfoNce(studentRows, stopGradient(teacherRows), options));
 }
 
-/** The same with a gradient to the teacher's rows, which a map of our own may have made. */
-function pairing(
+/**
+ * `infoNcePerExample` with a gradient to the teacher's vectors, which a trained linear map may have
+ * computed.
+ */
+function pairwiseInfoNce(
   studentRows: tf.Tensor2D,
   teacherRows: tf.Tensor2D,
   { temperature = 0.1, direction = 'student to teacher' }: InfoNceEmbeddings,
 ): tf.Tensor1D {
-  expectRows(temperature);
+  assertRows(temperature);
   assertShape('infoNce', 'student rows [batch, channels]', studentRows, [null, null]);
   const widths = [studentRows.shape[1], teacherRows.shape[1]];
   ensure(
@@ -91,32 +93,31 @@ function pairing(
 }
 
 /**
- * In-batch InfoNCE between a feature of the student and one of the teacher, mean over the batch.
- * Maps are averaged over their pixels.
- * It needs a live teacher (a recording has no features) and batches of some size: a batch of one
- * teaches nothing.
+ * InfoNCE between a feature of the student and one of the teacher, mean over the batch. Maps are
+ * averaged over their pixels. It needs a live teacher (cached logits have no features) and batches
+ * of some size: a batch of one has no negatives and a loss of 0.
  */
 export function infoNce(options: InfoNceOptions): LossTerm {
   const { student, teacher, embedding, seed = 0 } = options;
-  expectRows(options.temperature ?? 0.1);
+  assertRows(options.temperature ?? 0.1);
   const maps =
     embedding === undefined
       ? undefined
-      : makeEmbeddings('infoNce', { student, teacher }, embedding, seed);
+      : createEmbeddings('infoNce', { student, teacher }, embedding, seed);
   const term: LossTerm = (step) =>
     tf.tidy(() => {
       const studentRows = rowsAt('infoNce', step.student, student);
-      const teacherRows = stopGradient(rowsAt('infoNce', teacherOf('infoNce', step), teacher));
+      const teacherRows = stopGradient(rowsAt('infoNce', requireTeacher('infoNce', step), teacher));
       const rows =
         maps === undefined
           ? ([studentRows, teacherRows] as const)
           : ([maps.student(studentRows), maps.teacher(teacherRows)] as const);
-      return tf.mean(pairing(...rows, options)) as tf.Scalar;
+      return tf.mean(pairwiseInfoNce(...rows, options)) as tf.Scalar;
     });
   return Object.assign(term, { needsTeacher: true, ...(maps && { weights: maps.weights }) });
 }
 
-function expectRows(temperature: number): void {
+function assertRows(temperature: number): void {
   ensure(
     temperature > 0 && temperature < Infinity,
     'infoNce',

@@ -1,37 +1,34 @@
 import { assertSameShape, assertShape, ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { flat } from '../flat.ts';
-import { softplus } from '../softplus.ts';
-import { type FeaturePair, type FeatureRef, pairsOf } from '../taps.ts';
-import { projectedTerm } from './projectedTerm.ts';
-import { projector } from './projector.ts';
-import { channelsAt } from './regressors.ts';
+import { channelsAt, type FeaturePair, type FeatureRef, toPairs } from '../shared/features.ts';
+import { flattenFeatures } from '../shared/geometry.ts';
+import { softplus, stopGradient } from '../shared/math.ts';
+import { projectedTerm, projector } from '../shared/projector.ts';
 
-/** How the teacher's features are modelled. */
+/** Options of VID. */
 export interface VidOptions {
-  /** The variance that every channel begins with, > epsilon; 5. */
+  /** Initial variance of every channel, > epsilon; 5. */
   readonly initialVariance?: number;
   /** Added to the variance, > 0; 1e-5. */
   readonly epsilon?: number;
-  /** Channels between the regressor's three 1×1 convolutions; those of the teacher. */
+  /** Channels between the regressor's three 1×1 convolutions; those of the teacher by default. */
   readonly hidden?: number;
-  /** The first weights are drawn from it; 0. */
+  /** Seed of the initial weights; 0. */
   readonly seed?: number;
 }
 
 /**
- * How unlikely a teacher's features are under the Gaussian that the student predicts: the negative
- * of a bound of their mutual information.
+ * Negative log-likelihood of a teacher's features under a Gaussian predicted by the student: the
+ * negative of a lower bound of their mutual information.
  *
- * mean over places and channels of (prediction − teacher)² / 2σ² + ln σ² / 2, σ² = ln(1 +
+ * mean over positions and channels of (prediction − teacher)² / 2σ² + ln σ² / 2, σ² = ln(1 +
  * e^logScale) + ε, one for each channel
- * @param prediction [batch, height, width, channels] or [batch, channels]: what a regressor makes
- * of the student's features.
+ * @param prediction [batch, height, width, channels] or [batch, channels]: a regressor's output for
+ * the student's features.
  * @param teacher Of the same shape. Not differentiated.
- * @param logScale [channels], learned along.
+ * @param logScale [channels], trained along.
  * @returns [batch], nats without the constant ln(2π) / 2; below 0 where variances are below 1.
- * @throws RangeError on shapes that do not fit.
+ * @throws RangeError for shapes that do not match.
  * Source: Ahn et al., "Variational information distillation for knowledge transfer" (2019), section
  * 2.
  */
@@ -47,17 +44,19 @@ export function vidPerExample(
   return tf.tidy(() => {
     const variance = tf.add(softplus(logScale), epsilon);
     const distance = tf.div(tf.square(tf.sub(prediction, stopGradient(teacher))), variance);
-    return tf.mean<tf.Tensor1D>(flat(tf.mul(tf.add(distance, tf.log(variance)), 0.5)), 1);
+    return tf.mean<tf.Tensor1D>(
+      flattenFeatures(tf.mul(tf.add(distance, tf.log(variance)), 0.5)),
+      1,
+    );
   });
 }
 
 /**
- * Variational information distillation, mean over the batch, sum over the pairs; the regressors are
- * three 1×1 convolutions with ReLUs between.
- * Usually with weight 1: `vid({ student: featureRef(student, 'stage3'), teacher:
- * featureRef(teacher, 'stage3') })`.
+ * Variational information distillation (VID), mean over the batch, sum over the pairs; the
+ * regressors are three 1×1 convolutions with ReLUs between. Usually with weight 1: `vid({ student:
+ * featureRef(student, 'stage3'), teacher: featureRef(teacher, 'stage3') })`.
  *
- * See also `hints`, which is this with a variance that does not change.
+ * See also `hints`, which is this with a fixed variance.
  */
 export function vid(
   pairs: FeaturePair<FeatureRef> | readonly FeaturePair<FeatureRef>[],
@@ -72,7 +71,7 @@ export function vid(
     [epsilon, initialVariance],
     '1e-5 and 5 are usual',
   );
-  const list = pairsOf<FeaturePair<FeatureRef>>('vid', pairs);
+  const list = toPairs<FeaturePair<FeatureRef>>('vid', pairs);
   const parts = list.map(({ student, teacher }, at) => {
     const [from, to] = [channelsAt('vid', student), channelsAt('vid', teacher)];
     const between = hidden ?? to;

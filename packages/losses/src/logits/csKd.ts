@@ -1,8 +1,8 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectLabelled, expectTemperature } from '../checks.ts';
-import { constant } from '../detached.ts';
-import { divergence } from '../klDivergence.ts';
+import { assertLabels, assertTemperature } from '../shared/checks.ts';
+import { divergence } from '../shared/klDivergence.ts';
+import { noGrad } from '../shared/math.ts';
 
 /** T > 0; 4. */
 export interface CsKdOptions {
@@ -32,10 +32,10 @@ export function csKdPerExample(
   labels: tf.Tensor1D,
   { temperature = 4 }: CsKdOptions = {},
 ): tf.Tensor1D {
-  expectTemperature('csKd', temperature);
-  expectLabelled('csKd', logits, labels);
+  assertTemperature('csKd', temperature);
+  assertLabels('csKd', logits, labels);
   return tf.tidy(() => {
-    const partners = constant(() => tf.gather(logits, partnersOf(labels)));
+    const partners = noGrad(() => tf.gather(logits, findPartners(labels)));
     return tf.mul(divergence('csKd', logits, partners, temperature), temperature ** 2);
   });
 }
@@ -45,7 +45,7 @@ export function csKdPerExample(
  * needs no teacher, and batches in which classes occur more than once.
  */
 export function csKd(options: CsKdOptions = {}): LossTerm {
-  expectTemperature('csKd', options.temperature ?? 4);
+  assertTemperature('csKd', options.temperature ?? 4);
   return ({ student, labels }) =>
     tf.tidy(() => tf.mean(csKdPerExample(student.logits, labels, options)) as tf.Scalar);
 }
@@ -54,7 +54,7 @@ export function csKd(options: CsKdOptions = {}): LossTerm {
  * For every row the next one with its label, round the end: itself where there is no other. int32
  * [batch].
  */
-function partnersOf(labels: tf.Tensor1D): tf.Tensor1D {
+function findPartners(labels: tf.Tensor1D): tf.Tensor1D {
   const batch = labels.shape[0];
   const rows = tf.range(0, batch, 1, 'float32');
   const ahead = tf.sub(tf.expandDims(rows, 0), tf.expandDims(rows, 1));

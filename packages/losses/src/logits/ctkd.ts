@@ -1,9 +1,9 @@
 import { cosine, ensure, type LossTerm, type Schedule } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { teacherOf } from '../checks.ts';
-import { numberOf, scheduled } from '../numbers.ts';
-import { softTargetsPerExample } from '../softTargets.ts';
-import { scaledGradient } from './scaledGradient.ts';
+import { requireTeacher } from '../shared/checks.ts';
+import { scaleGradient } from '../shared/math.ts';
+import { scheduledValue, schedulesOf } from '../shared/schedules.ts';
+import { softTargetsPerExample } from './softTargets.ts';
 
 /** What the learned temperature may be, with the values of the published code. */
 export interface TemperatureRange {
@@ -47,9 +47,9 @@ export function ctkdPerExample(
   raw: tf.Tensor,
   { reversal, start = 1, span = 20 }: TemperatureRange & { readonly reversal: number | tf.Scalar },
 ): tf.Tensor1D {
-  expectRange(start, span);
+  assertRange(start, span);
   return tf.tidy(() => {
-    const learned = scaledGradient(tf.reshape(raw, []) as tf.Scalar, reversal);
+    const learned = scaleGradient(tf.reshape(raw, []) as tf.Scalar, reversal);
     const temperature = tf.add<tf.Scalar>(tf.mul(tf.sigmoid(learned), span), start);
     return softTargetsPerExample(studentLogits, teacherLogits, { temperature });
   });
@@ -60,19 +60,20 @@ export function ctkdPerExample(
  * the same optimizer.
  */
 export function ctkd({ reversal, raw = 1, start = 1, span = 20 }: CtkdOptions): LossTerm {
-  expectRange(start, span);
+  assertRange(start, span);
   ensure(Number.isFinite(raw), 'ctkd', 'a finite raw', raw);
   const learned = tf.tidy(() => tf.variable(tf.scalar(raw)));
   const term: LossTerm = (step) =>
     tf.tidy(() => {
-      const now = typeof reversal === 'number' ? reversal : numberOf('ctkd', step, 'reversal');
-      const { logits } = teacherOf('ctkd', step);
+      const now =
+        typeof reversal === 'number' ? reversal : scheduledValue('ctkd', step, 'reversal');
+      const { logits } = requireTeacher('ctkd', step);
       return tf.mean(
         ctkdPerExample(step.student.logits, logits, learned, { reversal: now, start, span }),
       ) as tf.Scalar;
     });
   return Object.assign(term, {
-    numbers: scheduled('reversal', reversal),
+    schedules: schedulesOf('reversal', reversal),
     needsTeacher: true,
     weights: { raw: learned },
   });
@@ -103,7 +104,7 @@ export function gradientReversalSchedule({
   return (progress) => falling(Math.min(progress / over, 1));
 }
 
-function expectRange(start: number, span: number): void {
+function assertRange(start: number, span: number): void {
   const isRange = start > 0 && span >= 0 && start + span < Infinity;
   ensure(isRange, 'ctkd', 'start > 0 and span ≥ 0', [start, span], '1 and 20 are usual');
 }

@@ -1,8 +1,7 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { safeSqrt } from '../safeSqrt.ts';
+import { assertSameLogits, assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { center, stopGradient, vectorNorm } from '../shared/math.ts';
 
 /** Options of DIST, with the paper's values. */
 export interface DistOptions {
@@ -36,8 +35,8 @@ export function distBatchwise(
   teacherLogits: tf.Tensor2D,
   { beta = 1, gamma = 1, temperature = 1 }: DistOptions = {},
 ): tf.Scalar {
-  expectOptions(beta, gamma, temperature);
-  expectComparable('dist', studentLogits, teacherLogits);
+  assertOptions(beta, gamma, temperature);
+  assertSameLogits('dist', studentLogits, teacherLogits);
   return tf.tidy(() => {
     const student = tf.softmax(tf.div<tf.Tensor2D>(studentLogits, temperature));
     const teacher = tf.softmax(tf.div<tf.Tensor2D>(stopGradient(teacherLogits), temperature));
@@ -55,28 +54,20 @@ export function distBatchwise(
  * `temperature: 4` on CIFAR-100.
  */
 export function dist(options: DistOptions = {}): LossTerm {
-  expectOptions(options.beta ?? 1, options.gamma ?? 1, options.temperature ?? 1);
+  assertOptions(options.beta ?? 1, options.gamma ?? 1, options.temperature ?? 1);
   const term: LossTerm = (step) =>
-    distBatchwise(step.student.logits, teacherOf('dist', step).logits, options);
+    distBatchwise(step.student.logits, requireTeacher('dist', step).logits, options);
   return Object.assign(term, { needsTeacher: true });
 }
 
 function correlation(a: tf.Tensor2D, b: tf.Tensor2D, axis: number): tf.Tensor {
-  const [left, right] = [centred(a, axis), centred(b, axis)];
-  const norms = tf.mul(norm(left, axis), norm(right, axis));
+  const [left, right] = [center(a, axis), center(b, axis)];
+  const norms = tf.mul(vectorNorm(left, axis), vectorNorm(right, axis));
   return tf.div(tf.sum(tf.mul(left, right), axis), tf.add(norms, 1e-8));
 }
 
-function centred(x: tf.Tensor2D, axis: number): tf.Tensor {
-  return tf.sub(x, tf.mean(x, axis, true));
-}
-
-function norm(x: tf.Tensor, axis: number): tf.Tensor {
-  return safeSqrt(tf.sum(tf.square(x), axis));
-}
-
-function expectOptions(beta: number, gamma: number, temperature: number): void {
-  expectTemperature('dist', temperature);
+function assertOptions(beta: number, gamma: number, temperature: number): void {
+  assertTemperature('dist', temperature);
   ensure(Number.isFinite(beta) && Number.isFinite(gamma), 'dist', 'finite beta and gamma', [
     beta,
     gamma,

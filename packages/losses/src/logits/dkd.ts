@@ -1,10 +1,9 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { divergence } from '../klDivergence.ts';
-import { atLabel, expectOthers, withoutLabel } from './label.ts';
-import { logSumExp } from './logSumExp.ts';
+import { assertSameLogits, assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { divergence } from '../shared/klDivergence.ts';
+import { assertOtherClasses, atLabel, withoutLabel } from '../shared/labels.ts';
+import { logSumExp, stopGradient } from '../shared/math.ts';
 
 /** Options of decoupled knowledge distillation, with the values of its CIFAR-100 experiments. */
 export interface DkdOptions {
@@ -45,12 +44,12 @@ export function decoupledDivergence(
   labels: tf.Tensor1D,
   { temperature }: { readonly temperature: number },
 ): DecoupledDivergence {
-  expectTemperature('dkd', temperature);
-  expectComparable('dkd', studentLogits, teacherLogits);
-  expectOthers('dkd', studentLogits, labels);
+  assertTemperature('dkd', temperature);
+  assertSameLogits('dkd', studentLogits, teacherLogits);
+  assertOtherClasses('dkd', studentLogits, labels);
   return tf.tidy(() => {
-    const student = apart(studentLogits, labels, temperature);
-    const teacher = apart(stopGradient(teacherLogits), labels, temperature);
+    const student = separateLabel(studentLogits, labels, temperature);
+    const teacher = separateLabel(stopGradient(teacherLogits), labels, temperature);
     return {
       label: divergence('dkd', student.pair, teacher.pair, 1),
       others: divergence('dkd', student.others, teacher.others, 1),
@@ -94,7 +93,7 @@ export function dkdPerExample(
  */
 export function dkd(options: DkdOptions = {}): LossTerm {
   const { alpha = 1, beta = 8, temperature = 4 } = options;
-  expectTemperature('dkd', temperature);
+  assertTemperature('dkd', temperature);
   ensure(Number.isFinite(alpha) && Number.isFinite(beta), 'dkd', 'finite alpha and beta', [
     alpha,
     beta,
@@ -103,7 +102,12 @@ export function dkd(options: DkdOptions = {}): LossTerm {
     tf.tidy(
       () =>
         tf.mean(
-          dkdPerExample(step.student.logits, teacherOf('dkd', step).logits, step.labels, options),
+          dkdPerExample(
+            step.student.logits,
+            requireTeacher('dkd', step).logits,
+            step.labels,
+            options,
+          ),
         ) as tf.Scalar,
     );
   return Object.assign(term, { needsTeacher: true });
@@ -113,7 +117,7 @@ export function dkd(options: DkdOptions = {}): LossTerm {
  * Logits over temperature as those of the other classes, and as a pair: the label's, and that of
  * all others together.
  */
-function apart(
+function separateLabel(
   logits: tf.Tensor2D,
   labels: tf.Tensor1D,
   temperature: number,

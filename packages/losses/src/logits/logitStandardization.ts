@@ -1,7 +1,7 @@
 import { assertShape, ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { teacherOf } from '../checks.ts';
-import { safeSqrt } from '../safeSqrt.ts';
+import { requireTeacher } from '../shared/checks.ts';
+import { center, safeSqrt } from '../shared/math.ts';
 
 /** How rows are standardized. */
 export interface LogitStandardizationOptions {
@@ -32,14 +32,16 @@ export function standardizeLogits(
   logits: tf.Tensor2D,
   { deviation = 'sample', epsilon = 1e-7 }: LogitStandardizationOptions = {},
 ): tf.Tensor2D {
-  expectEpsilon(epsilon);
+  assertEpsilon(epsilon);
   assertShape('logitStandardization', 'logits [batch, classes]', logits, [null, null]);
   const classes = logits.shape[1];
   ensure(classes > 1, 'logitStandardization', 'at least 2 classes', classes);
   return tf.tidy(() => {
-    const centred = tf.sub(logits, tf.mean(logits, 1, true));
-    const std = safeSqrt(tf.div(tf.sum(tf.square(centred), 1, true), classes - missing(deviation)));
-    return tf.div<tf.Tensor2D>(centred, tf.add(std, epsilon));
+    const centered = center(logits, 1);
+    const std = safeSqrt(
+      tf.div(tf.sum(tf.square(centered), 1, true), classes - degreesLost(deviation)),
+    );
+    return tf.div<tf.Tensor2D>(centered, tf.add(std, epsilon));
   });
 }
 
@@ -61,28 +63,28 @@ export function logitStandardization(
   term: LossTerm,
   options: LogitStandardizationOptions = {},
 ): LossTerm {
-  expectEpsilon(options.epsilon ?? 1e-7);
-  missing(options.deviation ?? 'sample');
+  assertEpsilon(options.epsilon ?? 1e-7);
+  degreesLost(options.deviation ?? 'sample');
   const standardized: LossTerm = (step) =>
     tf.tidy(() => {
-      const teacher = teacherOf('logitStandardization', step);
+      const teacher = requireTeacher('logitStandardization', step);
       return term({
         ...step,
         student: { ...step.student, logits: standardizeLogits(step.student.logits, options) },
         teacher: { ...teacher, logits: standardizeLogits(teacher.logits, options) },
       });
     });
-  const { schedules: numbers = {}, needsIndices: needsRows = false, weights } = term;
+  const { schedules = {}, needsIndices = false, weights } = term;
   return Object.assign(standardized, {
-    numbers,
+    schedules,
     needsTeacher: true,
-    needsRows,
+    needsIndices,
     ...(weights && { weights }),
   });
 }
 
 /** What a deviation divides by less than the classes. */
-function missing(deviation: 'sample' | 'population'): number {
+function degreesLost(deviation: 'sample' | 'population'): number {
   switch (deviation) {
     case 'sample':
       return 1;
@@ -97,7 +99,7 @@ function missing(deviation: 'sample' | 'population'): number {
   }
 }
 
-function expectEpsilon(epsilon: number): void {
+function assertEpsilon(epsilon: number): void {
   ensure(
     epsilon > 0 && epsilon < Infinity,
     'logitStandardization',

@@ -1,7 +1,7 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
+import { assertSameLogits, requireTeacher } from '../shared/checks.ts';
+import { stopGradient } from '../shared/math.ts';
 
 /**
  * The student's logits themselves against the teacher's: logit regression, what soft targets become
@@ -21,7 +21,7 @@ export function logitsMsePerExample(
   studentLogits: tf.Tensor2D,
   teacherLogits: tf.Tensor2D,
 ): tf.Tensor1D {
-  expectComparable('logitsMse', studentLogits, teacherLogits);
+  assertSameLogits('logitsMse', studentLogits, teacherLogits);
   return tf.tidy(() => tf.mean(tf.square(tf.sub(studentLogits, stopGradient(teacherLogits))), 1));
 }
 
@@ -31,7 +31,7 @@ export function logitsMse(): LossTerm {
     tf.tidy(
       () =>
         tf.mean(
-          logitsMsePerExample(step.student.logits, teacherOf('logitsMse', step).logits),
+          logitsMsePerExample(step.student.logits, requireTeacher('logitsMse', step).logits),
         ) as tf.Scalar,
     );
   return Object.assign(term, { needsTeacher: true });

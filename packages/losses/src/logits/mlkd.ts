@@ -1,13 +1,13 @@
 import { ensure, expectedError, type LossTerm, type Outputs } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { constant, stopGradient } from '../detached.ts';
-import { softTargetsPerExample } from '../softTargets.ts';
-import { featureAt } from '../taps.ts';
+import { assertSameLogits, assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { featureAt } from '../shared/features.ts';
+import { noGrad, stopGradient } from '../shared/math.ts';
 import { standardizeLogits } from './logitStandardization.ts';
 import { batchCorrelationBatchwise, classCorrelationBatchwise } from './probabilityCorrelation.ts';
+import { softTargetsPerExample } from './softTargets.ts';
 
-const USUAL = [4, 3, 5, 2, 6];
+const defaultTemperatures = [4, 3, 5, 2, 6];
 
 /** Options of multi-level logit distillation, with the values of its experiments. */
 export interface MlkdOptions {
@@ -66,38 +66,42 @@ export interface MlkdParts {
 export function mlkdParts(
   weak: ViewLogits,
   strong: ViewLogits | undefined,
-  { temperatures = USUAL, strongAt = 'first three', standardized = false }: MlkdOptions = {},
+  {
+    temperatures = defaultTemperatures,
+    strongAt = 'first three',
+    standardized = false,
+  }: MlkdOptions = {},
 ): MlkdParts {
-  expectTemperatures(temperatures);
+  assertTemperatures(temperatures);
   for (const { student, teacher } of strong === undefined ? [weak] : [weak, strong])
-    expectComparable('mlkd', student, teacher);
-  const until = countOf(strongAt);
+    assertSameLogits('mlkd', student, teacher);
+  const until = strongCount(strongAt);
   return tf.tidy(() => {
-    const sum = (of: (temperature: number) => tf.Scalar): tf.Scalar =>
-      tf.addN(temperatures.map(of));
+    const sum = (compute: (temperature: number) => tf.Scalar): tf.Scalar =>
+      tf.addN(temperatures.map(compute));
     const confidences = tf.softmax(stopGradient(weak.teacher));
-    const ofExamples = shareUpToMedian(tf.max(confidences, 1));
-    const ofClasses = shareUpToMedian(tf.sum(confidences, 0));
+    const exampleShare = shareUpToMedian(tf.max(confidences, 1));
+    const classShare = shareUpToMedian(tf.sum(confidences, 0));
     const soft = (view: ViewLogits): ((temperature: number) => tf.Scalar) =>
-      softTargetsOf(standardized ? standardize(view) : view);
+      softTargetsAt(standardized ? standardize(view) : view);
     const softWeak = temperatures.map(soft(weak));
     const softStrong =
       strong === undefined
         ? []
         : temperatures.slice(0, until).map(soft(strong)).concat(softWeak.slice(until));
     return {
-      instance: tf.addN([tf.mul<tf.Scalar>(tf.addN(softWeak), ofExamples), ...softStrong]),
+      instance: tf.addN([tf.mul<tf.Scalar>(tf.addN(softWeak), exampleShare), ...softStrong]),
       batch: tf.mul<tf.Scalar>(
         sum((temperature) =>
           batchCorrelationBatchwise(weak.student, weak.teacher, { temperature }),
         ),
-        ofExamples,
+        exampleShare,
       ),
       classes: tf.mul<tf.Scalar>(
         sum((temperature) =>
           classCorrelationBatchwise(weak.student, weak.teacher, { temperature }),
         ),
-        ofClasses,
+        classShare,
       ),
     };
   });
@@ -115,10 +119,10 @@ export function mlkd({
   strong,
   ...options
 }: MlkdOptions & { readonly strong?: string } = {}): LossTerm {
-  if (options.temperatures !== undefined) expectTemperatures(options.temperatures);
+  if (options.temperatures !== undefined) assertTemperatures(options.temperatures);
   const term: LossTerm = (step) =>
     tf.tidy(() => {
-      const teacher = teacherOf('mlkd', step);
+      const teacher = requireTeacher('mlkd', step);
       const first = { student: step.student.logits, teacher: teacher.logits };
       const second =
         strong === undefined
@@ -134,7 +138,7 @@ function logitsAt(outputs: Outputs, name: string): tf.Tensor2D {
   return featureAt('mlkd', outputs, name) as tf.Tensor2D;
 }
 
-function countOf(strongAt: 'first three' | 'all'): number {
+function strongCount(strongAt: 'first three' | 'all'): number {
   switch (strongAt) {
     case 'first three':
       return 3;
@@ -145,7 +149,7 @@ function countOf(strongAt: 'first three' | 'all'): number {
   }
 }
 
-function softTargetsOf({ student, teacher }: ViewLogits): (temperature: number) => tf.Scalar {
+function softTargetsAt({ student, teacher }: ViewLogits): (temperature: number) => tf.Scalar {
   return (temperature) => tf.mean(softTargetsPerExample(student, teacher, { temperature }));
 }
 
@@ -159,21 +163,21 @@ function standardize({ student, teacher }: ViewLogits): ViewLogits {
  */
 function shareUpToMedian(values: tf.Tensor1D): tf.Scalar {
   const count = values.shape[0];
-  const upTo = constant(() => {
+  const isUpTo = noGrad(() => {
     const ordered = tf.topk(values, count).values;
     const middle = tf.add(tf.slice(ordered, (count - 1) >> 1, 1), tf.slice(ordered, count >> 1, 1));
     return tf.cast(tf.lessEqual(values, tf.div(middle, 2)), 'float32');
   });
-  return tf.mean(upTo);
+  return tf.mean(isUpTo);
 }
 
-function expectTemperatures(temperatures: readonly number[]): void {
+function assertTemperatures(temperatures: readonly number[]): void {
   ensure(
     temperatures.length > 0,
     'mlkd',
-    'one temperature or more',
+    'at least one temperature',
     'none',
-    `[${USUAL.join(', ')}] are usual`,
+    `[${defaultTemperatures.join(', ')}] are usual`,
   );
-  for (const temperature of temperatures) expectTemperature('mlkd', temperature);
+  for (const temperature of temperatures) assertTemperature('mlkd', temperature);
 }

@@ -1,9 +1,8 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { atLabel, expectOthers, withoutLabel } from './label.ts';
-import { softCrossEntropy } from './softCrossEntropy.ts';
+import { assertSameLogits, assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { assertOtherClasses, atLabel, softCrossEntropy, withoutLabel } from '../shared/labels.ts';
+import { stopGradient } from '../shared/math.ts';
 
 /**
  * Options of normalized knowledge distillation, with the values of its ImageNet experiments; for
@@ -40,9 +39,9 @@ export function nkdPerExample(
   labels: tf.Tensor1D,
   { gamma = 1.5, temperature = 1 }: NkdOptions = {},
 ): tf.Tensor1D {
-  expectOptions(gamma, temperature);
-  expectComparable('nkd', studentLogits, teacherLogits);
-  expectOthers('nkd', studentLogits, labels);
+  assertOptions(gamma, temperature);
+  assertSameLogits('nkd', studentLogits, teacherLogits);
+  assertOtherClasses('nkd', studentLogits, labels);
   return tf.tidy(() => {
     const teacher = stopGradient(teacherLogits);
     const target = tf.neg(
@@ -57,18 +56,23 @@ export function nkdPerExample(
 
 /** NKD, mean over the batch; weight 1 beside `crossEntropy()`. */
 export function nkd(options: NkdOptions = {}): LossTerm {
-  expectOptions(options.gamma ?? 1.5, options.temperature ?? 1);
+  assertOptions(options.gamma ?? 1.5, options.temperature ?? 1);
   const term: LossTerm = (step) =>
     tf.tidy(
       () =>
         tf.mean(
-          nkdPerExample(step.student.logits, teacherOf('nkd', step).logits, step.labels, options),
+          nkdPerExample(
+            step.student.logits,
+            requireTeacher('nkd', step).logits,
+            step.labels,
+            options,
+          ),
         ) as tf.Scalar,
     );
   return Object.assign(term, { needsTeacher: true });
 }
 
-function expectOptions(gamma: number, temperature: number): void {
-  expectTemperature('nkd', temperature);
+function assertOptions(gamma: number, temperature: number): void {
+  assertTemperature('nkd', temperature);
   ensure(Number.isFinite(gamma), 'nkd', 'a finite gamma', gamma, '1.5 is usual');
 }

@@ -1,18 +1,18 @@
 import { assertShape, ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { constant } from '../detached.ts';
-import { writeRows } from '../rowMemory.ts';
-import { labelMask } from './label.ts';
+import { labelMask } from '../shared/labels.ts';
+import { noGrad } from '../shared/math.ts';
+import { writeRows } from '../shared/memoryBank.ts';
 
 /** How much there is to remember. */
 export interface PreviousEpochTargetsOptions {
   /** Rows of the whole image set, as `batch.indices` counts them: 50,000 of CIFAR. */
-  readonly pictures: number;
+  readonly datasetSize: number;
   readonly classes: number;
 }
 
 /** Logits that softmax turns into a one-hot row, to the last bit. */
-const CERTAIN = 1e3;
+const certainLogit = 1e3;
 
 /**
  * A term whose teacher is the student itself, as it was when it met the same picture last:
@@ -30,13 +30,13 @@ const CERTAIN = 1e3;
  */
 export function previousEpochTargets(
   term: LossTerm,
-  { pictures, classes }: PreviousEpochTargetsOptions,
+  { datasetSize, classes }: PreviousEpochTargetsOptions,
 ): LossTerm {
   ensure(
-    Number.isInteger(pictures) && pictures >= 1,
+    Number.isInteger(datasetSize) && datasetSize >= 1,
     'previousEpochTargets',
-    'a whole number of pictures ≥ 1',
-    pictures,
+    'a whole number of images ≥ 1',
+    datasetSize,
   );
   ensure(
     Number.isInteger(classes) && classes >= 1,
@@ -46,39 +46,39 @@ export function previousEpochTargets(
   );
   // The first column says whether a picture was met.
   const memory = tf.tidy(() =>
-    tf.variable(tf.zeros<tf.Rank.R2>([pictures, 1 + classes]), false),
+    tf.variable(tf.zeros<tf.Rank.R2>([datasetSize, 1 + classes]), false),
   ) as tf.Variable<tf.Rank.R2>;
-  const remembering: LossTerm = (step) =>
+  const selfTaught: LossTerm = (step) =>
     tf.tidy(() => {
-      const { student, labels, indices: rows } = step;
-      if (rows === undefined)
+      const { student, labels, indices } = step;
+      if (indices === undefined)
         throw expectedError(
           'previousEpochTargets',
-          'step.rows',
+          'step.indices',
           undefined,
-          'the trainer gives them; combine and weighted ask it to',
+          'the trainer passes them; combine and weighted declare the need',
         );
       assertShape('previousEpochTargets', `student logits [batch, ${classes}]`, student.logits, [
         null,
         classes,
       ]);
       const batch = labels.size;
-      const past = constant(() => {
-        const [met, said] = tf.split(tf.gather(memory, rows), [1, classes], 1) as [
+      const past = noGrad(() => {
+        const [isSeen, logits] = tf.split(tf.gather(memory, indices), [1, classes], 1) as [
           tf.Tensor2D,
           tf.Tensor2D,
         ];
-        const label = tf.mul(tf.sub(labelMask(labels, classes), 1), CERTAIN);
-        return tf.add<tf.Tensor2D>(said, tf.mul(tf.sub(1, met), label));
+        const label = tf.mul(tf.sub(labelMask(labels, classes), 1), certainLogit);
+        return tf.add<tf.Tensor2D>(logits, tf.mul(tf.sub(1, isSeen), label));
       });
       const value = term({ ...step, teacher: { logits: past, features: {} } });
-      writeRows(memory, rows, tf.concat2d([tf.ones<tf.Rank.R2>([batch, 1]), student.logits], 1));
+      writeRows(memory, indices, tf.concat2d([tf.ones<tf.Rank.R2>([batch, 1]), student.logits], 1));
       return value;
     });
-  return Object.assign(remembering, {
-    numbers: term.schedules ?? {},
+  return Object.assign(selfTaught, {
+    schedules: term.schedules ?? {},
     weights: { ...term.weights, 'past.logits': memory },
     needsTeacher: false,
-    needsRows: true,
+    needsIndices: true,
   });
 }

@@ -1,7 +1,7 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
+import { assertSameLogits, assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { stopGradient } from '../shared/math.ts';
 
 /** T > 0; 4. */
 export interface CorrelationOptions {
@@ -26,7 +26,7 @@ export function classCorrelationBatchwise(
   teacherLogits: tf.Tensor2D,
   { temperature = 4 }: CorrelationOptions = {},
 ): tf.Scalar {
-  return distanceOf(
+  return compareProducts(
     'classCorrelation',
     studentLogits,
     teacherLogits,
@@ -53,7 +53,7 @@ export function batchCorrelationBatchwise(
   teacherLogits: tf.Tensor2D,
   { temperature = 4 }: CorrelationOptions = {},
 ): tf.Scalar {
-  return distanceOf(
+  return compareProducts(
     'batchCorrelation',
     studentLogits,
     teacherLogits,
@@ -65,26 +65,26 @@ export function batchCorrelationBatchwise(
 
 /** Class correlation, of the batch. */
 export function classCorrelation(options: CorrelationOptions = {}): LossTerm {
-  return termOf('classCorrelation', classCorrelationBatchwise, options);
+  return correlationTerm('classCorrelation', classCorrelationBatchwise, options);
 }
 
 /** Batch correlation, of the batch. */
 export function batchCorrelation(options: CorrelationOptions = {}): LossTerm {
-  return termOf('batchCorrelation', batchCorrelationBatchwise, options);
+  return correlationTerm('batchCorrelation', batchCorrelationBatchwise, options);
 }
 
-function termOf(
+function correlationTerm(
   caller: string,
   loss: typeof classCorrelationBatchwise,
   options: CorrelationOptions,
 ): LossTerm {
-  expectTemperature(caller, options.temperature ?? 4);
+  assertTemperature(caller, options.temperature ?? 4);
   const term: LossTerm = (step) =>
-    loss(step.student.logits, teacherOf(caller, step).logits, options);
+    loss(step.student.logits, requireTeacher(caller, step).logits, options);
   return Object.assign(term, { needsTeacher: true });
 }
 
-function distanceOf(
+function compareProducts(
   caller: string,
   studentLogits: tf.Tensor2D,
   teacherLogits: tf.Tensor2D,
@@ -92,8 +92,8 @@ function distanceOf(
   products: (probabilities: tf.Tensor2D) => tf.Tensor2D,
   axis: 0 | 1,
 ): tf.Scalar {
-  expectTemperature(caller, temperature);
-  expectComparable(caller, studentLogits, teacherLogits);
+  assertTemperature(caller, temperature);
+  assertSameLogits(caller, studentLogits, teacherLogits);
   return tf.tidy(() => {
     const student = products(tf.softmax(tf.div<tf.Tensor2D>(studentLogits, temperature)));
     const teacher = products(

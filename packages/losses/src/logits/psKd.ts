@@ -1,10 +1,9 @@
 import { ensure, type LossTerm, type Schedule } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectLabelled, teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { numberOf, scheduled } from '../numbers.ts';
-import { labelMask } from './label.ts';
-import { softCrossEntropy } from './softCrossEntropy.ts';
+import { assertLabels, assertSameLogits, requireTeacher } from '../shared/checks.ts';
+import { labelMask, softCrossEntropy } from '../shared/labels.ts';
+import { stopGradient } from '../shared/math.ts';
+import { scheduledValue, schedulesOf } from '../shared/schedules.ts';
 
 /**
  * Progressive self-distillation: cross entropy with labels softened by what the student said of the
@@ -28,9 +27,9 @@ export function psKdPerExample(
   labels: tf.Tensor1D,
   { alpha }: { readonly alpha: number | tf.Scalar },
 ): tf.Tensor1D {
-  if (typeof alpha === 'number') expectAlpha(alpha);
-  expectComparable('psKd', studentLogits, previousLogits);
-  expectLabelled('psKd', studentLogits, labels);
+  if (typeof alpha === 'number') assertAlpha(alpha);
+  assertSameLogits('psKd', studentLogits, previousLogits);
+  assertLabels('psKd', studentLogits, labels);
   return tf.tidy(() => {
     const label = labelMask(labels, studentLogits.shape[1]);
     const previous = tf.softmax(stopGradient(previousLogits));
@@ -52,17 +51,17 @@ export function psKd({
 }: {
   readonly alpha?: number | Schedule;
 } = {}): LossTerm {
-  if (typeof alpha === 'number') expectAlpha(alpha);
+  if (typeof alpha === 'number') assertAlpha(alpha);
   const term: LossTerm = (step) =>
     tf.tidy(() => {
-      const now = typeof alpha === 'number' ? alpha : numberOf('psKd', step, 'alpha');
+      const now = typeof alpha === 'number' ? alpha : scheduledValue('psKd', step, 'alpha');
       return tf.mean(
-        psKdPerExample(step.student.logits, teacherOf('psKd', step).logits, step.labels, {
+        psKdPerExample(step.student.logits, requireTeacher('psKd', step).logits, step.labels, {
           alpha: now,
         }),
       ) as tf.Scalar;
     });
-  return Object.assign(term, { numbers: scheduled('alpha', alpha), needsTeacher: true });
+  return Object.assign(term, { schedules: schedulesOf('alpha', alpha), needsTeacher: true });
 }
 
 /**
@@ -82,11 +81,11 @@ export function psKdAlpha({
     'a whole number of epochs ≥ 1',
     epochs,
   );
-  expectAlpha(last);
+  assertAlpha(last);
   // A step at 17 / 300 of the training belongs to epoch 17, though the product may round down.
   return (progress) => (last * Math.min(Math.floor(progress * epochs + 1e-9) + 1, epochs)) / epochs;
 }
 
-function expectAlpha(alpha: number): void {
+function assertAlpha(alpha: number): void {
   ensure(alpha >= 0 && alpha <= 1, 'psKd', 'alpha in [0, 1]', alpha, '0.8 at the end is usual');
 }

@@ -1,11 +1,10 @@
 import { assertShape, ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { crossEntropyPerExample } from '../crossEntropy.ts';
-import { constant, stopGradient } from '../detached.ts';
-import { projector } from '../features/projector.ts';
-import { type FeatureRef, rowsAt } from '../taps.ts';
-import { atLabel, expectOthers, withoutLabel } from './label.ts';
-import { softCrossEntropy } from './softCrossEntropy.ts';
+import { type FeatureRef, rowsAt } from '../shared/features.ts';
+import { assertOtherClasses, atLabel, softCrossEntropy, withoutLabel } from '../shared/labels.ts';
+import { noGrad, stopGradient } from '../shared/math.ts';
+import { projector } from '../shared/projector.ts';
+import { crossEntropyPerExample } from './crossEntropy.ts';
 
 /**
  * Weights of universal self-knowledge distillation's parts, with the values of its ImageNet
@@ -27,7 +26,7 @@ export interface UskdOptions extends UskdWeights {
    * 'stage2')` of three. A linear map from its rows (of maps the mean over pixels) is the weak
    * classifier.
    */
-  readonly tap: FeatureRef;
+  readonly feature: FeatureRef;
   readonly classes: number;
   /** The weak classifier's first weights are drawn from it; 0. */
   readonly seed?: number;
@@ -62,8 +61,8 @@ export function uskdBatchwise(
   labels: tf.Tensor1D,
   { alpha = 1, beta = 0.1, mu = 0.005 }: UskdWeights = {},
 ): tf.Scalar {
-  expectWeights(alpha, beta, mu);
-  expectOthers('uskd', studentLogits, labels);
+  assertWeights(alpha, beta, mu);
+  assertOtherClasses('uskd', studentLogits, labels);
   assertShape('uskd', 'weak logits', weakLogits, studentLogits.shape);
   return tf.tidy(() => {
     const logStudent = tf.logSoftmax(studentLogits);
@@ -86,9 +85,9 @@ export function uskdBatchwise(
  * USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`), beside
  * `crossEntropy()`; it needs no teacher.
  */
-export function uskd({ tap, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
+export function uskd({ feature: tap, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
   const { alpha = 1, beta = 0.1, mu = 0.005 } = weights;
-  expectWeights(alpha, beta, mu);
+  assertWeights(alpha, beta, mu);
   const weak = projector([{ from: tap.channels, to: classes, bias: true }], { name: 'weak', seed });
   const term: LossTerm = ({ student, labels }) =>
     tf.tidy(() =>
@@ -115,13 +114,13 @@ function zipfShares(
 ): tf.Tensor2D {
   const byStudent = againstLabel(tf.logSoftmax(stopGradient(studentLogits)), labels);
   const byWeak = againstLabel(tf.softmax(stopGradient(weakLogits)), labels);
-  return constant(() => {
+  return noGrad(() => {
     const scores = tf.add<tf.Tensor2D>(byWeak, byStudent);
     const classes = scores.shape[1];
-    const inOrder = tf.topk(scores, classes).indices;
+    const byScore = tf.topk(scores, classes).indices;
     // Where each class stands in that order: the order of the order.
-    const places = tf.topk(tf.neg(tf.cast(inOrder, 'float32')), classes).indices;
-    return tf.div(1, tf.add(tf.cast(places, 'float32'), 1));
+    const ranks = tf.topk(tf.neg(tf.cast(byScore, 'float32')), classes).indices;
+    return tf.div(1, tf.add(tf.cast(ranks, 'float32'), 1));
   });
 }
 
@@ -129,6 +128,6 @@ function againstLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor {
   return tf.div(values, tf.expandDims(tf.add(tf.sub(1, atLabel(values, labels)), 1e-6), 1));
 }
 
-function expectWeights(...weights: readonly number[]): void {
+function assertWeights(...weights: readonly number[]): void {
   ensure(weights.every(Number.isFinite), 'uskd', 'finite alpha, beta and mu', weights);
 }

@@ -1,8 +1,8 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectTemperature } from '../checks.ts';
-import { divergence } from '../klDivergence.ts';
-import { expectOthers, labelMask } from './label.ts';
+import { assertTemperature } from '../shared/checks.ts';
+import { divergence } from '../shared/klDivergence.ts';
+import { assertOtherClasses, labelMask } from '../shared/labels.ts';
 
 /** Options of the teacher that is no network, with the values of the published code. */
 export interface VirtualTeacherOptions {
@@ -38,8 +38,8 @@ export function virtualTeacherPerExample(
   labels: tf.Tensor1D,
   options: VirtualTeacherOptions = {},
 ): tf.Tensor1D {
-  const { temperature, correctProbability } = settingsOf(options);
-  expectOthers('virtualTeacher', logits, labels);
+  const { temperature, correctProbability } = withDefaults(options);
+  assertOtherClasses('virtualTeacher', logits, labels);
   const classes = logits.shape[1];
   const elsewhere = (1 - correctProbability) / (classes - 1);
   return tf.tidy(() => {
@@ -53,16 +53,16 @@ export function virtualTeacherPerExample(
 
 /** The virtual teacher, mean over the batch. It needs no teacher. */
 export function virtualTeacher(options: VirtualTeacherOptions = {}): LossTerm {
-  settingsOf(options);
+  withDefaults(options);
   return ({ student, labels }) =>
     tf.tidy(() => tf.mean(virtualTeacherPerExample(student.logits, labels, options)) as tf.Scalar);
 }
 
-function settingsOf({
+function withDefaults({
   temperature = 20,
   correctProbability = 0.99,
 }: VirtualTeacherOptions): Required<VirtualTeacherOptions> {
-  expectTemperature('virtualTeacher', temperature);
+  assertTemperature('virtualTeacher', temperature);
   const isProbability = correctProbability >= 0 && correctProbability <= 1;
   ensure(
     isProbability,

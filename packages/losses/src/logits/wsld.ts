@@ -1,9 +1,9 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature, teacherOf } from '../checks.ts';
-import { crossEntropyPerExample } from '../crossEntropy.ts';
-import { stopGradient } from '../detached.ts';
-import { softCrossEntropy } from './softCrossEntropy.ts';
+import { assertSameLogits, assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { softCrossEntropy } from '../shared/labels.ts';
+import { stopGradient } from '../shared/math.ts';
+import { crossEntropyPerExample } from './crossEntropy.ts';
 
 /** T > 0, the paper's τ; 2. */
 export interface WsldOptions {
@@ -34,14 +34,14 @@ export function wsldPerExample(
   labels: tf.Tensor1D,
   { temperature = 2 }: WsldOptions = {},
 ): tf.Tensor1D {
-  expectTemperature('wsld', temperature);
-  expectComparable('wsld', studentLogits, teacherLogits);
+  assertTemperature('wsld', temperature);
+  assertSameLogits('wsld', studentLogits, teacherLogits);
   return tf.tidy(() => {
     const teacher = stopGradient(teacherLogits);
-    const ofStudent = crossEntropyPerExample(stopGradient(studentLogits), labels);
-    const ofTeacher = crossEntropyPerExample(teacher, labels);
+    const studentHardLoss = crossEntropyPerExample(stopGradient(studentLogits), labels);
+    const teacherHardLoss = crossEntropyPerExample(teacher, labels);
     // expm1: 1 − exp(−x) of a small x keeps its digits.
-    const weight = tf.neg(tf.expm1(tf.neg(tf.div(ofStudent, tf.add(ofTeacher, 1e-7)))));
+    const weight = tf.neg(tf.expm1(tf.neg(tf.div(studentHardLoss, tf.add(teacherHardLoss, 1e-7)))));
     const soft = softCrossEntropy(
       tf.div(studentLogits, temperature),
       tf.softmax(tf.div<tf.Tensor2D>(teacher, temperature)),
@@ -55,12 +55,17 @@ export function wsldPerExample(
  * cls_KD has 2.25 and `temperature: 4` for CIFAR-100.
  */
 export function wsld(options: WsldOptions = {}): LossTerm {
-  expectTemperature('wsld', options.temperature ?? 2);
+  assertTemperature('wsld', options.temperature ?? 2);
   const term: LossTerm = (step) =>
     tf.tidy(
       () =>
         tf.mean(
-          wsldPerExample(step.student.logits, teacherOf('wsld', step).logits, step.labels, options),
+          wsldPerExample(
+            step.student.logits,
+            requireTeacher('wsld', step).logits,
+            step.labels,
+            options,
+          ),
         ) as tf.Scalar,
     );
   return Object.assign(term, { needsTeacher: true });

@@ -1,12 +1,9 @@
 import { ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { atSmallerSize } from '../resize.ts';
-import { safeSqrt } from '../safeSqrt.ts';
-import { type FeaturePair, mapsAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { expectMaps } from './places.ts';
+import { assertMaps } from '../shared/checks.ts';
+import { type FeaturePair, featureTerm, mapsAt } from '../shared/features.ts';
+import { poolToSmaller } from '../shared/geometry.ts';
+import { l2Normalize, safeSqrt, stopGradient } from '../shared/math.ts';
 
 export interface AttentionTransferOptions {
   /** p ≥ 1, the power of an activation that counts as attention; 2. */
@@ -38,10 +35,10 @@ export function attentionTransferPerExample(
   options: AttentionTransferOptions = {},
 ): tf.Tensor1D {
   const { power = 2, distance = 'mean square' } = options;
-  expectPower(power);
-  expectMaps('attentionTransfer', studentMaps, teacherMaps);
+  assertPower(power);
+  assertMaps('attentionTransfer', studentMaps, teacherMaps);
   return tf.tidy(() => {
-    const [student, teacher] = atSmallerSize(studentMaps, stopGradient(teacherMaps));
+    const [student, teacher] = poolToSmaller(studentMaps, stopGradient(teacherMaps));
     const squares = tf.square(tf.sub(attention(student, power), attention(teacher, power)));
     switch (distance) {
       case 'mean square':
@@ -66,7 +63,7 @@ export function attentionTransfer(
   pairs: FeaturePair | readonly FeaturePair[],
   options: AttentionTransferOptions = {},
 ): LossTerm {
-  expectPower(options.power ?? 2);
+  assertPower(options.power ?? 2);
   return featureTerm('attentionTransfer', pairs, mapsAt, (student, teacher) =>
     tf.mean(attentionTransferPerExample(student, teacher, options)),
   );
@@ -79,6 +76,6 @@ function attention(maps: tf.Tensor4D, power: number): tf.Tensor2D {
   return l2Normalize(tf.reshape(tf.mean(strength, 3), [maps.shape[0], -1]));
 }
 
-function expectPower(power: number): void {
+function assertPower(power: number): void {
   ensure(power >= 1 && power < Infinity, 'attentionTransfer', 'power ≥ 1', power, '2 is usual');
 }

@@ -1,11 +1,9 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { flat } from '../flat.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { type FeaturePair, featureAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { expectSameBatch, expectSameChannels } from './expectations.ts';
+import { assertSameBatch, assertSameChannels } from '../shared/checks.ts';
+import { type FeaturePair, featureAt, featureTerm } from '../shared/features.ts';
+import { flattenFeatures } from '../shared/geometry.ts';
+import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 /** exp(−γ·‖x − y‖²) of rows at length 1, by its Taylor series. */
 export interface TaylorKernel {
@@ -40,13 +38,13 @@ export function correlationCongruenceBatchwise(
   teacher: tf.Tensor,
   { kernel }: CorrelationCongruenceOptions = {},
 ): tf.Scalar {
-  if (kernel === undefined) return ofNeighbours(student, teacher);
-  const { gamma, order } = checked(kernel);
-  expectSameBatch('correlationCongruence', student, teacher);
+  if (kernel === undefined) return neighborCongruence(student, teacher);
+  const { gamma, order } = withDefaults(kernel);
+  assertSameBatch('correlationCongruence', student, teacher);
   return tf.tidy(() => {
     const [ours, theirs] = [
-      correlations(student, gamma, order),
-      correlations(stopGradient(teacher), gamma, order),
+      kernelCorrelations(student, gamma, order),
+      kernelCorrelations(stopGradient(teacher), gamma, order),
     ];
     return tf.mean<tf.Scalar>(tf.square(tf.sub(ours, theirs)));
   });
@@ -60,17 +58,17 @@ export function correlationCongruence(
   pairs: FeaturePair | readonly FeaturePair[],
   options: CorrelationCongruenceOptions = {},
 ): LossTerm {
-  if (options.kernel !== undefined) checked(options.kernel);
+  if (options.kernel !== undefined) withDefaults(options.kernel);
   return featureTerm('correlationCongruence', pairs, featureAt, (student, teacher) =>
     correlationCongruenceBatchwise(student, teacher, options),
   );
 }
 
-function ofNeighbours(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
-  expectSameBatch('correlationCongruence', student, teacher);
+function neighborCongruence(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
+  assertSameBatch('correlationCongruence', student, teacher);
   return tf.tidy(() => {
-    const [s, t] = [flat(student), flat(stopGradient(teacher))];
-    expectSameChannels('correlationCongruence', s, t, 'with kernel: {} widths may differ');
+    const [s, t] = [flattenFeatures(student), flattenFeatures(stopGradient(teacher))];
+    assertSameChannels('correlationCongruence', s, t, 'with kernel: {} widths may differ');
     const [batch, width] = s.shape;
     const difference = tf.sub<tf.Tensor2D>(s, t);
     // |x| as x·sign(x): its gradient is 0 at 0, where that of tf.abs is −1.
@@ -86,8 +84,8 @@ function ofNeighbours(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
 }
 
 /** [batch, batch], by Horner's rule and without the constant of p = 0, which both have. */
-function correlations(feature: tf.Tensor, gamma: number, order: number): tf.Tensor2D {
-  const rows = l2Normalize(flat(feature));
+function kernelCorrelations(feature: tf.Tensor, gamma: number, order: number): tf.Tensor2D {
+  const rows = l2Normalize(flattenFeatures(feature));
   const similarity: tf.Tensor2D = tf.matMul(rows, rows, false, true);
   let sum: tf.Tensor2D = tf.zerosLike(similarity);
   for (let p = order; p >= 1; p--)
@@ -101,7 +99,7 @@ function coefficient(gamma: number, power: number): number {
   return value;
 }
 
-function checked({ gamma = 0.4, order = 2 }: TaylorKernel): Required<TaylorKernel> {
+function withDefaults({ gamma = 0.4, order = 2 }: TaylorKernel): Required<TaylorKernel> {
   ensure(
     gamma > 0 && gamma < Infinity,
     'correlationCongruence',

@@ -1,13 +1,10 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectTemperature } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { divergence } from '../klDivergence.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { atSmallerSize } from '../resize.ts';
-import { type FeaturePair, mapsAt } from '../taps.ts';
-import { expectSameChannels } from './expectations.ts';
-import { expectMaps, places } from './places.ts';
+import { assertMaps, assertSameChannels, assertTemperature } from '../shared/checks.ts';
+import { type FeaturePair, featureTerm, mapsAt } from '../shared/features.ts';
+import { flattenSpatial, poolToSmaller } from '../shared/geometry.ts';
+import { divergence } from '../shared/klDivergence.ts';
+import { stopGradient } from '../shared/math.ts';
 
 /**
  * Where each channel of the student looks, against where the teacher's does.
@@ -30,11 +27,11 @@ export function cwdPerExample(
   teacherMaps: tf.Tensor4D,
   { temperature = 1 }: { readonly temperature?: number } = {},
 ): tf.Tensor1D {
-  expectMaps('cwd', studentMaps, teacherMaps);
-  expectSameChannels('cwd', studentMaps, teacherMaps, 'take taps where both networks are as wide');
+  assertMaps('cwd', studentMaps, teacherMaps);
+  assertSameChannels('cwd', studentMaps, teacherMaps, 'choose features of equal width');
   const [batch, , , channels] = studentMaps.shape;
   return tf.tidy(() => {
-    const [student, teacher] = atSmallerSize(studentMaps, stopGradient(teacherMaps)).map(
+    const [student, teacher] = poolToSmaller(studentMaps, stopGradient(teacherMaps)).map(
       channelRows,
     ) as [tf.Tensor2D, tf.Tensor2D];
     const divergences = tf.reshape(divergence('cwd', student, teacher, temperature), [
@@ -53,7 +50,7 @@ export function cwd(
   pairs: FeaturePair | readonly FeaturePair[],
   options: { readonly temperature?: number } = {},
 ): LossTerm {
-  expectTemperature('cwd', options.temperature ?? 1);
+  assertTemperature('cwd', options.temperature ?? 1);
   return featureTerm('cwd', pairs, mapsAt, (student, teacher) =>
     tf.mean(cwdPerExample(student, teacher, options)),
   );
@@ -62,5 +59,8 @@ export function cwd(
 /** [batch · channels, places]. */
 function channelRows(maps: tf.Tensor4D): tf.Tensor2D {
   const [batch, height, width, channels] = maps.shape;
-  return tf.reshape(tf.transpose(places(maps), [0, 2, 1]), [batch * channels, height * width]);
+  return tf.reshape(tf.transpose(flattenSpatial(maps), [0, 2, 1]), [
+    batch * channels,
+    height * width,
+  ]);
 }

@@ -1,11 +1,9 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { featuresTerm } from '../pairTerm.ts';
-import { atSmallerSize } from '../resize.ts';
-import { type FeaturePair, mapsAt } from '../taps.ts';
-import { expectSameChannels } from './expectations.ts';
-import { expectMaps, places } from './places.ts';
+import { assertMaps, assertSameChannels } from '../shared/checks.ts';
+import { type FeaturePair, featuresTerm, mapsAt } from '../shared/features.ts';
+import { flattenSpatial, poolToSmaller } from '../shared/geometry.ts';
+import { stopGradient } from '../shared/math.ts';
 
 /**
  * How the student gets from one layer to the next, as the teacher gets there.
@@ -28,11 +26,11 @@ export function fspPerExample(
   studentMaps: readonly tf.Tensor4D[],
   teacherMaps: readonly tf.Tensor4D[],
 ): tf.Tensor1D {
-  expectLayers(studentMaps.length, teacherMaps.length);
+  assertLayers(studentMaps.length, teacherMaps.length);
   for (const [at, student] of studentMaps.entries()) {
     const teacher = teacherMaps[at] as tf.Tensor4D;
-    expectMaps('fsp', student, teacher);
-    expectSameChannels('fsp', student, teacher, 'take taps where both networks are as wide');
+    assertMaps('fsp', student, teacher);
+    assertSameChannels('fsp', student, teacher, 'choose features of equal width');
   }
   return tf.tidy(() => {
     const [ours, theirs] = [
@@ -52,7 +50,7 @@ export function fspPerExample(
  * that are schedules. @param pairs Two or more, in the order of the network.
  */
 export function fsp(pairs: readonly FeaturePair[]): LossTerm {
-  expectLayers(pairs.length, pairs.length);
+  assertLayers(pairs.length, pairs.length);
   return featuresTerm('fsp', pairs, mapsAt, (student, teacher) =>
     tf.mean(fspPerExample(student, teacher)),
   );
@@ -60,16 +58,19 @@ export function fsp(pairs: readonly FeaturePair[]): LossTerm {
 
 function flows(layers: readonly tf.Tensor4D[]): tf.Tensor3D[] {
   return layers.slice(1).map((upper, at) => {
-    const [below, above] = atSmallerSize(layers[at] as tf.Tensor4D, upper);
-    return tf.div(tf.matMul(places(below), places(above), true), below.shape[1] * below.shape[2]);
+    const [below, above] = poolToSmaller(layers[at] as tf.Tensor4D, upper);
+    return tf.div(
+      tf.matMul(flattenSpatial(below), flattenSpatial(above), true),
+      below.shape[1] * below.shape[2],
+    );
   });
 }
 
-function expectLayers(student: number, teacher: number): void {
+function assertLayers(student: number, teacher: number): void {
   ensure(
     student >= 2 && student === teacher,
     'fsp',
-    'two layers or more, as many of both',
+    'at least two layers, the same number of each',
     `${student} and ${teacher}`,
   );
 }

@@ -1,13 +1,10 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { weightsOf } from '../features/projector.ts';
-import { type Regressor, regressorsOf } from '../features/regressors.ts';
-import { featuresTerm } from '../pairTerm.ts';
-import { type FeaturePair, mapsAt, pairsOf } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { expectSameChannels } from './expectations.ts';
-import { expectMaps, places } from './places.ts';
+import { assertMaps, assertSameChannels } from '../shared/checks.ts';
+import { type FeaturePair, featuresTerm, mapsAt, toPairs } from '../shared/features.ts';
+import { flattenSpatial } from '../shared/geometry.ts';
+import { l2Normalize, stopGradient } from '../shared/math.ts';
+import { collectWeights, createRegressors, type Regressor } from '../shared/projector.ts';
 
 /** How a student of other channels is compared. */
 export interface IckdOptions {
@@ -37,12 +34,12 @@ export interface IckdOptions {
  * does this for examples.
  */
 export function ickdPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {
-  expectMaps('ickd', studentMaps, teacherMaps);
-  expectSameChannels(
+  assertMaps('ickd', studentMaps, teacherMaps);
+  assertSameChannels(
     'ickd',
     studentMaps,
     teacherMaps,
-    'the regressor { batchNorm: true } puts the student on as many',
+    'with regressor: { batchNorm: true } they may differ',
   );
   return tf.tidy(() => {
     const difference = tf.sub(correlations(studentMaps), correlations(stopGradient(teacherMaps)));
@@ -62,17 +59,17 @@ export function ickd(
   options: IckdOptions = {},
 ): LossTerm {
   const { regressor = 'none', seed = 0 } = options;
-  const regressors = regressorsOf('ickd', pairsOf<FeaturePair>('ickd', pairs), regressor, seed);
+  const regressors = createRegressors('ickd', toPairs<FeaturePair>('ickd', pairs), regressor, seed);
   const term = featuresTerm('ickd', pairs, mapsAt, (student, teacher) => {
     const losses = regressors.map(({ apply }, at) =>
       ickdPerExample(apply(student[at] as tf.Tensor4D), teacher[at] as tf.Tensor4D),
     );
     return tf.addN(losses.map((loss) => tf.mean<tf.Scalar>(loss)));
   });
-  return Object.assign(term, { weights: weightsOf(regressors) });
+  return Object.assign(term, { weights: collectWeights(regressors) });
 }
 
 function correlations(maps: tf.Tensor4D): tf.Tensor3D {
-  const features = places(maps);
+  const features = flattenSpatial(maps);
   return l2Normalize(tf.matMul(features, features, true));
 }

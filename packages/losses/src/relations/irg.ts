@@ -1,10 +1,15 @@
 import { assertSameShape, ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { type FeaturePair, featureAt, mapsAt } from '../taps.ts';
-import { expectSameBatch } from './expectations.ts';
-import { graphOf, meanSquare, transformationOf } from './graphs.ts';
+import { assertSameBatch, requireTeacher } from '../shared/checks.ts';
+import { type FeaturePair, featureAt, mapsAt } from '../shared/features.ts';
+import {
+  adaptiveAveragePool,
+  flattenFeatures,
+  flattenSpatial,
+  poolToSmaller,
+} from '../shared/geometry.ts';
+import { pairwiseDistances } from '../shared/linalg.ts';
+import { noGrad, reciprocal, stopGradient } from '../shared/math.ts';
 
 /** What a network says of a batch, as the graph's vertices, edges and transformation. */
 export interface GraphFeatures {
@@ -55,30 +60,32 @@ export function irgBatchwise(
   teacher: GraphFeatures,
   options: IrgOptions = {},
 ): tf.Scalar {
-  const { vertex, edge, transformation } = checked(options);
-  expectLayers(student.maps.length, teacher.maps.length);
+  const { vertex, edge, transformation } = withDefaults(options);
+  assertLayers(student.maps.length, teacher.maps.length);
   assertSameShape('irg', 'student logits', student.logits, 'teacher logits', teacher.logits);
   const nodes = (from: GraphFeatures): tf.Tensor[] => [from.embedding, ...from.maps];
   for (const [at, feature] of nodes(student).entries())
-    expectSameBatch('irg', feature, nodes(teacher)[at] as tf.Tensor);
+    assertSameBatch('irg', feature, nodes(teacher)[at] as tf.Tensor);
   return tf.tidy(() => {
     const theirs = {
       maps: teacher.maps.map((maps) => stopGradient(maps)),
       embedding: stopGradient(teacher.embedding),
       logits: stopGradient(teacher.logits),
     };
-    const distance = (of: (from: GraphFeatures) => tf.Tensor[]): tf.Scalar => {
-      const wanted = of(theirs);
-      return tf.addN(of(student).map((graph, at) => meanSquare(graph, wanted[at] as tf.Tensor)));
+    const distance = (select: (from: GraphFeatures) => tf.Tensor[]): tf.Scalar => {
+      const target = select(theirs);
+      return tf.addN(
+        select(student).map((graph, at) => meanSquaredDifference(graph, target[at] as tf.Tensor)),
+      );
     };
     const edges = tf.div(
-      distance((from) => nodes(from).map((feature) => graphOf(feature))),
+      distance((from) => nodes(from).map((feature) => distanceGraph(feature))),
       student.maps.length + 1,
     );
     const steps = distance(({ maps }) =>
-      maps.slice(1).map((above, at) => transformationOf(maps[at] as tf.Tensor4D, above)),
+      maps.slice(1).map((above, at) => layerTransformation(maps[at] as tf.Tensor4D, above)),
     );
-    const vertices = meanSquare(student.logits, theirs.logits);
+    const vertices = meanSquaredDifference(student.logits, theirs.logits);
     return tf.addN([tf.mul(vertices, vertex), tf.mul(edges, edge), tf.mul(steps, transformation)]);
   });
 }
@@ -88,11 +95,11 @@ export function irgBatchwise(
  * a recording has no features.
  */
 export function irg({ maps, embedding }: IrgFeatures, options: IrgOptions = {}): LossTerm {
-  checked(options);
-  expectLayers(maps.length, maps.length);
+  withDefaults(options);
+  assertLayers(maps.length, maps.length);
   const term: LossTerm = (step) => {
     const featuresOf = (side: 'student' | 'teacher'): GraphFeatures => {
-      const outputs = side === 'student' ? step.student : teacherOf('irg', step);
+      const outputs = side === 'student' ? step.student : requireTeacher('irg', step);
       return {
         maps: maps.map((pair) => mapsAt('irg', outputs, pair[side])),
         embedding: featureAt('irg', outputs, embedding[side]),
@@ -104,7 +111,11 @@ export function irg({ maps, embedding }: IrgFeatures, options: IrgOptions = {}):
   return Object.assign(term, { needsTeacher: true });
 }
 
-function checked({ vertex = 0.1, edge = 5, transformation = 5 }: IrgOptions): Required<IrgOptions> {
+function withDefaults({
+  vertex = 0.1,
+  edge = 5,
+  transformation = 5,
+}: IrgOptions): Required<IrgOptions> {
   for (const [name, weight] of Object.entries({ vertex, edge, transformation })) {
     ensure(
       weight >= 0 && weight < Infinity,
@@ -117,11 +128,71 @@ function checked({ vertex = 0.1, edge = 5, transformation = 5 }: IrgOptions): Re
   return { vertex, edge, transformation };
 }
 
-function expectLayers(student: number, teacher: number): void {
+function assertLayers(student: number, teacher: number): void {
   ensure(
     student >= 2 && student === teacher,
     'irg',
-    'two maps or more, as many of both',
+    'at least two maps, the same number of each',
     `${student} and ${teacher}`,
   );
+}
+
+/** Mean of the squared differences of two tensors of one shape. */
+export function meanSquaredDifference(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
+  return tf.mean(tf.square(tf.sub(student, teacher)));
+}
+
+/**
+ * Squared distances are at least so much, as in the published code: of a batch whose examples are
+ * all one, all are equally far apart.
+ */
+const minSquaredDistance = 1e-12;
+
+/**
+ * [batch, batch]: squared distances of the examples over the largest of them. @param more Added to
+ * the largest.
+ */
+export function distanceGraph(feature: tf.Tensor, more = 0): tf.Tensor2D {
+  const { squared } = pairwiseDistances(flattenFeatures(feature));
+  const isOther = tf.sub<tf.Tensor2D>(1, tf.eye(squared.shape[0]));
+  return divideByLargest(
+    tf.mul<tf.Tensor2D>(tf.maximum(squared, minSquaredDistance), isOther),
+    more,
+  );
+}
+
+/**
+ * [batch]: how far each example moves from a layer to the next, over the farthest; both averaged to
+ * the smaller size and to the fewer channels.
+ */
+export function layerTransformation(below: tf.Tensor4D, above: tf.Tensor4D): tf.Tensor1D {
+  const channels = Math.min(below.shape[3], above.shape[3]);
+  const [from, to] = poolToSmaller(below, above).map((maps) => poolChannels(maps, channels)) as [
+    tf.Tensor3D,
+    tf.Tensor3D,
+  ];
+  return divideByLargest(
+    tf.maximum<tf.Tensor1D>(tf.sum(tf.square(tf.sub(from, to)), [1, 2]), minSquaredDistance),
+    0,
+  );
+}
+
+/** Channels that follow on each other averaged, in as many bins. */
+function poolChannels(maps: tf.Tensor4D, channels: number): tf.Tensor3D {
+  const [batch, height, width, from] = maps.shape;
+  const lines = adaptiveAveragePool(
+    tf.reshape(flattenSpatial(maps), [batch, height * width, from, 1]),
+    [height * width, channels],
+  );
+  return tf.reshape(lines, [batch, height * width, channels]);
+}
+
+/**
+ * x over its largest value, which has its part of the gradient; several that are as large share it.
+ * x ≥ 0.
+ */
+function divideByLargest<T extends tf.Tensor>(x: T, more: number): T {
+  const isLargest = noGrad(() => tf.cast(tf.equal(x, tf.max(x)), 'float32'));
+  const largest = tf.div(tf.sum(tf.mul(x, isLargest)), tf.sum(isLargest));
+  return tf.mul(x, reciprocal(tf.add(largest, more))) as T;
 }

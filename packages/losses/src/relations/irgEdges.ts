@@ -1,10 +1,9 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { teacherOf } from '../checks.ts';
-import { stopGradient } from '../detached.ts';
-import { type FeaturePair, featureAt } from '../taps.ts';
-import { expectSameBatch } from './expectations.ts';
-import { graphOf, meanSquare } from './graphs.ts';
+import { assertSameBatch, requireTeacher } from '../shared/checks.ts';
+import { type FeaturePair, featureAt } from '../shared/features.ts';
+import { stopGradient } from '../shared/math.ts';
+import { distanceGraph, meanSquaredDifference } from './irg.ts';
 
 export interface IrgEdgesOptions {
   /** Weight of vertices and edges of the embedding; 1. */
@@ -43,19 +42,19 @@ export function irgEdgesBatchwise(
   teacher: readonly tf.Tensor[],
   options: IrgEdgesOptions = {},
 ): tf.Scalar {
-  const { graph, transformation } = checked(options);
-  expectLayers(student.length - 1, teacher.length - 1);
+  const { graph, transformation } = withDefaults(options);
+  assertLayers(student.length - 1, teacher.length - 1);
   for (const [at, feature] of student.entries())
-    expectSameBatch('irgEdges', feature, teacher[at] as tf.Tensor);
+    assertSameBatch('irgEdges', feature, teacher[at] as tf.Tensor);
   return tf.tidy(() => {
     const theirs = teacher.map((feature) => stopGradient(feature));
-    const [embedding, wanted] = [student[0] as tf.Tensor, theirs[0] as tf.Tensor];
-    const edges = meanSquare(edgesOf(embedding), edgesOf(wanted));
-    const whole = tf.util.arraysEqual(embedding.shape, wanted.shape)
-      ? tf.add(edges, meanSquare(embedding, wanted))
+    const [embedding, target] = [student[0] as tf.Tensor, theirs[0] as tf.Tensor];
+    const edges = meanSquaredDifference(edgeGraph(embedding), edgeGraph(target));
+    const whole = tf.util.arraysEqual(embedding.shape, target.shape)
+      ? tf.add(edges, meanSquaredDifference(embedding, target))
       : edges;
-    const steps = pairsFrom(student).map((pair, at) =>
-      changeDistance(pair, pairsFrom(theirs)[at] as LayerPair),
+    const steps = layerPairs(student).map((pair, at) =>
+      changeDistance(pair, layerPairs(theirs)[at] as LayerPair),
     );
     return tf.addN([
       tf.mul(whole, graph),
@@ -72,13 +71,13 @@ export function irgEdges(
   { embedding, layers }: IrgEdgesFeatures,
   options: IrgEdgesOptions = {},
 ): LossTerm {
-  checked(options);
-  expectLayers(layers.length, layers.length);
-  const taps = [embedding, ...layers];
+  withDefaults(options);
+  assertLayers(layers.length, layers.length);
+  const pairs = [embedding, ...layers];
   const term: LossTerm = (step) => {
-    const student = taps.map((pair) => featureAt('irgEdges', step.student, pair.student));
-    const teacher = taps.map((pair) =>
-      featureAt('irgEdges', teacherOf('irgEdges', step), pair.teacher),
+    const student = pairs.map((pair) => featureAt('irgEdges', step.student, pair.student));
+    const teacher = pairs.map((pair) =>
+      featureAt('irgEdges', requireTeacher('irgEdges', step), pair.teacher),
     );
     return irgEdgesBatchwise(student, teacher, options);
   };
@@ -86,13 +85,13 @@ export function irgEdges(
 }
 
 /** With the 1e-12 that the code adds to the largest distance. */
-function edgesOf(feature: tf.Tensor): tf.Tensor2D {
-  return graphOf(feature, 1e-12);
+function edgeGraph(feature: tf.Tensor): tf.Tensor2D {
+  return distanceGraph(feature, 1e-12);
 }
 
 type LayerPair = readonly [below: tf.Tensor, above: tf.Tensor];
 
-function pairsFrom([, ...layers]: readonly tf.Tensor[]): LayerPair[] {
+function layerPairs([, ...layers]: readonly tf.Tensor[]): LayerPair[] {
   return Array.from({ length: layers.length / 2 }, (_, at) => [
     layers[2 * at] as tf.Tensor,
     layers[2 * at + 1] as tf.Tensor,
@@ -101,28 +100,35 @@ function pairsFrom([, ...layers]: readonly tf.Tensor[]): LayerPair[] {
 
 /** How much less or more the student changes between two layers than the teacher, squared. */
 function changeDistance(student: LayerPair, teacher: LayerPair): tf.Scalar {
-  const edges = (pair: LayerPair): tf.Scalar => meanSquare(edgesOf(pair[0]), edgesOf(pair[1]));
-  const ofEdges = meanSquare(edges(student), edges(teacher));
-  const alike = [student, teacher].every(([below, above]) =>
+  const edges = (pair: LayerPair): tf.Scalar =>
+    meanSquaredDifference(edgeGraph(pair[0]), edgeGraph(pair[1]));
+  const edgeChange = meanSquaredDifference(edges(student), edges(teacher));
+  const sameShape = [student, teacher].every(([below, above]) =>
     tf.util.arraysEqual(below.shape, above.shape),
   );
-  return alike
-    ? tf.add(ofEdges, meanSquare(meanSquare(...student), meanSquare(...teacher)))
-    : ofEdges;
+  return sameShape
+    ? tf.add(
+        edgeChange,
+        meanSquaredDifference(meanSquaredDifference(...student), meanSquaredDifference(...teacher)),
+      )
+    : edgeChange;
 }
 
-function checked({ graph = 1, transformation = 1 }: IrgEdgesOptions): Required<IrgEdgesOptions> {
+function withDefaults({
+  graph = 1,
+  transformation = 1,
+}: IrgEdgesOptions): Required<IrgEdgesOptions> {
   for (const [name, weight] of Object.entries({ graph, transformation })) {
     ensure(weight >= 0 && weight < Infinity, 'irgEdges', `${name} ≥ 0`, weight, '1 is usual');
   }
   return { graph, transformation };
 }
 
-function expectLayers(student: number, teacher: number): void {
+function assertLayers(student: number, teacher: number): void {
   ensure(
     student % 2 === 0 && student === teacher,
     'irgEdges',
-    'layers two by two, as many of both',
+    'an even number of layers, the same of each',
     `${student} and ${teacher}`,
   );
 }

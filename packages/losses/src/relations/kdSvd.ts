@@ -1,13 +1,10 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { constant, stopGradient } from '../detached.ts';
-import { featuresTerm } from '../pairTerm.ts';
-import { type FeaturePair, mapsAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { expectSameChannels } from './expectations.ts';
-import { expectMaps, places } from './places.ts';
-import { rightVectors } from './rightVectors.ts';
-import { isLargest } from './topVector.ts';
+import { assertMaps, assertSameChannels } from '../shared/checks.ts';
+import { type FeaturePair, featuresTerm, mapsAt } from '../shared/features.ts';
+import { flattenSpatial } from '../shared/geometry.ts';
+import { argMaxMask, topRightSingularVectors } from '../shared/linalg.ts';
+import { l2Normalize, noGrad, stopGradient } from '../shared/math.ts';
 
 export interface KdSvdOptions {
   /** k ≥ 1, the singular vectors that are compared; 1. */
@@ -42,18 +39,18 @@ export function kdSvdPerExample(
   teacherMaps: readonly tf.Tensor4D[],
   { vectors = 1 }: KdSvdOptions = {},
 ): tf.Tensor1D {
-  expectLayers(studentMaps.length, teacherMaps.length);
+  assertLayers(studentMaps.length, teacherMaps.length);
   for (const [at, student] of studentMaps.entries())
-    expectLayer(student, teacherMaps[at] as tf.Tensor4D, vectors);
+    assertLayer(student, teacherMaps[at] as tf.Tensor4D, vectors);
   return tf.tidy(() => {
     const layers = studentMaps.map((student, at) =>
-      directions(student, stopGradient(teacherMaps[at] as tf.Tensor4D), vectors),
+      matchedDirections(student, stopGradient(teacherMaps[at] as tf.Tensor4D), vectors),
     );
     const steps = layers.slice(1).map((above, at) => {
       const below = layers[at] as Directions;
       const difference = tf.sub(
-        nearness(below.student, above.student),
-        nearness(below.teacher, above.teacher),
+        kernelBetween(below.student, above.student),
+        kernelBetween(below.teacher, above.teacher),
       );
       return tf.sum<tf.Tensor1D>(tf.square(difference), [1, 2, 3]);
     });
@@ -66,7 +63,7 @@ export function kdSvdPerExample(
  * or more, in the order of the network.
  */
 export function kdSvd(pairs: readonly FeaturePair[], options: KdSvdOptions = {}): LossTerm {
-  expectLayers(pairs.length, pairs.length);
+  assertLayers(pairs.length, pairs.length);
   return featuresTerm('kdSvd', pairs, mapsAt, (student, teacher) =>
     tf.mean(kdSvdPerExample(student, teacher, options)),
   );
@@ -78,15 +75,22 @@ interface Directions {
   readonly teacher: tf.Tensor3D;
 }
 
-function directions(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, count: number): Directions {
-  const [ours, theirs] = [places(studentMaps), places(teacherMaps)];
-  const several = rightVectors(ours, Math.min(count + 3, ours.shape[1], ours.shape[2])).vectors;
-  const { vectors, values } = rightVectors(theirs, count);
+function matchedDirections(
+  studentMaps: tf.Tensor4D,
+  teacherMaps: tf.Tensor4D,
+  count: number,
+): Directions {
+  const [ours, theirs] = [flattenSpatial(studentMaps), flattenSpatial(teacherMaps)];
+  const several = topRightSingularVectors(
+    ours,
+    Math.min(count + 3, ours.shape[1], ours.shape[2]),
+  ).vectors;
+  const { vectors, values } = topRightSingularVectors(theirs, count);
   const teacher = tf.mul<tf.Tensor3D>(vectors, largestSign(vectors));
   const cosines = tf.matMul<tf.Tensor3D>(several, teacher, true);
   const student = tf.matMul<tf.Tensor3D>(
     several,
-    constant(() => signedChoice(cosines)),
+    noGrad(() => signedChoice(cosines)),
   );
   const weights = l2Normalize(values);
   return { student: tf.mul(student, weights), teacher: tf.mul(teacher, weights) };
@@ -95,7 +99,7 @@ function directions(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D, count: n
 /** [batch, 1, k]: the sign of the entry that is largest. */
 function largestSign(vectors: tf.Tensor3D): tf.Tensor3D {
   return tf.sum(
-    constant(() => signedChoice(vectors)),
+    noGrad(() => signedChoice(vectors)),
     1,
     true,
   );
@@ -103,28 +107,28 @@ function largestSign(vectors: tf.Tensor3D): tf.Tensor3D {
 
 /** Along axis 1, the sign of what is largest there, and 0 elsewhere. */
 function signedChoice(x: tf.Tensor3D): tf.Tensor3D {
-  return tf.mul(isLargest(tf.abs(x)), tf.sign(x));
+  return tf.mul(argMaxMask(tf.abs(x)), tf.sign(x));
 }
 
 /** [batch, channels below, channels above, k]. */
-function nearness(below: tf.Tensor3D, above: tf.Tensor3D): tf.Tensor4D {
+function kernelBetween(below: tf.Tensor3D, above: tf.Tensor3D): tf.Tensor4D {
   return tf.exp(
     tf.div(tf.square(tf.sub<tf.Tensor4D>(tf.expandDims(below, 2), tf.expandDims(above, 1))), -8),
   );
 }
 
-function expectLayers(student: number, teacher: number): void {
+function assertLayers(student: number, teacher: number): void {
   ensure(
     student >= 2 && student === teacher,
     'kdSvd',
-    'two layers or more, as many of both',
+    'at least two layers, the same number of each',
     `${student} and ${teacher}`,
   );
 }
 
-function expectLayer(student: tf.Tensor4D, teacher: tf.Tensor4D, vectors: number): void {
-  expectMaps('kdSvd', student, teacher);
-  expectSameChannels('kdSvd', student, teacher, 'take taps where both networks are as wide');
+function assertLayer(student: tf.Tensor4D, teacher: tf.Tensor4D, vectors: number): void {
+  assertMaps('kdSvd', student, teacher);
+  assertSameChannels('kdSvd', student, teacher, 'choose features of equal width');
   const most = Math.min(
     student.shape[3],
     ...[student, teacher].map(({ shape }) => shape[1] * shape[2]),

@@ -1,11 +1,9 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { atSmallerSize } from '../resize.ts';
-import { type FeaturePair, mapsAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { expectMaps, places } from './places.ts';
+import { assertMaps } from '../shared/checks.ts';
+import { type FeaturePair, featureTerm, mapsAt } from '../shared/features.ts';
+import { flattenSpatial, poolToSmaller } from '../shared/geometry.ts';
+import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 /**
  * Each channel is a sample of places that a neuron selects: the student's samples shall be
@@ -26,10 +24,10 @@ import { expectMaps, places } from './places.ts';
  * them by their number.
  */
 export function nstPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {
-  expectMaps('nst', studentMaps, teacherMaps);
+  assertMaps('nst', studentMaps, teacherMaps);
   return tf.tidy(() => {
-    const [s, t] = atSmallerSize(studentMaps, stopGradient(teacherMaps)).map((maps) =>
-      l2Normalize(places(maps), 1),
+    const [s, t] = poolToSmaller(studentMaps, stopGradient(teacherMaps)).map((maps) =>
+      l2Normalize(flattenSpatial(maps), 1),
     ) as [tf.Tensor3D, tf.Tensor3D];
     return tf.sub(tf.add(kernelMean(s, s), kernelMean(t, t)), tf.mul(kernelMean(s, t), 2));
   });

@@ -1,12 +1,9 @@
 import { expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { constant, stopGradient } from '../detached.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { bilinearTo, type MapSize } from '../resize.ts';
-import { safeSqrt } from '../safeSqrt.ts';
-import { type FeaturePair, mapsAt } from '../taps.ts';
-import { expectSameChannels } from './expectations.ts';
-import { expectMaps } from './places.ts';
+import { assertMaps, assertSameChannels } from '../shared/checks.ts';
+import { type FeaturePair, featureTerm, mapsAt } from '../shared/features.ts';
+import { type MapSize, resizeBilinear } from '../shared/geometry.ts';
+import { noGrad, safeSqrt, stopGradient } from '../shared/math.ts';
 
 export interface PkdOptions {
   /** Who is interpolated to the other's size where sizes differ; the student. */
@@ -33,12 +30,14 @@ export function pkdBatchwise(
   teacherMaps: tf.Tensor4D,
   { resize = 'student' }: PkdOptions = {},
 ): tf.Scalar {
-  expectMaps('pkd', studentMaps, teacherMaps);
-  expectSameChannels('pkd', studentMaps, teacherMaps, 'take taps where both networks are as wide');
+  assertMaps('pkd', studentMaps, teacherMaps);
+  assertSameChannels('pkd', studentMaps, teacherMaps, 'choose features of equal width');
   return tf.tidy(() => {
-    const [student, teacher] = resized(studentMaps, stopGradient(teacherMaps), resize);
+    const [student, teacher] = resizeOne(studentMaps, stopGradient(teacherMaps), resize);
     return tf.div(
-      tf.mean<tf.Scalar>(tf.square(tf.sub(standardized(student), standardized(teacher)))),
+      tf.mean<tf.Scalar>(
+        tf.square(tf.sub(standardizeChannels(student), standardizeChannels(teacher))),
+      ),
       2,
     );
   });
@@ -51,43 +50,43 @@ export function pkd(
   pairs: FeaturePair | readonly FeaturePair[],
   options: PkdOptions = {},
 ): LossTerm {
-  return featureTerm('pearson', pairs, mapsAt, (student, teacher) =>
+  return featureTerm('pkd', pairs, mapsAt, (student, teacher) =>
     pkdBatchwise(student, teacher, options),
   );
 }
 
-function resized(
+function resizeOne(
   student: tf.Tensor4D,
   teacher: tf.Tensor4D,
   resize: 'student' | 'teacher',
 ): [tf.Tensor4D, tf.Tensor4D] {
   switch (resize) {
     case 'student':
-      return [bilinearTo(student, sizeOf(teacher)), teacher];
+      return [resizeBilinear(student, spatialSize(teacher)), teacher];
     case 'teacher':
-      return [student, bilinearTo(teacher, sizeOf(student))];
+      return [student, resizeBilinear(teacher, spatialSize(student))];
     default:
       throw expectedError('pkd', "resize 'student' or 'teacher'", resize satisfies never);
   }
 }
 
-function sizeOf({ shape }: tf.Tensor4D): MapSize {
+function spatialSize({ shape }: tf.Tensor4D): MapSize {
   return [shape[1], shape[2]];
 }
 
 /** A deviation up to this share of the mean is rounding: the channel is constant. */
 const rounding = 1e-6;
 
-function standardized(maps: tf.Tensor4D): tf.Tensor4D {
+function standardizeChannels(maps: tf.Tensor4D): tf.Tensor4D {
   const [batch, height, width] = maps.shape;
   const mean = tf.mean(maps, [0, 1, 2], true);
-  const centred = tf.sub<tf.Tensor4D>(maps, mean);
+  const centered = tf.sub<tf.Tensor4D>(maps, mean);
   // One number has no deviation: 0 / 1 in place of 0 / 0.
   const variance = tf.div<tf.Tensor4D>(
-    tf.sum(tf.square(centred), [0, 1, 2], true),
+    tf.sum(tf.square(centered), [0, 1, 2], true),
     Math.max(batch * height * width - 1, 1),
   );
   const excess = tf.sub<tf.Tensor4D>(variance, tf.square(tf.mul(mean, rounding)));
-  const varies = constant(() => tf.cast(tf.greater(excess, 0), 'float32'));
-  return tf.div(tf.mul(centred, varies), tf.add(safeSqrt(tf.mul(variance, varies)), 1e-6));
+  const varies = noGrad(() => tf.cast(tf.greater(excess, 0), 'float32'));
+  return tf.div(tf.mul(centered, varies), tf.add(safeSqrt(tf.mul(variance, varies)), 1e-6));
 }

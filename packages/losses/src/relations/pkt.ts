@@ -1,11 +1,9 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { constant, stopGradient } from '../detached.ts';
-import { flat } from '../flat.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { safeSqrt } from '../safeSqrt.ts';
-import { type FeaturePair, featureAt } from '../taps.ts';
-import { expectSameBatch } from './expectations.ts';
+import { assertSameBatch } from '../shared/checks.ts';
+import { type FeaturePair, featureAt, featureTerm } from '../shared/features.ts';
+import { flattenFeatures } from '../shared/geometry.ts';
+import { noGrad, stopGradient, vectorNorm } from '../shared/math.ts';
 
 export interface PktOptions {
   /** Added to lengths and probabilities, > 0; 1e-7. */
@@ -31,12 +29,12 @@ export function pktBatchwise(
   teacher: tf.Tensor,
   { epsilon = 1e-7 }: PktOptions = {},
 ): tf.Scalar {
-  expectEpsilon(epsilon);
-  expectSameBatch('pkt', student, teacher);
+  assertEpsilon(epsilon);
+  assertSameBatch('pkt', student, teacher);
   return tf.tidy(() => {
     const [model, target] = [
-      neighbours(student, epsilon),
-      neighbours(stopGradient(teacher), epsilon),
+      neighborProbabilities(student, epsilon),
+      neighborProbabilities(stopGradient(teacher), epsilon),
     ];
     const excess = tf.sub(target, model);
     // Rows of both add up to 1, so that taking the excess off changes nothing; terms are then all
@@ -55,20 +53,20 @@ export function pkt(
   pairs: FeaturePair | readonly FeaturePair[],
   options: PktOptions = {},
 ): LossTerm {
-  expectEpsilon(options.epsilon ?? 1e-7);
+  assertEpsilon(options.epsilon ?? 1e-7);
   return featureTerm('pkt', pairs, featureAt, (student, teacher) =>
     pktBatchwise(student, teacher, options),
   );
 }
 
 /** [batch, batch], each row adds up to 1. A row of zeros is as near to all. */
-function neighbours(feature: tf.Tensor, epsilon: number): tf.Tensor2D {
-  const rows = flat(feature);
-  const length = safeSqrt(tf.sum(tf.square(rows), 1, true));
+function neighborProbabilities(feature: tf.Tensor, epsilon: number): tf.Tensor2D {
+  const rows = flattenFeatures(feature);
+  const length = vectorNorm(rows, 1, true);
   const directions = tf.mul<tf.Tensor2D>(
     rows,
     tf.div(
-      constant(() => tf.cast(tf.greater(length, 0), 'float32')),
+      noGrad(() => tf.cast(tf.greater(length, 0), 'float32')),
       tf.add(length, epsilon),
     ),
   );
@@ -76,6 +74,6 @@ function neighbours(feature: tf.Tensor, epsilon: number): tf.Tensor2D {
   return tf.div(near, tf.sum(near, 1, true));
 }
 
-function expectEpsilon(epsilon: number): void {
+function assertEpsilon(epsilon: number): void {
   ensure(epsilon > 0 && epsilon < Infinity, 'pkt', 'epsilon > 0', epsilon, '1e-7 is usual');
 }

@@ -1,12 +1,10 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { flat } from '../flat.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { type FeaturePair, featureAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { type Distances, distancesOf } from './distances.ts';
-import { expectSameBatch } from './expectations.ts';
+import { assertSameBatch } from '../shared/checks.ts';
+import { type FeaturePair, featureAt, featureTerm } from '../shared/features.ts';
+import { flattenFeatures } from '../shared/geometry.ts';
+import { type PairwiseDistances, pairwiseDistances } from '../shared/linalg.ts';
+import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 export interface RkdOptions {
   /** Weight of the distances of pairs; 25. */
@@ -39,12 +37,14 @@ export function rkdBatchwise(
   teacher: tf.Tensor,
   options: RkdOptions = {},
 ): tf.Scalar {
-  const { distanceWeight, angleWeight, normalize } = checked(options);
-  expectSameBatch('rkd', student, teacher);
+  const { distanceWeight, angleWeight, normalize } = withDefaults(options);
+  assertSameBatch('rkd', student, teacher);
   return tf.tidy(() => {
     const [ours, theirs] = [student, stopGradient(teacher)].map((feature) =>
-      distancesOf(normalize ? l2Normalize(flat(feature)) : flat(feature)),
-    ) as [Distances, Distances];
+      pairwiseDistances(
+        normalize ? l2Normalize(flattenFeatures(feature)) : flattenFeatures(feature),
+      ),
+    ) as [PairwiseDistances, PairwiseDistances];
     const losses: tf.Scalar[] = [];
     if (distanceWeight > 0)
       losses.push(
@@ -61,14 +61,14 @@ export function rkd(
   pairs: FeaturePair | readonly FeaturePair[],
   options: RkdOptions = {},
 ): LossTerm {
-  checked(options);
-  return featureTerm('relational', pairs, featureAt, (student, teacher) =>
+  withDefaults(options);
+  return featureTerm('rkd', pairs, featureAt, (student, teacher) =>
     rkdBatchwise(student, teacher, options),
   );
 }
 
 /** [batch, batch]: distances over their mean. */
-function relativeDistances({ squared, apart }: Distances): tf.Tensor2D {
+function relativeDistances({ squared, apart }: PairwiseDistances): tf.Tensor2D {
   const batch = squared.shape[0];
   const roots = tf.sqrt(tf.where(apart, squared, tf.onesLike(squared)));
   const isOther = tf.sub(1, tf.eye(batch));
@@ -86,7 +86,7 @@ function huber(x: tf.Tensor): tf.Scalar {
   return tf.mean(tf.mul(inner, tf.sub(size, tf.div(inner, 2))));
 }
 
-function checked({
+function withDefaults({
   distanceWeight = 25,
   angleWeight = 50,
   normalize = false,

@@ -1,11 +1,9 @@
 import type { LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../detached.ts';
-import { flat } from '../flat.ts';
-import { featureTerm } from '../pairTerm.ts';
-import { type FeaturePair, featureAt } from '../taps.ts';
-import { l2Normalize } from '../unit.ts';
-import { expectSameBatch } from './expectations.ts';
+import { assertSameBatch } from '../shared/checks.ts';
+import { type FeaturePair, featureAt, featureTerm } from '../shared/features.ts';
+import { flattenFeatures } from '../shared/geometry.ts';
+import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 /**
  * Pictures that look alike to the teacher shall look alike to the student.
@@ -19,7 +17,7 @@ import { expectSameBatch } from './expectations.ts';
  * See also `rkd`, which compares distances and angles, `correlationCongruence` and `pkt`.
  */
 export function similarityPreservingBatchwise(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
-  expectSameBatch('similarityPreserving', student, teacher);
+  assertSameBatch('similarityPreserving', student, teacher);
   const pairs = student.shape[0] ** 2;
   return tf.tidy(() =>
     tf.div(
@@ -38,6 +36,6 @@ export function similarityPreserving(pairs: FeaturePair | readonly FeaturePair[]
 }
 
 function similarities(feature: tf.Tensor): tf.Tensor2D {
-  const rows = flat(feature);
+  const rows = flattenFeatures(feature);
   return l2Normalize(tf.matMul(rows, rows, false, true));
 }

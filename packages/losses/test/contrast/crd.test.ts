@@ -16,7 +16,7 @@ const tap = (channels: number) => ({ name: 'rows', channels, stride: 0 });
 const options = {
   student: tap(3),
   teacher: tap(2),
-  pictures: PICTURES,
+  datasetSize: PICTURES,
   negatives: 5,
   embedding: 4,
   temperature: 0.5,
@@ -64,7 +64,7 @@ onEveryEngine(() => {
           -Math.log(positive / (positive + noise + 1e-7)) -
           others.reduce((sum, p) => sum + Math.log(noise / (p + noise + 1e-7)), 0);
         expectClose(
-          contrastLossPerExample(tf.log(tf.tensor2d([scores])), { pictures: 20 }).dataSync(),
+          contrastLossPerExample(tf.log(tf.tensor2d([scores])), { datasetSize: 20 }).dataSync(),
           [expected],
           1e-5,
         );
@@ -73,25 +73,25 @@ onEveryEngine(() => {
       tf.tidy(() => {
         const x = tf.tensor2d([0.3, -1, 0.6, -2, 0.8, 0], [2, 3]);
         const loss = (scores: tf.Tensor) =>
-          tf.mean(contrastLossPerExample(scores as tf.Tensor2D, { pictures: 7 })) as tf.Scalar;
+          tf.mean(contrastLossPerExample(scores as tf.Tensor2D, { datasetSize: 7 })) as tf.Scalar;
         expectClose(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x), 1e-3);
       }));
     test('thousands of improbable negatives add up to what they are', () =>
       tf.tidy(() => {
-        const [negatives, pictures, score] = [16_384, 50_000, 2e-5];
-        const noise = negatives / pictures;
+        const [negatives, datasetSize, score] = [16_384, 50_000, 2e-5];
+        const noise = negatives / datasetSize;
         const scores = tf.log(
           tf.concat2d([tf.ones([1, 1]), tf.fill([1, negatives], score)], 1),
         ) as tf.Tensor2D;
         const expected =
           Math.log1p(noise + 1e-7) + negatives * (Math.log(noise + 1e-7 + score) - Math.log(noise));
         // wasm adds one after the other, and loses 2e-5 of the sum.
-        expectClose(contrastLossPerExample(scores, { pictures }).dataSync(), [expected], 5e-5);
+        expectClose(contrastLossPerExample(scores, { datasetSize }).dataSync(), [expected], 5e-5);
       }));
     test('it is finite, with its gradient, at |log P| = 1e3', () =>
       tf.tidy(() => {
         const loss = (x: tf.Tensor) =>
-          tf.mean(contrastLossPerExample(x as tf.Tensor2D, { pictures: 3 })) as tf.Scalar;
+          tf.mean(contrastLossPerExample(x as tf.Tensor2D, { datasetSize: 3 })) as tf.Scalar;
         const { value, grad } = tf.valueAndGrad(loss)(
           tf.tensor2d([1e3, -1e3, 1e3, -1e3, 1e3, -1e3], [2, 3]),
         );
@@ -288,7 +288,7 @@ onEveryEngine(() => {
       expect(() => otherClassNegatives([1, 1, -1])).toThrow(
         'otherClassNegatives: expected pictures of two classes or more',
       );
-      expect(() => contrastLossPerExample(tf.zeros([2, 1]), { pictures: 3 })).toThrow(
+      expect(() => contrastLossPerExample(tf.zeros([2, 1]), { datasetSize: 3 })).toThrow(
         'contrastLoss: expected a positive and at least one negative',
       );
     }));

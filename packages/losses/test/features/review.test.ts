@@ -53,10 +53,10 @@ onEveryEngine(() => {
       kernel?.assign(tf.zeros([4, 2]));
       bias?.assign(tf.tensor1d([-100, 100]));
       const deeper = maps('deeper', [2, 2, 2, 2]);
-      const { handedOn, output } = block.apply(maps('own', [2, 4, 4, 2]), deeper, [4, 4]);
+      const { carried, output } = block.apply(maps('own', [2, 4, 4, 2]), deeper, [4, 4]);
       // All attention is on the deeper maps, each pixel of which stands at four places.
       expectClose(
-        tf.slice(handedOn, [0, 2, 1, 0], [2, 1, 1, 2]).dataSync(),
+        tf.slice(carried, [0, 2, 1, 0], [2, 1, 1, 2]).dataSync(),
         tf.slice(deeper, [0, 1, 0, 0], [2, 1, 1, 2]).dataSync(),
         1e-6,
       );

@@ -27,7 +27,7 @@ onEveryEngine(() => {
   const made: tf.Variable[] = [];
   afterEach(() => tf.dispose(made.splice(0)));
   const make = (term = psKd({ alpha: 0.6 })) => {
-    const past = previousEpochTargets(term, { pictures: 6, classes: 3 });
+    const past = previousEpochTargets(term, { datasetSize: 6, classes: 3 });
     made.push(...Object.values(past.weights ?? {}));
     return past;
   };
@@ -93,7 +93,7 @@ onEveryEngine(() => {
       expect(() => make()(stepOf(tf.zeros([2, 4])))).toThrow(
         'previousEpochTargets: expected student logits [batch, 3] of shape [any, 3], got [2, 4].',
       );
-      expect(() => previousEpochTargets(psKd(), { pictures: 0, classes: 3 })).toThrow(
+      expect(() => previousEpochTargets(psKd(), { datasetSize: 0, classes: 3 })).toThrow(
         new RangeError('previousEpochTargets: expected a whole number of pictures ≥ 1, got 0.'),
       );
     }));

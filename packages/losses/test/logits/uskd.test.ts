@@ -56,8 +56,8 @@ onEveryEngine(() => {
   test('its weak classifier is drawn from the seed, trains, and reads rows or maps', () =>
     tf.tidy(() => {
       const { student, labels } = small();
-      const term = uskd({ tap, classes: 4, seed: 1, mu: 1 });
-      const again = uskd({ tap, classes: 4, seed: 1 }).weights ?? {};
+      const term = uskd({ feature: tap, classes: 4, seed: 1, mu: 1 });
+      const again = uskd({ feature: tap, classes: 4, seed: 1 }).weights ?? {};
       const weights = term.weights ?? {};
       expect(Object.entries(weights).map(([name, { shape }]) => [name, shape])).toEqual([
         ['weak.0.kernel', [2, 4]],
@@ -89,7 +89,7 @@ onEveryEngine(() => {
       expect(() => uskdBatchwise(student, tf.zeros([3, 5]), labels)).toThrow(
         'uskd: expected weak logits of shape [3, 4], got [3, 5].',
       );
-      expect(() => uskd({ tap, classes: 4, mu: Number.NaN })).toThrow(
+      expect(() => uskd({ feature: tap, classes: 4, mu: Number.NaN })).toThrow(
         'uskd: expected finite alpha, beta and mu, got [1, 0.1, NaN].',
       );
     }));

@@ -2,7 +2,7 @@ import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { kdSvd } from '../../src/index.ts';
-import { rightVectors } from '../../src/relations/rightVectors.ts';
+import { topRightSingularVectors } from '../../src/shared/linalg.ts';
 import {
   expectFiniteEverywhere,
   expectTidy,
@@ -22,7 +22,7 @@ onEveryEngine(() => {
   ])('matrices of %d rows and %d columns are the sum of their directions', (rows, columns) =>
     tf.tidy(() => {
       const x = filled([2, rows, columns], 1) as tf.Tensor3D;
-      const { vectors, values } = rightVectors(x, 3);
+      const { vectors, values } = topRightSingularVectors(x, 3);
       expectClose(
         tf.matMul(vectors, vectors, true).dataSync(),
         [...tf.eye(3).dataSync(), ...tf.eye(3).dataSync()],
@@ -43,7 +43,7 @@ onEveryEngine(() => {
   );
   test('singular values are those of the matrix, and directions that it does not have are 0', () =>
     tf.tidy(() => {
-      const { vectors, values } = rightVectors(
+      const { vectors, values } = topRightSingularVectors(
         tf.tensor3d([0, 0, 3, 0, -4, 0, 0, 0, 0, 0, 0, 0], [1, 4, 3]),
         3,
       );

@@ -2,7 +2,7 @@ import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { rkd, rkdBatchwise } from '../../src/index.ts';
-import { byDifferences, byProduct } from '../../src/relations/distances.ts';
+import { distancesByDifferences, distancesByProduct } from '../../src/shared/linalg.ts';
 import {
   expectFinite,
   expectFiniteEverywhere,
@@ -51,7 +51,7 @@ onEveryEngine(() => {
   test('of many differences one product says the same', () =>
     tf.tidy(() => {
       const rows = tf.concat([filled([4, 6], 1), tf.slice(filled([4, 6], 1), 2, 1)]) as tf.Tensor2D;
-      const told = [byDifferences, byProduct].map((by) => {
+      const told = [distancesByDifferences, distancesByProduct].map((by) => {
         const weigh = (x: tf.Tensor): tf.Tensor => tf.sum(tf.mul(x, filled(x.shape, 7)));
         const of = (x: tf.Tensor): tf.Scalar =>
           tf.add(weigh(by(x as tf.Tensor2D).squared), weigh(by(x as tf.Tensor2D).cosines()));

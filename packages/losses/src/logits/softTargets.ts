@@ -1,8 +1,8 @@
 import type { LossTerm, Schedule } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectTemperature, teacherOf } from './checks.ts';
-import { divergence } from './klDivergence.ts';
-import { numberOf, scheduled } from './numbers.ts';
+import { assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { divergence } from '../shared/klDivergence.ts';
+import { scheduledValue, schedulesOf } from '../shared/schedules.ts';
 
 /**
  * The student's softened prediction against the teacher's: knowledge distillation as Hinton et al.
@@ -39,21 +39,21 @@ export function softTargets({
 }: {
   readonly temperature?: number | Schedule;
 } = {}): LossTerm {
-  if (typeof temperature === 'number') expectTemperature('softTargets', temperature);
+  if (typeof temperature === 'number') assertTemperature('softTargets', temperature);
   const term: LossTerm = (step) =>
     tf.tidy(() => {
       const now =
         typeof temperature === 'number'
           ? temperature
-          : numberOf('softTargets', step, 'temperature');
+          : scheduledValue('softTargets', step, 'temperature');
       return tf.mean(
-        softTargetsPerExample(step.student.logits, teacherOf('softTargets', step).logits, {
+        softTargetsPerExample(step.student.logits, requireTeacher('softTargets', step).logits, {
           temperature: now,
         }),
       ) as tf.Scalar;
     });
   return Object.assign(term, {
-    numbers: scheduled('temperature', temperature),
+    schedules: schedulesOf('temperature', temperature),
     needsTeacher: true,
   });
 }

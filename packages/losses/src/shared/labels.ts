@@ -1,6 +1,6 @@
 import { ensure } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectLabelled } from '../checks.ts';
+import { assertLabels } from './checks.ts';
 
 /**
  * 1 at the label and 0 elsewhere, float32 [batch, classes]. Cast from int32: the wasm engine's
@@ -33,8 +33,8 @@ export function withoutLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tenso
 }
 
 /** Labels fit the logits, and there is a class besides the label. */
-export function expectOthers(caller: string, logits: tf.Tensor2D, labels: tf.Tensor1D): void {
-  expectLabelled(caller, logits, labels);
+export function assertOtherClasses(caller: string, logits: tf.Tensor2D, labels: tf.Tensor1D): void {
+  assertLabels(caller, logits, labels);
   ensure(
     logits.shape[1] > 1,
     caller,
@@ -42,4 +42,12 @@ export function expectOthers(caller: string, logits: tf.Tensor2D, labels: tf.Ten
     logits.shape[1],
     'it compares the classes that are not the label',
   );
+}
+
+/**
+ * −Σ_c q_c · log p_c, p = softmax(logits). @param targets q, [batch, classes]. @returns [batch],
+ * nats.
+ */
+export function softCrossEntropy(logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Tensor1D {
+  return tf.tidy(() => tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1)));
 }

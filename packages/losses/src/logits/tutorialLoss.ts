@@ -1,8 +1,8 @@
 import { ensure, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectTemperature, teacherOf } from './checks.ts';
+import { assertTemperature, requireTeacher } from '../shared/checks.ts';
+import { divergence } from '../shared/klDivergence.ts';
 import { crossEntropyPerExample } from './crossEntropy.ts';
-import { divergence } from './klDivergence.ts';
 
 /** Options of the tutorial's `loss_kd`, with its values in the tutorial as defaults. */
 export interface TutorialLossOptions {
@@ -36,7 +36,7 @@ export function tutorialLossPerExample(
   labels: tf.Tensor1D,
   { temperature = 1, alpha = 0.5 }: TutorialLossOptions = {},
 ): tf.Tensor1D {
-  expectAlpha(alpha);
+  assertAlpha(alpha);
   return tf.tidy(() => {
     const averaged = tf.div(
       divergence('tutorialLoss', studentLogits, teacherLogits, temperature),
@@ -51,11 +51,11 @@ export function tutorialLossPerExample(
 
 /** The tutorial's loss as printed, mean over the batch. */
 export function tutorialLoss(options: TutorialLossOptions = {}): LossTerm {
-  expectTemperature('tutorialLoss', options.temperature ?? 1);
-  expectAlpha(options.alpha ?? 0.5);
+  assertTemperature('tutorialLoss', options.temperature ?? 1);
+  assertAlpha(options.alpha ?? 0.5);
   const term: LossTerm = (step) =>
     tf.tidy(() => {
-      const { logits } = teacherOf('tutorialLoss', step);
+      const { logits } = requireTeacher('tutorialLoss', step);
       return tf.mean(
         tutorialLossPerExample(step.student.logits, logits, step.labels, options),
       ) as tf.Scalar;
@@ -63,7 +63,7 @@ export function tutorialLoss(options: TutorialLossOptions = {}): LossTerm {
   return Object.assign(term, { needsTeacher: true });
 }
 
-function expectAlpha(alpha: number): void {
+function assertAlpha(alpha: number): void {
   ensure(
     alpha >= 0 && alpha <= 1,
     'tutorialLoss',

@@ -1,7 +1,7 @@
 import { ensure, expectedError, type LossTerm } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expectLabelled } from './checks.ts';
-import { labelMask } from './logits/label.ts';
+import { assertLabels } from '../shared/checks.ts';
+import { labelMask } from '../shared/labels.ts';
 
 /** How cross entropy treats the label. */
 export interface CrossEntropyOptions {
@@ -32,9 +32,9 @@ export function crossEntropyPerExample(
   labels: tf.Tensor1D,
   options: CrossEntropyOptions = {},
 ): tf.Tensor1D {
-  expectLabelled('crossEntropy', logits, labels);
+  assertLabels('crossEntropy', logits, labels);
   const classes = logits.shape[1];
-  const { onLabel, elsewhere } = targetsOf(options, classes);
+  const { onLabel, elsewhere } = smoothTargets(options, classes);
   return tf.tidy(() => {
     const isLabel = labelMask(labels, classes);
     const targets =
@@ -45,16 +45,16 @@ export function crossEntropyPerExample(
 
 /** Cross entropy with the labels, mean over the batch. */
 export function crossEntropy(options: CrossEntropyOptions = {}): LossTerm {
-  expectSmoothing(options.smoothing ?? 0);
+  assertSmoothing(options.smoothing ?? 0);
   return ({ student, labels }) =>
     tf.tidy(() => tf.mean(crossEntropyPerExample(student.logits, labels, options)) as tf.Scalar);
 }
 
-function targetsOf(
+function smoothTargets(
   { smoothing = 0, spread = 'all classes' }: CrossEntropyOptions,
   classes: number,
 ): { onLabel: number; elsewhere: number } {
-  expectSmoothing(smoothing);
+  assertSmoothing(smoothing);
   switch (spread) {
     case 'all classes':
       return { onLabel: 1 - smoothing + smoothing / classes, elsewhere: smoothing / classes };
@@ -75,7 +75,7 @@ function targetsOf(
   }
 }
 
-function expectSmoothing(smoothing: number): void {
+function assertSmoothing(smoothing: number): void {
   ensure(
     smoothing >= 0 && smoothing < 1,
     'crossEntropy',

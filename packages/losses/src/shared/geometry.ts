@@ -1,4 +1,52 @@
+import { assertSameShape, ensure } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { reshape, type Tensor, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs-core';
+
+/** Whatever a feature's shape, one row for each example: [batch, all]. */
+export function flattenFeatures(feature: Tensor): Tensor2D {
+  return reshape(feature, [feature.shape[0] as number, -1]);
+}
+
+/** Maps as [batch, places, channels]. */
+export function flattenSpatial(maps: tf.Tensor4D): tf.Tensor3D {
+  const [batch, height, width, channels] = maps.shape;
+  return tf.reshape(maps, [batch, height * width, channels]);
+}
+
+/**
+ * Rows as they are; maps at the smaller of both sizes, by averages over exact bins. @throws
+ * RangeError where one has rows and the other maps.
+ */
+export function matchSpatialSize(
+  caller: string,
+  student: Tensor,
+  teacher: Tensor,
+): readonly [student: Tensor, teacher: Tensor] {
+  const shapes = `[${student.shape.join(', ')}] and [${teacher.shape.join(', ')}]`;
+  const fit =
+    student.rank === teacher.rank &&
+    (student.rank === 2 || student.rank === 4) &&
+    student.shape[0] === teacher.shape[0];
+  ensure(fit, caller, 'maps, or rows, of both of the same batch', shapes);
+  return student.rank === 2
+    ? [student, teacher]
+    : poolToSmaller(student as Tensor4D, teacher as Tensor4D);
+}
+
+/** mean over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
+export function meanSquaredError(caller: string, student: Tensor, teacher: Tensor): tf.Tensor1D {
+  return tf.mean<tf.Tensor1D>(squaredErrors(caller, student, teacher), 1);
+}
+
+/** Σ over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
+export function sumSquaredError(caller: string, student: Tensor, teacher: Tensor): tf.Tensor1D {
+  return tf.sum<tf.Tensor1D>(squaredErrors(caller, student, teacher), 1);
+}
+
+function squaredErrors(caller: string, student: Tensor, teacher: Tensor): tf.Tensor2D {
+  assertSameShape(caller, 'student features', student, 'teacher features', teacher);
+  return flattenFeatures(tf.square(tf.sub(student, teacher)));
+}
 
 /** Height and width of maps [batch, height, width, channels]. */
 export type MapSize = readonly [height: number, width: number];
@@ -10,8 +58,8 @@ export type MapSize = readonly [height: number, width: number];
  * @param maps [batch, height, width, channels]. @returns [batch, …size, channels]; the maps
  * themselves where they have that size.
  */
-export function averagedTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
-  return resized(maps, size, (lines, bins) => {
+export function adaptiveAveragePool(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
+  return resizeSides(maps, size, (lines, bins) => {
     const [outer, n, inner] = lines.shape;
     if (n % bins === 0)
       return tf.reshape(tf.mean(tf.reshape(lines, [outer * bins, n / bins, inner]), 1), [
@@ -19,7 +67,7 @@ export function averagedTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
         bins,
         inner,
       ]);
-    return product(lines, bins, (bin, pixel) => {
+    return multiplyLines(lines, bins, (bin, pixel) => {
       const [from, to] = [Math.floor((bin * n) / bins), Math.ceil(((bin + 1) * n) / bins)];
       return pixel >= from && pixel < to ? 1 / (to - from) : 0;
     });
@@ -30,8 +78,8 @@ export function averagedTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
  * The nearest pixel above and to the left, ⌊i · n / m⌋, as PyTorch's `interpolate(mode='nearest')`.
  * @returns [batch, …size, channels].
  */
-export function nearestTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
-  return resized(maps, size, (lines, pixels) => {
+export function resizeNearest(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
+  return resizeSides(maps, size, (lines, pixels) => {
     const [outer, n, inner] = lines.shape;
     if (pixels % n === 0)
       return tf.reshape(tf.tile(tf.reshape(lines, [outer * n, 1, inner]), [1, pixels / n, 1]), [
@@ -39,7 +87,9 @@ export function nearestTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
         pixels,
         inner,
       ]);
-    return product(lines, pixels, (to, from) => (from === Math.floor((to * n) / pixels) ? 1 : 0));
+    return multiplyLines(lines, pixels, (to, from) =>
+      from === Math.floor((to * n) / pixels) ? 1 : 0,
+    );
   });
 }
 
@@ -47,12 +97,12 @@ export function nearestTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
  * Between the two nearest pixels along each side, corners not aligned, as PyTorch's
  * `interpolate(mode='bilinear')`. @returns [batch, …size, channels].
  */
-export function bilinearTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
-  return resized(maps, size, (lines, pixels) => {
+export function resizeBilinear(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
+  return resizeSides(maps, size, (lines, pixels) => {
     const n = lines.shape[1];
-    return product(lines, pixels, (to, from) => {
-      const place = Math.min(Math.max(((to + 0.5) * n) / pixels - 0.5, 0), n - 1);
-      return Math.max(1 - Math.abs(place - from), 0);
+    return multiplyLines(lines, pixels, (to, from) => {
+      const position = Math.min(Math.max(((to + 0.5) * n) / pixels - 0.5, 0), n - 1);
+      return Math.max(1 - Math.abs(position - from), 0);
     });
   });
 }
@@ -61,7 +111,7 @@ export function bilinearTo(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
  * Both at the smaller size along each side, whichever is the larger: how features of networks with
  * other strides are compared.
  */
-export function atSmallerSize(
+export function poolToSmaller(
   student: tf.Tensor4D,
   teacher: tf.Tensor4D,
 ): readonly [student: tf.Tensor4D, teacher: tf.Tensor4D] {
@@ -69,11 +119,11 @@ export function atSmallerSize(
     Math.min(student.shape[1], teacher.shape[1]),
     Math.min(student.shape[2], teacher.shape[2]),
   ];
-  return [averagedTo(student, size), averagedTo(teacher, size)];
+  return [adaptiveAveragePool(student, size), adaptiveAveragePool(teacher, size)];
 }
 
 /** One side at a time: `along` takes [outer, n, inner] to [outer, pixels, inner]. */
-function resized(
+function resizeSides(
   maps: tf.Tensor4D,
   [height, width]: MapSize,
   along: (lines: tf.Tensor3D, pixels: number) => tf.Tensor3D,
@@ -92,7 +142,7 @@ function resized(
 }
 
 /** Every line times the matrix [pixels, n] of shares. */
-function product(
+function multiplyLines(
   lines: tf.Tensor3D,
   pixels: number,
   share: (to: number, from: number) => number,

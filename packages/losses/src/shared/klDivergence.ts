@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { expectComparable, expectTemperature } from './checks.ts';
-import { stopGradient } from './detached.ts';
+import { assertSameLogits, assertTemperature } from './checks.ts';
+import { stopGradient } from './math.ts';
 
 /**
  * How far the student's softened prediction is from the teacher's.
@@ -28,12 +28,12 @@ export function divergence(
   teacherLogits: tf.Tensor2D,
   temperature: number | tf.Scalar,
 ): tf.Tensor1D {
-  if (typeof temperature === 'number') expectTemperature(caller, temperature);
-  expectComparable(caller, studentLogits, teacherLogits);
+  if (typeof temperature === 'number') assertTemperature(caller, temperature);
+  assertSameLogits(caller, studentLogits, teacherLogits);
   return tf.tidy(() => {
     const logStudent = tf.logSoftmax(tf.div<tf.Tensor2D>(studentLogits, temperature));
     const logTeacher = tf.logSoftmax(tf.div<tf.Tensor2D>(stopGradient(teacherLogits), temperature));
-    return tf.sum(termsOf(logStudent, logTeacher), 1);
+    return tf.sum(divergenceTerms(logStudent, logTeacher), 1);
   });
 }
 
@@ -46,7 +46,7 @@ export function divergence(
  * 1, times T²: at temperature 16 the loss of a student near its teacher was off by 3e-4 of itself,
  * and is by 6e-7.
  */
-function termsOf(logStudent: tf.Tensor2D, logTeacher: tf.Tensor2D): tf.Tensor2D {
+function divergenceTerms(logStudent: tf.Tensor2D, logTeacher: tf.Tensor2D): tf.Tensor2D {
   const run = tf.customGrad((...args) => {
     const [logStudent, logTeacher, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
     const teacher = tf.exp(logTeacher);
