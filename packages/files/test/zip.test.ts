@@ -3,12 +3,12 @@
  * message.
  */
 
-import { parseWeights, type Weights } from '@kd/models';
+import { openWeights, type Weights } from '@kd/models';
 import { describe, expect, test } from 'vitest';
 import { raw, tensorPickle, torchZip, zip } from '../../models/test/weights/torchZip.ts';
 
 const six = new Uint8Array(new Float32Array([0, 1, 2, 3, 4, 5]).buffer);
-const parse = (bytes: Uint8Array): Weights => parseWeights(bytes, 'w.pth');
+const parse = (bytes: Uint8Array): Weights => openWeights(bytes, { fileName: 'w.pth' });
 
 describe('zip archives', () => {
   const pickle = { name: 'w/data.pkl', bytes: raw(tensorPickle({})) };

@@ -1,28 +1,31 @@
 import { ensure } from '@kd/core';
-import { type ByteSource, type SafetensorsDtype, subarrayBetween } from '@kd/files';
+import { type ByteSource, readRange } from '../source.ts';
+import type { SafetensorsDtype } from './safetensors.ts';
 
-/** Where the numbers of an `.npy` file lie. */
+/** Location and type of the numbers in an `.npy` file. */
 export interface NpyArray {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
-  /** Column by column. */
+  /** Whether the array is stored in column-major order. */
   readonly fortranOrder: boolean;
+  /** Position of the first number. */
   readonly begin: number;
 }
 
 const dtypes: Readonly<Record<string, SafetensorsDtype>> = { f2: 'F16', f4: 'F32', f8: 'F64' };
 const headerLimit = 65_536;
 
+/** Whether a file begins as an `.npy` file does. */
 export function isNpy(source: ByteSource): boolean {
-  return (
-    source.length >= 6 && String.fromCharCode(...subarrayBetween(source, 0, 6)) === '\x93NUMPY'
-  );
+  return source.length >= 6 && String.fromCharCode(...readRange(source, 0, 6)) === '\x93NUMPY';
 }
 
 /**
- * Reads the header of an `.npy` file: a Python dictionary of three entries, which is taken apart
- * and never run.
- * @throws RangeError that names the file and the field, on other than little-endian floats too.
+ * Reads the header of an `.npy` file: a Python dictionary of three entries, which is parsed and
+ * never evaluated.
+ * @param caller Start of messages: the file's name.
+ * @throws RangeError that names the file and the field; also for types other than little-endian
+ * floats.
  * Source: numpy.lib.format, versions 1.0 to 3.0.
  */
 export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
@@ -32,9 +35,9 @@ export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
     'an .npy file',
     `${source.length} bytes of something else`,
   );
-  const [major] = subarrayBetween(source, 6, 7) as unknown as [number];
+  const [major] = readRange(source, 6, 7) as unknown as [number];
   ensure(major >= 1 && major <= 3, caller, 'version 1, 2 or 3 of the format', major);
-  const view = new DataView(subarrayBetween(source, 8, 12).buffer);
+  const view = new DataView(readRange(source, 8, 12).buffer);
   const [start, length] =
     major === 1 ? [10, view.getUint16(0, true)] : [12, view.getUint32(0, true)];
   ensure(length <= headerLimit, caller, `a header of at most ${headerLimit} bytes`, length);
@@ -50,7 +53,7 @@ export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
     descr,
     fortran_order: order,
     shape: sides,
-  } = entriesOf(new TextDecoder().decode(subarrayBetween(source, start, begin)), caller);
+  } = parseEntries(new TextDecoder().decode(readRange(source, start, begin)), caller);
 
   const type = /^'([<=|>]?)(\w+)'$/.exec(descr ?? '');
   const dtype = Object.hasOwn(dtypes, type?.[2] ?? '') ? dtypes[type?.[2] as string] : undefined;
@@ -69,8 +72,10 @@ export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
   return { dtype: dtype as SafetensorsDtype, shape, fortranOrder: order === 'True', begin };
 }
 
-/** `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }` → each value's text. */
-function entriesOf(text: string, caller: string): Record<string, string> {
+/**
+ * Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }` to the text of each value.
+ */
+function parseEntries(text: string, caller: string): Record<string, string> {
   const header = /^\{(.*)\}\s*$/.exec(text);
   ensure(header !== null, caller, 'a header in braces', JSON.stringify(text.slice(0, 20)));
   const entry = /\s*'(\w+)'\s*:\s*('[^'\\]*'|True|False|\([^()]*\))\s*(?:,|$)\s*/y;

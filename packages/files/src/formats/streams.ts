@@ -1,29 +1,30 @@
 import { ensure } from '@kd/core';
 
-/** Bytes in memory as a stream. */
-export function toByteStream(bytes: Uint8Array, pieceLength = 1 << 20): ReadableStream<Uint8Array> {
+/** Creates a stream of bytes in memory. */
+export function toByteStream(bytes: Uint8Array, chunkLength = 1 << 20): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (at < bytes.length) controller.enqueue(bytes.subarray(at, at + pieceLength));
+      if (at < bytes.length) controller.enqueue(bytes.subarray(at, at + chunkLength));
       else controller.close();
-      at += pieceLength;
+      at += chunkLength;
     },
   });
 }
 
-/** Takes bytes off a stream by number. */
+/** Reads a stream by numbers of bytes. */
 export interface ByteReader {
-  /** The next `length` bytes. @throws Error where the stream ends before. */
+  /** Reads the next `length` bytes. @throws Error if the stream ends before. */
   read(length: number): Promise<Uint8Array>;
-  /** Passes over bytes. @throws Error where the stream ends before. */
+  /** Skips bytes. @throws Error if the stream ends before. */
   skip(length: number): Promise<void>;
-  /** Passes over all that is left, so that checksums at the end are checked. */
+  /** Skips the rest of the stream, so that a checksum at the end is verified. */
   rest(): Promise<void>;
   /** Cancels the stream. */
   close(): Promise<void>;
 }
 
+/** Creates a reader of a stream. */
 export function byteReader(stream: ReadableStream<Uint8Array>): ByteReader {
   const reader = stream.getReader();
   let piece = new Uint8Array(0);
@@ -63,7 +64,7 @@ export function byteReader(stream: ReadableStream<Uint8Array>): ByteReader {
   };
 }
 
-/** Lets `limit` bytes through. @throws RangeError at the first byte above. */
+/** Passes at most `limit` bytes. @throws RangeError at the first byte above. */
 export function limitBytes(limit: number, caller: string): TransformStream<Uint8Array, Uint8Array> {
   let seen = 0;
   return new TransformStream<Uint8Array, Uint8Array>({
@@ -81,13 +82,15 @@ export function limitBytes(limit: number, caller: string): TransformStream<Uint8
   });
 }
 
-/** Unpacks gzip or zlib (`deflate`) data with the platform's own decoder. */
+/**
+ * Decompresses with the platform's own decoder.
+ * @param format `deflate` has a zlib header and checksum, `deflate-raw` (zip) has neither.
+ */
 export function decompress(
   stream: ReadableStream<Uint8Array>,
-  format: 'gzip' | 'deflate',
+  format: 'gzip' | 'deflate' | 'deflate-raw',
 ): ReadableStream<Uint8Array> {
-  // The types of the two sides differ between the DOM's and Node's declarations, though the objects
-  // are the same.
+  // The declarations of the DOM and of Node differ, the objects are the same.
   const decoder = new DecompressionStream(format) as unknown as {
     readable: ReadableStream<Uint8Array>;
     writable: WritableStream<Uint8Array>;

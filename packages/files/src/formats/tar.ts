@@ -1,17 +1,18 @@
 import { ensure, expectedError } from '@kd/core';
 import { type ByteReader, byteReader, decompress, limitBytes } from './streams.ts';
 
-/** One file of an archive. */
+/** One file of a tar archive. */
 export interface TarEntry {
-  /** The last part of its path. */
+  /** Last part of its path. */
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
+/** Limits in bytes. */
 export interface ArchiveLimits {
-  /** Bytes of one wanted file. */
+  /** Size of one file. */
   readonly file: number;
-  /** Bytes of the whole archive when unpacked. */
+  /** Size of the whole archive when decompressed. */
   readonly archive: number;
 }
 
@@ -19,16 +20,17 @@ const blockSize = 512;
 const remedy = 'it is cut short, altered or something else: get it again';
 
 /**
- * The wanted files of a `.tar.gz` (POSIX ustar), one at a time in memory; nothing touches a disk,
- * so no path in it can lead anywhere.
- * Links, devices, long-name records and other entries are passed over. @param caller For messages:
- * the archive's name.
- * @throws RangeError that names the archive where it is not one, is cut short, altered, too large,
- * or holds a wanted file twice.
+ * Reads the selected files of a `.tar.gz` (POSIX ustar), one at a time in memory. Nothing is
+ * written
+ * to disk, so that no path in the archive can lead anywhere. Links, devices, long-name records and
+ * other entries are skipped.
+ * @param isWanted Selects files by name. @param caller Start of messages: the archive's name.
+ * @throws RangeError that names the archive if it is no archive, cut short, altered, too large, or
+ * has a selected file twice.
  */
 export async function* readTar(
   archive: ReadableStream<Uint8Array>,
-  wanted: (name: string) => boolean,
+  isWanted: (name: string) => boolean,
   limits: ArchiveLimits,
   caller: string,
 ): AsyncGenerator<TarEntry, void, undefined> {
@@ -44,7 +46,7 @@ export async function* readTar(
     ) {
       const { name, size, isFile } = header;
       const padding = (blockSize - (size % blockSize)) % blockSize;
-      if (!isFile || !wanted(name)) {
+      if (!isFile || !isWanted(name)) {
         await reader.skip(size + padding);
         continue;
       }
@@ -67,7 +69,7 @@ export async function* readTar(
   }
 }
 
-/** @returns undefined at the block of zeros that ends an archive. */
+/** Reads the next header. @returns undefined at the block of zeros that ends an archive. */
 async function readHeader(
   reader: ByteReader,
   caller: string,
@@ -77,13 +79,13 @@ async function readHeader(
   // The checksum counts its own eight bytes as spaces.
   const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 32 : byte), 0);
   ensure(
-    sum === octal(block, 148, 8),
+    sum === readOctal(block, 148, 8),
     caller,
     'a tar archive whose header checksums are right',
     'a wrong one',
     remedy,
   );
-  const size = octal(block, 124, 12);
+  const size = readOctal(block, 124, 12);
   ensure(
     Number.isSafeInteger(size),
     caller,
@@ -91,18 +93,18 @@ async function readHeader(
     'another size',
     remedy,
   );
-  const path = text(block, 0, 100);
+  const path = readText(block, 0, 100);
   const type = block[156];
   return { name: path.slice(path.lastIndexOf('/') + 1), size, isFile: type === 0 || type === 48 };
 }
 
-function text(block: Uint8Array, at: number, length: number): string {
+function readText(block: Uint8Array, at: number, length: number): string {
   const field = block.subarray(at, at + length);
   const end = field.indexOf(0);
   return new TextDecoder('latin1').decode(end < 0 ? field : field.subarray(0, end));
 }
 
-function octal(block: Uint8Array, at: number, length: number): number {
-  const digits = text(block, at, length).trim();
+function readOctal(block: Uint8Array, at: number, length: number): number {
+  const digits = readText(block, at, length).trim();
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }

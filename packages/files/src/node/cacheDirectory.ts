@@ -2,16 +2,15 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 
 /**
- * Where downloads are kept for the next run: `KD_CACHE`, or the folder that the platform has for a
- * user's caches, and `kd` in it:
- * `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows. It may
- * not exist yet.
+ * Returns the directory where downloads are cached: `KD_CACHE`, or `kd` in the platform's directory
+ * for a user's caches (`$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS,
+ * `%LOCALAPPDATA%` on Windows). It may not exist yet.
  */
 export function cacheDirectory(): string {
   return cacheDirectoryFor(process.platform, process.env, homedir());
 }
 
-/** `cacheDirectory` of any machine. */
+/** Returns the cache directory of any machine, as `cacheDirectory` does for this one. */
 export function cacheDirectoryFor(
   platform: NodeJS.Platform,
   environment: Readonly<Record<string, string | undefined>>,
@@ -22,6 +21,6 @@ export function cacheDirectoryFor(
   if (own) return resolve(own);
   if (platform === 'win32') return join(local || join(home, 'AppData', 'Local'), 'kd');
   if (platform === 'darwin') return join(home, 'Library', 'Caches', 'kd');
-  // The XDG specification asks that a relative path be ignored.
+  // The XDG specification requires that a relative path be ignored.
   return join(xdg && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'kd');
 }

@@ -1,20 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, type Store } from '@kd/core';
-import { isSafeRelativePath } from '../isInside.ts';
-import { writeFileAtomic } from './writeFileAtomic.ts';
+import { isSafeRelativePath } from '../stores.ts';
+import { writeFileAtomic } from './atomicWrite.ts';
 
 /**
- * A folder of files; it is made at the first write. Names may have folders in them, with `/` on
- * every platform, and stay inside.
- * @throws RangeError where a name leads out of the folder.
+ * Creates a store in a directory, which is created at the first write. Names may have directories
+ * in
+ * them, with `/` on every platform, and stay inside.
+ * @throws RangeError if a name leads out of the directory.
  */
-export function directoryStore(folder: string): Store {
-  const place = path.resolve(folder);
+export function directoryStore(directory: string): Store {
+  const location = path.resolve(directory);
   return {
-    location: place,
+    location,
     read: async (name) => {
-      const file = inside(place, name);
+      const file = resolveInside(location, name);
       try {
         const bytes = await readFile(file);
         return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -24,16 +25,16 @@ export function directoryStore(folder: string): Store {
         throw new Error(`directoryStore: expected to read ${file}, got ${message}.`, { cause });
       }
     },
-    write: async (name, bytes) => writeFileAtomic(inside(place, name), bytes),
+    write: async (name, bytes) => writeFileAtomic(resolveInside(location, name), bytes),
   };
 }
 
-function inside(place: string, name: string): string {
+function resolveInside(location: string, name: string): string {
   ensure(
     isSafeRelativePath(name),
     'directoryStore',
-    'a name inside the folder, such as teacher/view-0.safetensors',
+    'a name inside the directory, such as teacher/view-0.safetensors',
     JSON.stringify(name),
   );
-  return path.join(place, ...name.split('/'));
+  return path.join(location, ...name.split('/'));
 }

@@ -1,17 +1,11 @@
+export { ensureDirectory, writeFileAtomic } from './atomicWrite.ts';
 export { cacheDirectory } from './cacheDirectory.ts';
 export { hashBytes, hashFile } from './checksum.ts';
 export { directoryStore } from './directoryStore.ts';
-export {
-  assertHttpUrl,
-  type DownloadOptions,
-  download,
-  isDiskError,
-  redactUrl,
-} from './download.ts';
-export { ensureDirectory } from './ensureDirectory.ts';
-export { type FetchedFile, type FetchOptions, fetchFile } from './fetchedFile.ts';
+export { assertHttpUrl, type DownloadOptions, download, redactUrl } from './download.ts';
+export { isProcessRunning } from './exists.ts';
+export { type FetchOptions, fetchFile } from './fetch/fetchFile.ts';
+export { type NpmOptions, npmTarball } from './fetch/npmTarball.ts';
+export { findPip, type PipRun, runPip } from './fetch/pip.ts';
 export { fileByteSource } from './fileByteSource.ts';
-export { type NpmOptions, npmTarball } from './npmTarball.ts';
-export { findPip, type PipRun, runPip } from './pip.ts';
-export { readShardIndex, type ShardIndex } from './shardIndex.ts';
-export { writeFileAtomic } from './writeFileAtomic.ts';
+export type { FetchedFile } from './huggingFace/fetchFromHub.ts';

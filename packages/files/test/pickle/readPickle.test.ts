@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { PickledObject, type UnpicklerHost, unpickle } from '../../src/formats/pickle/index.ts';
 
 const host: UnpicklerHost = {
-  global: (name) => name,
+  findClass: (name) => name,
   call: (callee, parameters) => new PickledObject(String(callee), parameters as unknown[]),
   build(target, state) {
     if (target instanceof PickledObject) target.state = state;

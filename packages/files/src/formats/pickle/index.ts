@@ -1,3 +1,2 @@
-export type { UnpicklerHost } from './host.ts';
-export { PickledObject } from './pickledObject.ts';
-export { unpickle } from './readPickle.ts';
+export { PickledObject, type UnpicklerHost } from './machine.ts';
+export { unpickle } from './unpickler.ts';

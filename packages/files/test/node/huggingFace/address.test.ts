@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encodeSafetensors } from '@kd/files';
-import { readWeights } from '@kd/models/node';
+import { openWeights } from '@kd/models/node';
 import { sendBytes, startTestServer, type TestServer, temporaryDirectories } from '@kd/testing';
 import { afterEach, expect, test } from 'vitest';
 import { sha256Of } from './hubServer.ts';
@@ -26,10 +26,10 @@ test('an address is downloaded once, and gone on with where its sha256 is known'
     '/models/tiny.safetensors',
   );
   const cache = emptyFolder();
-  const weights = await readWeights(server.url, { cache, sha256 });
+  const weights = await openWeights(server.url, { cache, sha256 });
   expect(weights.entries['fc.weight']?.read()).toEqual(numbers);
   expect(weights.metadata).toEqual({ source: server.url.href, sha256 });
-  await readWeights(server.url.href, { cache });
+  await openWeights(server.url.href, { cache });
   expect(server.ranges).toEqual([undefined, 'bytes=70000-']);
 });
 
@@ -40,7 +40,7 @@ test('a file with another sha256 than the given one is refused, wherever it is',
   );
   const cache = emptyFolder();
   const wrong = 'f'.repeat(64);
-  expect(await messageOf(readWeights(server.url, { cache, sha256: wrong }))).toBe(
+  expect(await messageOf(openWeights(server.url, { cache, sha256: wrong }))).toBe(
     `${server.url.href}: expected sha256 ${wrong}, got ${sha256}; what the server sent is another file, altered or cut short: try again.`,
   );
   expect(
@@ -49,10 +49,10 @@ test('a file with another sha256 than the given one is refused, wherever it is',
   const file = path.join(emptyFolder(), 'tiny.safetensors');
   writeFileSync(file, model);
   for (const source of [file, pathToFileURL(file)]) {
-    expect(await messageOf(readWeights(source, { sha256: wrong }))).toBe(
+    expect(await messageOf(openWeights(source, { sha256: wrong }))).toBe(
       `tiny.safetensors: expected sha256 ${wrong}, got ${sha256}; it is another file, or altered.`,
     );
-    expect((await readWeights(source, { sha256: sha256.toUpperCase() })).metadata).toEqual({});
+    expect((await openWeights(source, { sha256: sha256.toUpperCase() })).metadata).toEqual({});
   }
 });
 
@@ -62,9 +62,9 @@ test("the digits in a name of torchvision's are a checksum", async () => {
     `/tiny-${sha256.slice(0, 8)}.safetensors`,
   );
   const cache = emptyFolder();
-  await readWeights(server.url, { cache });
+  await openWeights(server.url, { cache });
   const wrong = new URL('/tiny-00000000.safetensors', server.url);
-  expect(await messageOf(readWeights(wrong, { cache }))).toMatch(
+  expect(await messageOf(openWeights(wrong, { cache }))).toMatch(
     `${wrong.href}: expected sha256 00000000, got ${sha256};`,
   );
 });

@@ -11,7 +11,7 @@ import {
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeSafetensors } from '@kd/files';
-import { readWeights } from '@kd/models/node';
+import { openWeights } from '@kd/models/node';
 import { temporaryDirectories } from '@kd/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { COMMIT, sha256Of, type TestHub, testHubs } from './hubServer.ts';
@@ -52,9 +52,9 @@ describe('weights of the hub', () => {
   test('are found, downloaded once and known by their commit', async () => {
     const hub = await startHub({ files });
     use(hub);
-    const weights = await readWeights('hf://kd/tiny');
+    const weights = await openWeights('hf://kd/tiny');
     expect(weights.metadata).toEqual({ format: 'pt', source: address, commit: COMMIT });
-    expect(weights.place).toBe('model.safetensors');
+    expect(weights.fileName).toBe('model.safetensors');
     expect(weights.entries['fc.weight']?.read()).toEqual(numbers);
     expect(hub.asked).toEqual([
       'GET /api/models/kd/tiny/revision/main',
@@ -63,16 +63,16 @@ describe('weights of the hub', () => {
       'cdn whole',
     ]);
     hub.asked.length = 0;
-    await readWeights('hf://kd/tiny');
+    await openWeights('hf://kd/tiny');
     expect(hub.asked).toEqual(['GET /api/models/kd/tiny/revision/main']);
     hub.asked.length = 0;
-    await readWeights(weights.metadata.source as string);
+    await openWeights(weights.metadata.source as string);
     expect(hub.asked).toEqual([]);
   });
 
   test("lie in the cache as Python's huggingface_hub lays them out", async () => {
     use(await startHub({ files }));
-    await readWeights('hf://kd/tiny');
+    await openWeights('hf://kd/tiny');
     expect(readFileSync(path.join(repository(), 'refs', 'main'), 'utf8')).toBe(COMMIT);
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
     const link = path.join(repository(), 'snapshots', COMMIT, 'model.safetensors');
@@ -92,11 +92,11 @@ describe('weights of the hub', () => {
     );
     vi.stubEnv('HF_HUB_OFFLINE', '1');
     vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
-    expect((await readWeights('hf://kd/tiny')).metadata.source).toBe(address);
-    expect(await messageOf(readWeights('hf://kd/tiny@v2'))).toBe(
+    expect((await openWeights('hf://kd/tiny')).metadata.source).toBe(address);
+    expect(await messageOf(openWeights('hf://kd/tiny@v2'))).toBe(
       `hf://kd/tiny: expected the commit of v2 in ${repository()}, got none; unset HF_HUB_OFFLINE to ask the hub.`,
     );
-    expect(await messageOf(readWeights('hf://kd/tiny@main/other.bin'))).toBe(
+    expect(await messageOf(openWeights('hf://kd/tiny@main/other.bin'))).toBe(
       `hf://kd/tiny@${COMMIT}/other.bin: expected the file in ${repository()}, got none; unset HF_HUB_OFFLINE to download it.`,
     );
   });
@@ -114,7 +114,7 @@ describe('weights of the hub', () => {
       'model-2.safetensors': part('b', 2),
     };
     use(await startHub({ files: sharded }));
-    const { entries, metadata } = await readWeights('hf://kd/tiny');
+    const { entries, metadata } = await openWeights('hf://kd/tiny');
     expect(metadata.source).toBe(`hf://kd/tiny@${COMMIT}/model.safetensors.index.json`);
     expect([entries.a?.read(), entries.b?.read()]).toEqual([
       numbers.slice(0, 2),
@@ -130,7 +130,7 @@ describe('weights of the hub', () => {
       shown.push(opened);
       return { update: (done: number) => void shown.push(done), end: () => void shown.push('end') };
     };
-    const { entries } = await readWeights('hf://kd/tiny', { createProgress });
+    const { entries } = await openWeights('hf://kd/tiny', { createProgress });
     expect(entries['fc.weight']?.read()).toEqual(numbers);
     expect(hub.asked.filter((text) => text.startsWith('cdn'))).toEqual([
       'cdn whole',
@@ -149,10 +149,10 @@ describe('weights of the hub', () => {
       end: () => {},
     });
     await expect(
-      readWeights('hf://kd/tiny', { createProgress, signal: stop.signal }),
+      openWeights('hf://kd/tiny', { createProgress, signal: stop.signal }),
     ).rejects.toThrow('stopped');
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([`${sha256Of(model)}.part`]);
-    await readWeights('hf://kd/tiny');
+    await openWeights('hf://kd/tiny');
     expect(hub.asked.filter((text) => text.startsWith('cdn'))).toEqual([
       'cdn whole',
       'cdn bytes=70000-',
@@ -164,7 +164,7 @@ describe('weights of the hub', () => {
     const altered = model.slice();
     altered[model.length - 1] = 1;
     use(await startHub({ files, altered }));
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toBe(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toBe(
       `${address}: expected sha256 ${sha256Of(model)}, got ${sha256Of(altered)}; what the server sent is altered or cut short: try again.`,
     );
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([]);
@@ -172,10 +172,10 @@ describe('weights of the hub', () => {
 
   test('damaged in the cache are refused', async () => {
     use(await startHub({ files }));
-    await readWeights('hf://kd/tiny');
+    await openWeights('hf://kd/tiny');
     const link = path.join(repository(), 'snapshots', COMMIT, 'model.safetensors');
     writeFileSync(realpathSync(link), model.subarray(0, 1000));
-    expect(await messageOf(readWeights(address))).toMatch(
+    expect(await messageOf(openWeights(address))).toMatch(
       `; ${link} is damaged: remove it, and what it links to.`,
     );
   });
@@ -215,14 +215,14 @@ describe('a token', () => {
     const hub = await startHub({ files, token: 'secret' });
     use(hub);
     vi.stubEnv('HF_TOKEN', 'secret');
-    await readWeights('hf://kd/tiny');
+    await openWeights('hf://kd/tiny');
     expect(hub.asked.map((text) => text.endsWith('+token'))).toEqual([true, true, true, false]);
   });
 
   test('that is missing is asked for', async () => {
     const hub = await startHub({ files, token: 'secret' });
     use(hub);
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toBe(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toBe(
       `hf://kd/tiny@main: expected to be let in by ${hub.endpoint}, got HTTP status 401 (RepoNotFound); there is no such repository, or it is private or gated: set HF_TOKEN to a token that may read it.`,
     );
   });
@@ -233,24 +233,24 @@ describe('an error says what to do:', () => {
     const hub = await startHub({ files });
     use(hub);
     const remedy = 'see whether its name is right, and HF_TOKEN where it is private.';
-    expect(await messageOf(readWeights('hf://kd/other'))).toBe(
+    expect(await messageOf(openWeights('hf://kd/other'))).toBe(
       `hf://kd/other@main: expected a repository on ${hub.endpoint}, got HTTP status 404 (RepoNotFound); ${remedy}`,
     );
-    expect(await messageOf(readWeights('hf://kd/tiny@v2'))).toBe(
+    expect(await messageOf(openWeights('hf://kd/tiny@v2'))).toBe(
       `hf://kd/tiny@v2: expected a revision on ${hub.endpoint}, got HTTP status 404 (RevisionNotFound); ${remedy}`,
     );
-    expect(await messageOf(readWeights('hf://kd/tiny@main/none.bin'))).toBe(
+    expect(await messageOf(openWeights('hf://kd/tiny@main/none.bin'))).toBe(
       `hf://kd/tiny@${COMMIT}/none.bin: expected such a file in the repository, got none; see whether its name is right.`,
     );
   });
 
   test('no weights, or several', async () => {
     use(await startHub({ files: { 'README.md': model } }));
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
       /expected weights \(model\.safetensors, .*\) in the repository, got \[README\.md\]/,
     );
     use(await startHub({ files: { 'a.pth': model, 'b.pth': model } }));
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
       `expected one file of weights, got [a.pth, b.pth]; name one: hf://kd/tiny@${COMMIT}/a.pth.`,
     );
   });
@@ -259,7 +259,7 @@ describe('an error says what to do:', () => {
     vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
     mkdirSync(path.join(repository(), 'refs'), { recursive: true });
     writeFileSync(path.join(repository(), 'refs', 'main'), COMMIT);
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
       `see to the network, or set HF_HUB_OFFLINE=1 to take ${COMMIT} from the cache.`,
     );
   });
@@ -274,7 +274,7 @@ describe('an error says what to do:', () => {
       'hf://kd/tiny@../x',
       'hf://kd/tiny/%2E%2E/x',
     ]) {
-      expect(await messageOf(readWeights(wrong))).toMatch(/^(readWeights|hf:.*): expected/);
+      expect(await messageOf(openWeights(wrong))).toMatch(/^(readWeights|hf:.*): expected/);
     }
   });
 });
@@ -296,16 +296,16 @@ describe('a hub that lies', () => {
     ['fewer bytes than there are', { lfs: { oid: 'a'.repeat(64), size: 10 } }, /more than 10;/],
   ])('with %s is refused', async (_, said, message) => {
     use(await startHub({ files, said }));
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(message);
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(message);
   });
 
   test('about its files is refused', async () => {
     use(await startHub({ files, siblings: [{ rfilename: '../../x.safetensors' }] }));
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
       'expected a file name inside its folder, got "../../x.safetensors".',
     );
     use(await startHub({ files, siblings: [null] }));
-    expect(await messageOf(readWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
       'does not answer as the hub does.',
     );
   });

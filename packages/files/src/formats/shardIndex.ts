@@ -1,77 +1,72 @@
 import { ensure, expectedError } from '@kd/core';
-import {
-  type ByteSource,
-  isSafeRelativePath,
-  nullPrototypeRecord,
-  subarrayBetween,
-} from '@kd/files';
+import { isRecord, nullPrototypeRecord } from '../records.ts';
+import { type ByteSource, readRange } from '../source.ts';
+import { isSafeRelativePath } from '../stores.ts';
 
-/** What an index of shards says. */
+/** Index of a checkpoint that is split into several files (shards). */
 export interface ShardIndex {
-  /** Files beside the index, each once. */
+  /** Paths of the shards, relative to the index; each once. */
   readonly shards: readonly string[];
-  /** Tensor → its shard. */
-  readonly shardRange: Readonly<Record<string, string>>;
+  /** Name of a tensor → its shard. */
+  readonly weightMap: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Longest index in bytes. */
 const indexLimit = 100_000_000;
 const shardLimit = 1000;
 
 /**
  * Reads an index of shards as `transformers` and `safetensors` write it: `{ "metadata": { … },
  * "weight_map": { name: file } }`.
- * @throws RangeError where a shard lies outside of the index's folder.
+ * @param caller Start of messages: the file's name.
+ * @throws RangeError if it is another file, or a shard lies outside of its directory.
  */
-export function readShardIndex(source: ByteSource, place: string): ShardIndex {
+export function readShardIndex(source: ByteSource, caller: string): ShardIndex {
   ensure(
     source.length <= indexLimit,
-    place,
+    caller,
     `an index of at most ${indexLimit} bytes`,
     source.length,
   );
-  const index = parsed(subarrayBetween(source, 0, source.length), place);
+  const index = parseJson(readRange(source, 0, source.length), caller);
   const map = isRecord(index) ? index.weight_map : undefined;
   ensure(
     isRecord(map),
-    place,
+    caller,
     'an index of shards with a weight_map from names to files',
     'another file',
   );
-  const shardRange = nullPrototypeRecord<string>();
+  const weightMap = nullPrototypeRecord<string>();
   for (const [name, shard] of Object.entries(map)) {
     ensure(
       typeof shard === 'string' && isSafeRelativePath(shard),
-      place,
+      caller,
       `a file beside the index for ${name}`,
       JSON.stringify(shard),
     );
-    shardRange[name] = shard;
+    weightMap[name] = shard;
   }
-  const shards = [...new Set(Object.values(shardRange))];
+  const shards = [...new Set(Object.values(weightMap))];
   ensure(
     shards.length > 0 && shards.length <= shardLimit,
-    place,
+    caller,
     `1 to ${shardLimit} shards`,
     shards.length,
   );
   const metadata = nullPrototypeRecord<string>();
-  const said = isRecord(index) && isRecord(index.metadata) ? index.metadata : {};
-  for (const [name, value] of Object.entries(said))
+  const entries = isRecord(index) && isRecord(index.metadata) ? index.metadata : {};
+  for (const [name, value] of Object.entries(entries))
     metadata[name] = typeof value === 'string' ? value : JSON.stringify(value);
-  return { shards, shardRange, metadata };
+  return { shards, weightMap, metadata };
 }
 
-function parsed(bytes: Uint8Array, place: string): unknown {
+function parseJson(bytes: Uint8Array, caller: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw Object.assign(expectedError(place, 'an index in JSON', (cause as Error).message), {
+    throw Object.assign(expectedError(caller, 'an index in JSON', (cause as Error).message), {
       cause,
     });
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

