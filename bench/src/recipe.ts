@@ -16,7 +16,7 @@ export interface RecipeOptions {
   /** Side of what the teacher sees, and, as printed, the student too. */
   readonly size: number;
   /** `held` are on top of those to learn from; they choose the epoch. */
-  readonly data: { readonly pictures: number; readonly held: number; readonly tested: number };
+  readonly data: { readonly pictures: number; readonly validation: number; readonly test: number };
   readonly headEpochs: number;
   readonly studentEpochs: number;
   readonly batch: number;
@@ -55,7 +55,7 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
     return {
       weights,
       size: 224,
-      data: { pictures: count + held, held, tested: 1_000 },
+      data: { pictures: count + held, validation: held, test: 1_000 },
       headEpochs: 10,
       studentEpochs: 20,
       batch: 64,

@@ -21,8 +21,7 @@ export function taughtBy(method: MethodName, { batch, size }: StepOptions): Prom
   const { hears, hard, weight, temperature, student: wrapped } = methodOf(method);
   const distillation = {
     method,
-    hard,
-    soft: weight,
+    weights: { labels: hard, method: weight },
     ...(temperature !== undefined && { temperature }),
   };
   const head = { pooling: 'mean', scale: 1 } as const;

@@ -6,16 +6,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import {
-  choosePictures,
-  configure,
-  newRecord,
-  presets,
-  type RunRecord,
-  runPipeline,
-} from '@kd/cli';
+import { choosePictures, configure, newRecord, presets, runPipeline } from '@kd/cli';
 import { loadCifar10 } from '@kd/data/node';
 import { startEngine } from '@kd/engine';
+import type { RunRecord } from '@kd/report';
 import type { RecipeOptions, RecipeResult } from '../recipe.ts';
 
 const { weights, size, data, headEpochs, studentEpochs, batch, seed } = JSON.parse(
@@ -57,7 +51,7 @@ try {
 function resultOf({ seconds, trainings, results }: RunRecord): RecipeResult {
   const accuracy = (stage: string) => results[stage]?.test.top1 ?? Number.NaN;
   return {
-    seconds: seconds - (trainings[`alone-${seed}`]?.seconds ?? 0),
+    seconds: seconds - (trainings[`baseline-${seed}`]?.seconds ?? 0),
     teacher: accuracy('teacher'),
     student: accuracy(`distilled-${seed}`),
     versions: { [engine.name]: engine.version, Node: process.versions.node },

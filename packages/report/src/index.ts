@@ -1,28 +1,37 @@
-export { type Conclusion, conclude } from './conclusion.ts';
-export { besides } from './footnotes.ts';
-export { bytes, count, duration, grouped, lessonName, percent, percentSpread } from './format.ts';
-export { reportPage } from './page/page.ts';
-export type { Answers } from './page/predictions.ts';
 export {
-  type Actor,
+  formatCount,
+  formatMethod,
+  formatSpread,
+  formatTable,
+  resultColumns,
+  resultTable,
+  roleTitles,
+} from './format.ts';
+export { renderReport } from './page/page.ts';
+export type { Predictions } from './predictions.ts';
+export {
+  type AugmentationRecord,
+  type CacheRecord,
   type DataRecord,
+  type DatasetRecord,
   type DistillationRecord,
   type EngineRecord,
   type EnvironmentRecord,
   type EpochRecord,
   type EvaluationRecord,
   type ExperimentRecord,
-  featuresStage,
-  type Learner,
+  formatRunRecord,
+  type MetricsRecord,
+  type NetworkRecord,
   type OptimizerRecord,
-  type RecordingRecord,
+  parseRunRecord,
   type ResultRecord,
+  type Role,
   type RunRecord,
-  type SetRecord,
+  runRecordFormat,
   stageName,
-  type TrainingChoiceRecord,
+  type TrainedRole,
   type TrainingRecord,
-  type ViewsRecord,
 } from './runRecord.ts';
-export { type ActorSummary, type Spread, type Summary, spread, summarize } from './summary.ts';
-export { actorTitles, columns, table } from './table.ts';
+export { footnotes, type GainSummary, summarizeGain } from './sentences.ts';
+export { type NetworkSummary, type Spread, type Summary, spread, summarize } from './summary.ts';

@@ -1,15 +1,16 @@
-import { type Actor, type ResultRecord, type RunRecord, stageName } from './runRecord.ts';
+import { type ResultRecord, type Role, type RunRecord, stageName } from './runRecord.ts';
 
-/** Over seeds. */
+/** A number measured with several seeds. */
 export interface Spread {
   readonly mean: number;
-  /** Sample standard deviation; undefined with one seed. */
-  readonly deviation?: number;
+  /** Sample standard deviation; absent with one seed. */
+  readonly std?: number;
   readonly count: number;
 }
 
-export interface ActorSummary {
-  readonly actor: Actor;
+/** A compared network over all its seeds. */
+export interface NetworkSummary {
+  readonly role: Role;
   readonly architecture: string;
   /** Test accuracy, 0–1. */
   readonly accuracy: Spread;
@@ -20,50 +21,65 @@ export interface ActorSummary {
   readonly trainingSeconds: number;
 }
 
+/** The result of a run over all its seeds. */
 export interface Summary {
-  readonly actors: readonly ActorSummary[];
-  /** Distilled minus alone, seed by seed, as a fraction. */
+  /** Teacher, student alone, distilled student. */
+  readonly networks: readonly [NetworkSummary, NetworkSummary, NetworkSummary];
+  /** Test accuracy of the distilled student minus that of the student alone, seed by seed. */
   readonly gain: Spread;
 }
 
-/** What the table, the sentence and the report say; undefined until every network was tested. */
+/** Summarizes the results of a run. @returns undefined until all its networks are tested. */
 export function summarize(record: RunRecord): Summary | undefined {
   const { seeds, teacher, student } = record.config;
-  const tested = (actor: Actor, of: readonly number[]) =>
-    whole(of.map((seed) => record.results[stageName(actor, seed)]));
-  const teachers = tested('teacher', seeds.slice(0, 1));
-  const alone = tested('alone', seeds);
-  const distilled = tested('distilled', seeds);
-  if (teachers === undefined || alone === undefined || distilled === undefined) return undefined;
+  const [teachers, baselines, distilled] = (
+    [
+      ['teacher', seeds.slice(0, 1)],
+      ['baseline', seeds],
+      ['distilled', seeds],
+    ] as const
+  ).map(([role, ofSeeds]) => collectResults(record, role, ofSeeds));
+  if (teachers === undefined || baselines === undefined || distilled === undefined)
+    return undefined;
   return {
-    actors: [
-      actorSummary(record, teacher.architecture, teachers),
-      actorSummary(record, student.architecture, alone),
-      actorSummary(record, student.architecture, distilled),
+    networks: [
+      summarizeNetwork(record, teacher.architecture, teachers),
+      summarizeNetwork(record, student.architecture, baselines),
+      summarizeNetwork(record, student.architecture, distilled),
     ],
     gain: spread(
-      distilled.map((taught, at) => taught.test.top1 - (alone[at] as ResultRecord).test.top1),
+      distilled.map(({ test }, at) => test.top1 - (baselines[at] as ResultRecord).test.top1),
     ),
   };
 }
 
-/** Mean and sample standard deviation. */
+/** Computes the mean and the sample standard deviation. */
 export function spread(values: readonly number[]): Spread {
   const mean = average(values);
   if (values.length < 2) return { mean, count: values.length };
   const variance =
     values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
-  return { mean, deviation: Math.sqrt(variance), count: values.length };
+  return { mean, std: Math.sqrt(variance), count: values.length };
 }
 
-function actorSummary(
+/** Returns the results of a role, or undefined where one is missing. */
+function collectResults(
+  { results }: RunRecord,
+  role: Role,
+  seeds: readonly number[],
+): ResultRecord[] | undefined {
+  const found = seeds.flatMap((seed) => results[stageName(role, seed)] ?? []);
+  return found.length === seeds.length ? found : undefined;
+}
+
+function summarizeNetwork(
   record: RunRecord,
   architecture: string,
   results: readonly ResultRecord[],
-): ActorSummary {
-  const { actor, parameters, bytes, flops } = results[0] as ResultRecord;
+): NetworkSummary {
+  const { role, parameters, bytes, flops } = results[0] as ResultRecord;
   return {
-    actor,
+    role,
     architecture,
     accuracy: spread(results.map(({ test }) => test.top1)),
     parameters,
@@ -71,16 +87,11 @@ function actorSummary(
     flops,
     imagesPerSecond: average(results.map(({ test }) => test.imagesPerSecond)),
     trainingSeconds: average(
-      results.map(({ seed }) => record.trainings[stageName(actor, seed)]?.seconds ?? 0),
+      results.map(({ seed }) => record.trainings[stageName(role, seed)]?.seconds ?? 0),
     ),
   };
 }
 
 function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function whole(results: readonly (ResultRecord | undefined)[]): ResultRecord[] | undefined {
-  const there = results.filter((result): result is ResultRecord => result !== undefined);
-  return there.length === results.length ? there : undefined;
 }

@@ -44,7 +44,7 @@ function markdownTable({ networks: actors }: Summary): string {
     ...actors.map((actor) => [
       roleTitles[actor.role],
       actor.architecture,
-      ...resultColumns.map(({ cell }) => cell(actor)),
+      ...resultColumns.map(({ format }) => format(actor)),
     ]),
   ];
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');

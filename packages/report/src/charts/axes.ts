@@ -1,6 +1,20 @@
-import { escaped } from '../html.ts';
+/**
+ * Drawings in SVG, written by hand: a report needs four kinds of them, without scripts and without
+ * a DOM, which chart libraries bring in megabytes. Colours and strokes come from the stylesheet of
+ * the page.
+ */
+import { escapeHtml } from '../html.ts';
 
-/** A direction of a drawing: from values to pixels. */
+/** A drawing with its caption. */
+export interface Chart {
+  readonly title: string;
+  /** An `<svg>` element. */
+  readonly svg: string;
+  /** Class of the caption: the role whose colour it has. */
+  readonly className?: string;
+}
+
+/** A direction of a drawing, from values to pixels. */
 export interface Axis {
   readonly title: string;
   readonly from: number;
@@ -10,51 +24,53 @@ export interface Axis {
   readonly format: (value: number) => string;
 }
 
-/** Where in a drawing the values (x, y) are. */
-export type Place = (x: number, y: number) => readonly [number, number];
+/** Returns the position in pixels of the values (x, y). */
+export type Position = (x: number, y: number) => readonly [number, number];
 
 const size = { width: 480, height: 300, left: 46, right: 14, top: 26, bottom: 40 };
 
 /**
- * A drawing with axes. @param marks What is drawn between them, given where values are. @param
- * right Room at the right for labels, in pixels.
+ * Draws axes with ticks and a grid.
+ * @param marks - Returns the markup between the axes.
+ * @param right - Room for labels at the right, in pixels.
+ * @returns An `<svg>` element.
  */
-export function chart(
+export function drawAxes(
   x: Axis,
   y: Axis,
-  marks: (place: Place) => string,
+  marks: (position: Position) => string,
   right = size.right,
 ): string {
   const { width, height, left, top, bottom } = size;
-  const place: Place = (atX, atY) => [
-    left + share(x, atX) * (width - left - right),
-    height - bottom - share(y, atY) * (height - top - bottom),
+  const position: Position = (valueX, valueY) => [
+    left + fraction(x, valueX) * (width - left - right),
+    height - bottom - fraction(y, valueY) * (height - top - bottom),
   ];
-  const columns = x.ticks.map((tick) => {
-    const [at] = place(tick, y.from);
-    return `<text class="tick" x="${round(at)}" y="${height - bottom + 16}" text-anchor="middle">${escaped(x.format(tick))}</text>`;
+  const ticksX = x.ticks.map((tick) => {
+    const at = round(position(tick, y.from)[0]);
+    return `<text class="tick" x="${at}" y="${height - bottom + 16}" text-anchor="middle">${escapeHtml(x.format(tick))}</text>`;
   });
-  const rows = y.ticks.map((tick) => {
-    const at = round(place(x.from, tick)[1]);
+  const ticksY = y.ticks.map((tick) => {
+    const at = round(position(x.from, tick)[1]);
     const line = `<line class="grid" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/>`;
-    return `${line}<text class="tick" x="${left - 7}" y="${at + 3.5}" text-anchor="end">${escaped(y.format(tick))}</text>`;
+    return `${line}<text class="tick" x="${left - 7}" y="${at + 3.5}" text-anchor="end">${escapeHtml(y.format(tick))}</text>`;
   });
   const titles =
-    `<text class="axis" x="${width - right}" y="${height - 6}" text-anchor="end">${escaped(x.title)}</text>` +
-    `<text class="axis" x="4" y="12">${escaped(y.title)}</text>`;
-  return `<svg viewBox="0 0 ${width} ${height}" role="img">${rows.join('')}${columns.join('')}${titles}${marks(place)}</svg>`;
+    `<text class="axis" x="${width - right}" y="${height - 6}" text-anchor="end">${escapeHtml(x.title)}</text>` +
+    `<text class="axis" x="4" y="12">${escapeHtml(y.title)}</text>`;
+  return `<svg viewBox="0 0 ${width} ${height}" role="img">${ticksY.join('')}${ticksX.join('')}${titles}${marks(position)}</svg>`;
 }
 
-/** Round numbers that span some values. @param wanted About how many. */
-export function ticks(from: number, to: number, wanted: number): number[] {
-  return multiples(from, to, roundStep(from, to, wanted));
+/** Returns round numbers between two values. @param about - Roughly how many. */
+export function roundTicks(from: number, to: number, about: number): number[] {
+  return multiples(from, to, roundStep(from, to, about));
 }
 
 /**
- * An axis through these values with some air, its ends on ticks. @param bounds The axis never
- * leaves them.
+ * Makes a linear axis around values, with some margin, whose ends are ticks.
+ * @param bounds - Limits of the axis.
  */
-export function axisOf(
+export function linearAxis(
   title: string,
   values: readonly number[],
   format: (value: number) => string,
@@ -62,16 +78,46 @@ export function axisOf(
 ): Axis {
   const least = Math.min(...values);
   const most = Math.max(...values);
-  const air = Math.max((most - least) * 0.05, Math.abs(most) * 0.005, 1e-6);
-  const step = roundStep(least - air, most + air, 5);
-  const from = Math.max(bounds[0], Math.floor((least - air) / step) * step);
-  const to = Math.min(bounds[1], Math.ceil((most + air) / step) * step);
+  const margin = Math.max((most - least) * 0.05, Math.abs(most) * 0.005, 1e-6);
+  const step = roundStep(least - margin, most + margin, 5);
+  const from = Math.max(bounds[0], Math.floor((least - margin) / step) * step);
+  const to = Math.min(bounds[1], Math.ceil((most + margin) / step) * step);
   return { title, from, to, ticks: multiples(from, to, step), format };
 }
 
-/** 1, 2 or 5 times a power of ten. */
-function roundStep(from: number, to: number, wanted: number): number {
-  const rough = Math.max((to - from) / wanted, Number.EPSILON);
+/**
+ * Makes a logarithmic axis from half the least to twice the largest value, with ticks at 1, 2 and 5
+ * times powers of ten.
+ */
+export function logarithmicAxis(
+  title: string,
+  values: readonly number[],
+  format: (value: number) => string,
+): Axis {
+  const from = Math.min(...values) / 2;
+  const to = Math.max(...values) * 2;
+  const ticks = Array.from({ length: 19 }, (_, power) => 10 ** power)
+    .flatMap((power) => [power, 2 * power, 5 * power])
+    .filter((tick) => tick >= from && tick <= to);
+  const isWide = to / from > 60;
+  return {
+    title,
+    from,
+    to,
+    logarithmic: true,
+    ticks: isWide ? ticks.filter((tick) => Number.isInteger(Math.log10(tick))) : ticks,
+    format: (tick) => format(tick).replace('.00', '').replace('.0', ''),
+  };
+}
+
+/** Rounds a position to two decimals, which are enough for a screen. */
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Returns a step of 1, 2 or 5 times a power of ten. */
+function roundStep(from: number, to: number, about: number): number {
+  const rough = Math.max((to - from) / about, Number.EPSILON);
   const power = 10 ** Math.floor(Math.log10(rough));
   return [1, 2, 5].map((factor) => factor * power).find((step) => step >= rough) ?? 10 * power;
 }
@@ -79,16 +125,11 @@ function roundStep(from: number, to: number, wanted: number): number {
 function multiples(from: number, to: number, step: number): number[] {
   const first = Math.ceil(from / step - 1e-9);
   const count = Math.floor(to / step + 1e-9) - first + 1;
-  return Array.from({ length: Math.max(0, count) }, (_, at) =>
-    Number(((first + at) * step).toPrecision(12)),
+  return Array.from({ length: Math.max(0, count) }, (_, index) =>
+    Number(((first + index) * step).toPrecision(12)),
   );
 }
 
-/** Two digits after the point are enough for a screen. */
-export function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function share({ from, to, logarithmic }: Axis, value: number): number {
+function fraction({ from, to, logarithmic }: Axis, value: number): number {
   return logarithmic ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
 }

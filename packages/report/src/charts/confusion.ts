@@ -1,55 +1,53 @@
-import { escaped } from '../html.ts';
-import type { Actor } from '../runRecord.ts';
-import { round } from './axes.ts';
+import { escapeHtml } from '../html.ts';
+import { type Chart, round } from './axes.ts';
 
 const cell = 27;
 const left = 74;
 const top = 62;
+/** Shares of a row below this have no number in their cell. */
+const leastNumber = 0.045;
 
 /**
- * Rows are the truth, columns the answer. Colours are shares of a row, errors amplified by a square
- * root; the counts are in the titles. @param confusion [truth][answer], pictures.
+ * Draws a confusion matrix: rows are labels, columns are predictions. The depth of a cell is the
+ * square root of its share of the row, so that errors can be seen; counts are in the tooltips.
+ * @param confusion - Counts of images, [label][prediction].
  */
-export function confusionMatrix(
-  actor: Actor,
+export function confusionChart(
+  { title, className }: { readonly title: string; readonly className: string },
   confusion: readonly (readonly number[])[],
   classNames: readonly string[],
-): string {
+): Chart {
   const side = classNames.length * cell;
-  const rows = confusion.map((row, truth) => {
-    const pictures = row.reduce((sum, count) => sum + count, 0);
-    const y = top + truth * cell;
-    const name = `<text class="tick" x="${left - 6}" y="${y + cell / 2 + 3.5}" text-anchor="end">${escaped(classNames[truth] as string)}</text>`;
-    return (
-      name +
-      row.map((count, answer) => square(count, pictures, classNames, truth, answer, y)).join('')
-    );
+  const nameOf = (label: number) => classNames[label] ?? String(label);
+  const rows = confusion.map((counts, label) => {
+    const images = counts.reduce((sum, count) => sum + count, 0);
+    const y = top + label * cell;
+    const name = `<text class="tick" x="${left - 6}" y="${y + cell / 2 + 3.5}" text-anchor="end">${escapeHtml(nameOf(label))}</text>`;
+    const cells = counts.map((count, prediction) => {
+      const share = images === 0 ? 0 : count / images;
+      const outcome =
+        label === prediction
+          ? `${nameOf(label)} recognized`
+          : `${nameOf(label)} predicted as ${nameOf(prediction)}`;
+      const tip = `${outcome}: ${count} of ${images} (${(100 * share).toFixed(1)} %)`;
+      return square(left + prediction * cell, y, share, tip);
+    });
+    return name + cells.join('');
   });
-  const heads = classNames.map((name, answer) => {
-    const x = left + answer * cell + cell / 2 + 4;
-    return `<text class="tick" transform="translate(${x} ${top - 6}) rotate(-55)">${escaped(name)}</text>`;
+  const heads = classNames.map((name, prediction) => {
+    const x = left + prediction * cell + cell / 2 + 4;
+    return `<text class="tick" transform="translate(${x} ${top - 6}) rotate(-55)">${escapeHtml(name)}</text>`;
   });
-  return `<svg class="${actor}" viewBox="0 0 ${left + side + 16} ${top + side + 4}" role="img">${heads.join('')}${rows.join('')}</svg>`;
+  return {
+    title,
+    className,
+    svg: `<svg class="${className}" viewBox="0 0 ${left + side + 16} ${top + side + 4}" role="img">${heads.join('')}${rows.join('')}</svg>`,
+  };
 }
 
-function square(
-  count: number,
-  pictures: number,
-  classNames: readonly string[],
-  truth: number,
-  answer: number,
-  y: number,
-): string {
-  const share = pictures === 0 ? 0 : count / pictures;
-  const x = left + answer * cell;
-  const said =
-    truth === answer
-      ? `${classNames[truth]} recognised`
-      : `${classNames[truth]} taken for ${classNames[answer]}`;
-  const title = `${said}: ${count} of ${pictures} (${(100 * share).toFixed(1)} %)`;
-  const shade = round(Math.sqrt(share));
-  const rect = `<rect class="cell" x="${x}" y="${y}" width="${cell - 1}" height="${cell - 1}" rx="2" fill-opacity="${shade}"><title>${escaped(title)}</title></rect>`;
-  if (share < 0.045) return rect;
-  const text = `<text class="${shade > 0.6 ? 'onCell' : 'count'}" x="${x + (cell - 1) / 2}" y="${y + cell / 2 + 3}" text-anchor="middle">${Math.round(100 * share)}</text>`;
-  return rect + text;
+function square(x: number, y: number, share: number, tip: string): string {
+  const depth = round(Math.sqrt(share));
+  const rect = `<rect class="cell" x="${x}" y="${y}" width="${cell - 1}" height="${cell - 1}" rx="2" fill-opacity="${depth}"><title>${escapeHtml(tip)}</title></rect>`;
+  if (share < leastNumber) return rect;
+  return `${rect}<text class="${depth > 0.6 ? 'onCell' : 'count'}" x="${x + (cell - 1) / 2}" y="${y + cell / 2 + 3}" text-anchor="middle">${Math.round(100 * share)}</text>`;
 }

@@ -1,86 +1,49 @@
-import { bytes, grouped, percent, percentSpread } from '../format.ts';
-import type { ActorSummary, Summary } from '../summary.ts';
-import { actorTitles } from '../table.ts';
-import { type Axis, axisOf, chart, round } from './axes.ts';
+import { escapeHtml } from '../html.ts';
+import { type Axis, type Chart, drawAxes, round } from './axes.ts';
 
-/** Test accuracy against bytes of weights. */
-export function accuracyBySize(summary: Summary): string {
-  return draw(
-    summary,
-    logarithmic(
-      'bytes of weights, fewer is better',
-      summary.actors.map((actor) => actor.bytes),
-      bytes,
-    ),
-    (actor) => actor.bytes,
-  );
+/** A point with an error bar. */
+export interface ScatterPoint {
+  readonly label: string;
+  /** Class of the point: its colour. */
+  readonly className: string;
+  readonly x: number;
+  readonly y: number;
+  /** Half the length of the error bar, in units of y. */
+  readonly std?: number;
 }
 
-/** Test accuracy against images a second. */
-export function accuracyBySpeed(summary: Summary): string {
-  const speed = (actor: ActorSummary) => actor.imagesPerSecond;
-  return draw(
-    summary,
-    logarithmic('images / s in evaluation, more is better', summary.actors.map(speed), grouped),
-    speed,
-  );
-}
+/** Points to the right of this get their label at the left. */
+const labelsFlipAt = 300;
+const labelHeight = 15;
 
-function draw({ actors }: Summary, x: Axis, value: (actor: ActorSummary) => number): string {
-  const reach = actors.flatMap(({ accuracy: { mean, deviation = 0 } }) => [
-    mean - deviation,
-    mean + deviation,
-  ]);
-  const y = axisOf(
-    'test accuracy',
-    reach,
-    (tick) => percent(tick, tick * 100 === Math.round(tick * 100) ? 0 : 1),
-    [0, 1],
-  );
-  return chart(x, y, (place) =>
-    actors
-      .map((actor) => {
-        const [atX, atY] = place(value(actor), actor.accuracy.mean);
-        const { mean, deviation } = actor.accuracy;
-        const spread =
-          deviation === undefined
-            ? ''
-            : bar(
-                atX,
-                place(value(actor), mean - deviation)[1],
-                place(value(actor), mean + deviation)[1],
-              );
-        const left = atX > 300;
-        const text = `<text class="label ${actor.actor}" x="${round(atX + (left ? -11 : 11))}" y="${round(atY) + (actor.actor === 'alone' ? 12 : 0)}" text-anchor="${left ? 'end' : 'start'}">${actorTitles[actor.actor]} ${percentSpread(actor.accuracy)}</text>`;
-        return `<g class="${actor.actor}">${spread}<circle class="point" cx="${round(atX)}" cy="${round(atY)}" r="6"/></g>${text}`;
-      })
-      .join(''),
-  );
-}
-
-function bar(x: number, low: number, high: number): string {
-  return `<line class="curve" x1="${round(x)}" x2="${round(x)}" y1="${round(low)}" y2="${round(high)}"/>`;
-}
-
-/** From half the least to twice the most, ticks at 1, 2 and 5 times powers of ten. */
-function logarithmic(
+/** Draws labelled points. */
+export function scatterChart(
   title: string,
-  values: readonly number[],
-  format: (value: number) => string,
-): Axis {
-  const from = Math.min(...values) / 2;
-  const to = Math.max(...values) * 2;
-  const powers = Array.from({ length: 19 }, (_, power) => 10 ** power);
-  const all = powers
-    .flatMap((power) => [power, 2 * power, 5 * power])
-    .filter((tick) => tick >= from && tick <= to);
-  const wide = to / from > 60;
-  return {
-    title,
-    from,
-    to,
-    logarithmic: true,
-    ticks: wide ? all.filter((tick) => Number.isInteger(Math.log10(tick))) : all,
-    format: (tick) => format(tick).replace('.00', '').replace('.0', ''),
-  };
+  points: readonly ScatterPoint[],
+  { x, y }: { readonly x: Axis; readonly y: Axis },
+): Chart {
+  const svg = drawAxes(x, y, (position) => {
+    const placed = points
+      .map((point) => ({ ...point, at: position(point.x, point.y) }))
+      .sort((left, right) => left.at[1] - right.at[1]);
+    const taken: (readonly [side: string, height: number])[] = [];
+    return placed
+      .map(({ label, className, x: valueX, y: valueY, std, at: [atX, atY] }) => {
+        const side = atX > labelsFlipAt ? 'end' : 'start';
+        const lowest = Math.max(
+          ...taken.flatMap(([other, height]) => (other === side ? [height] : [])),
+          Number.NEGATIVE_INFINITY,
+        );
+        const height = Math.max(atY, lowest + labelHeight);
+        taken.push([side, height]);
+        const bar =
+          std === undefined
+            ? ''
+            : `<line class="curve" x1="${round(atX)}" x2="${round(atX)}" y1="${round(position(valueX, valueY - std)[1])}" y2="${round(position(valueX, valueY + std)[1])}"/>`;
+        const text = `<text class="label ${className}" x="${round(atX + (side === 'end' ? -11 : 11))}" y="${round(height) + 4}" text-anchor="${side}">${escapeHtml(label)}</text>`;
+        return `<g class="${className}">${bar}<circle class="point" cx="${round(atX)}" cy="${round(atY)}" r="6"/></g>${text}`;
+      })
+      .join('');
+  });
+  return { title, svg };
 }

@@ -1,1 +1,1 @@
-export { type Ledger, openLedger, readRecord } from './runRecordFile.ts';
+export { openRunRecord, type RunRecordWriter, readRunRecord } from './runRecordFile.ts';

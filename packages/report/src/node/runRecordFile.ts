@@ -1,91 +1,72 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ensure, expectedError } from '@kd/core';
 import { writeFileAtomic } from '@kd/files/node';
-import type {
-  ExperimentRecord,
-  RecordingRecord,
-  ResultRecord,
-  RunRecord,
-  TrainingRecord,
+import {
+  type CacheRecord,
+  type ExperimentRecord,
+  formatRunRecord,
+  parseRunRecord,
+  type ResultRecord,
+  type RunRecord,
+  type TrainingRecord,
 } from '../runRecord.ts';
 
-const file = 'run.json';
+const fileName = 'run.json';
 
-/** Keeps `run.json` as it grows: every change is on disk, whole, before the promise resolves. */
-export interface Ledger<Experiment extends ExperimentRecord = ExperimentRecord> {
-  readonly record: RunRecord<Experiment>;
-  update(change: Partial<RunRecord<Experiment>>): Promise<void>;
-  training(name: string, training: TrainingRecord): Promise<void>;
-  recording(name: string, recording: RecordingRecord): Promise<void>;
-  result(name: string, result: ResultRecord): Promise<void>;
+/** Keeps the `run.json` of a run: every change is on disk, whole, before its promise resolves. */
+export interface RunRecordWriter<Config extends ExperimentRecord = ExperimentRecord> {
+  readonly record: RunRecord<Config>;
+  /** Changes fields. The seconds of work go on by themselves. */
+  update(change: Partial<RunRecord<Config>>): Promise<void>;
+  /** Adds the training of a stage, or replaces it. */
+  addTraining(stage: string, training: TrainingRecord): Promise<void>;
+  /** Adds a cache of outputs by its directory, or replaces it. */
+  addCache(directory: string, cache: CacheRecord): Promise<void>;
+  /** Adds the test result of a stage, or replaces it. */
+  addResult(stage: string, result: ResultRecord): Promise<void>;
 }
 
 /**
- * @param directory Of the run. @param first What is known already; `seconds` counts on from there.
+ * Opens the record of a run for writing. Nothing is written before the first change.
+ * @param directory - Directory of the run; it exists.
+ * @param first - The record so far; its `seconds` are counted on from now.
  */
-export function openLedger<Experiment extends ExperimentRecord>(
+export function openRunRecord<Config extends ExperimentRecord>(
   directory: string,
-  first: RunRecord<Experiment>,
-): Ledger<Experiment> {
+  first: RunRecord<Config>,
+): RunRecordWriter<Config> {
   const opened = performance.now();
   let record = first;
-  const update = async (change: Partial<RunRecord<Experiment>>): Promise<void> => {
+  const update = async (change: Partial<RunRecord<Config>>): Promise<void> => {
     record = { ...record, seconds: first.seconds + (performance.now() - opened) / 1000, ...change };
-    await writeFileAtomic(path.join(directory, file), `${JSON.stringify(record, undefined, 2)}\n`);
+    await writeFileAtomic(path.join(directory, fileName), formatRunRecord(record));
   };
   return {
     get record() {
       return record;
     },
     update,
-    training: (name, training) => update({ trainings: { ...record.trainings, [name]: training } }),
-    recording: (name, recording) =>
-      update({ recordings: { ...record.recordings, [name]: recording } }),
-    result: (name, result) => update({ results: { ...record.results, [name]: result } }),
+    addTraining: (stage, training) =>
+      update({ trainings: { ...record.trainings, [stage]: training } }),
+    addCache: (name, cache) => update({ caches: { ...record.caches, [name]: cache } }),
+    addResult: (stage, result) => update({ results: { ...record.results, [stage]: result } }),
   };
 }
 
 /**
- * @returns undefined where the folder holds no run. @throws RangeError on a file that is none of
- * ours.
+ * Reads the record of a run.
+ * @returns undefined where the directory holds no `run.json`.
+ * @throws RangeError on a file that is no record, or one of another version.
  */
-export async function readRecord(directory: string): Promise<RunRecord | undefined> {
-  const place = path.join(directory, file);
+export async function readRunRecord(directory: string): Promise<RunRecord | undefined> {
+  const file = path.join(directory, fileName);
   let text: string;
   try {
-    text = await readFile(place, 'utf8');
+    text = await readFile(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
-  const record = parsed(place, text);
-  const parts = ['config', 'environment', 'data', 'trainings', 'recordings', 'results'] as const;
-  ensure(
-    record.format === 1,
-    place,
-    'a run record of format 1',
-    record.format,
-    'it is of another version',
-  );
-  for (const part of parts)
-    ensure(
-      typeof record[part] === 'object' && record[part] !== null,
-      place,
-      `the field ${part}`,
-      record[part],
-    );
-  return record;
-}
-
-function parsed(place: string, text: string): RunRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw expectedError(place, 'a run record in JSON', (cause as Error).message);
-  }
-  ensure(typeof value === 'object' && value !== null, place, 'a run record', text.slice(0, 40));
-  return value as RunRecord;
+  return parseRunRecord(text, file);
 }

@@ -1,117 +1,118 @@
-import { bytes, duration, grouped, lessonName } from '../format.ts';
-import { escaped, facts } from '../html.ts';
+import { formatBytes, formatElapsed, formatInteger } from '@kd/core/internal';
+import { formatMethod } from '../format.ts';
+import { definitionTable, escapeHtml } from '../html.ts';
 import type {
-  ExperimentRecord,
+  AugmentationRecord,
+  DatasetRecord,
+  NetworkRecord,
   OptimizerRecord,
   RunRecord,
-  SetRecord,
-  TrainingChoiceRecord,
-  ViewsRecord,
 } from '../runRecord.ts';
 
-/** How the run was made and how to make it again. */
+type Row = readonly [name: string, value: string];
+
+/** Renders the command that repeats a run, the experiment's settings and where it ran. */
 export function configuration(record: RunRecord): string {
-  return `<pre>${escaped(record.command)}</pre><div class="two">${experiment(record)}${environment(record)}</div>`;
+  return `<pre>${escapeHtml(record.command)}</pre><div class="two">${definitionTable(experimentRows(record))}${definitionTable(environmentRows(record))}</div>`;
 }
 
-function experiment({ config, data }: RunRecord): string {
-  const { optimizer, distillation, views } = config;
-  const augmentation = viewsText(views);
-  return facts([
-    ['preset', config.preset],
-    ['teacher', training(config.teacher)],
-    ['student', training(config.student)],
-    ...bound(config),
-    [
-      'method',
-      `${lessonName(distillation)}, labels × ${distillation.hard}, teacher × ${distillation.soft}`,
-    ],
-    ['views', augmentation],
-    ...movedBy(optimizer),
-    ['seeds', config.seeds.join(', ')],
-    ['trained on', set(data.train)],
-    ...(config.data.taught === undefined
+function experimentRows({ config, data }: RunRecord): Row[] {
+  const { distillation, images } = config;
+  const { weights, clipNorm } = distillation;
+  return [
+    ['Experiment', config.experiment],
+    ['Teacher', describeNetwork(config.teacher)],
+    ['Student', describeNetwork(config.student)],
+    ...(clipNorm === undefined
       ? []
-      : [['students', `${grouped(config.data.taught)} of these pictures`] as const]),
-    ['held out', set(data.held)],
-    ['tested on', set(data.test)],
-    ['pictures from', data.source],
-  ]);
+      : [['Distilled student', `gradient norm ≤ ${clipNorm}`] as const]),
+    ['Method', formatMethod(distillation)],
+    ['Loss weights', `labels ${weights.labels}, method ${weights.method}`],
+    ['Augmentation', describeAugmentation(config.augmentation)],
+    ...describeOptimizer(config.optimizer),
+    ['Seeds', config.seeds.join(', ')],
+    ['Data source', data.source],
+    ['Training images', describeDataset(data.train)],
+    ...(images.student === undefined
+      ? []
+      : [['Student training images', `${formatInteger(images.student)} of these`] as const]),
+    ['Validation images', describeDataset(data.validation)],
+    ['Test images', describeDataset(data.test)],
+  ];
 }
 
-function environment({
+function environmentRows({
   environment: { engine, machine, versions },
   trainings,
-  recordings,
+  caches,
   started,
   seconds,
-}: RunRecord): string {
-  const stages = [
-    ...Object.entries(trainings).map(([name, stage]) => [name, stage.seconds] as const),
-    ...Object.entries(recordings).map(([name, stage]) => [name, stage.seconds] as const),
-  ];
-  return facts([
-    ['started', started],
-    ['took', duration(seconds)],
-    ...stages.map(([name, spent]) => [`· ${name}`, duration(spent)] as const),
-    ['engine', `${engine.name} ${engine.version}, ${engine.device}, ${engine.threads} threads`],
-    ...engine.refused.map(({ name, reason }) => [`not ${name}`, reason] as const),
+}: RunRecord): Row[] {
+  const stages = [...Object.entries(trainings), ...Object.entries(caches)];
+  return [
+    ['Started', started],
+    ['Duration', formatElapsed(seconds)],
+    ...stages.map(([name, stage]) => [`· ${name}`, formatElapsed(stage.seconds)] as const),
+    ['Engine', `${engine.name} ${engine.version}, ${engine.device}, ${engine.threads} threads`],
+    ...engine.refused.map(({ name, reason }) => [`Not ${name}`, reason] as const),
+    ['Processor', `${machine.processor}, ${machine.cores} cores`],
+    ['Memory', formatBytes(machine.memoryBytes)],
+    ['System', machine.system],
     [
-      'machine',
-      `${machine.processor}, ${machine.cores} cores, ${bytes(machine.memoryBytes)}, ${machine.system}`,
-    ],
-    [
-      'versions',
+      'Versions',
       Object.entries(versions)
-        .map(([name, version]) => `${name} ${version}`)
+        .map((entry) => entry.join(' '))
         .join(', '),
     ],
-  ]);
-}
-
-function viewsText({ pad, flip, count }: ViewsRecord): string {
-  const drawn = [...(pad > 0 ? [`crop (pad ${pad}, reflected)`] : []), ...(flip ? ['flip'] : [])];
-  return drawn.length === 0
-    ? 'the pictures as they are'
-    : `${drawn.join(' + ')}, ${count} different views of each picture`;
-}
-
-function movedBy(optimizer: OptimizerRecord): [string, string][] {
-  if (optimizer.name === 'adam')
-    return [['optimizer', `Adam at a constant rate, batches of ${optimizer.batchSize}`]];
-  const { momentum, weightDecay, batchSize, rise } = optimizer;
-  return [
-    [
-      'optimizer',
-      `SGD, Nesterov momentum ${momentum}, weight decay ${weightDecay}, batches of ${batchSize}`,
-    ],
-    [
-      'learning rate',
-      `triangular, up during ${Math.round(100 * rise)} % of the steps, then down to 0`,
-    ],
   ];
 }
 
-function training({
+function describeNetwork({
   architecture,
   epochs,
   peakRate,
   clipNorm,
   size,
-  body,
-}: TrainingChoiceRecord): string {
+  backbone,
+}: NetworkRecord): string {
+  const resized = size === undefined ? '' : `, images resized to ${size} × ${size}`;
+  const training =
+    backbone === undefined
+      ? `, ${epochs} epochs, peak learning rate ${peakRate}`
+      : `, pretrained (${backbone.weights}), backbone frozen; new head: ${epochs} epochs of Adam, learning rate ${peakRate}`;
   const bound = clipNorm === undefined ? '' : `, gradient norm ≤ ${clipNorm}`;
-  const seen = size === undefined ? '' : `, pictures enlarged to ${size} × ${size}`;
-  if (body === undefined)
-    return `${architecture}${seen}, ${epochs} epochs, peak rate ${peakRate}${bound}`;
-  return `${architecture}, body from ${body.weights}${seen}; a new head, ${epochs} epochs of Adam at ${peakRate}${bound}`;
+  return `${architecture}${resized}${training}${bound}`;
 }
 
-function set({ name, pictures, identity }: SetRecord): string {
-  return `${grouped(pictures)} pictures: ${name}; sha256 ${identity.slice(0, 16)}…`;
+function describeAugmentation({ padding, flip, views }: AugmentationRecord): string {
+  const transforms = [
+    ...(padding > 0 ? [`random crop (padding ${padding}, reflected)`] : []),
+    ...(flip ? ['random horizontal flip'] : []),
+  ];
+  return transforms.length === 0
+    ? 'none'
+    : `${transforms.join(', ')}; ${views} views of each image`;
 }
 
-/** What the method adds to the distilled student's training. */
-function bound({ distillation: { clipNorm } }: ExperimentRecord): [string, string][] {
-  return clipNorm === undefined ? [] : [['distilled', `gradient norm ≤ ${clipNorm}`]];
+function describeOptimizer(optimizer: OptimizerRecord): Row[] {
+  if (optimizer.name === 'adam')
+    return [
+      ['Optimizer', `Adam, batch size ${optimizer.batchSize}`],
+      ['Learning rate', 'constant'],
+    ];
+  const { momentum, weightDecay, batchSize, rise } = optimizer;
+  return [
+    [
+      'Optimizer',
+      `SGD, Nesterov momentum ${momentum}, weight decay ${weightDecay}, batch size ${batchSize}`,
+    ],
+    [
+      'Learning rate',
+      `triangular: rises over ${Math.round(100 * rise)} % of the steps, then falls to 0`,
+    ],
+  ];
+}
+
+function describeDataset({ name, images, fingerprint }: DatasetRecord): string {
+  return `${formatInteger(images)} of ${name} (SHA-256 ${fingerprint.slice(0, 16)}…)`;
 }

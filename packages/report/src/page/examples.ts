@@ -1,48 +1,55 @@
-import { grouped, percent } from '../format.ts';
-import { escaped } from '../html.ts';
-import { pngUri } from './png.ts';
-import { type Answers, type Case, type Group, groupsOf } from './predictions.ts';
+import { formatInteger, formatPercent } from '@kd/core/internal';
+import { escapeHtml } from '../html.ts';
+import {
+  type Example,
+  type ExampleGroup,
+  groupExamples,
+  type Predictions,
+} from '../predictions.ts';
+import type { DataRecord } from '../runRecord.ts';
+import { pngDataUri } from './png.ts';
 
-const barsEach = 4;
+const barsOfExample = 4;
 
 /**
- * Pictures of the test set with the teacher's soft labels beside the truth and the students'
- * answers.
+ * Renders test images with the teacher's soft labels and the predictions of both students.
+ * @param temperature - Temperature of the soft labels.
  */
-export function pictures(answers: Answers, temperature: number): string {
-  return groupsOf(answers, temperature)
-    .filter(({ shown }) => shown.length > 0)
-    .map((group) => rows(group, answers))
-    .join('');
-}
-
-function rows({ title, count, shown }: Group, answers: Answers): string {
-  const share = `${grouped(count)} of ${grouped(answers.labels.length)}`;
-  return `<h3>${escaped(title)} <small>${share}</small></h3><div class="cards">${shown.map((item) => card(item, answers)).join('')}</div>`;
-}
-
-function card(item: Case, { picture, imageShape, classNames }: Answers): string {
-  const truth = classNames[item.truth] as string;
-  const [height, width] = imageShape;
-  const image = `<img alt="${escaped(truth)}" src="${pngUri(picture(item.at), width, height)}">`;
-  const order = Array.from(item.soft.keys()).sort(
-    (left, right) => (item.soft[right] as number) - (item.soft[left] as number),
-  );
-  const most = item.soft[order[0] as number] as number;
-  const bars = order
-    .slice(0, barsEach)
-    .map((label) =>
-      bar(classNames[label] as string, item.soft[label] as number, most, label === item.truth),
-    );
-  const answer = (actor: 'alone' | 'distilled') => {
-    const right = item[actor] === item.truth;
-    return `<span class="${actor}"><i></i>${actor} <b class="${right ? 'right' : 'wrong'}">${escaped(classNames[item[actor]] as string)} ${right ? '✓' : '✗'}</b></span>`;
+export async function exampleCards(
+  data: DataRecord,
+  predictions: Predictions,
+  temperature: number,
+): Promise<string> {
+  const groups = groupExamples(predictions, temperature).filter(({ shown }) => shown.length > 0);
+  const total = formatInteger(predictions.labels.length);
+  const render = async ({ title, count, shown }: ExampleGroup) => {
+    const cards = await Promise.all(shown.map((example) => card(example, data, predictions)));
+    return `<h3>${escapeHtml(title)} <small>${formatInteger(count)} of ${total}</small></h3><div class="cards">${cards.join('')}</div>`;
   };
-  return `<div class="card">${image}<div><strong>${escaped(truth)}</strong><div class="soft">${bars.join('')}</div>${answer('alone')}${answer('distilled')}</div></div>`;
+  return (await Promise.all(groups.map(render))).join('');
 }
 
-/** @param most The largest share of the picture: its bar is as long as there is room. */
-function bar(name: string, share: number, most: number, isTruth: boolean): string {
-  const length = ((100 * share) / most).toFixed(1);
-  return `<div${isTruth ? ' class="truth"' : ''}><em>${escaped(name)}</em><span><u style="width:${length}%"></u></span><small>${percent(share, 0)}</small></div>`;
+async function card(
+  example: Example,
+  { classNames, imageShape }: DataRecord,
+  { image }: Predictions,
+): Promise<string> {
+  const { label, softLabels } = example;
+  const nameOf = (index: number) => classNames[index] ?? String(index);
+  const source = await pngDataUri(image(example.index), imageShape);
+  const order = Array.from(softLabels.keys()).sort(
+    (left, right) => (softLabels[right] as number) - (softLabels[left] as number),
+  );
+  const largest = softLabels[order[0] as number] as number;
+  const bars = order.slice(0, barsOfExample).map((index) => {
+    const probability = softLabels[index] as number;
+    const length = ((100 * probability) / largest).toFixed(1);
+    return `<div${index === label ? ' class="truth"' : ''}><em>${escapeHtml(nameOf(index))}</em><span><u style="width:${length}%"></u></span><small>${formatPercent(probability, 0)}</small></div>`;
+  });
+  const prediction = (role: 'baseline' | 'distilled', title: string) => {
+    const isRight = example[role] === label;
+    return `<span class="${role}"><i></i>${title} <b class="${isRight ? 'right' : 'wrong'}">${escapeHtml(nameOf(example[role]))} ${isRight ? '✓' : '✗'}</b></span>`;
+  };
+  const name = escapeHtml(nameOf(label));
+  return `<div class="card"><img alt="${name}" src="${source}"><div><strong>${name}</strong><div class="soft">${bars.join('')}</div>${prediction('baseline', 'alone')}${prediction('distilled', 'distilled')}</div></div>`;
 }

@@ -1,123 +1,254 @@
-import { reliability } from '../charts/calibration.ts';
-import { confusionMatrix } from '../charts/confusion.ts';
-import { accuracyCurves, lossCurves } from '../charts/curves.ts';
-import { accuracyBySize, accuracyBySpeed } from '../charts/scatter.ts';
-import { conclude } from '../conclusion.ts';
-import { besides } from '../footnotes.ts';
-import { percent, percentSpread } from '../format.ts';
-import { escaped, figures, section } from '../html.ts';
-import { type ResultRecord, type RunRecord, stageName } from '../runRecord.ts';
-import { type Summary, summarize } from '../summary.ts';
-import { actorTitles, columns } from '../table.ts';
+import { ensure } from '@kd/core';
+import { formatBytes, formatInteger, formatPercent } from '@kd/core/internal';
+import { type Chart, linearAxis, logarithmicAxis } from '../charts/axes.ts';
+import { calibrationChart } from '../charts/calibration.ts';
+import { confusionChart } from '../charts/confusion.ts';
+import { curvesChart } from '../charts/curves.ts';
+import { scatterChart } from '../charts/scatter.ts';
+import { formatSpread, resultColumns } from '../format.ts';
+import { escapeHtml, section, stylesheet } from '../html.ts';
+import type { Predictions } from '../predictions.ts';
+import {
+  type MetricsRecord,
+  type ResultRecord,
+  type Role,
+  type RunRecord,
+  stageName,
+} from '../runRecord.ts';
+import { footnotes, summarizeGain } from '../sentences.ts';
+import { type NetworkSummary, type Summary, summarize } from '../summary.ts';
 import { configuration } from './configuration.ts';
-import { pictures } from './examples.ts';
-import type { Answers } from './predictions.ts';
-import { style } from './style.ts';
+import { exampleCards } from './examples.ts';
 
-/** The report of a finished run: one file that asks for nothing else. @returns HTML. */
-export function reportPage(record: RunRecord, answers: Answers): string {
+/** Headings of the compared networks. */
+const headings: Readonly<Record<Role, string>> = {
+  teacher: 'Teacher',
+  baseline: 'Student alone (baseline)',
+  distilled: 'Distilled student',
+};
+
+/** Labels in drawings, where there is little room. */
+const labels: Readonly<Record<Role, string>> = {
+  teacher: 'Teacher',
+  baseline: 'Student alone',
+  distilled: 'Distilled student',
+};
+
+/**
+ * Renders the report of a finished run.
+ * @param predictions - The logits of the networks of the first seed on the test images.
+ * @returns HTML: one page that loads nothing else.
+ * @throws RangeError on a run without all its results, and on predictions of another size.
+ */
+export async function renderReport(record: RunRecord, predictions: Predictions): Promise<string> {
   const summary = summarize(record);
-  if (summary === undefined)
-    throw new RangeError(
-      'reportPage: expected a run whose networks were all tested, got one without results; resume it.',
-    );
-  const { sentence, holds } = conclude(record, summary);
-  const extra = besides(record);
-  const { temperature = 1 } = record.config.distillation;
+  ensure(
+    summary !== undefined,
+    'renderReport',
+    'a run whose networks are all tested',
+    'one without some results',
+    'resume it',
+  );
+  checkPredictions(record, predictions);
+  const { config, data, environment } = record;
+  const { sentence, holds } = summarizeGain(record, summary);
+  const notes = footnotes(record);
+  const { temperature = 1 } = config.distillation;
   const body = [
-    `<header><p class="where">kd · preset ${escaped(record.config.preset)} · ${escaped(record.started.slice(0, 10))}</p><h1>${escaped(sentence)}</h1></header>`,
-    holds === false ? '<p class="notice">The claim of this preset is missed.</p>' : '',
-    extra === undefined ? '' : `<p>${escaped(extra)}</p>`,
+    `<header><p class="where">${escapeHtml(`Knowledge distillation · ${config.experiment} · ${record.started.slice(0, 10)}`)}</p><h1>${escapeHtml(sentence)}</h1></header>`,
+    holds === false ? '<p class="notice">The claim of this experiment does not hold.</p>' : '',
+    notes === undefined ? '' : `<p>${escapeHtml(notes)}</p>`,
     tiles(summary),
     section(
-      'Result',
-      'Measured once, with the weights of the epoch that was best on held-out pictures; the test pictures chose nothing.',
-      results(summary),
+      'Results',
+      'Each network is evaluated on the test images once, with the weights of the epoch that had the best validation accuracy.',
+      resultRows(summary),
     ),
-    `<div class="wide">${section(
-      'Learning curves',
-      'After every epoch, on held-out pictures. Alone and distilled start from the same weights and see the same pictures in the same order.',
-      figures([
-        { title: 'Accuracy', svg: accuracyCurves(record) },
-        { title: 'Cross entropy', svg: lossCurves(record) },
-      ]),
-    )}</div>`,
-    `<div class="wide">${section(
-      'Accuracy against size and speed',
-      `Distillation changes what a student knows, not what it costs. Speed is that of ${record.environment.engine.name} on this machine.`,
-      figures([
-        { title: 'Size', svg: accuracyBySize(summary) },
-        { title: 'Speed', svg: accuracyBySpeed(summary) },
-      ]),
-    )}</div>`,
-    section(
-      `What the teacher passes on`,
-      `Test pictures with the teacher's soft labels at temperature ${temperature}; the truth in full colour. Gains and losses are both shown, the clearest first. Seed ${record.config.seeds[0]}.`,
-      pictures(answers, temperature),
+    wide(
+      section(
+        'Learning curves',
+        'On the validation images, after every epoch. Both students start from the same weights and are trained on the same images in the same order.',
+        figures(learningCurves(record)),
+      ),
+    ),
+    wide(
+      section(
+        'Accuracy against size and speed',
+        `Distillation changes the accuracy of a student, not its cost. Speed: evaluation on ${environment.engine.name} on this machine.`,
+        figures(costCharts(summary)),
+      ),
     ),
     section(
-      'Confusion',
-      'Truth by row, answer by column, in percent of the row; point at a cell for the counts.',
-      confusions(record),
+      'Soft labels and predictions',
+      `Test images with the teacher's soft labels at temperature ${temperature}, the true class in full colour, and the predictions of both students. Improvements and regressions are both shown, the clearest first. Seed ${config.seeds[0]}.`,
+      await exampleCards(data, predictions, temperature),
+    ),
+    section(
+      'Confusion matrices',
+      'Rows are true classes, columns are predictions, numbers are percent of the row. Point at a cell for the counts.',
+      figures(
+        firstResults(record).map(({ role, test }) =>
+          confusionChart(
+            {
+              title: `${headings[role]}: accuracy ${formatPercent(test.top1, 2)}`,
+              className: role,
+            },
+            test.confusion,
+            data.classNames,
+          ),
+        ),
+      ),
     ),
     section(
       'Calibration',
-      'How often an answer of some confidence is right. Bars below the line: too sure. Darker bars hold more pictures.',
-      calibrations(record, answers),
+      'Accuracy of the predictions by their confidence. Bars below the diagonal: overconfident. Darker bars hold more images. ECE: expected calibration error.',
+      figures(
+        firstResults(record).map(({ role, test }) =>
+          calibrationChart(
+            {
+              title: `${headings[role]}: ECE ${formatPercent(test.calibrationError)}`,
+              className: role,
+            },
+            predictions.logits[role],
+            predictions.labels,
+          ),
+        ),
+      ),
     ),
     section(
-      'How to repeat it',
-      'Data, seeds and configuration decide the result, up to the rounding of the engine.',
+      'Configuration',
+      'Data, seeds and settings determine the result, up to the rounding of the engine.',
       configuration(record),
     ),
-    '<footer>Everything in this page and more, epoch by epoch, is in run.json beside it.</footer>',
+    '<footer>The file run.json beside this page has all of these numbers and more, epoch by epoch.</footer>',
   ];
-  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>kd · ${escaped(record.config.preset)}</title>`;
-  return `<!doctype html><html lang="en"><head>${head}<style>${style}</style></head><body><main>${body.join('\n')}</main></body></html>\n`;
+  const title = escapeHtml(`${config.experiment} · knowledge distillation`);
+  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title}</title>`;
+  return `<!doctype html><html lang="en"><head>${head}<style>${stylesheet}</style></head><body><main>${body.join('\n')}</main></body></html>\n`;
 }
 
-function tiles({ actors }: Summary): string {
-  const tile = ({ actor, accuracy, architecture }: Summary['actors'][number]) =>
-    `<div class="tile ${actor}">${actorTitles[actor]}<b>${percentSpread(accuracy)}</b><small>${escaped(architecture)}</small></div>`;
-  return `<div class="tiles">${actors.map(tile).join('')}</div>`;
-}
-
-function results({ actors }: Summary): string {
-  const head = ['', 'network', ...columns.map(({ title }) => title)]
-    .map((title) => `<th>${escaped(title)}</th>`)
-    .join('');
-  const row = (actor: Summary['actors'][number]) => {
-    const cells = [actor.architecture, ...columns.map(({ cell }) => cell(actor))].map(
-      (text) => `<td>${escaped(text)}</td>`,
+function checkPredictions({ data }: RunRecord, { labels: trueLabels, logits }: Predictions): void {
+  const { images } = data.test;
+  const classes = data.classNames.length;
+  const caller = 'renderReport: predictions';
+  ensure(trueLabels.length === images, caller, `${images} labels`, trueLabels.length);
+  for (const [role, values] of Object.entries(logits))
+    ensure(
+      values.length === images * classes,
+      caller,
+      `${images} × ${classes} logits of ${role}`,
+      values.length,
     );
-    return `<tr><th class="${actor.actor}">${actorTitles[actor.actor]}</th>${cells.join('')}</tr>`;
-  };
-  return `<div class="scroll"><table class="results"><thead><tr>${head}</tr></thead><tbody>${actors.map(row).join('')}</tbody></table></div>`;
 }
 
-function confusions(record: RunRecord): string {
-  const title = ({ actor, test }: ResultRecord) =>
-    `${actorTitles[actor]}: ${percent(test.top1, 2)}`;
-  const drawing = (result: ResultRecord) => ({
-    title: title(result),
-    actor: result.actor,
-    svg: confusionMatrix(result.actor, result.test.confusion, record.data.classNames),
-  });
-  return figures(firstResults(record).map(drawing));
+function tiles({ networks }: Summary): string {
+  const tile = ({ role, accuracy, architecture }: NetworkSummary) =>
+    `<div class="tile ${role}">${headings[role]}<b>${formatSpread(accuracy)}</b><small>${escapeHtml(architecture)}</small></div>`;
+  return `<div class="tiles">${networks.map(tile).join('')}</div>`;
 }
 
-function calibrations(record: RunRecord, { logits, labels }: Answers): string {
-  const drawing = ({ actor, test }: ResultRecord) => ({
-    title: `${actorTitles[actor]}: off by ${percent(test.calibrationError)}`,
-    actor,
-    svg: reliability(actor, logits[actor], labels),
+function resultRows({ networks }: Summary): string {
+  const head = ['', 'network', ...resultColumns.map(({ title }) => title)].map(
+    (title) => `<th>${escapeHtml(title.charAt(0).toUpperCase() + title.slice(1))}</th>`,
+  );
+  const rows = networks.map((network) => {
+    const cells = [network.architecture, ...resultColumns.map(({ format }) => format(network))].map(
+      (text) => `<td>${escapeHtml(text)}</td>`,
+    );
+    return `<tr><th class="${network.role}">${headings[network.role]}</th>${cells.join('')}</tr>`;
   });
-  return figures(firstResults(record).map(drawing));
+  return `<div class="scroll"><table class="results"><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+}
+
+function learningCurves({ config, trainings }: RunRecord): Chart[] {
+  const stages: readonly (readonly [Role, string])[] = [
+    ['teacher', stageName('teacher', 0)],
+    ...(['baseline', 'distilled'] as const).flatMap((role) =>
+      config.seeds.map((seed) => [role, stageName(role, seed)] as const),
+    ),
+  ];
+  const curves = (metric: (validation: MetricsRecord) => number) =>
+    stages.map(([role, stage]) => ({
+      label: labels[role],
+      className: role,
+      values: (trainings[stage]?.epochs ?? []).flatMap(({ validation }) =>
+        validation === undefined ? [] : [metric(validation)],
+      ),
+    }));
+  return [
+    curvesChart(
+      curves(({ top1 }) => top1),
+      {
+        title: 'Accuracy',
+        axis: 'validation accuracy',
+        format: (value) => formatPercent(value, 0),
+        bounds: [0, 1],
+      },
+    ),
+    curvesChart(
+      curves(({ loss }) => loss),
+      {
+        title: 'Cross entropy with the labels',
+        axis: 'validation cross entropy, nats',
+        format: String,
+        bounds: [0, Number.POSITIVE_INFINITY],
+      },
+    ),
+  ];
+}
+
+function costCharts({ networks }: Summary): Chart[] {
+  const y = linearAxis(
+    'test accuracy',
+    networks.flatMap(({ accuracy: { mean, std = 0 } }) => [mean - std, mean + std]),
+    (tick) => formatPercent(tick, tick * 100 === Math.round(tick * 100) ? 0 : 1),
+    [0, 1],
+  );
+  const draw = (
+    title: string,
+    axis: string,
+    cost: (network: NetworkSummary) => number,
+    format: (value: number) => string,
+  ) =>
+    scatterChart(
+      title,
+      networks.map((network) => {
+        const { role, accuracy } = network;
+        const { mean, std } = accuracy;
+        return {
+          label: `${labels[role]} ${formatSpread(accuracy)}`,
+          className: role,
+          x: cost(network),
+          y: mean,
+          ...(std !== undefined && { std }),
+        };
+      }),
+      { x: logarithmicAxis(axis, networks.map(cost), format), y },
+    );
+  return [
+    draw('Size', 'bytes of weights, fewer is better', ({ bytes }) => bytes, formatBytes),
+    draw(
+      'Speed',
+      'images per second, more is better',
+      ({ imagesPerSecond }) => imagesPerSecond,
+      formatInteger,
+    ),
+  ];
 }
 
 function firstResults({ results, config: { seeds } }: RunRecord): ResultRecord[] {
-  const names = (['teacher', 'alone', 'distilled'] as const).map((actor) =>
-    stageName(actor, seeds[0] as number),
+  return (['teacher', 'baseline', 'distilled'] as const).flatMap(
+    (role) => results[stageName(role, seeds[0] as number)] ?? [],
   );
-  return names.flatMap((name) => results[name] ?? []);
+}
+
+function figures(charts: readonly Chart[]): string {
+  const figure = ({ title, svg, className = '' }: Chart) =>
+    `<figure><figcaption class="${className}">${escapeHtml(title)}</figcaption>${svg}</figure>`;
+  return `<div class="figures">${charts.map(figure).join('')}</div>`;
+}
+
+/** Gives the drawings of a section more width. */
+function wide(markup: string): string {
+  return `<div class="wide">${markup}</div>`;
 }

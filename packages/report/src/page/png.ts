@@ -1,32 +1,55 @@
-import { crc32, deflateSync } from 'node:zlib';
+import { ensure } from '@kd/core';
+
+/** Colour types of the PNG specification, by number of channels. */
+const colourTypes: Readonly<Record<number, number>> = { 1: 0, 3: 2 };
 
 /**
- * An RGB picture as a PNG in a data URI. @param pixels uint8 [side × side × 3]. Source: PNG
- * specification, third edition.
+ * Encodes an image as a PNG in a data URI.
+ * @param pixels - uint8 [height × width × channels].
+ * @param shape - [height, width, channels]; 1 channel (grey) or 3 (RGB).
+ * Source: PNG specification, third edition.
  */
-export function pngUri(pixels: Uint8Array, width: number, height: number): string {
-  const lines = new Uint8Array(height * (1 + width * 3));
+export async function pngDataUri(
+  pixels: Uint8Array,
+  [height, width, channels]: readonly [number, number, number],
+): Promise<string> {
+  const colourType = colourTypes[channels];
+  ensure(colourType !== undefined, 'renderReport', 'images of 1 or 3 channels', channels);
+  const rowLength = width * channels;
+  // Each row starts with its filter type: 0, none.
+  const rows = new Uint8Array(height * (1 + rowLength));
   for (let y = 0; y < height; y++)
-    lines.set(pixels.subarray(y * width * 3, (y + 1) * width * 3), y * (1 + width * 3) + 1);
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const file = Buffer.concat([
-    signature,
+    rows.set(pixels.subarray(y * rowLength, (y + 1) * rowLength), y * (1 + rowLength) + 1);
+  const header = new Uint8Array([...uint32(width), ...uint32(height), 8, colourType, 0, 0, 0]);
+  const bytes = [
+    [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
     chunk('IHDR', header),
-    chunk('IDAT', deflateSync(lines)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-  return `data:image/png;base64,${file.toString('base64')}`;
+    chunk('IDAT', await deflate(rows)),
+    chunk('IEND', new Uint8Array(0)),
+  ].flatMap((part) => Array.from(part));
+  return `data:image/png;base64,${btoa(bytes.map((byte) => String.fromCharCode(byte)).join(''))}`;
 }
 
-function chunk(type: string, body: Buffer): Buffer {
-  const named = Buffer.concat([Buffer.from(type, 'latin1'), body]);
-  const frame = Buffer.alloc(8 + named.length);
-  frame.writeUInt32BE(body.length, 0);
-  frame.set(named, 4);
-  frame.writeUInt32BE(crc32(named), 4 + named.length);
-  return frame;
+async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'));
+  return new Uint8Array(await new Response(stream as ReadableStream).arrayBuffer());
+}
+
+/** Returns a chunk: the data's length, the type, the data, and the CRC-32 of type and data. */
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const typed = [...Array.from(type, (letter) => letter.charCodeAt(0)), ...data];
+  return Uint8Array.from([...uint32(data.length), ...typed, ...uint32(crc32(typed))]);
+}
+
+function uint32(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+}
+
+function crc32(bytes: readonly number[]): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
 }

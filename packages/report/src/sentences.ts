@@ -1,0 +1,72 @@
+import { formatElapsed, formatInteger, formatPercent } from '@kd/core/internal';
+import { formatSpread } from './format.ts';
+import type { RunRecord } from './runRecord.ts';
+import type { Spread, Summary } from './summary.ts';
+
+/** The result of a run in a sentence. */
+export interface GainSummary {
+  readonly sentence: string;
+  /** Whether the claim of the experiment holds; absent where it claims nothing. */
+  readonly holds?: boolean;
+}
+
+/** Compares the distilled student with the same student trained alone, on the test images. */
+export function summarizeGain(record: RunRecord, { networks, gain }: Summary): GainSummary {
+  const [teacher, baseline, distilled] = networks;
+  const { claim, experiment, seeds } = record.config;
+  const accuracies = `${formatSpread(distilled.accuracy)} against ${formatSpread(baseline.accuracy)} on ${formatInteger(record.data.test.images)} test images`;
+  const basis =
+    seeds.length === 1 ? `one seed: ${seeds[0]}` : `mean ± std of ${seeds.length} seeds`;
+  const comparison =
+    gain.mean > 0
+      ? `is ${formatPoints(gain)} more accurate than`
+      : gain.mean < 0
+        ? `is ${formatPoints(gain)} LESS accurate than`
+        : 'is as accurate as';
+  const weakTeacher =
+    teacher.accuracy.mean <= baseline.accuracy.mean
+      ? ` The teacher (${formatPercent(teacher.accuracy.mean, 2)}) is no better than the student alone.`
+      : '';
+  const sentence = `The distilled student ${comparison} the same student trained alone: ${accuracies} (${basis}).${weakTeacher}`;
+  return claim
+    ? { sentence, holds: gain.mean > 0 }
+    : { sentence: `${sentence} The experiment ${experiment} makes no claim.` };
+}
+
+/** Formats a difference without its sign: `1.03 ± 0.20 points`. */
+function formatPoints({ mean, std }: Spread): string {
+  const deviation = std === undefined ? '' : ` ± ${(100 * std).toFixed(2)}`;
+  return `${(100 * Math.abs(mean)).toFixed(2)}${deviation} points`;
+}
+
+/**
+ * Describes what was computed besides the training of the compared networks, with its time.
+ * @returns undefined where there was nothing.
+ */
+export function footnotes(record: RunRecord): string | undefined {
+  const sentences = [describeFeatures(record), describeFurtherTrainings(record)].filter(
+    (sentence) => sentence !== undefined,
+  );
+  return sentences.length === 0 ? undefined : sentences.join(' ');
+}
+
+function describeFeatures({ data, caches }: RunRecord): string | undefined {
+  const cache = Object.values(caches).find(({ outputs }) => outputs === 'features');
+  if (cache === undefined) return undefined;
+  return `The teacher's pretrained backbone was evaluated once on ${cache.views} views of ${formatInteger(data.train.images)} images, in ${formatElapsed(cache.seconds)}; only a new head was trained.`;
+}
+
+function describeFurtherTrainings({ config, trainings }: RunRecord): string | undefined {
+  const { assistant, generations, peer } = config.distillation;
+  const { epochs } = config.student;
+  const seconds = Object.values(trainings)
+    .filter(({ role }) => role === 'assistant' || role === 'generation')
+    .reduce((sum, training) => sum + training.seconds, 0);
+  if (assistant !== undefined)
+    return `An assistant was trained as well: ${assistant}, ${epochs} epochs, ${formatElapsed(seconds)}.`;
+  if (generations !== undefined && generations > 1)
+    return `${formatInteger((generations - 1) * config.seeds.length)} more students were trained before the last one: ${epochs} epochs each, ${formatElapsed(seconds)} in all.`;
+  return peer === true
+    ? 'A peer of the same architecture was trained together with the distilled student, whose training time is that of both.'
+    : undefined;
+}
