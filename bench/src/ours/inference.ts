@@ -26,7 +26,7 @@ export function inferring({ batch, size }: StepOptions): Prepared {
   return {
     flops: batch * flops,
     async run() {
-      const logits = await look.later(images);
+      const logits = await look.callAsync(images);
       const [first] = await logits.data();
       logits.dispose();
       return first as number;

@@ -65,7 +65,7 @@ function looking(
   return {
     flops,
     async run() {
-      const said = await compiled.later(images);
+      const said = await compiled.callAsync(images);
       const [first] = await said.data();
       said.dispose();
       return first as number;

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { findFreePorts } from '../../../packages/engine/src/node/distributed/launch.ts';
 
 /** How a process of a group ended, and the JSON lines that it printed. */
 export interface EndedProcess<Line> {
@@ -29,7 +28,7 @@ export async function runProcessGroup<Line>(
   { processes, args, timeoutSeconds = 20, stopped = [] }: GroupOptions,
 ): Promise<EndedProcess<Line>[]> {
   const path = fileURLToPath(file);
-  const workers = (await findFreePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
+  const workers = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`).join();
   const children = Array.from({ length: processes }, (_, rank) => {
     const group = {
       KD_CLUSTER: workers,
