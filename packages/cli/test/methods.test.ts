@@ -1,101 +1,70 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import type { LossInputs } from '@kd/core';
-import { resnet9, studentCnn } from '@kd/models';
-import { onEveryEngine } from '@kd/testing';
-import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, test } from 'vitest';
-import { UsageError } from '../src/command/usageError.ts';
-import { configure } from '../src/config.ts';
-import { type MethodName, methodOf, methods, objectiveOf } from '../src/methods/index.ts';
-import { channelMethods } from '../src/methods/relations.ts';
-import { presets } from '../src/presets.ts';
-import { tinyRun } from './fixtures/tinyRun.ts';
+import * as losses from '@kd/losses';
+import { explainStartFailure } from '@kd/testing';
+import * as trainer from '@kd/trainer';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { configure } from '../src/experiment/configure.ts';
+import { methodNames } from '../src/experiment/formerNames.ts';
+import { type MethodName, methods } from '../src/experiment/methods.ts';
+import { UsageError } from '../src/experiment/usageError.ts';
+import { methodSuite } from './fixtures/methodSuite.ts';
+import { experiment } from './fixtures/tinyExperiment.ts';
+import { tinyConfig, tinyRun } from './fixtures/tinyRun.ts';
+import { temporaryDirectories } from '@kd/testing';
 
-const names = Object.keys(methods) as MethodName[];
-const [classes, rows] = [10, 8];
+const directory = temporaryDirectories();
 
-onEveryEngine(() => {
-  test.each(names)('%s teaches: a finite loss, and gradients that reach the student', (method) => {
-    const plain = studentCnn({ classes, seed: 1, widths: [8, 8, 16] });
-    const teacher = Object.hasOwn(channelMethods, method)
-      ? studentCnn({ classes, seed: 2, widths: [8, 8, 16] })
-      : resnet9({ classes, seed: 2, width: 0.125 });
-    const head = { pooling: 'max', scale: 0.2 } as const;
-    const { hears, company, student: wrapped } = methodOf(method);
-    const student = wrapped?.({ student: plain, teacher, head, seed: 3 }) ?? plain;
-    const { distillation } = configure('smoke', presets.smoke, { method });
-    const objective = objectiveOf(distillation, {
-      student,
-      teacher,
-      head,
-      labels: [0, 1, 2, 3, 0, 1, 2, 3, ...new Array<number>(12).fill(-1)],
-      classes,
-      batchSize: rows,
-      seed: 3,
-    });
-    tf.tidy(() => {
-      const images = tf.randomUniform<tf.Rank.R4>([rows, 16, 16, 3], 0, 1, 'float32', 1);
-      const numbers = Object.fromEntries(
-        Object.entries(objective.schedules).map(([name, schedule]) => [
-          name,
-          tf.scalar(schedule(0.05)),
-        ]),
-      );
-      const common: Omit<LossInputs, 'student'> = {
-        labels: tf.tensor1d([0, 1, 2, 3, 0, 1, 2, 3], 'int32'),
-        scheduledValues: numbers,
-        indices: tf.range(0, rows, 1, 'int32'),
-        seed: tf.tensor1d([1, 2], 'int32'),
-        ...(hears === 'nothing' && company === undefined
-          ? {}
-          : { teacher: teacher.forward(images, { training: false }) }),
-      };
-      const trainable = Object.values(student.weights).filter((weight) => weight.trainable);
-      const { value, grads } = tf.variableGrads(
-        () => objective({ ...common, student: student.forward(images, { training: true }) }).total,
-        trainable,
-      );
-      expect(Number.isFinite(value.dataSync()[0])).toBe(true);
-      const first = grads[trainable[0]?.name ?? ''];
-      expect(first === undefined ? 0 : (tf.norm(first).dataSync()[0] as number)).toBeGreaterThan(0);
-    });
-    tf.dispose([
-      ...Object.values(objective.weights),
-      ...Object.values(student.weights),
-      ...Object.values(teacher.weights),
-    ]);
+// The engine cpu has the same suite in methods.slow.test.ts.
+for (const engine of ['wasm', 'tensorflow'] as const)
+  describe(`on ${engine}`, async () => {
+    const failure = await explainStartFailure(engine);
+    if (failure !== undefined && !process.env.KD_REQUIRE_ENGINES?.includes(engine)) {
+      test(`${engine} does not start here: ${failure}`, ({ skip }) => skip());
+      return;
+    }
+    beforeAll(async () => expect(await explainStartFailure(engine)).toBeUndefined());
+    methodSuite();
+  });
+
+describe('the table of methods', () => {
+  test('has the names that @kd/losses and @kd/trainer export', () => {
+    const variants = ['logitStandardizationDkd'];
+    const exported = { ...losses, ...trainer };
+    expect(
+      Object.keys(methods).filter(
+        (name) => !Object.hasOwn(exported, name) && !variants.includes(name),
+      ),
+    ).toEqual([]);
+  });
+
+  test('has what replaces every former name, and no former name', () => {
+    for (const [former, name] of Object.entries(methodNames)) {
+      expect(methods).toHaveProperty(name);
+      expect(methods).not.toHaveProperty(former);
+    }
   });
 });
 
 describe('a run', () => {
   test.each([
-    ['hints', ['[3/5] student distilled: hints']],
-    ['virtual-teacher', ['[3/5] student distilled: virtual-teacher, temperature 20']],
-  ] as const)('by %s records no logits', async (method, stages) => {
-    const root = mkdtempSync(path.join(tmpdir(), 'kd-method-'));
+    ['hints', '[3/5] student distilled: hints'],
+    ['virtualTeacher', '[3/5] student distilled: virtualTeacher, temperature 20'],
+  ] as const)('with %s caches no logits', async (method: MethodName, stage) => {
     const lines: string[] = [];
-    const { distillation } = configure('smoke', presets.smoke, { method });
-    const record = await tinyRun(
-      root,
-      (line) => lines.push(line),
-      undefined,
-      distillation,
-      {},
-      'wasm',
-    );
-    expect(lines).toEqual(expect.arrayContaining([...stages]));
-    expect(record.recordings).toEqual({});
+    const { distillation } = configure(experiment, { method });
+    const record = await tinyRun(directory(), {
+      seen: (line) => lines.push(line),
+      config: { ...tinyConfig, distillation },
+    });
+    expect(lines).toContain(stage);
+    expect(record.caches).toEqual({});
     expect(record.trainings['distilled-3']?.finished).toBe(true);
-    rmSync(root, { recursive: true });
   });
 
-  test('a temperature for a method that softens nothing is refused', () => {
-    const change = () => configure('smoke', presets.smoke, { method: 'hints', temperature: 3 });
+  test('a temperature for a method that has none is refused', () => {
+    const change = () => configure(experiment, { method: 'hints', temperature: 3 });
     expect(change).toThrow(UsageError);
     expect(change).toThrow(
-      '--temperature: expected nothing with --method hints, which softens nothing, got 3; leave it out.',
+      '--temperature: expected nothing with --method hints, which has none, got 3; leave it out.',
     );
   });
 });

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expectedError } from '@kd/core';
+import type { DatasetLoader } from '../experiment/dataset.ts';
+import { checkExperiment, type Experiment } from '../experiment/defineExperiment.ts';
+import { usageError } from '../experiment/usageError.ts';
+
+/**
+ * Imports an experiment file.
+ * @returns Its export `experiment`, checked.
+ * @throws UsageError where there is none, or it is wrong.
+ */
+export async function loadExperiment(file: string): Promise<Experiment> {
+  const { experiment } = await importModule(file);
+  if (experiment === undefined)
+    throw usageError(
+      file,
+      'a module that exports experiment',
+      'one without',
+      'export const experiment = defineExperiment({ … })',
+    );
+  checkExperiment(experiment, file);
+  return experiment;
+}
+
+/**
+ * Finds the loader of a data set.
+ * @param source A module that exports `dataset`, or an experiment.
+ * @throws UsageError where it has neither.
+ */
+export async function loadDatasetModule(source: string): Promise<DatasetLoader> {
+  if (!/\.[cm]?[jt]s$/.test(source))
+    throw usageError(
+      '--data',
+      'a module (.ts, .js) that exports dataset',
+      source,
+      'write one that reads your files into imageDataset of @kd/data',
+    );
+  const { dataset, experiment } = await importModule(source);
+  if (typeof dataset === 'function') return dataset as DatasetLoader;
+  if (experiment === undefined)
+    throw usageError(
+      source,
+      'a module that exports dataset, or experiment',
+      dataset === undefined ? 'one without' : `dataset as ${typeof dataset}`,
+      'export const dataset = async () => ({ train, test, source })',
+    );
+  checkExperiment(experiment, source);
+  return experiment.dataset;
+}
+
+async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const location = path.resolve(file);
+  if (!existsSync(location)) throw usageError('kd', 'a module', `no such file: ${file}`);
+  try {
+    return (await import(pathToFileURL(location).href)) as Record<string, unknown>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error;
+    throw expectedError(
+      file,
+      'a Node that reads TypeScript (22.18 or later)',
+      process.versions.node,
+      'take a newer Node, or install tsx and set NODE_OPTIONS="--import tsx"',
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import path from 'node:path';
+import type { DataLoader, ProgressFactory, Store } from '@kd/core';
+import { dataLoader, randomCrop, randomHorizontalFlip } from '@kd/data';
+import { directoryStore } from '@kd/files/node';
+import type { RunRecordWriter } from '@kd/report/node';
+import type { RunConfig } from '../experiment/configure.ts';
+import type { RunImages } from '../experiment/dataset.ts';
+import type { TrainingJob } from './jobs.ts';
+
+/** Where a command reports to, and what stops it. */
+export interface SessionServices {
+  readonly createProgress: ProgressFactory;
+  /** Receives a line at a time. */
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A run that is only read: its directory, its record and its images. */
+export interface RunContext {
+  readonly directory: string;
+  readonly writer: Pick<RunRecordWriter<RunConfig>, 'record'>;
+  readonly images: RunImages;
+}
+
+/**
+ * What every stage of a run works with. Stages hand each other nothing but files, so that a
+ * finished one need not run again.
+ */
+export interface StageContext extends RunContext, SessionServices {
+  readonly writer: RunRecordWriter<RunConfig>;
+}
+
+const evaluationBatchSize = 250;
+
+/** Returns the directory of a stage. */
+export function stageStore({ directory }: Pick<RunContext, 'directory'>, stage: string): Store {
+  return directoryStore(path.join(directory, stage));
+}
+
+/**
+ * Creates the loader of a job's training images. Their order and their random views depend on the
+ * seed alone. A teacher that is trained here never sees a view twice; a pretrained one sees the
+ * views of its first student, each once.
+ */
+export function trainingLoader(
+  { writer, images }: RunContext,
+  { role, seed, training }: TrainingJob,
+): DataLoader {
+  const { optimizer, augmentation } = writer.record.config;
+  const { padding, flip, views } = augmentation;
+  const augmentations = [
+    ...(padding > 0 ? [randomCrop({ padding, fill: 'reflect' })] : []),
+    ...(flip ? [randomHorizontalFlip()] : []),
+  ];
+  const isEndless =
+    role === 'teacher' && training.backbone === undefined && augmentations.length > 0;
+  return dataLoader(role === 'teacher' ? images.train : images.studentTrain, {
+    batchSize: optimizer.batchSize,
+    seed,
+    augmentations,
+    viewCount: isEndless ? Number.POSITIVE_INFINITY : views,
+    dropLast: true,
+  });
+}
+
+/** Creates the loader of the validation or test images, which are not augmented. */
+export function evaluationLoader(
+  { images }: Pick<RunContext, 'images'>,
+  split: 'validation' | 'test',
+): DataLoader {
+  return dataLoader(images[split], { batchSize: evaluationBatchSize });
+}
+
+/** Returns how many views of every image a job's network is trained on. */
+export function countViews(
+  { writer }: Pick<RunContext, 'writer'>,
+  { training }: TrainingJob,
+): number {
+  return Math.min(writer.record.config.augmentation.views, training.epochs);
+}

