@@ -29,10 +29,10 @@ const require = createRequire(import.meta.url);
  * has started: the flags then belong to the copy under test.
  */
 export async function loadSuite(): Promise<Suite> {
-  const folder = join(dirname(fileURLToPath(import.meta.url)), 'build');
+  const directory = join(dirname(fileURLToPath(import.meta.url)), 'build');
   // Several runs may start at once: each writes its own, and moves it into place whole.
-  const part = join(folder, `suite.${process.pid}.cjs`);
-  await mkdir(folder, { recursive: true });
+  const part = join(directory, `suite.${process.pid}.cjs`);
+  await mkdir(directory, { recursive: true });
   await build({
     stdin: {
       contents: `
@@ -51,7 +51,7 @@ export async function loadSuite(): Promise<Suite> {
     ignoreAnnotations: true,
     logLevel: 'error',
   });
-  const file = join(folder, 'suite.cjs');
+  const file = join(directory, 'suite.cjs');
   await rename(part, file);
   return require(file) as Suite;
 }

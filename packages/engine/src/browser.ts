@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { cpu } from './candidates/cpu.ts';
-import { wasm } from './candidates/wasm.ts';
-import { webgpu } from './candidates/webgpu.ts';
 import type { Engine } from './contracts.ts';
-import { type Platform, type StartOptions, startOn } from './start.ts';
+import { cpu } from './providers/cpu.ts';
+import { wasm } from './providers/wasm.ts';
+import { webgpu } from './providers/webgpu.ts';
+import { type Platform, type StartOptions, startEngineOn } from './startEngine.ts';
 
 export type { Engine, EngineName, Unavailable } from './contracts.ts';
-export type { StartOptions } from './start.ts';
+export type { StartOptions } from './startEngine.ts';
 
 const browser: Platform = {
-  candidates: [
+  providers: [
     webgpu(async () =>
       tf.findBackendFactory('webgpu') === null
         ? "it needs import '@tensorflow/tfjs-backend-webgpu'"
@@ -18,7 +18,7 @@ const browser: Platform = {
     wasm(),
     cpu,
   ],
-  named: () => undefined,
+  requestedEngine: () => undefined,
   async registerGradients() {
     if (tf.getGradient('Sum') !== undefined) return;
     await import('@tensorflow/tfjs-core/dist/register_all_gradients.js');
@@ -30,5 +30,5 @@ const browser: Platform = {
  * started; the last is current.
  */
 export function startEngine(options: StartOptions = {}): Promise<Engine> {
-  return startOn(browser, options);
+  return startEngineOn(browser, options);
 }

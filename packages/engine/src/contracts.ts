@@ -33,11 +33,11 @@ export interface Engine {
 }
 
 /** What a candidate says of itself when it is open. */
-export interface Opened {
+export interface OpenedEngine {
   readonly version: string;
   readonly device: string;
   readonly threads: number;
-  /** For people, in a few words each: `oneDNN`, the library's folder. */
+  /** For people, in a few words each: `oneDNN`, the library's directory. */
   readonly notes: readonly string[];
   readonly group?: ProcessGroup;
   /** Why nobody would want it who did not ask for it by name, where that is so. */
@@ -48,5 +48,5 @@ export interface Opened {
 export interface EngineProvider {
   readonly name: EngineName;
   /** Registers the backend of this name, ready for `setBackend`. A second call is cheap. */
-  open(): Promise<Opened | { readonly reason: string }>;
+  open(): Promise<OpenedEngine | { readonly reason: string }>;
 }

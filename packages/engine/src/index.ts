@@ -1,5 +1,14 @@
 export type { Engine, EngineName, Unavailable } from './contracts.ts';
-export type { ProcessGroupOptions } from './node/cluster/options.ts';
-export { type EngineReport, type EngineStatus, inspectEngines } from './node/inspect.ts';
-export { type InstallOptions, installTensorflow } from './node/install/install.ts';
+export type { ProcessGroupOptions } from './node/distributed/options.ts';
+export {
+  type EngineReport,
+  type EngineStatus,
+  inspectEngines,
+} from './node/doctor/inspectEngines.ts';
+export { engineCommand } from './node/engineCommand.ts';
+export {
+  type InstallOptions,
+  type InstallResult,
+  installTensorflow,
+} from './node/install/installTensorflow.ts';
 export { type StartOptions, startEngine } from './node/startEngine.ts';

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 import { pseudoRandom } from './numbers.ts';
 
-describe.skipIf('reason' in findTensorflow())('kernels that tfjs-node lacks', () => {
+describe.skipIf('reason' in locateLibrary())('kernels that tfjs-node lacks', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   test('the gradient of a padded average pool is that of the average, which counts no padding', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { runNode } from './child.ts';
 
 /**
  * glibc's settings, which musl and macOS lack. TensorFlow's own pool for oneDNN has none of these
  * faults: they come with what JavaScript makes, hence op by op.
  */
-describe.skipIf('reason' in findTensorflow() || process.platform !== 'linux')(
+describe.skipIf('reason' in locateLibrary() || process.platform !== 'linux')(
   'memory that is freed',
   () => {
     /** The middle one of the steps after the first four, in which memory grows. */

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { runProcessGroup } from '../../../tools/testing/src/processes.ts';
-import { clusterOf } from '../src/node/cluster/options.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { readProcessGroupOptions } from '../src/node/distributed/options.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { runNode } from './child.ts';
 
 interface Line {
@@ -21,9 +21,9 @@ interface Line {
 
 const fixture = new URL('fixtures/inGroup.ts', import.meta.url);
 const wayOut =
-  /one of them has ended, does not answer or does something else: see what it says, and start the group anew/;
+  /one of them has ended, does not answer or does something else: see its output, and start the group anew/;
 
-describe.skipIf('reason' in findTensorflow())('processes in a group', { timeout: 60_000 }, () => {
+describe.skipIf('reason' in locateLibrary())('processes in a group', { timeout: 60_000 }, () => {
   const run = (
     processes: number,
     mode: string,
@@ -153,7 +153,7 @@ test('another engine is refused', async () => {
     KD_ENGINE: 'wasm',
   });
   expect(stderr).toMatch(
-    'startEngine: expected the engine tensorflow in a cluster (cluster, KD_CLUSTER), got wasm.',
+    'startEngine: expected the engine tensorflow in a process group (processGroup, KD_CLUSTER), got wasm.',
   );
 });
 
@@ -161,13 +161,13 @@ describe('clusterOf', () => {
   const workers = ['127.0.0.1:4000', 'other.example:4000', '[::1]:80'];
 
   test('takes what is given, else the environment', () => {
-    expect(clusterOf({ workers, index: 2 }, { KD_CLUSTER: 'a:1' })).toEqual({
+    expect(readProcessGroupOptions({ workers, index: 2 }, { KD_CLUSTER: 'a:1' })).toEqual({
       workers,
       index: 2,
       timeoutSeconds: 120,
     });
     expect(
-      clusterOf(undefined, {
+      readProcessGroupOptions(undefined, {
         KD_CLUSTER: 'a:1,b:2',
         KD_CLUSTER_INDEX: '1',
         KD_CLUSTER_TIMEOUT: '7',
@@ -177,7 +177,7 @@ describe('clusterOf', () => {
       index: 1,
       timeoutSeconds: 7,
     });
-    expect(clusterOf(undefined, {})).toBeUndefined();
+    expect(readProcessGroupOptions(undefined, {})).toBeUndefined();
   });
 
   test.each([
@@ -198,11 +198,11 @@ describe('clusterOf', () => {
       'startEngine: expected timeoutSeconds > 0, got 0.',
     ],
   ])('%j is refused', (cluster, message) => {
-    expect(() => clusterOf(cluster, {})).toThrow(new RangeError(message));
+    expect(() => readProcessGroupOptions(cluster, {})).toThrow(new RangeError(message));
   });
 
   test('the environment without an index is refused', () => {
-    expect(() => clusterOf(undefined, { KD_CLUSTER: 'a:1' })).toThrow(
+    expect(() => readProcessGroupOptions(undefined, { KD_CLUSTER: 'a:1' })).toThrow(
       new RangeError('KD_CLUSTER: expected an index from 0 to 0, got NaN.'),
     );
   });

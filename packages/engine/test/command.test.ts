@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseCommandLine } from '../src/node/commandLine.ts';
+import { parseCommandLine } from '../src/node/engineCommand.ts';
 import { runNode } from './child.ts';
 
 describe('kd-engine', () => {
@@ -12,18 +12,18 @@ describe('kd-engine', () => {
     [['--gpu'], '--gpu'],
   ])('%j is refused in one line', (args, got) => {
     expect(parseCommandLine(args)).toEqual({
-      wrong: `kd-engine: expected doctor or install or launch, got ${got}; kd-engine --help says more.`,
+      wrong: `kd-engine: expected doctor or install or launch, got ${got}; see kd-engine --help.`,
     });
   });
 
   test.each([
     [
       ['doctor', 'now'],
-      'kd-engine doctor: expected its options, got now; kd-engine --help says more.',
+      'kd-engine doctor: expected its options, got now; see kd-engine --help.',
     ],
     [
       ['install', '--quick'],
-      'kd-engine install: expected its options, got --quick; kd-engine --help says more.',
+      'kd-engine install: expected its options, got --quick; see kd-engine --help.',
     ],
     [
       ['install', '--version', 'new'],
@@ -80,7 +80,7 @@ describe('kd-engine', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`node           ${process.version}`);
     expect(stdout).toContain(
-      'tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no folder /nowhere',
+      'tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no directory /nowhere',
     );
     expect(stdout).toMatch(/wasm {11}trains: 4\.\d+\.\d+, CPU, \d threads?, WebAssembly/);
     expect(stdout).toContain('startEngine() takes wasm. `npx kd-engine install` brings tensorflow');
@@ -89,7 +89,7 @@ describe('kd-engine', () => {
   test('install says why it cannot', () => {
     expect(command('install')).toMatchObject({
       status: 1,
-      stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no folder /nowhere\n',
+      stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no directory /nowhere\n',
     });
   });
 });

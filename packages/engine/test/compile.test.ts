@@ -1,10 +1,10 @@
 import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { counted, onTensorflow, valuesOf } from './compiling.ts';
 
-describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
+describe.skipIf('reason' in locateLibrary())('compile on tensorflow', () => {
   onTensorflow();
 
   describe('arguments and results', () => {
@@ -139,7 +139,7 @@ describe.skipIf('reason' in findTensorflow())('compile on tensorflow', () => {
     vi.stubEnv('KD_COMPILE', 'off');
     const { compiled, runs } = counted((x: tf.Tensor) => tf.square(x));
     vi.unstubAllEnvs();
-    expect([compiled(tf.scalar(3)), await compiled.later(tf.scalar(4))].map(valuesOf)).toEqual([
+    expect([compiled(tf.scalar(3)), await compiled.callAsync(tf.scalar(4))].map(valuesOf)).toEqual([
       [9],
       [16],
     ]);

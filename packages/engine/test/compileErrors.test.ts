@@ -2,8 +2,8 @@ import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 
 /** The line of this file that calls it, `lines` further down. */
 function here(lines = 0): string {
@@ -14,7 +14,7 @@ function here(lines = 0): string {
   return `${file}:${Number(line) + lines}:`;
 }
 
-describe.skipIf('reason' in findTensorflow())(
+describe.skipIf('reason' in locateLibrary())(
   'what cannot be compiled is refused with the line to change',
   () => {
     const binding = () => (tf.backend() as NodeBackend).binding;
@@ -83,7 +83,7 @@ describe.skipIf('reason' in findTensorflow())(
         expectRefusal((x) => {
           const [first] = x.dataSync();
           return tf.scalar(first as number);
-        }, `${reading} (dataSync, data, array, print, or an op that looks at values) at ${line}`);
+        }, `${reading} (dataSync, data, array, print, or an op that depends on values) at ${line}`);
       });
 
       test('data, awaited or not, and what awaits it', async () => {
@@ -149,7 +149,7 @@ describe.skipIf('reason' in findTensorflow())(
     test('an op that cannot be recorded has TensorFlow’s own words', () => {
       expectRefusal(
         (x) => tf.einsum('i->q', x),
-        'compile: could not record an op at ',
+        'compile: could not trace an op at ',
         here(),
         'Einsum: ',
       );
@@ -220,7 +220,7 @@ describe.skipIf('reason' in findTensorflow())(
       compiled(x).dispose();
       expect(state()).toEqual(before);
       const ended =
-        'compile: expected a tensor with a value, got one that a compiled function made while it was recorded, at ';
+        'compile: expected a tensor with a value, got one that a compiled function created while it was traced, at ';
       for (const tensor of kept) {
         const line = here(1);
         expect(() => tensor.dataSync()).toThrow(`${ended}${line}`);
@@ -239,7 +239,7 @@ describe.skipIf('reason' in findTensorflow())(
       expect(() => compiled(x)).toThrow(
         `compile: expected the tensor of shape [1, 3] that the function captured at ${line}`,
       );
-      expect(() => compiled(x)).toThrow('got it disposed of; pass it as an argument.');
+      expect(() => compiled(x)).toThrow('but it was disposed; pass it as an argument.');
       expect(state()).toEqual(before);
     });
 
@@ -249,13 +249,13 @@ describe.skipIf('reason' in findTensorflow())(
       compiled(x).dispose();
       variable.dispose();
       expect(() => compiled(x)).toThrow(
-        'compile: expected the variables that the function uses, got short-lived disposed of; compile the function again.',
+        'compile: expected the variables that the function uses, got short-lived, which was disposed; compile the function again.',
       );
       before = state();
       expectRefusal((x) => {
         weight.dispose();
         return x;
-      }, `compile: expected a function that keeps its variables, got ${weight.name} disposed of`);
+      }, `compile: expected a function that keeps its variables, got ${weight.name} disposed`);
       expect(weight.isDisposed).toBe(false);
     });
 
@@ -263,18 +263,18 @@ describe.skipIf('reason' in findTensorflow())(
       const gone = tf.scalar(1);
       gone.dispose();
       expect(() => compile((x: tf.Tensor) => x)(gone)).toThrow(
-        'compile: argument: expected live tensors, got one of shape [] that was disposed of.',
+        'compile: argument: expected live tensors, got one of shape [] that was disposed.',
       );
     });
 
     test('new variables that start from an argument, and those made at every run', () => {
       expectRefusal(
         (x) => tf.variable(x, true, 'from x'),
-        'compile: expected new variables whose first values do not depend on arguments, got from x; make it before.',
+        'compile: expected new variables whose first values do not depend on arguments, got from x; create it before.',
       );
       expectRefusal(
         (x) => tf.add(x, tf.variable(tf.scalar(1))),
-        'compile: expected a function that makes its variables the first time only, got ',
+        'compile: expected a function that creates its variables the first time only, got ',
       );
     });
 

@@ -1,11 +1,11 @@
 import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { counted, onTensorflow, valuesOf } from './compiling.ts';
 import { closeTo, pseudoRandom } from './numbers.ts';
 
-describe.skipIf('reason' in findTensorflow())('inside a compiled function', () => {
+describe.skipIf('reason' in locateLibrary())('inside a compiled function', () => {
   onTensorflow();
 
   describe('what functions do inside', () => {

@@ -2,10 +2,10 @@ import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 
-describe.skipIf('reason' in findTensorflow())('a compiled call off the event loop', () => {
+describe.skipIf('reason' in locateLibrary())('a compiled call off the event loop', () => {
   const binding = () => (tf.backend() as NodeBackend).binding;
   let before: { tensors: number; handles: number };
   const state = (): typeof before => ({
@@ -46,7 +46,7 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
     );
     const x = tf.scalar(3);
     for (const wanted of [3, 6, 9]) {
-      const result = (await compiled.later(x)) as {
+      const result = (await compiled.callAsync(x)) as {
         square: tf.Tensor;
         x: tf.Tensor;
         total: tf.Tensor;
@@ -69,7 +69,7 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
       return ticks.count;
     };
     expect(await ticksDuring(() => compiled(x))).toBeLessThanOrEqual(1);
-    expect(await ticksDuring(() => compiled.later(x))).toBeGreaterThan(5);
+    expect(await ticksDuring(() => compiled.callAsync(x))).toBeGreaterThan(5);
     x.dispose();
   });
 
@@ -77,7 +77,7 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
     const compiled = compile((x: tf.Tensor) => [slow(x), x] as tf.Tensor[]);
     for (let count = 0; count < 5; count++) {
       const x = identity(200);
-      const pending = compiled.later(x);
+      const pending = compiled.callAsync(x);
       x.dispose();
       const [mean, same] = await pending;
       expect(valuesOf(mean as tf.Tensor)[0]).toBeCloseTo(1 / 200, 7);
@@ -92,12 +92,12 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
     ];
     const x = identity(128);
     const results = await Promise.all([
-      one.later(x),
-      one.later(x),
-      two.later(x),
-      two.later(x),
-      one.later(x),
-      two.later(x),
+      one.callAsync(x),
+      one.callAsync(x),
+      two.callAsync(x),
+      two.callAsync(x),
+      one.callAsync(x),
+      two.callAsync(x),
     ]);
     expect(results.map((result) => Math.round((valuesOf(result)[0] as number) * 128))).toEqual([
       129, 129, 257, 257, 129, 257,
@@ -113,13 +113,13 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
       }),
     );
     const x = identity(128);
-    const pending = compiled.later(x);
+    const pending = compiled.callAsync(x);
     tf.tidy(() => weight.assign(tf.scalar(5)));
     await expect(pending).rejects.toThrow(
       'compile: expected variables that stay as they are until a call has ended, got weight assigned meanwhile; await it before the next.',
     );
     expect(weight.dataSync()[0]).toBe(5);
-    const both = await Promise.allSettled([compiled.later(x), compiled.later(x)]);
+    const both = await Promise.allSettled([compiled.callAsync(x), compiled.callAsync(x)]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(weight.dataSync()[0]).toBeCloseTo(5 + 1 / 128, 6);
     x.dispose();
@@ -129,12 +129,12 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
     const table = tf.tensor1d([1, 2, 3]);
     const compiled = compile((at: tf.Tensor) => tf.gather(table, at as tf.Tensor1D));
     const [good, bad] = [tf.tensor1d([2], 'int32'), tf.tensor1d([9], 'int32')];
-    await expect(compiled.later(bad)).rejects.toThrow(
+    await expect(compiled.callAsync(bad)).rejects.toThrow(
       /^compile: .*indices\[0\] = 9 is not in \[0, 3\)/,
     );
-    expect(valuesOf(await compiled.later(good))).toEqual([3]);
+    expect(valuesOf(await compiled.callAsync(good))).toEqual([3]);
     await expect(
-      compile((x: tf.Tensor) => tf.scalar(x.dataSync()[0] as number)).later(good),
+      compile((x: tf.Tensor) => tf.scalar(x.dataSync()[0] as number)).callAsync(good),
     ).rejects.toThrow('compile: expected a function that reads no values');
     tf.dispose([table, good, bad]);
   });
@@ -142,7 +142,7 @@ describe.skipIf('reason' in findTensorflow())('a compiled call off the event loo
   test('one whose program is pushed out of the cache ends first', async () => {
     const compiled = compile((x: tf.Tensor) => slow(x));
     const x = identity(256);
-    const pending = compiled.later(x);
+    const pending = compiled.callAsync(x);
     for (let size = 1; size <= 9; size++) {
       const other = identity(size);
       compiled(other).dispose();

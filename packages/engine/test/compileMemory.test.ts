@@ -4,8 +4,8 @@ import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 import { liveState } from './compiling.ts';
 import { pseudoRandom } from './numbers.ts';
 
@@ -15,7 +15,7 @@ function collector(): () => void {
   return runInNewContext('gc') as () => void;
 }
 
-describe.skipIf('reason' in findTensorflow())('what compiled functions hold', () => {
+describe.skipIf('reason' in locateLibrary())('what compiled functions hold', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   /** Counts functions that the context is given and loses. */
@@ -50,7 +50,7 @@ describe.skipIf('reason' in findTensorflow())('what compiled functions hold', ()
     );
     const run = async (steps: number): Promise<void> => {
       for (let count = 0; count < steps; count++)
-        (count % 10 === 0 ? await step.later(x) : step(x)).dispose();
+        (count % 10 === 0 ? await step.callAsync(x) : step(x)).dispose();
       collect();
     };
     await run(1000);

@@ -2,7 +2,7 @@ import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { closeTo } from './numbers.ts';
 import { binary } from './tracedOps/binary.ts';
 import { images } from './tracedOps/images.ts';
@@ -49,7 +49,7 @@ function expectEqual(
   expect(tf.memory().numTensors).toBe(before);
 }
 
-describe.skipIf('reason' in findTensorflow())('an op traced equals the op run at once', () => {
+describe.skipIf('reason' in locateLibrary())('an op traced equals the op run at once', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   for (const [name, run, make, gradient] of [

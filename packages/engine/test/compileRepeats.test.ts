@@ -1,12 +1,15 @@
 import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import { GraphBuilder } from '../src/node/tensorflow/trace/graphBuilder.ts';
-import { changesNothing, Repeats } from '../src/node/tensorflow/trace/repeats.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import { GraphBuilder } from '../src/node/tensorflow/graph/graphBuilder.ts';
+import {
+  CommonSubexpressions,
+  isNoOp,
+} from '../src/node/tensorflow/graph/passes/commonSubexpressions.ts';
 import { onTensorflow, valuesOf } from './compiling.ts';
 
-describe.skipIf('reason' in findTensorflow())('what a function computes twice', () => {
+describe.skipIf('reason' in locateLibrary())('what a function computes twice', () => {
   onTensorflow();
 
   function opsOf(run: () => void): string[] {
@@ -63,7 +66,7 @@ describe.skipIf('reason' in findTensorflow())('what a function computes twice', 
 });
 
 test('an op that acts on more than its outputs is never a repetition', () => {
-  const repeats = new Repeats();
+  const repeats = new CommonSubexpressions();
   const call = { op: 'RandomUniform', attributes: [], inputs: [] };
   const node = {
     op: 'RandomUniform',
@@ -73,10 +76,10 @@ test('an op that acts on more than its outputs is never a repetition', () => {
     outputShape: [],
     outputDtype: 1,
   };
-  repeats.note(call, { ...node, stateful: true });
-  expect(repeats.of(call)).toBeUndefined();
-  repeats.note(call, { ...node, stateful: false });
-  expect(repeats.of(call)?.operation).toBe(1);
+  repeats.add(call, { ...node, stateful: true });
+  expect(repeats.find(call)).toBeUndefined();
+  repeats.add(call, { ...node, stateful: false });
+  expect(repeats.find(call)?.operation).toBe(1);
 });
 
 test('only a cast between equal types changes nothing', () => {
@@ -84,9 +87,9 @@ test('only a cast between equal types changes nothing', () => {
     { name: 'SrcT', type: 4, value: from },
     { name: 'DstT', type: 4, value: to },
   ];
-  expect([
-    changesNothing('Cast', types(1, 1)),
-    changesNothing('Cast', types(1, 3)),
-    changesNothing('Sum', []),
-  ]).toEqual([true, false, false]);
+  expect([isNoOp('Cast', types(1, 1)), isNoOp('Cast', types(1, 3)), isNoOp('Sum', [])]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });

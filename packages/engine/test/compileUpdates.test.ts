@@ -1,16 +1,16 @@
 import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
-import { GraphBuilder, type GraphNode } from '../src/node/tensorflow/trace/graphBuilder.ts';
-import { elementwiseRegions } from '../src/node/tensorflow/trace/regions.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { GraphBuilder, type GraphNode } from '../src/node/tensorflow/graph/graphBuilder.ts';
+import { fusionClusters } from '../src/node/tensorflow/graph/passes/xlaClusters.ts';
 import { onTensorflow, valuesOf } from './compiling.ts';
 
 /** Large enough for a loop of its own. */
 const large = [512, 512] as const;
 
-describe.skipIf('reason' in findTensorflow())('updates of large variables', () => {
+describe.skipIf('reason' in locateLibrary())('updates of large variables', () => {
   onTensorflow();
 
   const weightOf = (shape: readonly number[]) =>
@@ -133,7 +133,7 @@ describe('the elementwise part of a graph', () => {
   const ports = (...operations: number[]) =>
     operations.map((operation) => ({ operation, index: 0 }));
   const regionsOf = (nodes: GraphNode[], outputs: number[], ends = outputs) =>
-    elementwiseRegions(nodes, ports(...outputs), ports(...ends), 8).map(
+    fusionClusters(nodes, ports(...outputs), ports(...ends), 8).map(
       ({ members, inputs, outputs }) => ({
         members: members.map(({ operation }) => operation),
         inputs: inputs.map(({ operation }) => operation),

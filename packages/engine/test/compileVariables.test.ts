@@ -1,10 +1,10 @@
 import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { counted, onTensorflow, valuesOf } from './compiling.ts';
 
-describe.skipIf('reason' in findTensorflow())(
+describe.skipIf('reason' in locateLibrary())(
   'what a compiled function has to do with besides its arguments',
   () => {
     onTensorflow();

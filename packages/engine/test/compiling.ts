@@ -2,7 +2,7 @@ import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 
 /** Reads a tensor and frees it. */
 export function valuesOf(tensor: tf.Tensor): number[] {

@@ -2,12 +2,12 @@ import { compile } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { DeviceMemory } from '../src/node/tensorflow/deviceMemory.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { DeviceMemory } from '../src/node/tensorflow/tensors/deviceMemory.ts';
 
 /** On the host, whose pool for oneDNN counts as a GPU's does. */
-describe.skipIf('reason' in findTensorflow())('memory that a device has handed out', () => {
+describe.skipIf('reason' in locateLibrary())('memory that a device has handed out', () => {
   const runtime = () => (tf.backend() as NodeBackend).binding.runtime;
   const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
@@ -34,7 +34,7 @@ describe.skipIf('reason' in findTensorflow())('memory that a device has handed o
       }),
     );
     const before = memory.bytesInUse();
-    const pending = step.later(matrix);
+    const pending = step.callAsync(matrix);
     const most = { bytes: 0 };
     const timer = setInterval(() => {
       most.bytes = Math.max(most.bytes, memory.bytesInUse());

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { runNode } from './child.ts';
 
 /**
  * TensorFlow has threads of its own, and libuv's may be within it: none of that may crash a process
  * that ends.
  */
-describe.skipIf('reason' in findTensorflow())('a process that trains on tensorflow', () => {
+describe.skipIf('reason' in locateLibrary())('a process that trains on tensorflow', () => {
   const rows: readonly (readonly [
     name: string,
     ending: string,

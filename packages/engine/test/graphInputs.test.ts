@@ -1,19 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { attributeType, dataType } from '../src/node/tensorflow/constants.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
-import { groupInputs } from '../src/node/tensorflow/trace/inputLists.ts';
-import { OpDefinitions } from '../src/node/tensorflow/trace/opDefinitions.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { attributeType, dataType } from '../src/node/tensorflow/capi/types.ts';
+import { groupInputs, OpDefs } from '../src/node/tensorflow/graph/opDefs.ts';
 
-describe.skipIf('reason' in findTensorflow())('which inputs of an op are lists', () => {
+describe.skipIf('reason' in locateLibrary())('which inputs of an op are lists', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   const definitionOf = (op: string) => {
     const { binding } = tf.backend() as NodeBackend;
     return binding.tracing((trace) =>
-      new OpDefinitions(binding.runtime).of(trace.builder.graph, op),
+      new OpDefs(binding.runtime).find(trace.builder.graph, op),
     );
   };
   const types = (name: string, count: number) => ({

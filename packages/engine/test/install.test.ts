@@ -14,18 +14,22 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProgressFactory } from '@kd/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { wheelPackage } from '../src/node/install/builds.ts';
-import { installTensorflow, installVersion } from '../src/node/install/install.ts';
-import { cudaRequirements } from '../src/node/install/requirements.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import { frameworkFile, libraryFile, libraryVersion } from '../src/node/tensorflow/library.ts';
+import {
+  installTensorflow,
+  installTensorflowVersion,
+} from '../src/node/install/installTensorflow.ts';
+import { cudaRequirements, findWheelPackage } from '../src/node/install/wheelPackages.ts';
 import {
   type Build,
-  installationFolder,
-  installationsFolder,
+  frameworkFile,
+  installationDirectory,
+  installationsDirectory,
   installedVersions,
-  librariesFolder,
-} from '../src/node/tensorflow/versions.ts';
+  librariesDirectory,
+  libraryFile,
+  libraryVersion,
+} from '../src/node/library/libraryFiles.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { zipOf } from './zip.ts';
 
 const library = Buffer.from('the library');
@@ -71,17 +75,17 @@ function nvidiaWheel(others: Readonly<Record<string, Buffer>>): Buffer {
   });
 }
 
-let folder: string;
+let directory: string;
 
 /**
- * A `python3` whose pip "downloads" a wheel that lies in our folder, by the name of its package; or
+ * A `python3` whose pip "downloads" a wheel that lies in our directory, by the name of its package; or
  * fails with some words, or never ends.
  */
 function fakePip(behaviour: { fails?: string; hangs?: boolean; version?: string } = {}): void {
   const { fails, hangs = false, version = '2.21.0' } = behaviour;
   const download = `case "$last" in
-nvidia*) /bin/cp '${folder}/nvidia.whl' "$dest/nvidia_cublas_cu12-12.5.3.2-py3-none-any.whl";;
-*) /bin/cp '${folder}/tensorflow.whl' "$dest/tensorflow_cpu-${version}-cp312-cp312-manylinux.whl";;
+nvidia*) /bin/cp '${directory}/nvidia.whl' "$dest/nvidia_cublas_cu12-12.5.3.2-py3-none-any.whl";;
+*) /bin/cp '${directory}/tensorflow.whl' "$dest/tensorflow_cpu-${version}-cp312-cp312-manylinux.whl";;
 esac`;
   const act = hangs
     ? 'exec /bin/sleep 60'
@@ -91,56 +95,58 @@ esac`;
   const script = `#!/bin/sh
 case "$*" in *--version*) exit 0;; esac
 while [ $# -gt 0 ]; do [ "$1" = --dest ] && dest="$2"; last="$1"; shift; done
-echo "$last" >> '${folder}/asked'
+echo "$last" >> '${directory}/asked'
 echo 'Downloading a wheel (0.1 MB)'
 ${act}
 `;
-  writeFileSync(join(folder, 'bin', 'python3'), script);
-  chmodSync(join(folder, 'bin', 'python3'), 0o755);
+  writeFileSync(join(directory, 'bin', 'python3'), script);
+  chmodSync(join(directory, 'bin', 'python3'), 0o755);
 }
 
-const asked = (): string[] => readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n');
+const asked = (): string[] => readFileSync(join(directory, 'asked'), 'utf8').trim().split('\n');
 const librariesOf = (version: string, build: Build): string =>
-  librariesFolder(installationFolder(version, build), build);
+  librariesDirectory(installationDirectory(version, build), build);
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'kd-engine-'));
-  mkdirSync(join(folder, 'bin'));
-  writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(library));
+  directory = mkdtempSync(join(tmpdir(), 'kd-engine-'));
+  mkdirSync(join(directory, 'bin'));
+  writeFileSync(join(directory, 'tensorflow.whl'), wheelWith(library));
   writeFileSync(
-    join(folder, 'nvidia.whl'),
+    join(directory, 'nvidia.whl'),
     nvidiaWheel({ 'nvidia/cublas/include/cublas.h': Buffer.from('not needed') }),
   );
-  vi.stubEnv('KD_CACHE', join(folder, 'cache'));
+  vi.stubEnv('KD_CACHE', join(directory, 'cache'));
   vi.stubEnv('KD_LIBTENSORFLOW', '');
   vi.stubEnv('KD_TENSORFLOW_VERSION', '');
-  vi.stubEnv('PATH', join(folder, 'bin'));
+  vi.stubEnv('PATH', join(directory, 'bin'));
 });
 afterEach(() => {
   vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true });
+  rmSync(directory, { recursive: true });
 });
 
 const linux = { platform: 'linux', architecture: 'x64', isGlibc: true };
 
 test('which wheel, and where there is none', () => {
-  expect(wheelPackage(linux, 'CPU')).toEqual({ name: 'tensorflow-cpu' });
-  expect(wheelPackage(linux, 'CUDA')).toEqual({ name: 'tensorflow' });
-  expect(wheelPackage({ ...linux, architecture: 'arm64' }, 'CPU')).toEqual({ name: 'tensorflow' });
+  expect(findWheelPackage(linux, 'CPU')).toEqual({ name: 'tensorflow-cpu' });
+  expect(findWheelPackage(linux, 'CUDA')).toEqual({ name: 'tensorflow' });
+  expect(findWheelPackage({ ...linux, architecture: 'arm64' }, 'CPU')).toEqual({
+    name: 'tensorflow',
+  });
   expect(
-    wheelPackage({ platform: 'darwin', architecture: 'arm64', isGlibc: false }, 'CPU'),
+    findWheelPackage({ platform: 'darwin', architecture: 'arm64', isGlibc: false }, 'CPU'),
   ).toEqual({ name: 'tensorflow' });
   const others = 'there is for Linux (glibc) x64 and arm64 and for macOS arm64';
   const none = (here: string) => ({
     reason: `there is no wheel with libtensorflow for ${here}; ${others}`,
   });
-  expect(wheelPackage({ platform: 'win32', architecture: 'x64', isGlibc: false }, 'CPU')).toEqual(
-    none('win32 x64'),
-  );
-  expect(wheelPackage({ ...linux, isGlibc: false }, 'CPU')).toEqual(
+  expect(
+    findWheelPackage({ platform: 'win32', architecture: 'x64', isGlibc: false }, 'CPU'),
+  ).toEqual(none('win32 x64'));
+  expect(findWheelPackage({ ...linux, isGlibc: false }, 'CPU')).toEqual(
     none('linux x64 without glibc'),
   );
-  expect(wheelPackage({ ...linux, architecture: 'arm64' }, 'CUDA')).toEqual({
+  expect(findWheelPackage({ ...linux, architecture: 'arm64' }, 'CUDA')).toEqual({
     reason:
       'there is no wheel with the CUDA build of libtensorflow for linux arm64; there is for Linux (glibc) x64. Install without --gpu',
   });
@@ -159,7 +165,7 @@ test('NVIDIA’s wheels, as both forms of METADATA name them', () => {
 describe.skipIf(
   process.platform === 'win32' ||
     'reason' in
-      wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CPU'),
+      findWheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CPU'),
 )('installing', () => {
   test('unpacks the two libraries and nothing else; the second time nothing is asked of pip', async () => {
     fakePip();
@@ -169,48 +175,48 @@ describe.skipIf(
       end: () => {},
     });
     const place = librariesOf(libraryVersion, 'CPU');
-    expect(await installVersion({ createProgress })).toEqual({ folder: place });
-    expect(await installVersion()).toEqual({ folder: place });
-    expect(await installTensorflow()).toEqual({ folder: place });
+    expect(await installTensorflowVersion({ createProgress })).toEqual({ directory: place });
+    expect(await installTensorflowVersion()).toEqual({ directory: place });
+    expect(await installTensorflow()).toEqual({ directory: place });
     expect(readdirSync(place).sort()).toEqual([libraryFile, frameworkFile].sort());
     expect(readFileSync(join(place, libraryFile))).toEqual(library);
     expect(asked()).toEqual([
       expect.stringMatching(new RegExp(`^tensorflow(-cpu)?==${libraryVersion}$`)),
     ]);
     expect(shown.at(-1)).toBe('unpacking libtensorflow 24/24');
-    expect(readdirSync(installationsFolder())).toEqual([libraryVersion]);
+    expect(readdirSync(installationsDirectory())).toEqual([libraryVersion]);
   });
 
   test('a file that is not as the wheel’s RECORD says is named, and nothing stays', async () => {
-    writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(Buffer.from('THE LIBRARY')));
+    writeFileSync(join(directory, 'tensorflow.whl'), wheelWith(Buffer.from('THE LIBRARY')));
     fakePip();
-    expect(await installVersion()).toEqual({
+    expect(await installTensorflowVersion()).toEqual({
       reason: `kd-engine install: expected tensorflow/${libraryFile} to have 11 bytes with sha256 ${digest(Buffer.from('THE LIBRARY'))}, got 11 bytes with sha256 ${digest(library)}; download it again.`,
     });
-    expect(readdirSync(installationsFolder())).toEqual([]);
+    expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
   test('a file that is longer than RECORD says is refused before it is unpacked', async () => {
-    writeFileSync(join(folder, 'tensorflow.whl'), wheelWith(Buffer.from('short')));
+    writeFileSync(join(directory, 'tensorflow.whl'), wheelWith(Buffer.from('short')));
     fakePip();
-    const { reason } = (await installVersion()) as { reason: string };
+    const { reason } = (await installTensorflowVersion()) as { reason: string };
     expect(reason).toMatch(/ to have 5 bytes with sha256 \S+, got 11 bytes; download it again\.$/);
-    expect(readdirSync(installationsFolder())).toEqual([]);
+    expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
   test('what is no wheel is said to be none', async () => {
-    writeFileSync(join(folder, 'tensorflow.whl'), '<html>a proxy’s page</html>');
+    writeFileSync(join(directory, 'tensorflow.whl'), '<html>a proxy’s page</html>');
     fakePip();
-    const { reason } = (await installVersion()) as { reason: string };
+    const { reason } = (await installTensorflowVersion()) as { reason: string };
     expect(reason).toMatch(
       /^kd-engine install: expected a wheel, got tensorflow_cpu-2\.21\.0-cp312-cp312-manylinux\.whl: .*; download it again\.$/,
     );
-    expect(readdirSync(installationsFolder())).toEqual([]);
+    expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
   test('pip’s own words where it fails, after trying the wheels of another Python', async () => {
     fakePip({ fails: 'ERROR: No matching distribution found' });
-    const { reason } = (await installVersion()) as { reason: string };
+    const { reason } = (await installTensorflowVersion()) as { reason: string };
     expect(reason).toMatch(
       /^kd-engine install: expected pip to download tensorflow.*==2.21.0, got: ERROR: No matching distribution found$/,
     );
@@ -218,11 +224,11 @@ describe.skipIf(
   });
 
   test('no pip', async () => {
-    expect(await installVersion()).toEqual({
+    expect(await installTensorflowVersion()).toEqual({
       reason:
-        "no pip was found; install Python's pip (or uv) and try again, or point KD_LIBTENSORFLOW to a folder that has the libraries",
+        "no pip was found; install Python's pip (or uv) and try again, or point KD_LIBTENSORFLOW to a directory that has the libraries",
     });
-    expect(existsSync(join(folder, 'cache'))).toBe(false);
+    expect(existsSync(join(directory, 'cache'))).toBe(false);
   });
 
   test('what an installation that was killed left is removed, that of a running one is not', async () => {
@@ -231,27 +237,29 @@ describe.skipIf(
       `.part-${hostname()}-${process.pid}-abcdef`,
     ];
     for (const name of [stale, alive])
-      mkdirSync(join(installationsFolder(), name), { recursive: true });
+      mkdirSync(join(installationsDirectory(), name), { recursive: true });
     fakePip();
-    await installVersion();
-    expect(readdirSync(installationsFolder()).sort()).toEqual([alive, libraryVersion]);
+    await installTensorflowVersion();
+    expect(readdirSync(installationsDirectory()).sort()).toEqual([alive, libraryVersion]);
   });
 
   test('interrupted, it says so and leaves nothing', async () => {
     fakePip({ hangs: true });
     const stopping = new AbortController();
     setTimeout(() => stopping.abort(), 300);
-    const { reason } = (await installVersion({ signal: stopping.signal })) as { reason: string };
+    const { reason } = (await installTensorflowVersion({ signal: stopping.signal })) as {
+      reason: string;
+    };
     expect(reason).toMatch(/^interrupted; nothing was left behind/);
-    expect(readdirSync(installationsFolder())).toEqual([]);
+    expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
   test('an installation that lost a file is replaced', async () => {
     fakePip();
-    await installVersion();
+    await installTensorflowVersion();
     const place = librariesOf(libraryVersion, 'CPU');
     rmSync(join(place, frameworkFile));
-    expect(await installVersion()).toEqual({ folder: place });
+    expect(await installTensorflowVersion()).toEqual({ directory: place });
     expect(readFileSync(join(place, frameworkFile))).toEqual(framework);
     expect(asked()).toHaveLength(2);
   });
@@ -259,75 +267,79 @@ describe.skipIf(
   test('two at once end with one installation', async () => {
     fakePip();
     const place = librariesOf(libraryVersion, 'CPU');
-    expect(await Promise.all([installVersion(), installVersion()])).toEqual([
-      { folder: place },
-      { folder: place },
+    expect(await Promise.all([installTensorflowVersion(), installTensorflowVersion()])).toEqual([
+      { directory: place },
+      { directory: place },
     ]);
-    expect(readdirSync(installationsFolder())).toEqual([libraryVersion]);
+    expect(readdirSync(installationsDirectory())).toEqual([libraryVersion]);
   });
 
   test('versions lie side by side; the newest is found, or the one that KD_TENSORFLOW_VERSION names', async () => {
     fakePip();
-    await installVersion({ version: '2.21' });
+    await installTensorflowVersion({ version: '2.21' });
     fakePip({ version: '2.9.3' });
-    await installVersion({ version: '2.9' });
+    await installTensorflowVersion({ version: '2.9' });
     expect(asked().map((line) => line.replace('-cpu', ''))).toEqual([
       'tensorflow==2.21.*',
       'tensorflow==2.9.*',
     ]);
     expect(installedVersions().map(({ version }) => version)).toEqual(['2.21.0', '2.9.3']);
-    expect(findTensorflow()).toMatchObject({ from: 'cache', version: '2.21.0', build: 'CPU' });
+    expect(locateLibrary()).toMatchObject({ from: 'cache', version: '2.21.0', build: 'CPU' });
     vi.stubEnv('KD_TENSORFLOW_VERSION', '2.9');
-    expect(findTensorflow()).toMatchObject({
+    expect(locateLibrary()).toMatchObject({
       from: 'cache',
       version: '2.9.3',
-      folder: librariesOf('2.9.3', 'CPU'),
+      directory: librariesOf('2.9.3', 'CPU'),
     });
     vi.stubEnv('KD_TENSORFLOW_VERSION', '2.10');
-    expect(findTensorflow()).toEqual({
-      reason: `KD_TENSORFLOW_VERSION asks for 2.10, but ${installationsFolder()} holds 2.21.0, 2.9.3; \`npx kd-engine install --version 2.10\` brings it`,
+    expect(locateLibrary()).toEqual({
+      reason: `KD_TENSORFLOW_VERSION asks for 2.10, but ${installationsDirectory()} holds 2.21.0, 2.9.3; \`npx kd-engine install --version 2.10\` brings it`,
     });
   });
 
-  test('with a folder named by KD_LIBTENSORFLOW a wanted version is refused, for it would not be used', async () => {
-    vi.stubEnv('KD_LIBTENSORFLOW', folder);
+  test('with a directory named by KD_LIBTENSORFLOW a wanted version is refused, for it would not be used', async () => {
+    vi.stubEnv('KD_LIBTENSORFLOW', directory);
     expect(await installTensorflow({ version: '2.21' })).toEqual({
       reason:
-        'KD_LIBTENSORFLOW names a folder, which would be used whatever is installed; unset it first',
+        'KD_LIBTENSORFLOW names a directory, which would be used whatever is installed; unset it first',
     });
   });
 });
 
 describe.skipIf(
   'reason' in
-    wheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CUDA'),
+    findWheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CUDA'),
 )('installing for a GPU', () => {
   test('brings NVIDIA’s libraries where TensorFlow’s look for them, and nothing else', async () => {
     fakePip();
     const place = librariesOf('2.21.0', 'CUDA');
-    expect(await installTensorflow({ gpu: true })).toEqual({ folder: place });
+    expect(await installTensorflow({ gpu: true })).toEqual({ directory: place });
     expect(asked()).toEqual([
       `tensorflow==${libraryVersion}`,
       'nvidia-cublas-cu12<13.0,>=12.5.3.2',
     ]);
-    const files = readdirSync(installationFolder('2.21.0', 'CUDA'), {
+    const files = readdirSync(installationDirectory('2.21.0', 'CUDA'), {
       recursive: true,
       encoding: 'utf8',
     });
     expect(
       files
-        .filter((name) => !statSync(join(installationFolder('2.21.0', 'CUDA'), name)).isDirectory())
+        .filter(
+          (name) => !statSync(join(installationDirectory('2.21.0', 'CUDA'), name)).isDirectory(),
+        )
         .sort(),
     ).toEqual(
       [cublas, compiler, `tensorflow/${libraryFile}`, `tensorflow/${frameworkFile}`].sort(),
     );
-    expect(statSync(join(installationFolder('2.21.0', 'CUDA'), compiler)).mode & 0o111).toBe(0o111);
-    expect(findTensorflow()).toMatchObject({ build: 'CUDA', folder: place });
+    expect(statSync(join(installationDirectory('2.21.0', 'CUDA'), compiler)).mode & 0o111).toBe(
+      0o111,
+    );
+    expect(locateLibrary()).toMatchObject({ build: 'CUDA', directory: place });
   });
 
-  test('an archive with a path that leaves the folder is refused', async () => {
+  test('an archive with a path that leaves the directory is refused', async () => {
     writeFileSync(
-      join(folder, 'nvidia.whl'),
+      join(directory, 'nvidia.whl'),
       nvidiaWheel({ '../../escaped.so': Buffer.from('outside') }),
     );
     fakePip();
@@ -335,6 +347,6 @@ describe.skipIf(
     expect(reason).toMatch(
       / got nvidia_cublas_cu12-12\.5\.3\.2-py3-none-any\.whl: invalid relative path: \.\.\/\.\.\/escaped\.so; download it again\.$/,
     );
-    expect(readdirSync(installationsFolder())).toEqual([]);
+    expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 });

@@ -1,11 +1,11 @@
-import { persistentTensor } from '@kd/core';
+import { persistentTensor } from '@kd/core/internal';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 
-describe.skipIf('reason' in findTensorflow())('memory of what stays', () => {
+describe.skipIf('reason' in locateLibrary())('memory of what stays', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   test('goes back when the tensor and all that share it are gone, and no array of JavaScript lies beside it', () => {
@@ -37,7 +37,7 @@ describe.skipIf('reason' in findTensorflow())('memory of what stays', () => {
 
   test('is refused by name where there is none', () => {
     const { tensors } = (tf.backend() as NodeBackend).binding;
-    expect(() => tensors.lasting([2 ** 58], 2 ** 60, () => {})).toThrow(
+    expect(() => tensors.createMapped([2 ** 58], 2 ** 60, () => {})).toThrow(
       `tensorflow: expected ${2 ** 60} bytes of memory for a tensor of shape [${2 ** 58}], got none; end other programs, or raise this process's limit (ulimit -v).`,
     );
   });

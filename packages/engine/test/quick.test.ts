@@ -2,7 +2,7 @@ import { normalizeBatch } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { closeTo, pseudoRandom } from './numbers.ts';
 
 /** Runs on `tensorflow` and on `cpu`, where TF.js's own kernels and gradients are used. */
@@ -29,7 +29,7 @@ async function expectSame(run: () => tf.Tensor[], relative = 1e-5): Promise<void
 const maps = (seed: number, shape: [number, number, number, number] = [3, 5, 4, 6]): tf.Tensor4D =>
   tf.tensor4d(pseudoRandom(seed, shape), shape);
 
-describe.skipIf('reason' in findTensorflow())(
+describe.skipIf('reason' in locateLibrary())(
   'the quick kernels and gradients of tensorflow equal TF.js’s own',
   () => {
     beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));

@@ -3,16 +3,16 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { dataType } from '../src/node/tensorflow/constants.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
-import { Reader } from '../src/node/tensorflow/reads.ts';
-import { Tensors } from '../src/node/tensorflow/tensors.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { dataType } from '../src/node/tensorflow/capi/types.ts';
+import { TensorReader } from '../src/node/tensorflow/tensors/readTensor.ts';
+import { Tensors } from '../src/node/tensorflow/tensors/tensors.ts';
 
 /** So many that their values are read on another thread. */
 const many = 500_000;
 
-describe.skipIf('reason' in findTensorflow())('reading', () => {
+describe.skipIf('reason' in locateLibrary())('reading', () => {
   const binding = () => (tf.backend() as NodeBackend).binding;
 
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
@@ -55,11 +55,11 @@ describe.skipIf('reason' in findTensorflow())('reading', () => {
 
   test('a failed read is rejected with TensorFlow’s message and leaves nothing behind', async () => {
     const { api, context, memory } = binding().runtime;
-    const reader = new Reader({ ...api, TFE_TensorHandleCopySharingTensor: () => 0 }, memory);
-    await expect(reader.later(0, dataType.float32)).rejects.toThrow(
+    const reader = new TensorReader({ ...api, TFE_TensorHandleCopySharingTensor: () => 0 }, memory);
+    await expect(reader.readAsync(0, dataType.float32)).rejects.toThrow(
       new Error('reading a tensor: Invalid handle'),
     );
-    expect(() => new Reader(api, memory).now(0, dataType.float32, context.status)).toThrow(
+    expect(() => new TensorReader(api, memory).read(0, dataType.float32, context.status)).toThrow(
       new Error('reading a tensor: Invalid handle'),
     );
     expect(tf.tidy(() => tf.add(1, 2).arraySync())).toBe(3);
@@ -76,7 +76,7 @@ describe.skipIf('reason' in findTensorflow())('reading', () => {
     await (async () => {
       const id = tensors.create([many], dataType.float32, new Float32Array(many).fill(2));
       freed.length = 0;
-      const reading = tensors.readLater(id);
+      const reading = tensors.readAsync(id);
       tensors.delete(id);
       const values = (await reading) as Float32Array<ArrayBuffer>;
       expect(freed).toEqual([]);

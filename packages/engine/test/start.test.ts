@@ -2,12 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
 import type { EngineProvider } from '../src/contracts.ts';
 import { type EngineName, startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import { startOn } from '../src/start.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import { startEngineOn } from '../src/startEngine.ts';
 import { runNode } from './child.ts';
 
 const quiet = { log: () => {} };
-const hasTensorflow = 'folder' in findTensorflow();
+const hasTensorflow = 'directory' in locateLibrary();
 
 test('cpu and wasm start, and the last one started is current', async () => {
   expect(await startEngine({ engine: 'cpu', ...quiet })).toMatchObject({
@@ -55,7 +55,7 @@ test('an unknown name stops at the door', async () => {
 });
 
 describe('what was refused is said, and the engine before stays current', () => {
-  const noGradients = { named: () => undefined, registerGradients: async () => {} };
+  const noGradients = { requestedEngine: () => undefined, registerGradients: async () => {} };
   const absent: EngineProvider = {
     name: 'tensorflow',
     open: async () => ({ reason: 'it is not here' }),
@@ -74,8 +74,8 @@ describe('what was refused is said, and the engine before stays current', () => 
   test('in the engine, and in one line', async () => {
     await startEngine({ engine: 'cpu', ...quiet });
     const lines: string[] = [];
-    const engine = await startOn(
-      { ...noGradients, candidates: [absent, broken, cpu] },
+    const engine = await startEngineOn(
+      { ...noGradients, providers: [absent, broken, cpu] },
       { prefer: ['tensorflow', 'webgpu', 'cpu'], log: (line) => lines.push(line) },
     );
     expect(engine.refused).toEqual([
@@ -88,7 +88,9 @@ describe('what was refused is said, and the engine before stays current', () => 
   });
 
   test('in the error, where none starts', async () => {
-    await expect(startOn({ ...noGradients, candidates: [absent, broken] }, quiet)).rejects.toThrow(
+    await expect(
+      startEngineOn({ ...noGradients, providers: [absent, broken] }, quiet),
+    ).rejects.toThrow(
       'startEngine: expected tensorflow or webgpu or wasm to start, got tensorflow: it is not here; webgpu: no adapter; wasm: it does not run on this platform; name another engine.',
     );
     expect(tf.getBackend()).toBe('cpu');
@@ -110,12 +112,12 @@ describe('in a process of its own', () => {
     const nowhere = { KD_LIBTENSORFLOW: '/nowhere' };
     const { log } = JSON.parse(runNode('test/fixtures/start.ts', [], nowhere).stdout);
     expect(log[0]).toMatch(
-      /^engine: wasm .*; not tensorflow: KD_LIBTENSORFLOW names it, but there is no folder \/nowhere; .*`npx kd-engine install`/,
+      /^engine: wasm .*; not tensorflow: KD_LIBTENSORFLOW names it, but there is no directory \/nowhere; .*`npx kd-engine install`/,
     );
     const named = runNode('test/fixtures/start.ts', ['tensorflow'], nowhere);
     expect(named.status).toBe(1);
     expect(named.stdout).toMatch(
-      /^startEngine: expected tensorflow to start, got tensorflow: KD_LIBTENSORFLOW names it, but there is no folder \/nowhere/,
+      /^startEngine: expected tensorflow to start, got tensorflow: KD_LIBTENSORFLOW names it, but there is no directory \/nowhere/,
     );
   });
 

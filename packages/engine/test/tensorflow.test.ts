@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
-import { frameworkFile, libraryFile } from '../src/node/tensorflow/library.ts';
-import { installationsFolder } from '../src/node/tensorflow/versions.ts';
+import {
+  frameworkFile,
+  installationsDirectory,
+  libraryFile,
+} from '../src/node/library/libraryFiles.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
 import { pseudoRandom } from './numbers.ts';
 
-describe.skipIf('reason' in findTensorflow())('the binding', () => {
+describe.skipIf('reason' in locateLibrary())('the binding', () => {
   const binding = () => (tf.backend() as NodeBackend).binding;
 
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
@@ -76,7 +79,7 @@ describe.skipIf('reason' in findTensorflow())('the binding', () => {
 
   test('wrong ids and lengths stop before they reach C', () => {
     expect(() => binding().tensorDataSync(-1)).toThrow(
-      'tensorflow: expected a live tensor, got id -1, which was deleted or never made.',
+      'tensorflow: expected a live tensor, got id -1, which was deleted or never created.',
     );
     expect(() => binding().createTensor([2], 1, new Float32Array(3))).toThrow(
       'tensorflow: a float32 tensor of shape [2]: expected 8 bytes, got 12.',
@@ -112,35 +115,35 @@ describe.skipIf('reason' in findTensorflow())('the binding', () => {
 });
 
 describe('where libtensorflow is looked for', () => {
-  let folder: string;
+  let directory: string;
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'kd-engine-'));
-    vi.stubEnv('KD_CACHE', folder);
+    directory = mkdtempSync(join(tmpdir(), 'kd-engine-'));
+    vi.stubEnv('KD_CACHE', directory);
     vi.stubEnv('KD_LIBTENSORFLOW', '');
     vi.stubEnv('PATH', '');
   });
   afterEach(() => {
     vi.unstubAllEnvs();
-    rmSync(folder, { recursive: true });
+    rmSync(directory, { recursive: true });
   });
 
-  test('an empty folder in KD_LIBTENSORFLOW is named, with what it lacks', () => {
-    vi.stubEnv('KD_LIBTENSORFLOW', folder);
-    expect(findTensorflow()).toEqual({
-      reason: `KD_LIBTENSORFLOW names it, but ${folder} holds no ${libraryFile} and no ${frameworkFile}`,
+  test('an empty directory in KD_LIBTENSORFLOW is named, with what it lacks', () => {
+    vi.stubEnv('KD_LIBTENSORFLOW', directory);
+    expect(locateLibrary()).toEqual({
+      reason: `KD_LIBTENSORFLOW names it, but ${directory} holds no ${libraryFile} and no ${frameworkFile}`,
     });
-    writeFileSync(join(folder, libraryFile), '');
-    expect(findTensorflow()).toEqual({
-      reason: `KD_LIBTENSORFLOW names it, but ${folder} holds no ${frameworkFile}`,
+    writeFileSync(join(directory, libraryFile), '');
+    expect(locateLibrary()).toEqual({
+      reason: `KD_LIBTENSORFLOW names it, but ${directory} holds no ${frameworkFile}`,
     });
-    writeFileSync(join(folder, frameworkFile), '');
-    expect(findTensorflow()).toEqual({ folder, from: 'KD_LIBTENSORFLOW' });
+    writeFileSync(join(directory, frameworkFile), '');
+    expect(locateLibrary()).toEqual({ directory, from: 'KD_LIBTENSORFLOW' });
   });
 
   test('nothing anywhere says where it was looked for', () => {
-    expect(findTensorflow()).toEqual({
-      reason: `libtensorflow was not found: KD_LIBTENSORFLOW is not set, there is none in ${installationsFolder()}, no Python here has tensorflow`,
+    expect(locateLibrary()).toEqual({
+      reason: `libtensorflow was not found: KD_LIBTENSORFLOW is not set, there is none in ${installationsDirectory()}, no Python here has tensorflow`,
     });
   });
 });

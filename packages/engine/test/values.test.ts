@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
-import { attributeType, dataType } from '../src/node/tensorflow/constants.ts';
-import { findTensorflow } from '../src/node/tensorflow/find.ts';
-import type { NodeBackend } from '../src/node/tensorflow/kernels.ts';
-import type { TensorMetadata, TensorValues } from '../src/node/tensorflow/tensors.ts';
+import { locateLibrary } from '../src/node/library/locateLibrary.ts';
+import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { attributeType, dataType } from '../src/node/tensorflow/capi/types.ts';
+import type { TensorMetadata, TensorValues } from '../src/node/tensorflow/tensors/types.ts';
 
-describe.skipIf('reason' in findTensorflow())('values', () => {
+describe.skipIf('reason' in locateLibrary())('values', () => {
   const binding = () => (tf.backend() as NodeBackend).binding;
 
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
@@ -27,7 +27,7 @@ describe.skipIf('reason' in findTensorflow())('values', () => {
     const result = [
       copy.shape,
       binding().tensorDataSync(copy.id),
-      await binding().tensors.readLater(copy.id),
+      await binding().tensors.readAsync(copy.id),
     ] as [number[], TensorValues, TensorValues];
     expect(copy.dtype).toBe(dtype);
     for (const made of [id, copy.id]) binding().deleteTensor(made);
@@ -124,7 +124,7 @@ describe.skipIf('reason' in findTensorflow())('values', () => {
   });
 });
 
-describe.skipIf('reason' in findTensorflow())('errors are one line', () => {
+describe.skipIf('reason' in locateLibrary())('errors are one line', () => {
   const binding = () => (tf.backend() as NodeBackend).binding;
 
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { webgpu } from '../src/candidates/webgpu.ts';
 import { startEngine } from '../src/index.ts';
-import { startOn } from '../src/start.ts';
+import { webgpu } from '../src/providers/webgpu.ts';
+import { startEngineOn } from '../src/startEngine.ts';
 import { runNode } from './child.ts';
 import { closeTo, pseudoRandom } from './numbers.ts';
 
@@ -139,11 +139,11 @@ describe('what webgpu says of its adapter', () => {
   test('one in software is passed over unless it is asked for', async () => {
     withAdapter({ info: { description: 'SwiftShader' } });
     const platform = {
-      candidates: [candidate],
-      named: () => undefined,
+      providers: [candidate],
+      requestedEngine: () => undefined,
       registerGradients: async () => {},
     };
-    await expect(startOn(platform, { prefer: ['webgpu', 'wasm'], ...quiet })).rejects.toThrow(
+    await expect(startEngineOn(platform, { prefer: ['webgpu', 'wasm'], ...quiet })).rejects.toThrow(
       'webgpu: its adapter is software (SwiftShader), slower than wasm',
     );
   });

@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { registerBatchNormGradient } from './batchNormGradient.ts';
-import { meanOfChannels, scaleChannels } from './channelwise.ts';
-import { replaceKernel } from './replace.ts';
+import { replaceKernel } from './replaceKernel.ts';
 
 type Named<Name extends string> = Readonly<Record<Name, tf.Tensor1D>> & { readonly x: tf.Tensor4D };
 
@@ -50,9 +48,9 @@ export function registerBatchNorm(backendName: string): void {
 /** @returns Output, mean, variance; mean and 1 / deviation again, for the gradient. */
 function forward({ x, scale, offset }: Named<'scale' | 'offset'>, epsilon: number): tf.Tensor[] {
   return tf.tidy(() => {
-    const mean = meanOfChannels(x);
-    const centred = centre(x, mean);
-    const variance = meanOfChannels(tf.square(centred));
+    const mean = channelMeans(x);
+    const centred = center(x, mean);
+    const variance = channelMeans(tf.square(centred));
     const inverse = tf.rsqrt(tf.add(variance, epsilon));
     return [
       scaleChannels(centred, tf.mul(scale, inverse), offset),
@@ -78,9 +76,9 @@ function backward({
 }: Named<'scale' | 'mean' | 'variance'> & { dy: tf.Tensor4D }): tf.Tensor[] {
   return tf.tidy(() => {
     const count = x.size / mean.size;
-    const centred = centre(x, mean);
-    const gradient = meanOfChannels(dy);
-    const covariance = tf.mul(meanOfChannels(tf.mul(dy, centred)), inverse);
+    const centred = center(x, mean);
+    const gradient = channelMeans(dy);
+    const covariance = tf.mul(channelMeans(tf.mul(dy, centred)), inverse);
     const factor = tf.mul<tf.Tensor1D>(scale, inverse);
     const ofGradient = scaleChannels(dy, factor, tf.neg(tf.mul(factor, gradient)) as tf.Tensor1D);
     const ofMaps = scaleChannels(
@@ -92,6 +90,70 @@ function backward({
 }
 
 /** x − mean. A subtraction that repeats few channels takes four times as long. */
-function centre(x: tf.Tensor4D, mean: tf.Tensor1D): tf.Tensor4D {
+function center(x: tf.Tensor4D, mean: tf.Tensor1D): tf.Tensor4D {
   return scaleChannels(x, tf.onesLike(mean), tf.neg(mean) as tf.Tensor1D);
+}
+
+/**
+ * The gradient of `KdBatchNorm`, one for all engines, for TF.js keeps one gradient for all
+ * backends: the kernel `KdBatchNormGrad` of the current one
+ *   inputs  dy and x [batch, height, width, channels]; scale [channels]; mean, variance and more:
+ *   what `KdBatchNorm` gave as outputs 3, 4 and, if any, 5
+ *   outputs gradients of x, scale and offset
+ */
+export function registerBatchNormGradient(): void {
+  tf.registerGradient({
+    kernelName: 'KdBatchNorm',
+    inputsToSave: ['x', 'scale'],
+    outputsToSave: [false, false, false, true, true, true],
+    gradFunc: batchNormGradient,
+  });
+}
+
+function batchNormGradient(
+  dys: tf.Tensor | tf.Tensor[],
+  saved: tf.Tensor[],
+  attrs: tf.NamedAttrMap,
+): Record<string, () => tf.Tensor> {
+  const [dy] = dys as [tf.Tensor];
+  const [x, scale, mean, variance, more] = saved as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor | undefined,
+  ];
+  const inputs: tf.NamedTensorMap = { dy, x, scale, mean, variance, ...(more && { more }) };
+  const computed = tf.engine().runKernel('KdBatchNormGrad', inputs, attrs) as tf.Tensor[];
+  const [xGradient, scaleGradient, offsetGradient] = computed as [tf.Tensor, tf.Tensor, tf.Tensor];
+  return { x: () => xGradient, scale: () => scaleGradient, offset: () => offsetGradient };
+}
+
+/**
+ * x · scale + shift for each channel, as a depthwise convolution with a filter of one pixel: one
+ * pass over x instead of two.
+ * @param x [batch, height, width, channels]. @param scale [channels]. @param shift [channels];
+ * nothing where it is left out. @returns As x.
+ */
+export function scaleChannels(
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  shift?: tf.Tensor1D,
+): tf.Tensor4D {
+  const filter: tf.Tensor4D = tf.reshape(scale, [1, 1, scale.size, 1]);
+  return tf.fused.depthwiseConv2d({
+    x,
+    filter,
+    strides: 1,
+    pad: 'valid',
+    ...(shift && { bias: shift }),
+  });
+}
+
+/**
+ * Mean over all places of each channel. @param x [batch, height, width, channels]. @returns
+ * [channels].
+ */
+export function channelMeans(x: tf.Tensor4D): tf.Tensor1D {
+  return tf.mean(x, [0, 1, 2]);
 }

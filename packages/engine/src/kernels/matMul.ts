@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { replaceKernel } from './replace.ts';
+import { replaceKernel } from './replaceKernel.ts';
 
 /** Multiply-adds of one product of a batch from which on a call of its own pays. */
-const LARGE = 2 ** 15;
+const minMultiplyAdds = 2 ** 15;
 
 /**
  * `wasm` multiplies single matrices by XNNPACK, but transposed ones and batches of them by a plain
  * loop: here they are transposed first, and large ones of a
  * batch go one by one. Integers, which it refuses, go as float32: exact below 2²⁴.
  */
-export function quickenMatMul(backendName: string): void {
+export function registerMatMul(backendName: string): void {
   replaceKernel('BatchMatMul', backendName, (stock) => (call) => {
     const { transposeA, transposeB, ...rest } = call.attrs as {
       transposeA: boolean;
@@ -25,16 +25,18 @@ export function quickenMatMul(backendName: string): void {
       );
     }
     if (transposeA || transposeB)
-      return tf.tidy(() => tf.matMul(transposeA ? turn(a) : a, transposeB ? turn(b) : b));
+      return tf.tidy(() =>
+        tf.matMul(transposeA ? transposeLast(a) : a, transposeB ? transposeLast(b) : b),
+      );
     const batch = a.shape.slice(0, -2);
     const [rows, inner] = a.shape.slice(-2) as [number, number];
     const columns = b.shape.at(-1) as number;
     const same = a.rank === b.rank && batch.every((side, axis) => side === b.shape[axis]);
-    if (tf.util.sizeFromShape(batch) === 1 || !same || rows * inner * columns < LARGE)
+    if (tf.util.sizeFromShape(batch) === 1 || !same || rows * inner * columns < minMultiplyAdds)
       return stock({ ...call, attrs: { transposeA, transposeB, ...rest } });
     return tf.tidy(() => {
-      const rights = apart(b, batch, [inner, columns]);
-      const products = apart(a, batch, [rows, inner]).map((left, at) =>
+      const rights = unstackMatrices(b, batch, [inner, columns]);
+      const products = unstackMatrices(a, batch, [rows, inner]).map((left, at) =>
         tf.matMul(left, rights[at] as tf.Tensor2D),
       );
       return tf.reshape(tf.concat(products), [...batch, rows, columns]);
@@ -43,7 +45,7 @@ export function quickenMatMul(backendName: string): void {
 }
 
 /** One by one. Cut out of rows that are whole matrices, so that each is one copy. */
-function apart(
+function unstackMatrices(
   matrices: tf.Tensor,
   batch: readonly number[],
   shape: [number, number],
@@ -54,7 +56,7 @@ function apart(
     .map((matrix) => tf.reshape(matrix, shape));
 }
 
-function turn(matrices: tf.Tensor): tf.Tensor {
+function transposeLast(matrices: tf.Tensor): tf.Tensor {
   const axes = matrices.shape.map((_, axis) => axis);
   return tf.transpose(matrices, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
 }

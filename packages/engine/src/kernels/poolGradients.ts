@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { replaceKernel } from './replace.ts';
+import { replaceKernel } from './replaceKernel.ts';
 
 interface PoolAttributes {
   readonly filterSize: number | [number, number];
@@ -11,13 +11,13 @@ interface PoolAttributes {
  * The gradients of pools whose windows lie side by side, by passes over whole maps: many times as
  * quick as the loops of `wasm`. Others are left to those.
  */
-export function quickenPoolGradients(backendName: string): void {
+export function registerPoolGradients(backendName: string): void {
   replaceKernel('MaxPoolGrad', backendName, (stock) => (call) => {
     const { dy, input, output } = call.inputs as unknown as Record<
       'dy' | 'input' | 'output',
       tf.Tensor4D
     >;
-    const side = sideBySide(input, call.attrs as unknown as PoolAttributes);
+    const side = tilingWindowSide(input, call.attrs as unknown as PoolAttributes);
     if (side !== undefined) return tf.tidy(() => maxPoolGradient(dy, input, output, side));
     // Upstream's loop looks for a largest value from 0 on: a window without a positive one would
     // get no gradient.
@@ -28,11 +28,11 @@ export function quickenPoolGradients(backendName: string): void {
   });
   replaceKernel('AvgPoolGrad', backendName, (stock) => (call) => {
     const { dy, input } = call.inputs as unknown as Record<'dy' | 'input', tf.Tensor4D>;
-    const side = sideBySide(input, call.attrs as unknown as PoolAttributes);
+    const side = tilingWindowSide(input, call.attrs as unknown as PoolAttributes);
     if (side === undefined) return stock(call);
     return tf.tidy(() =>
       tf.reshape(
-        tf.mul(asWindows(dy, 1), tf.fill([1, side, 1, side, 1], 1 / side ** 2)),
+        tf.mul(toWindows(dy, 1), tf.fill([1, side, 1, side, 1], 1 / side ** 2)),
         input.shape,
       ),
     );
@@ -43,7 +43,7 @@ export function quickenPoolGradients(backendName: string): void {
  * The side of the windows where they are square, touch without overlap and cover the maps; else
  * undefined.
  */
-function sideBySide(
+function tilingWindowSide(
   input: tf.Tensor4D,
   { filterSize, strides, pad }: PoolAttributes,
 ): number | undefined {
@@ -64,7 +64,7 @@ function sideBySide(
  * [batch, height, width, channels] → [batch · windows, side, windows, side, channels], without a
  * copy.
  */
-function asWindows(maps: tf.Tensor4D, side: number): tf.Tensor {
+function toWindows(maps: tf.Tensor4D, side: number): tf.Tensor {
   const [batch, height, width, channels] = maps.shape;
   return tf.reshape(maps, [(batch * height) / side, side, width / side, side, channels]);
 }
@@ -84,8 +84,8 @@ function maxPoolGradient(
   const gap = 1 / (side ** 2 + 1);
   const places = tf.range(side ** 2, 0, -1);
   const falling = tf.reshape(tf.mul(places, gap), [1, side, 1, side, 1]);
-  const marks = tf.add(tf.step(tf.sub(asWindows(output, 1), asWindows(input, side)), 4), falling);
+  const marks = tf.add(tf.step(tf.sub(toWindows(output, 1), toWindows(input, side)), 4), falling);
   const highest = tf.maxPool(tf.reshape(marks, input.shape) as tf.Tensor4D, side, side, 'valid');
-  const isFirst = tf.step(tf.sub(marks, asWindows(tf.sub(highest, gap / 2), 1)));
-  return tf.reshape(tf.mul(asWindows(dy, 1), isFirst), input.shape);
+  const isFirst = tf.step(tf.sub(marks, toWindows(tf.sub(highest, gap / 2), 1)));
+  return tf.reshape(tf.mul(toWindows(dy, 1), isFirst), input.shape);
 }

@@ -30,10 +30,10 @@ export function openZip(path: string): Promise<Zip> {
 
 /** A small file of an archive, whole. */
 export async function readEntry(zip: Zip, entry: Entry): Promise<Buffer> {
-  return buffer(await streamOf(zip, entry));
+  return buffer(await openEntryStream(zip, entry));
 }
 
-export interface Watched {
+export interface UnpackEntryOptions {
   /** Told of every piece. */
   readonly onBytes: (count: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +44,7 @@ export async function unpackEntry(
   zip: Zip,
   entry: Entry,
   to: string,
-  { onBytes, signal }: Watched,
+  { onBytes, signal }: UnpackEntryOptions,
 ): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -56,13 +56,13 @@ export async function unpackEntry(
       yield piece;
     }
   };
-  await pipeline(await streamOf(zip, entry), seen, createWriteStream(to), {
+  await pipeline(await openEntryStream(zip, entry), seen, createWriteStream(to), {
     ...(signal && { signal }),
   });
   return { sha256: hash.digest('base64url'), bytes };
 }
 
-function streamOf(zip: Zip, entry: Entry): Promise<Readable> {
+function openEntryStream(zip: Zip, entry: Entry): Promise<Readable> {
   return new Promise((resolve, reject) => {
     zip.file.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream)));
   });

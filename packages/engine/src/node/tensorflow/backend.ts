@@ -1,4 +1,5 @@
-import type { CompiledFunction, CompilingBackend, PersistentTensorBackend } from '@kd/core';
+import type { CompiledFunction } from '@kd/core';
+import type { CompilingBackend, PersistentTensorBackend } from '@kd/core/internal';
 import {
   type BackendValues,
   type DataId,
@@ -10,29 +11,33 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import type { Binding } from './binding.ts';
-import { compileFunction } from './compile/compile.ts';
+import type { Binding } from './binding/binding.ts';
+import { type NodeBackend, tensorIds, type VendoredKernels } from './binding/vendoredBackend.ts';
+import { dataType } from './capi/types.ts';
+import { compileFunction } from './compile/compiledFunction.ts';
 import { Compiler } from './compile/compiler.ts';
-import { dataType } from './constants.ts';
-import { DeviceMemory } from './deviceMemory.ts';
-import type { NodeBackend, NodeKernels } from './kernels.ts';
-import type { TensorValues } from './tensors.ts';
-import { idsWhileTracing } from './trace/inputIds.ts';
-import type { Trace } from './trace/trace.ts';
+import { restoreGradients } from './kernels/replaceKernel.ts';
+import { DeviceMemory } from './tensors/deviceMemory.ts';
+import type { TensorValues } from './tensors/types.ts';
+import type { Trace } from './trace/tracer.ts';
 
 /**
- * Numbers from which on the library gets an array at once, so that JavaScript's own can go
- * (upstream waits until an op needs it), and what stays gets pages of its own.
+ * Arrays of at least so many numbers are uploaded at once, so that JavaScript's copy can be
+ * collected (upstream waits until an op needs it), and persistent tensors of at least so many get
+ * pages of their own.
  */
-const LARGE = 16_384;
+const minLargeElements = 16_384;
 
-/** Makes the backend that TensorFlow.js computes on: upstream's, with what it lacks. */
-export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Binding): NodeBackend {
+/** Creates the backend that TensorFlow.js computes on: upstream's, with its gaps filled. */
+export function createBackend(
+  { NodeJSKernelBackend }: VendoredKernels,
+  binding: Binding,
+): NodeBackend {
   class TensorflowBackend
     extends NodeJSKernelBackend
     implements CompilingBackend, PersistentTensorBackend
   {
-    readonly #compiler = new Compiler(this);
+    readonly #compiler = new Compiler(this, restoreGradients);
     readonly #gpuMemory = binding.isUsingGpuDevice()
       ? new DeviceMemory(binding.runtime, '/device:GPU:0')
       : undefined;
@@ -48,8 +53,8 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
     }
 
     /**
-     * For `tf.memory()`: on a GPU also how much of its memory is in use, compiled steps included,
-     * by the name that TF.js's own GPU engines give it.
+     * Adds to `tf.memory()` on a GPU the bytes that are in use there, compiled steps included,
+     * under the name that TF.js's own GPU engines use.
      */
     override memory(): ReturnType<NodeBackend['memory']> & { readonly numBytesInGPU?: number } {
       const known = super.memory();
@@ -60,18 +65,19 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
 
     override write(values: TensorValues, shape: number[], dtype: DataType): DataId {
       const dataId = super.write(values, shape, dtype);
-      if (binding.trace !== undefined) binding.trace.wrote(dataId);
-      else if (values.length >= LARGE) this.getInputTensorIds([{ dataId, shape, dtype }]);
+      if (binding.trace !== undefined) binding.trace.markWritten(dataId);
+      else if (values.length >= minLargeElements)
+        this.getInputTensorIds([{ dataId, shape, dtype }]);
       return dataId;
     }
 
-    lasting<R extends Rank>(
+    persistentTensor<R extends Rank>(
       shape: ShapeMap[R],
       write: (values: Float32Array) => void,
     ): Tensor<R> | undefined {
       const count = util.sizeFromShape(shape);
-      if (binding.trace !== undefined || count < LARGE) return undefined;
-      const id = binding.tensors.lasting(shape, 4 * count, write);
+      if (binding.trace !== undefined || count < minLargeElements) return undefined;
+      const id = binding.tensors.createMapped(shape, 4 * count, write);
       return this.createOutputTensor({
         id,
         shape: [...shape],
@@ -82,12 +88,12 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
     override getInputTensorIds(tensors: readonly TensorInfo[]): number[] {
       return binding.trace === undefined
         ? super.getInputTensorIds(tensors)
-        : idsWhileTracing(this, binding.trace, tensors);
+        : tensorIds(this, binding.trace, tensors);
     }
 
     override readSync(dataId: DataId): BackendValues {
       if (binding.trace !== undefined && !binding.trace.isConstant(dataId))
-        throw binding.trace.refuseRead();
+        throw binding.trace.failRead();
       return super.readSync(dataId);
     }
 
@@ -96,7 +102,7 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
         return neverRead(binding.trace);
       const data = this.tensorMap.get(dataId);
       if (data === undefined || data.values !== null) return this.readSync(dataId);
-      return binding.tensors.readLater(data.id) as Promise<BackendValues>;
+      return binding.tensors.readAsync(data.id) as Promise<BackendValues>;
     }
   }
   return new TensorflowBackend(binding, '@kd/engine');
@@ -107,6 +113,6 @@ export function makeBackend({ NodeJSKernelBackend }: NodeKernels, binding: Bindi
  * process instead.
  */
 function neverRead(trace: Trace): Promise<never> {
-  trace.refuseRead();
+  trace.failRead();
   return new Promise(() => {});
 }

@@ -1,21 +1,21 @@
 import { clone, type DataId, engine, type Tensor, type Variable } from '@tensorflow/tfjs-core';
-import type { Trace } from '../trace/trace.ts';
+import type { Trace } from '../trace/tracer.ts';
 import type { Compiler } from './compiler.ts';
 
-interface Replaced {
+interface ReplacedVariable {
   readonly variable: Variable;
-  /** Holds what the variable held. */
+  /** Shares the data that the variable had. */
   readonly before: Tensor;
-  /** Of the symbolic value it got. */
+  /** Data of the symbolic value that it got. */
   readonly symbol: DataId;
 }
 
 /**
- * All registered variables, each with a symbolic value of its own in place of what it holds, until
- * they are put back.
+ * All registered variables, each with a symbolic value in place of its own, until `restore` puts
+ * those back.
  */
-export class ReplacedVariables {
-  readonly #replaced: Replaced[] = [];
+export class SymbolicVariables {
+  readonly #replaced: ReplacedVariable[] = [];
 
   constructor(compiler: Compiler, trace: Trace) {
     for (const variable of Object.values(engine().registeredVariables)) {
@@ -32,27 +32,27 @@ export class ReplacedVariables {
     }
   }
 
-  /** Those that the function has assigned. */
-  changed(): Variable[] {
+  /** Variables that the function has assigned. */
+  assigned(): Variable[] {
     return this.#replaced
       .filter(({ variable, symbol }) => variable.dataId !== symbol)
       .map(({ variable }) => variable);
   }
 
-  /** Those that the function has disposed of. */
+  /** Variables that the function has disposed. */
   disposed(): Variable[] {
     return this.#replaced
       .filter(({ variable }) => variable.isDisposed)
       .map(({ variable }) => variable);
   }
 
-  /** Those that were not there before. */
+  /** Variables that the function has created. */
   created(): Variable[] {
     const before = new Set(this.#replaced.map(({ variable }) => variable));
     return Object.values(engine().registeredVariables).filter((variable) => !before.has(variable));
   }
 
-  /** Gives every variable the data it held. */
+  /** Gives every variable its data back. */
   restore(): void {
     for (const { variable, before } of this.#replaced) {
       if (variable.isDisposed) revive(variable, before);

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { constants } from 'node:os';
+import { createInterface } from 'node:readline';
+import { threadsVariable, usableThreads } from '../library/processSettings.ts';
+import { clusterVariable, indexVariable, timeoutVariable } from './options.ts';
+
+export interface LaunchOptions {
+  /** ≥ 1. */
+  readonly processes: number;
+  /** A program and its arguments: the same for every process. */
+  readonly command: readonly string[];
+  /** The first of as many ports in a row; free ones without it. */
+  readonly port?: number | undefined;
+  /** `ProcessGroupOptions.timeoutSeconds`. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/**
+ * How long the others may go on when one has failed (they find out by themselves, and may want to
+ * say so), and how long they then have to end.
+ */
+const graceMilliseconds = 10_000;
+const endMilliseconds = 5000;
+
+const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs a program as a group of processes on this machine, each with its share of the cores, its
+ * output line by line behind `[rank]`. Ctrl-C goes to
+ * all of them; when one fails the others are ended.
+ * @returns The exit status of the first that failed, 0 where none did.
+ */
+export async function launch({
+  processes,
+  command,
+  port,
+  timeoutSeconds,
+}: LaunchOptions): Promise<number> {
+  const ports =
+    port === undefined
+      ? await findFreePorts(processes)
+      : Array.from({ length: processes }, (_, at) => port + at);
+  const environment = {
+    [threadsVariable]: String(Math.max(1, Math.floor(usableThreads() / processes))),
+    ...(timeoutSeconds === undefined ? {} : { [timeoutVariable]: String(timeoutSeconds) }),
+    ...process.env,
+    [clusterVariable]: ports.map((one) => `127.0.0.1:${one}`).join(),
+  };
+  const children = ports.map((_, rank) =>
+    startProcess(command, rank, { ...environment, [indexVariable]: String(rank) }),
+  );
+  const send = (signal: NodeJS.Signals): void => {
+    for (const child of children) if (isRunning(child)) child.kill(signal);
+  };
+  for (const signal of forwarded) process.on(signal, send);
+  let failure = 0;
+  const timers: NodeJS.Timeout[] = [];
+  const statuses = children.map(async (child, rank) => {
+    const status = await exitStatus(child);
+    if (status === 0) return;
+    process.stderr.write(`[${rank}] ended with status ${status}\n`);
+    if (failure !== 0) return;
+    failure = status;
+    timers.push(
+      setTimeout(send, graceMilliseconds, 'SIGTERM'),
+      setTimeout(send, graceMilliseconds + endMilliseconds, 'SIGKILL'),
+    );
+  });
+  await Promise.all(statuses);
+  for (const timer of timers) clearTimeout(timer);
+  for (const signal of forwarded) process.off(signal, send);
+  return failure;
+}
+
+/** In a process group of its own, so that a Ctrl-C of the terminal reaches it once, through us. */
+function startProcess(
+  [program = '', ...args]: readonly string[],
+  rank: number,
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  child.on('error', ({ message }) => process.stderr.write(`[${rank}] ${message}\n`));
+  for (const [from, to] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ] as const)
+    createInterface({ input: from }).on('line', (line) => to.write(`[${rank}] ${line}\n`));
+  return child;
+}
+
+function isRunning({ exitCode, signalCode, pid }: ChildProcess): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
+}
+
+/** As a shell says it: 128 and its number for a signal, 127 for a program that is not there. */
+function exitStatus(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(127));
+    child.once('close', (code, signal) =>
+      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
+    );
+  });
+}
+
+/** Ports that nobody listens on at this moment, all different. */
+export async function findFreePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
