@@ -262,7 +262,7 @@ export function parseRunRecord(text: string, caller: string): RunRecord {
     `a run record of format ${runRecordFormat}`,
     format === undefined ? 'an object without format' : `format ${String(format)}`,
     format === 1
-      ? 'an earlier version wrote it: start a new run; the report.html beside it can still be opened'
+      ? 'an earlier version wrote it: start a new run; its report.html can still be opened'
       : 'it is of another version',
   );
   runRecord(value, caller);

@@ -1,4 +1,4 @@
-import { formatElapsed, formatInteger, formatPercent } from '@kd/core/internal';
+import { formatElapsed, formatInteger } from '@kd/core/internal';
 import { formatSpread } from './format.ts';
 import type { RunRecord } from './runRecord.ts';
 import type { Spread, Summary } from './summary.ts';
@@ -14,7 +14,9 @@ export interface GainSummary {
 export function summarizeGain(record: RunRecord, { networks, gain }: Summary): GainSummary {
   const [teacher, baseline, distilled] = networks;
   const { claim, experiment, seeds } = record.config;
-  const accuracies = `${formatSpread(distilled.accuracy)} against ${formatSpread(baseline.accuracy)} on ${formatInteger(record.data.test.images)} test images`;
+  const accuracies =
+    `${formatSpread(distilled.accuracy)} against ${formatSpread(baseline.accuracy)} on ` +
+    `${formatInteger(record.data.test.images)} test images`;
   const basis =
     seeds.length === 1 ? `one seed: ${seeds[0]}` : `mean ± std of ${seeds.length} seeds`;
   const comparison =
@@ -25,9 +27,11 @@ export function summarizeGain(record: RunRecord, { networks, gain }: Summary): G
         : 'is as accurate as';
   const weakTeacher =
     teacher.accuracy.mean <= baseline.accuracy.mean
-      ? ` The teacher (${formatPercent(teacher.accuracy.mean, 2)}) is no better than the student alone.`
+      ? ` The teacher (${formatSpread(teacher.accuracy)}) is no better than the student alone.`
       : '';
-  const sentence = `The distilled student ${comparison} the same student trained alone: ${accuracies} (${basis}).${weakTeacher}`;
+  const sentence =
+    `The distilled student ${comparison} the same student trained alone: ` +
+    `${accuracies} (${basis}).${weakTeacher}`;
   return claim
     ? { sentence, holds: gain.mean > 0 }
     : { sentence: `${sentence} The experiment ${experiment} makes no claim.` };
@@ -53,7 +57,11 @@ export function footnotes(record: RunRecord): string | undefined {
 function describeFeatures({ data, caches }: RunRecord): string | undefined {
   const cache = Object.values(caches).find(({ outputs }) => outputs === 'features');
   if (cache === undefined) return undefined;
-  return `The teacher's pretrained backbone was evaluated once on ${cache.views} views of ${formatInteger(data.train.images)} images, in ${formatElapsed(cache.seconds)}; only a new head was trained.`;
+  const images = formatInteger(data.train.images);
+  return (
+    `The teacher's pretrained backbone was evaluated once on ${cache.views} views of ${images} ` +
+    `images, in ${formatElapsed(cache.seconds)}; only a new head was trained.`
+  );
 }
 
 function describeFurtherTrainings({ config, trainings }: RunRecord): string | undefined {
@@ -62,11 +70,18 @@ function describeFurtherTrainings({ config, trainings }: RunRecord): string | un
   const seconds = Object.values(trainings)
     .filter(({ role }) => role === 'assistant' || role === 'generation')
     .reduce((sum, training) => sum + training.seconds, 0);
+  const time = formatElapsed(seconds);
   if (assistant !== undefined)
-    return `An assistant was trained as well: ${assistant}, ${epochs} epochs, ${formatElapsed(seconds)}.`;
-  if (generations !== undefined && generations > 1)
-    return `${formatInteger((generations - 1) * config.seeds.length)} more students were trained before the last one: ${epochs} epochs each, ${formatElapsed(seconds)} in all.`;
+    return `An assistant was trained as well: ${assistant}, ${epochs} epochs, ${time}.`;
+  if (generations !== undefined && generations > 1) {
+    const count = (generations - 1) * config.seeds.length;
+    return (
+      `${formatInteger(count)} more students were trained before the last one: ` +
+      `${epochs} epochs each, ${time} in all.`
+    );
+  }
   return peer === true
-    ? 'A peer of the same architecture was trained together with the distilled student, whose training time is that of both.'
+    ? 'A peer of the same architecture was trained together with the distilled student, whose ' +
+        'training time is that of both.'
     : undefined;
 }

@@ -102,7 +102,7 @@ describe('run.json', () => {
     const file = path.join(directory, 'run.json');
     writeFileSync(file, old);
     await expect(readRunRecord(directory)).rejects.toThrow(
-      `${file}: expected a run record of format 2, got format 1; an earlier version wrote it: start a new run; the report.html beside it can still be opened.`,
+      `${file}: expected a run record of format 2, got format 1; an earlier version wrote it: start a new run; its report.html can still be opened.`,
     );
     rmSync(file);
   });

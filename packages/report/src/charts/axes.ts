@@ -3,7 +3,7 @@
  * a DOM, which chart libraries bring in megabytes. Colours and strokes come from the stylesheet of
  * the page.
  */
-import { escapeHtml } from '../html.ts';
+import { element, escapeHtml } from '../html.ts';
 
 /** A drawing with its caption. */
 export interface Chart {
@@ -27,6 +27,8 @@ export interface Axis {
 /** Returns the position in pixels of the values (x, y). */
 export type Position = (x: number, y: number) => readonly [number, number];
 
+type Attributes = Readonly<Record<string, string | number>>;
+
 const size = { width: 480, height: 300, left: 46, right: 14, top: 26, bottom: 40 };
 
 /**
@@ -46,19 +48,29 @@ export function drawAxes(
     left + fraction(x, valueX) * (width - left - right),
     height - bottom - fraction(y, valueY) * (height - top - bottom),
   ];
+  const text = (className: string, at: Attributes, content: string) =>
+    element('text', { class: className, ...at }, escapeHtml(content));
   const ticksX = x.ticks.map((tick) => {
-    const at = round(position(tick, y.from)[0]);
-    return `<text class="tick" x="${at}" y="${height - bottom + 16}" text-anchor="middle">${escapeHtml(x.format(tick))}</text>`;
+    const [at] = position(tick, y.from);
+    const place = { x: at, y: height - bottom + 16, 'text-anchor': 'middle' };
+    return text('tick', place, x.format(tick));
   });
   const ticksY = y.ticks.map((tick) => {
-    const at = round(position(x.from, tick)[1]);
-    const line = `<line class="grid" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/>`;
-    return `${line}<text class="tick" x="${left - 7}" y="${at + 3.5}" text-anchor="end">${escapeHtml(y.format(tick))}</text>`;
+    const [, at] = position(x.from, tick);
+    const place = { x: left - 7, y: at + 3.5, 'text-anchor': 'end' };
+    const ends = { x1: left, x2: width - right, y1: at, y2: at };
+    return element('line', { class: 'grid', ...ends }) + text('tick', place, y.format(tick));
   });
-  const titles =
-    `<text class="axis" x="${width - right}" y="${height - 6}" text-anchor="end">${escapeHtml(x.title)}</text>` +
-    `<text class="axis" x="4" y="12">${escapeHtml(y.title)}</text>`;
-  return `<svg viewBox="0 0 ${width} ${height}" role="img">${ticksY.join('')}${ticksX.join('')}${titles}${marks(position)}</svg>`;
+  const titleX = { x: width - right, y: height - 6, 'text-anchor': 'end' };
+  return element(
+    'svg',
+    { viewBox: `0 0 ${width} ${height}`, role: 'img' },
+    ...ticksY,
+    ...ticksX,
+    text('axis', titleX, x.title),
+    text('axis', { x: 4, y: 12 }, y.title),
+    marks(position),
+  );
 }
 
 /** Returns round numbers between two values. @param about - Roughly how many. */
@@ -108,11 +120,6 @@ export function logarithmicAxis(
     ticks: isWide ? ticks.filter((tick) => Number.isInteger(Math.log10(tick))) : ticks,
     format: (tick) => format(tick).replace('.00', '').replace('.0', ''),
   };
-}
-
-/** Rounds a position to two decimals, which are enough for a screen. */
-export function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 /** Returns a step of 1, 2 or 5 times a power of ten. */

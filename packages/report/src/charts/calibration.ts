@@ -1,5 +1,7 @@
+import { formatPercent } from '@kd/core/internal';
+import { element } from '../html.ts';
 import { argmax, softmax } from '../predictions.ts';
-import { type Chart, drawAxes, type Position, round } from './axes.ts';
+import { type Chart, drawAxes, type Position } from './axes.ts';
 
 const bins = 10;
 
@@ -26,14 +28,23 @@ export function calibrationChart(
     const accuracy = (correct[bin] as number) / count;
     const [start, y] = position(bin / bins, accuracy);
     const [end, base] = position((bin + 1) / bins, 0);
-    const tip = `confidence ${bin * 10}–${bin * 10 + 10} %: ${correct[bin]} of ${count} correct (${(100 * accuracy).toFixed(1)} %)`;
-    const opacity = round(0.25 + 0.6 * Math.sqrt(count / labels.length));
-    return `<rect class="cell" x="${round(start) + 1}" y="${round(y)}" width="${round(end - start) - 2}" height="${round(base - y)}" rx="2" fill-opacity="${opacity}"><title>${tip}</title></rect>`;
+    const range = `confidence ${bin * 10}–${bin * 10 + 10} %`;
+    const tip = `${range}: ${correct[bin]} of ${count} correct (${formatPercent(accuracy)})`;
+    const box = { x: start + 1, y, width: end - start - 2, height: base - y, rx: 2 };
+    const opacity = 0.25 + 0.6 * Math.sqrt(count / labels.length);
+    return element(
+      'rect',
+      { class: 'cell', ...box, 'fill-opacity': opacity },
+      element('title', {}, tip),
+    );
   };
   const marks = (position: Position) => {
-    const bars = Array.from({ length: bins }, (_, bin) => bar(bin, position)).join('');
-    const [[startX, startY], [endX, endY]] = [position(0, 0), position(1, 1)];
-    return `<g class="${className}">${bars}</g><line class="ideal" x1="${startX}" y1="${startY}" x2="${endX}" y2="${endY}"/>`;
+    const bars = Array.from({ length: bins }, (_, bin) => bar(bin, position));
+    const [[x1, y1], [x2, y2]] = [position(0, 0), position(1, 1)];
+    return (
+      element('g', { class: className }, ...bars) +
+      element('line', { class: 'ideal', x1, y1, x2, y2 })
+    );
   };
   const axes = [
     { ...fifths, title: 'confidence' },

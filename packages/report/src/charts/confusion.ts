@@ -1,5 +1,6 @@
-import { escapeHtml } from '../html.ts';
-import { type Chart, round } from './axes.ts';
+import { formatPercent } from '@kd/core/internal';
+import { element, escapeHtml } from '../html.ts';
+import type { Chart } from './axes.ts';
 
 const cell = 27;
 const left = 74;
@@ -22,32 +23,41 @@ export function confusionChart(
   const rows = confusion.map((counts, label) => {
     const images = counts.reduce((sum, count) => sum + count, 0);
     const y = top + label * cell;
-    const name = `<text class="tick" x="${left - 6}" y="${y + cell / 2 + 3.5}" text-anchor="end">${escapeHtml(nameOf(label))}</text>`;
+    const place = { x: left - 6, y: y + cell / 2 + 3.5, 'text-anchor': 'end' };
     const cells = counts.map((count, prediction) => {
       const share = images === 0 ? 0 : count / images;
       const outcome =
         label === prediction
           ? `${nameOf(label)} recognized`
           : `${nameOf(label)} predicted as ${nameOf(prediction)}`;
-      const tip = `${outcome}: ${count} of ${images} (${(100 * share).toFixed(1)} %)`;
+      const tip = `${outcome}: ${count} of ${images} (${formatPercent(share)})`;
       return square(left + prediction * cell, y, share, tip);
     });
-    return name + cells.join('');
+    return tick(nameOf(label), place) + cells.join('');
   });
   const heads = classNames.map((name, prediction) => {
     const x = left + prediction * cell + cell / 2 + 4;
-    return `<text class="tick" transform="translate(${x} ${top - 6}) rotate(-55)">${escapeHtml(name)}</text>`;
+    return tick(name, { transform: `translate(${x} ${top - 6}) rotate(-55)` });
   });
-  return {
-    title,
-    className,
-    svg: `<svg class="${className}" viewBox="0 0 ${left + side + 16} ${top + side + 4}" role="img">${heads.join('')}${rows.join('')}</svg>`,
-  };
+  const viewBox = `0 0 ${left + side + 16} ${top + side + 4}`;
+  const svg = element('svg', { class: className, viewBox, role: 'img' }, ...heads, ...rows);
+  return { title, className, svg };
+}
+
+function tick(name: string, place: Readonly<Record<string, string | number>>): string {
+  return element('text', { class: 'tick', ...place }, escapeHtml(name));
 }
 
 function square(x: number, y: number, share: number, tip: string): string {
-  const depth = round(Math.sqrt(share));
-  const rect = `<rect class="cell" x="${x}" y="${y}" width="${cell - 1}" height="${cell - 1}" rx="2" fill-opacity="${depth}"><title>${escapeHtml(tip)}</title></rect>`;
+  const depth = Math.sqrt(share);
+  const size = cell - 1;
+  const rect = element(
+    'rect',
+    { class: 'cell', x, y, width: size, height: size, rx: 2, 'fill-opacity': depth },
+    element('title', {}, escapeHtml(tip)),
+  );
   if (share < leastNumber) return rect;
-  return `${rect}<text class="${depth > 0.6 ? 'onCell' : 'count'}" x="${x + (cell - 1) / 2}" y="${y + cell / 2 + 3}" text-anchor="middle">${Math.round(100 * share)}</text>`;
+  const place = { x: x + size / 2, y: y + cell / 2 + 3, 'text-anchor': 'middle' };
+  const className = depth > 0.6 ? 'onCell' : 'count';
+  return rect + element('text', { class: className, ...place }, `${Math.round(100 * share)}`);
 }

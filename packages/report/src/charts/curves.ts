@@ -1,5 +1,5 @@
-import { escapeHtml } from '../html.ts';
-import { type Chart, drawAxes, linearAxis, type Position, round, roundTicks } from './axes.ts';
+import { element, escapeHtml } from '../html.ts';
+import { type Chart, drawAxes, linearAxis, type Position, roundTicks } from './axes.ts';
 
 /** A line over the epochs of a training. */
 export interface Curve {
@@ -55,14 +55,17 @@ export function curvesChart(
 
 function line({ label, className, values }: Curve, position: Position, isFirst: boolean): string {
   const points = values.map((value, index) => position(index + 1, value));
-  const path = points
-    .map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${round(x)} ${round(y)}`)
-    .join('');
-  const dots = points.map(([x, y], index) => {
+  const path = points.map(([x, y]) => `${x.toFixed(2)} ${y.toFixed(2)}`).join('L');
+  const dots = points.map(([cx, cy], index) => {
     const tip = `${label}, epoch ${index + 1}: ${(values[index] as number).toFixed(4)}`;
-    return `<circle cx="${round(x)}" cy="${round(y)}" r="2.4"><title>${escapeHtml(tip)}</title></circle>`;
+    return element('circle', { cx, cy, r: 2.4 }, element('title', {}, escapeHtml(tip)));
   });
-  return `<g class="${className}${isFirst ? '' : ' further'}"><path class="curve" d="${path}"/>${dots.join('')}</g>`;
+  return element(
+    'g',
+    { class: isFirst ? className : `${className} further` },
+    element('path', { class: 'curve', d: `M${path}` }),
+    ...dots,
+  );
 }
 
 /** Labels the curves at their ends, moved apart where they would overlap. */
@@ -78,9 +81,9 @@ function labels(curves: readonly Curve[], position: Position): string {
   for (const { end } of ends)
     heights.push(Math.max(end[1], (heights.at(-1) ?? Number.NEGATIVE_INFINITY) + labelHeight));
   return ends
-    .map(
-      ({ label, className, end }, index) =>
-        `<text class="label ${className}" x="${round(end[0]) + 7}" y="${round(heights[index] as number) + 4}">${escapeHtml(label)}</text>`,
-    )
+    .map(({ label, className, end: [x] }, index) => {
+      const place = { x: x + 7, y: (heights[index] as number) + 4 };
+      return element('text', { class: `label ${className}`, ...place }, escapeHtml(label));
+    })
     .join('');
 }

@@ -1,5 +1,5 @@
-import { escapeHtml } from '../html.ts';
-import { type Axis, type Chart, drawAxes, round } from './axes.ts';
+import { element, escapeHtml } from '../html.ts';
+import { type Axis, type Chart, drawAxes, type Position } from './axes.ts';
 
 /** A point with an error bar. */
 export interface ScatterPoint {
@@ -15,35 +15,45 @@ export interface ScatterPoint {
 /** Points to the right of this get their label at the left. */
 const labelsFlipAt = 300;
 const labelHeight = 15;
+const labelDistance = 11;
 
-/** Draws labelled points. */
+/** Draws labelled points. Labels are moved down where they would overlap. */
 export function scatterChart(
   title: string,
   points: readonly ScatterPoint[],
   { x, y }: { readonly x: Axis; readonly y: Axis },
 ): Chart {
-  const svg = drawAxes(x, y, (position) => {
-    const placed = points
-      .map((point) => ({ ...point, at: position(point.x, point.y) }))
-      .sort((left, right) => left.at[1] - right.at[1]);
-    const taken: (readonly [side: string, height: number])[] = [];
-    return placed
-      .map(({ label, className, x: valueX, y: valueY, std, at: [atX, atY] }) => {
-        const side = atX > labelsFlipAt ? 'end' : 'start';
-        const lowest = Math.max(
-          ...taken.flatMap(([other, height]) => (other === side ? [height] : [])),
-          Number.NEGATIVE_INFINITY,
+  const marks = (position: Position) => {
+    const heights = { start: Number.NEGATIVE_INFINITY, end: Number.NEGATIVE_INFINITY };
+    return [...points]
+      .sort((left, right) => right.y - left.y)
+      .map((point) => {
+        const [cx, cy] = position(point.x, point.y);
+        const side = cx > labelsFlipAt ? 'end' : 'start';
+        heights[side] = Math.max(cy, heights[side] + labelHeight);
+        const place = {
+          x: side === 'end' ? cx - labelDistance : cx + labelDistance,
+          y: heights[side] + 4,
+          'text-anchor': side,
+        };
+        return (
+          element(
+            'g',
+            { class: point.className },
+            errorBar(point, position),
+            element('circle', { class: 'point', cx, cy, r: 6 }),
+          ) +
+          element('text', { class: `label ${point.className}`, ...place }, escapeHtml(point.label))
         );
-        const height = Math.max(atY, lowest + labelHeight);
-        taken.push([side, height]);
-        const bar =
-          std === undefined
-            ? ''
-            : `<line class="curve" x1="${round(atX)}" x2="${round(atX)}" y1="${round(position(valueX, valueY - std)[1])}" y2="${round(position(valueX, valueY + std)[1])}"/>`;
-        const text = `<text class="label ${className}" x="${round(atX + (side === 'end' ? -11 : 11))}" y="${round(height) + 4}" text-anchor="${side}">${escapeHtml(label)}</text>`;
-        return `<g class="${className}">${bar}<circle class="point" cx="${round(atX)}" cy="${round(atY)}" r="6"/></g>${text}`;
       })
       .join('');
-  });
-  return { title, svg };
+  };
+  return { title, svg: drawAxes(x, y, marks) };
+}
+
+function errorBar({ x, y, std }: ScatterPoint, position: Position): string {
+  if (std === undefined) return '';
+  const [x1, y1] = position(x, y - std);
+  const [x2, y2] = position(x, y + std);
+  return element('line', { class: 'curve', x1, x2, y1, y2 });
 }

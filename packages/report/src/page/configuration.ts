@@ -1,6 +1,6 @@
 import { formatBytes, formatElapsed, formatInteger } from '@kd/core/internal';
 import { formatMethod } from '../format.ts';
-import { definitionTable, escapeHtml } from '../html.ts';
+import { definitionTable, element, escapeHtml } from '../html.ts';
 import type {
   AugmentationRecord,
   DatasetRecord,
@@ -13,7 +13,15 @@ type Row = readonly [name: string, value: string];
 
 /** Renders the command that repeats a run, the experiment's settings and where it ran. */
 export function configuration(record: RunRecord): string {
-  return `<pre>${escapeHtml(record.command)}</pre><div class="two">${definitionTable(experimentRows(record))}${definitionTable(environmentRows(record))}</div>`;
+  return (
+    element('pre', {}, escapeHtml(record.command)) +
+    element(
+      'div',
+      { class: 'two' },
+      definitionTable(experimentRows(record)),
+      definitionTable(environmentRows(record)),
+    )
+  );
 }
 
 function experimentRows({ config, data }: RunRecord): Row[] {
@@ -79,7 +87,8 @@ function describeNetwork({
   const training =
     backbone === undefined
       ? `, ${epochs} epochs, peak learning rate ${peakRate}`
-      : `, pretrained (${backbone.weights}), backbone frozen; new head: ${epochs} epochs of Adam, learning rate ${peakRate}`;
+      : `, pretrained (${backbone.weights}), backbone frozen; new head: ${epochs} epochs of Adam, ` +
+        `learning rate ${peakRate}`;
   const bound = clipNorm === undefined ? '' : `, gradient norm ≤ ${clipNorm}`;
   return `${architecture}${resized}${training}${bound}`;
 }

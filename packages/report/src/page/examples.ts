@@ -1,5 +1,5 @@
 import { formatInteger, formatPercent } from '@kd/core/internal';
-import { escapeHtml } from '../html.ts';
+import { element, escapeHtml } from '../html.ts';
 import {
   type Example,
   type ExampleGroup,
@@ -24,7 +24,11 @@ export async function exampleCards(
   const total = formatInteger(predictions.labels.length);
   const render = async ({ title, count, shown }: ExampleGroup) => {
     const cards = await Promise.all(shown.map((example) => card(example, data, predictions)));
-    return `<h3>${escapeHtml(title)} <small>${formatInteger(count)} of ${total}</small></h3><div class="cards">${cards.join('')}</div>`;
+    const share = element('small', {}, `${formatInteger(count)} of ${total}`);
+    return (
+      element('h3', {}, escapeHtml(title), ' ', share) +
+      element('div', { class: 'cards' }, ...cards)
+    );
   };
   return (await Promise.all(groups.map(render))).join('');
 }
@@ -43,13 +47,37 @@ async function card(
   const largest = softLabels[order[0] as number] as number;
   const bars = order.slice(0, barsOfExample).map((index) => {
     const probability = softLabels[index] as number;
-    const length = ((100 * probability) / largest).toFixed(1);
-    return `<div${index === label ? ' class="truth"' : ''}><em>${escapeHtml(nameOf(index))}</em><span><u style="width:${length}%"></u></span><small>${formatPercent(probability, 0)}</small></div>`;
+    const width = `width:${((100 * probability) / largest).toFixed(1)}%`;
+    return element(
+      'div',
+      index === label ? { class: 'trueClass' } : {},
+      element('em', {}, escapeHtml(nameOf(index))),
+      element('span', {}, element('u', { style: width })),
+      element('small', {}, formatPercent(probability, 0)),
+    );
   });
   const prediction = (role: 'baseline' | 'distilled', title: string) => {
     const isRight = example[role] === label;
-    return `<span class="${role}"><i></i>${title} <b class="${isRight ? 'right' : 'wrong'}">${escapeHtml(nameOf(example[role]))} ${isRight ? '✓' : '✗'}</b></span>`;
+    const answer = `${nameOf(example[role])} ${isRight ? '✓' : '✗'}`;
+    return element(
+      'span',
+      { class: role },
+      element('i'),
+      `${title} `,
+      element('b', { class: isRight ? 'right' : 'wrong' }, escapeHtml(answer)),
+    );
   };
-  const name = escapeHtml(nameOf(label));
-  return `<div class="card"><img alt="${name}" src="${source}"><div><strong>${name}</strong><div class="soft">${bars.join('')}</div>${prediction('baseline', 'alone')}${prediction('distilled', 'distilled')}</div></div>`;
+  return element(
+    'div',
+    { class: 'card' },
+    element('img', { alt: nameOf(label), src: source }),
+    element(
+      'div',
+      {},
+      element('strong', {}, escapeHtml(nameOf(label))),
+      element('div', { class: 'soft' }, ...bars),
+      prediction('baseline', 'alone'),
+      prediction('distilled', 'distilled'),
+    ),
+  );
 }

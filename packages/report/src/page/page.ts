@@ -6,7 +6,7 @@ import { confusionChart } from '../charts/confusion.ts';
 import { curvesChart } from '../charts/curves.ts';
 import { scatterChart } from '../charts/scatter.ts';
 import { formatSpread, resultColumns } from '../format.ts';
-import { escapeHtml, section, stylesheet } from '../html.ts';
+import { element, escapeHtml, section } from '../html.ts';
 import type { Predictions } from '../predictions.ts';
 import {
   type MetricsRecord,
@@ -19,6 +19,7 @@ import { footnotes, summarizeGain } from '../sentences.ts';
 import { type NetworkSummary, type Summary, summarize } from '../summary.ts';
 import { configuration } from './configuration.ts';
 import { exampleCards } from './examples.ts';
+import { stylesheet } from './stylesheet.ts';
 
 /** Headings of the compared networks. */
 const headings: Readonly<Record<Role, string>> = {
@@ -50,81 +51,38 @@ export async function renderReport(record: RunRecord, predictions: Predictions):
     'resume it',
   );
   checkPredictions(record, predictions);
-  const { config, data, environment } = record;
-  const { sentence, holds } = summarizeGain(record, summary);
-  const notes = footnotes(record);
-  const { temperature = 1 } = config.distillation;
-  const body = [
-    `<header><p class="where">${escapeHtml(`Knowledge distillation · ${config.experiment} · ${record.started.slice(0, 10)}`)}</p><h1>${escapeHtml(sentence)}</h1></header>`,
-    holds === false ? '<p class="notice">The claim of this experiment does not hold.</p>' : '',
-    notes === undefined ? '' : `<p>${escapeHtml(notes)}</p>`,
+  const title = `${record.config.experiment} · knowledge distillation`;
+  const head = element(
+    'head',
+    {},
+    element('meta', { charset: 'utf-8' }),
+    element('meta', { name: 'viewport', content: 'width=device-width,initial-scale=1' }),
+    element('title', {}, escapeHtml(title)),
+    element('style', {}, stylesheet),
+  );
+  const main = element(
+    'main',
+    {},
+    header(record, summary),
     tiles(summary),
-    section(
-      'Results',
-      'Each network is evaluated on the test images once, with the weights of the epoch that had the best validation accuracy.',
-      resultRows(summary),
-    ),
-    wide(
-      section(
-        'Learning curves',
-        'On the validation images, after every epoch. Both students start from the same weights and are trained on the same images in the same order.',
-        figures(learningCurves(record)),
-      ),
-    ),
-    wide(
-      section(
-        'Accuracy against size and speed',
-        `Distillation changes the accuracy of a student, not its cost. Speed: evaluation on ${environment.engine.name} on this machine.`,
-        figures(costCharts(summary)),
-      ),
-    ),
-    section(
-      'Soft labels and predictions',
-      `Test images with the teacher's soft labels at temperature ${temperature}, the true class in full colour, and the predictions of both students. Improvements and regressions are both shown, the clearest first. Seed ${config.seeds[0]}.`,
-      await exampleCards(data, predictions, temperature),
-    ),
-    section(
-      'Confusion matrices',
-      'Rows are true classes, columns are predictions, numbers are percent of the row. Point at a cell for the counts.',
-      figures(
-        firstResults(record).map(({ role, test }) =>
-          confusionChart(
-            {
-              title: `${headings[role]}: accuracy ${formatPercent(test.top1, 2)}`,
-              className: role,
-            },
-            test.confusion,
-            data.classNames,
-          ),
-        ),
-      ),
-    ),
-    section(
-      'Calibration',
-      'Accuracy of the predictions by their confidence. Bars below the diagonal: overconfident. Darker bars hold more images. ECE: expected calibration error.',
-      figures(
-        firstResults(record).map(({ role, test }) =>
-          calibrationChart(
-            {
-              title: `${headings[role]}: ECE ${formatPercent(test.calibrationError)}`,
-              className: role,
-            },
-            predictions.logits[role],
-            predictions.labels,
-          ),
-        ),
-      ),
-    ),
+    results(summary),
+    learningCurves(record),
+    costs(record, summary),
+    await examples(record, predictions),
+    confusionMatrices(record),
+    calibration(record, predictions),
     section(
       'Configuration',
       'Data, seeds and settings determine the result, up to the rounding of the engine.',
       configuration(record),
     ),
-    '<footer>The file run.json beside this page has all of these numbers and more, epoch by epoch.</footer>',
-  ];
-  const title = escapeHtml(`${config.experiment} · knowledge distillation`);
-  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title}</title>`;
-  return `<!doctype html><html lang="en"><head>${head}<style>${stylesheet}</style></head><body><main>${body.join('\n')}</main></body></html>\n`;
+    element(
+      'footer',
+      {},
+      'The file run.json beside this page has all of these numbers and more, epoch by epoch.',
+    ),
+  );
+  return `<!doctype html>${element('html', { lang: 'en' }, head, element('body', {}, main))}\n`;
 }
 
 function checkPredictions({ data }: RunRecord, { labels: trueLabels, logits }: Predictions): void {
@@ -141,26 +99,67 @@ function checkPredictions({ data }: RunRecord, { labels: trueLabels, logits }: P
     );
 }
 
+function header(record: RunRecord, summary: Summary): string {
+  const { experiment } = record.config;
+  const { sentence, holds } = summarizeGain(record, summary);
+  const notes = footnotes(record);
+  const origin = `Knowledge distillation · ${experiment} · ${record.started.slice(0, 10)}`;
+  return [
+    element(
+      'header',
+      {},
+      element('p', { class: 'where' }, escapeHtml(origin)),
+      element('h1', {}, escapeHtml(sentence)),
+    ),
+    ...(holds === false
+      ? [element('p', { class: 'notice' }, 'The claim of this experiment does not hold.')]
+      : []),
+    ...(notes === undefined ? [] : [element('p', {}, escapeHtml(notes))]),
+  ].join('');
+}
+
 function tiles({ networks }: Summary): string {
   const tile = ({ role, accuracy, architecture }: NetworkSummary) =>
-    `<div class="tile ${role}">${headings[role]}<b>${formatSpread(accuracy)}</b><small>${escapeHtml(architecture)}</small></div>`;
-  return `<div class="tiles">${networks.map(tile).join('')}</div>`;
-}
-
-function resultRows({ networks }: Summary): string {
-  const head = ['', 'network', ...resultColumns.map(({ title }) => title)].map(
-    (title) => `<th>${escapeHtml(title.charAt(0).toUpperCase() + title.slice(1))}</th>`,
-  );
-  const rows = networks.map((network) => {
-    const cells = [network.architecture, ...resultColumns.map(({ format }) => format(network))].map(
-      (text) => `<td>${escapeHtml(text)}</td>`,
+    element(
+      'div',
+      { class: `tile ${role}` },
+      headings[role],
+      element('b', {}, formatSpread(accuracy)),
+      element('small', {}, escapeHtml(architecture)),
     );
-    return `<tr><th class="${network.role}">${headings[network.role]}</th>${cells.join('')}</tr>`;
-  });
-  return `<div class="scroll"><table class="results"><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return element('div', { class: 'tiles' }, ...networks.map(tile));
 }
 
-function learningCurves({ config, trainings }: RunRecord): Chart[] {
+function results({ networks }: Summary): string {
+  const titles = ['', 'network', ...resultColumns.map(({ title }) => title)];
+  const head = titles.map((title) => {
+    const capitalized = title.charAt(0).toUpperCase() + title.slice(1);
+    return element('th', {}, escapeHtml(capitalized));
+  });
+  const rows = networks.map((network) => {
+    const cells = [network.architecture, ...resultColumns.map(({ format }) => format(network))];
+    return element(
+      'tr',
+      {},
+      element('th', { class: network.role }, headings[network.role]),
+      ...cells.map((text) => element('td', {}, escapeHtml(text))),
+    );
+  });
+  const table = element(
+    'table',
+    { class: 'results' },
+    element('thead', {}, element('tr', {}, ...head)),
+    element('tbody', {}, ...rows),
+  );
+  return section(
+    'Results',
+    'Each network is evaluated on the test images once, with the weights of the epoch that had ' +
+      'the best validation accuracy.',
+    element('div', { class: 'scroll' }, table),
+  );
+}
+
+function learningCurves({ config, trainings }: RunRecord): string {
   const stages: readonly (readonly [Role, string])[] = [
     ['teacher', stageName('teacher', 0)],
     ...(['baseline', 'distilled'] as const).flatMap((role) =>
@@ -175,29 +174,33 @@ function learningCurves({ config, trainings }: RunRecord): Chart[] {
         validation === undefined ? [] : [metric(validation)],
       ),
     }));
-  return [
-    curvesChart(
-      curves(({ top1 }) => top1),
-      {
-        title: 'Accuracy',
-        axis: 'validation accuracy',
-        format: (value) => formatPercent(value, 0),
-        bounds: [0, 1],
-      },
-    ),
-    curvesChart(
-      curves(({ loss }) => loss),
-      {
-        title: 'Cross entropy with the labels',
-        axis: 'validation cross entropy, nats',
-        format: String,
-        bounds: [0, Number.POSITIVE_INFINITY],
-      },
-    ),
-  ];
+  const accuracy = curvesChart(
+    curves(({ top1 }) => top1),
+    {
+      title: 'Accuracy',
+      axis: 'validation accuracy',
+      format: (value) => formatPercent(value, 0),
+      bounds: [0, 1],
+    },
+  );
+  const loss = curvesChart(
+    curves((validation) => validation.loss),
+    {
+      title: 'Cross entropy with the labels',
+      axis: 'validation cross entropy, nats',
+      format: String,
+      bounds: [0, Number.POSITIVE_INFINITY],
+    },
+  );
+  return section(
+    'Learning curves',
+    'On the validation images, after every epoch. Both students start from the same weights and ' +
+      'are trained on the same images in the same order.',
+    wideFigures([accuracy, loss]),
+  );
 }
 
-function costCharts({ networks }: Summary): Chart[] {
+function costs({ environment }: RunRecord, { networks }: Summary): string {
   const y = linearAxis(
     'test accuracy',
     networks.flatMap(({ accuracy: { mean, std = 0 } }) => [mean - std, mean + std]),
@@ -209,46 +212,86 @@ function costCharts({ networks }: Summary): Chart[] {
     axis: string,
     cost: (network: NetworkSummary) => number,
     format: (value: number) => string,
-  ) =>
-    scatterChart(
-      title,
-      networks.map((network) => {
-        const { role, accuracy } = network;
-        const { mean, std } = accuracy;
-        return {
-          label: `${labels[role]} ${formatSpread(accuracy)}`,
-          className: role,
-          x: cost(network),
-          y: mean,
-          ...(std !== undefined && { std }),
-        };
-      }),
-      { x: logarithmicAxis(axis, networks.map(cost), format), y },
-    );
-  return [
-    draw('Size', 'bytes of weights, fewer is better', ({ bytes }) => bytes, formatBytes),
-    draw(
-      'Speed',
-      'images per second, more is better',
-      ({ imagesPerSecond }) => imagesPerSecond,
-      formatInteger,
-    ),
-  ];
+  ) => {
+    const points = networks.map((network) => {
+      const { role, accuracy } = network;
+      const { mean, std } = accuracy;
+      const label = `${labels[role]} ${formatSpread(accuracy)}`;
+      const point = { label, className: role, x: cost(network), y: mean };
+      return std === undefined ? point : { ...point, std };
+    });
+    return scatterChart(title, points, {
+      x: logarithmicAxis(axis, networks.map(cost), format),
+      y,
+    });
+  };
+  return section(
+    'Accuracy against size and speed',
+    'Distillation changes the accuracy of a student, not its cost. Speed: evaluation on ' +
+      `${environment.engine.name} on this machine.`,
+    wideFigures([
+      draw('Size', 'bytes of weights, fewer is better', ({ bytes }) => bytes, formatBytes),
+      draw(
+        'Speed',
+        'images per second, more is better',
+        ({ imagesPerSecond }) => imagesPerSecond,
+        formatInteger,
+      ),
+    ]),
+  );
 }
 
-function firstResults({ results, config: { seeds } }: RunRecord): ResultRecord[] {
+async function examples({ config, data }: RunRecord, predictions: Predictions): Promise<string> {
+  const { temperature = 1 } = config.distillation;
+  return section(
+    'Soft labels and predictions',
+    `Test images with the teacher's soft labels at temperature ${temperature}, the true class in ` +
+      'full colour, and the predictions of both students. Improvements and regressions are both ' +
+      `shown, the clearest first. Seed ${config.seeds[0]}.`,
+    await exampleCards(data, predictions, temperature),
+  );
+}
+
+function confusionMatrices(record: RunRecord): string {
+  const charts = firstResults(record).map(({ role, test }) => {
+    const title = `${labels[role]}: accuracy ${formatPercent(test.top1, 2)}`;
+    return confusionChart({ title, className: role }, test.confusion, record.data.classNames);
+  });
+  return section(
+    'Confusion matrices',
+    'Rows are true classes, columns are predictions, numbers are percent of the row. Point at a ' +
+      'cell for the counts.',
+    figures(charts),
+  );
+}
+
+function calibration(record: RunRecord, { logits, labels: trueLabels }: Predictions): string {
+  const charts = firstResults(record).map(({ role, test }) => {
+    const title = `${labels[role]}: ECE ${formatPercent(test.calibrationError)}`;
+    return calibrationChart({ title, className: role }, logits[role], trueLabels);
+  });
+  return section(
+    'Calibration',
+    'Accuracy of the predictions by their confidence. Bars below the diagonal: overconfident. ' +
+      'Darker bars hold more images. ECE: expected calibration error.',
+    figures(charts),
+  );
+}
+
+/** Returns the results of the first seed. */
+function firstResults({ results: byStage, config: { seeds } }: RunRecord): ResultRecord[] {
   return (['teacher', 'baseline', 'distilled'] as const).flatMap(
-    (role) => results[stageName(role, seeds[0] as number)] ?? [],
+    (role) => byStage[stageName(role, seeds[0] as number)] ?? [],
   );
 }
 
 function figures(charts: readonly Chart[]): string {
   const figure = ({ title, svg, className = '' }: Chart) =>
-    `<figure><figcaption class="${className}">${escapeHtml(title)}</figcaption>${svg}</figure>`;
-  return `<div class="figures">${charts.map(figure).join('')}</div>`;
+    element('figure', {}, element('figcaption', { class: className }, escapeHtml(title)), svg);
+  return element('div', { class: 'figures' }, ...charts.map(figure));
 }
 
-/** Gives the drawings of a section more width. */
-function wide(markup: string): string {
-  return `<div class="wide">${markup}</div>`;
+/** Renders figures that are wider than in three columns. */
+function wideFigures(charts: readonly Chart[]): string {
+  return element('div', { class: 'wide' }, figures(charts));
 }
