@@ -1,82 +1,85 @@
-import { type Contender, startContender } from './contender.ts';
-import { goalRemarks } from './goals.ts';
-import { type Measured, takeTurns } from './rounds.ts';
+import { type BenchProcess, startBenchProcess } from './benchProcess.ts';
+import { interleaveRounds, type Measurement, median, pairedRatio } from './rounds.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
-import { median, pairedRatio } from './statistics.ts';
-import type { ComparedStep } from './steps.ts';
+import { type ComparedStep, compareWithTargets } from './targets.ts';
 import { ourOtherVariants, ourVariant, torchVariants, type Variant } from './variants.ts';
 
-/** Ours beside one variant after the other: two warm processes at a time, of which one runs. */
+/** Measures ours beside one variant after the other: two warm processes, of which one runs. */
 export async function compare(step: ComparedStep, options: BenchOptions): Promise<Section> {
   const { python, variants = '', ceiling, log } = options;
-  const asked = { step: step.step, batch: step.batch, size: step.size };
-  const ours = await start(ourVariant(asked));
+  const stepOptions = { step: step.step, batch: step.batch, size: step.size };
+  const ours = await start(ourVariant(stepOptions));
   const others = [
-    ...ourOtherVariants(asked),
-    ...(python === undefined ? [] : torchVariants(python, asked, step.forms)),
+    ...ourOtherVariants(stepOptions),
+    ...(python === undefined ? [] : torchVariants(python, stepOptions, step.group)),
   ];
-  const duels: Duel[] = [];
+  const pairs: MeasuredPair[] = [];
   const skipped: string[] = [];
   for (const variant of others.filter(({ name }) => name.includes(variants))) {
     log(`${step.step}: ${variant.name}`);
     try {
-      duels.push(await duel(ours, variant, options));
+      pairs.push(await measurePair(ours, variant, options));
     } catch (error) {
-      if (!(error instanceof Absent)) throw error;
+      if (!(error instanceof AbsentVariantError)) throw error;
       skipped.push(`Skipped: ${error.message}`);
     }
   }
-  const mine = whole(
-    duels.length > 0 ? duels.map(({ mine }) => mine) : await takeTurns([ours], options),
+  const mine = joinMeasurements(
+    pairs.length > 0 ? pairs.map(({ mine }) => mine) : await interleaveRounds([ours], options),
   );
   await ours.close();
-  const rows = duels.map(({ other, mine, theirs }) => {
-    const { median: ratio, least, most } = pairedRatio(theirs.turns, mine.turns);
+  const rows = pairs.map(({ other, mine, theirs }) => {
+    const { median: ratio, min, max } = pairedRatio(theirs.turns, mine.turns);
     return {
-      ...rowOf(step, ours, other, theirs, ceiling),
+      ...createRow(step, ours, other, theirs, ceiling),
       ratio,
-      spread: [least, most],
+      spread: [min, max],
     } satisfies Row;
   });
   return {
     name: step.step,
     title: step.title,
-    rows: [rowOf(step, ours, ours, mine, ceiling), ...rows],
-    remarks: [...goalRemarks(step, mine.ms, rows), ...skipped],
+    rows: [createRow(step, ours, ours, mine, ceiling), ...rows],
+    remarks: [...compareWithTargets(step, mine.ms, rows), ...skipped],
     versions: Object.assign(
       {},
       ours.ready.versions,
-      ...duels.map(({ other }) => other.ready.versions),
+      ...pairs.map(({ other }) => other.ready.versions),
     ),
   };
 }
 
-/** Ours and another, measured in turns. */
-interface Duel {
-  readonly other: Contender;
-  readonly mine: Measured;
-  readonly theirs: Measured;
+/** Ours and another, measured in turn. */
+interface MeasuredPair {
+  readonly other: BenchProcess;
+  readonly mine: Measurement;
+  readonly theirs: Measurement;
 }
 
 /** A variant that this machine does not have. */
-class Absent extends Error {}
+class AbsentVariantError extends Error {}
 
-/** @throws Absent where the other does not start. */
-async function duel(ours: Contender, variant: Variant, options: BenchOptions): Promise<Duel> {
+/** @throws AbsentVariantError if the other does not start. */
+async function measurePair(
+  ours: BenchProcess,
+  variant: Variant,
+  options: BenchOptions,
+): Promise<MeasuredPair> {
   const other = await start(variant).catch((cause: Error) => {
-    throw new Absent(cause.message, { cause });
+    throw new AbsentVariantError(cause.message, { cause });
   });
-  const [mine, theirs] = (await takeTurns([ours, other], options)) as [Measured, Measured];
+  const measured = await interleaveRounds([ours, other], options);
+  const [mine, theirs] = measured as [Measurement, Measurement];
   await other.close();
   return { other, mine, theirs };
 }
 
-function start({ name, command }: Variant): Promise<Contender> {
-  return startContender(name, command);
+function start({ name, command }: Variant): Promise<BenchProcess> {
+  return startBenchProcess(name, command);
 }
 
-/** All turns of one contender. */
-function whole(all: readonly Measured[]): Measured {
+/** All turns of one process as one measurement. */
+function joinMeasurements(all: readonly Measurement[]): Measurement {
   const turns = all.flatMap((measured) => measured.turns);
   return {
     turns,
@@ -85,11 +88,11 @@ function whole(all: readonly Measured[]): Measured {
   };
 }
 
-function rowOf(
+function createRow(
   { step, batch, hasImages }: ComparedStep,
-  ours: Contender,
-  { name, ready }: Contender,
-  { ms, peakBytes }: Measured,
+  ours: BenchProcess,
+  { name, ready }: BenchProcess,
+  { ms, peakBytes }: Measurement,
   ceiling?: number,
 ): Row {
   const { flops } = ours.ready.facts;

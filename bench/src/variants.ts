@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { Command } from './contender.ts';
+import type { Command } from './benchProcess.ts';
 import type { StepOptions } from './protocol.ts';
 
 /** One way to run a step. */
@@ -8,7 +8,7 @@ export interface Variant {
   readonly command: Command;
 }
 
-/** What glibc's allocator would be told by whoever starts us: it counts for nobody. */
+/** Settings of glibc's allocator in the environment of the benchmark: no variant inherits them. */
 const untuned = {
   MALLOC_MMAP_THRESHOLD_: undefined,
   MALLOC_TRIM_THRESHOLD_: undefined,
@@ -17,8 +17,8 @@ const untuned = {
 };
 const hugePages = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
 /**
- * glibc keeps what is freed, instead of giving activations back to the kernel; 2 ** 25 is the most
- * it takes as the first.
+ * glibc keeps freed memory, instead of giving activations back to the kernel; 2 ** 25 is the largest
+ * threshold that it accepts for mmap.
  */
 const tuned = {
   MALLOC_MMAP_THRESHOLD_: String(2 ** 25),
@@ -27,12 +27,12 @@ const tuned = {
   ...hugePages,
 };
 
-/** Ours as a user has it. */
+/** Ours with its defaults. */
 export function ourVariant(options: StepOptions): Variant {
   return ours('ours', options, {});
 }
 
-/** Ours in other forms, for information. */
+/** Ours with other settings, for information. */
 export function ourOtherVariants(options: StepOptions): Variant[] {
   return [
     ours('ours, huge pages', options, hugePages),
@@ -40,19 +40,15 @@ export function ourOtherVariants(options: StepOptions): Variant[] {
   ];
 }
 
-function ours(name: string, options: StepOptions, environment: Command['environment']): Variant {
+function ours(name: string, options: StepOptions, env: Command['env']): Variant {
   return {
     name,
-    command: ourCommand(new URL('./ours/serve.ts', import.meta.url), options, environment),
+    command: ourCommand(new URL('./ours/serve.ts', import.meta.url), options, env),
   };
 }
 
-/** A script of ours in src/ours, told its options as JSON. */
-export function ourCommand(
-  script: URL,
-  options: object,
-  environment: Command['environment'] = {},
-): Command {
+/** Starts a script of src/ours with its options as JSON. */
+export function ourCommand(script: URL, options: object, env: Command['env'] = {}): Command {
   const args = [
     '--conditions=@kd/source',
     '--import',
@@ -63,16 +59,16 @@ export function ourCommand(
   return {
     program: process.execPath,
     args,
-    environment: { ...untuned, KD_COMPILE: undefined, ...environment },
+    env: { ...untuned, KD_COMPILE: undefined, ...env },
   };
 }
 
-/** A script of PyTorch's in torch, told its options as JSON. */
+/** Starts a script of torch/ with its options as JSON. */
 export function torchCommand(
   python: string,
   script: string,
   options: object,
-  environment: Command['environment'] = {},
+  env: Command['env'] = {},
 ): Command {
   const args = [
     fileURLToPath(new URL(`../torch/${script}`, import.meta.url)),
@@ -81,7 +77,7 @@ export function torchCommand(
   return {
     program: python,
     args,
-    environment: { ...untuned, ...environment, PYTHONDONTWRITEBYTECODE: '1' },
+    env: { ...untuned, ...env, PYTHONDONTWRITEBYTECODE: '1' },
   };
 }
 
@@ -97,17 +93,24 @@ const forProducts = [forNetworks[0]] as const;
 
 export const AS_INSTALLED = 'PyTorch, eager';
 
-/** Which forms of PyTorch a step knows. */
-export type Forms = 'network' | 'optimizer' | 'product';
+/** Which settings of PyTorch a step has. */
+export type VariantGroup = 'network' | 'optimizer' | 'product';
 
-const formsOf = { network: forNetworks, optimizer: forOptimizers, product: forProducts } as const;
+const groups = { network: forNetworks, optimizer: forOptimizers, product: forProducts } as const;
 
-/** PyTorch's, each with glibc's allocator as it is and tuned. @param python With torch in it. */
-export function torchVariants(python: string, options: StepOptions, forms: Forms): Variant[] {
+/**
+ * PyTorch's variants, each with glibc's allocator as it is and tuned. @param python Path of a Python
+ * that has torch.
+ */
+export function torchVariants(
+  python: string,
+  options: StepOptions,
+  group: VariantGroup,
+): Variant[] {
   return [false, true].flatMap((isTuned) =>
-    formsOf[forms].map(({ name, ...form }) => ({
+    groups[group].map(({ name, ...settings }) => ({
       name: `PyTorch, ${name}${isTuned ? ', allocator tuned' : ''}`,
-      command: torchCommand(python, 'serve.py', { ...options, ...form }, isTuned ? tuned : {}),
+      command: torchCommand(python, 'serve.py', { ...options, ...settings }, isTuned ? tuned : {}),
     })),
   );
 }

@@ -1,12 +1,11 @@
-import { startContender } from './contender.ts';
-import { verdict } from './goals.ts';
-import { type Measured, takeTurns } from './rounds.ts';
+import { startBenchProcess } from './benchProcess.ts';
+import { interleaveRounds, type Measurement, pairedRatio } from './rounds.ts';
 import type { BenchOptions, Row, Section } from './section.ts';
-import { pairedRatio } from './statistics.ts';
+import { passFail } from './targets.ts';
 import { ourVariant } from './variants.ts';
 
-/** How many times as fast as upstream's the input gradient wants to be. */
-const GOAL = 20;
+/** Target for the speed over that of TensorFlow.js's own kernel. */
+const TARGET = 20;
 
 const layers = [
   { channels: 16, size: 32 },
@@ -14,7 +13,7 @@ const layers = [
   { channels: 64, size: 8 },
 ] as const;
 
-/** The input gradient on wasm beside the one of TensorFlow.js's own backend. */
+/** Measures the input gradient on wasm beside the one of TensorFlow.js's own backend. */
 export async function wasm(options: BenchOptions): Promise<Section> {
   const rows: Row[] = [];
   const remarks: string[] = [];
@@ -22,38 +21,29 @@ export async function wasm(options: BenchOptions): Promise<Section> {
   for (const { channels, size } of layers) {
     const name = `${size}×${size}, ${channels} → ${channels}`;
     options.log(`wasm: ${name}`);
-    const command = (step: string, engine: string) => {
-      const { program, args, environment } = ourVariant({ step, batch: 64, size }).command;
-      return { program, args, environment: { ...environment, KD_ENGINE: engine } };
+    const start = (step: string, engine: string) => {
+      const { command } = ourVariant({ step, batch: 64, size });
+      return startBenchProcess(engine, { ...command, env: { ...command.env, KD_ENGINE: engine } });
     };
-    const ours = await startContender(
-      'ours',
-      command(`input gradient of ${channels} channels`, 'wasm'),
-    );
-    const theirs = await startContender(
-      'upstream',
-      command(`upstream's input gradient of ${channels} channels`, 'upstream'),
-    );
-    const [mine, others] = (await takeTurns([ours, theirs], options)) as [Measured, Measured];
-    await Promise.all([ours.close(), theirs.close()]);
-    const { median: ratio, least, most } = pairedRatio(others.turns, mine.turns);
+    const ours = await start(`input gradient of ${channels} channels`, 'wasm');
+    const upstream = await start(`upstream's input gradient of ${channels} channels`, 'upstream');
+    const measured = await interleaveRounds([ours, upstream], options);
+    const [mine, theirs] = measured as [Measurement, Measurement];
+    await Promise.all([ours.close(), upstream.close()]);
+    const { median: ratio, min, max } = pairedRatio(theirs.turns, mine.turns);
     const row = { step: 'wasm', imagesPerSecond: null };
-    rows.push({ ...row, variant: `ours, ${name}`, ms: mine.ms, ratio: null });
-    rows.push({
-      ...row,
-      variant: `upstream's, ${name}`,
-      ms: others.ms,
-      ratio,
-      spread: [least, most],
-    });
-    remarks.push(
-      `${name}: goal ≥ ${GOAL} times as fast, ${ratio.toFixed(1)}, ${verdict(ratio >= GOAL)}.`,
+    rows.push(
+      { ...row, variant: `ours, ${name}`, ms: mine.ms, ratio: null },
+      { ...row, variant: `upstream's, ${name}`, ms: theirs.ms, ratio, spread: [min, max] },
     );
-    versions = { ...versions, ...theirs.ready.versions, ...ours.ready.versions };
+    remarks.push(
+      `${name}: goal ≥ ${TARGET} times as fast, ${ratio.toFixed(1)}, ${passFail(ratio >= TARGET)}.`,
+    );
+    versions = { ...versions, ...upstream.ready.versions, ...ours.ready.versions };
   }
   return {
     name: 'wasm',
-    title: 'The input gradient of a 3×3 convolution on wasm, 64 pictures',
+    title: 'The input gradient of a 3×3 convolution on wasm, 64 images',
     rows,
     remarks,
     versions,

@@ -7,12 +7,12 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Row } from '../src/section.ts';
 
-test('without PyTorch, ours is measured alone, and the rows go to the file', {
+test('without PyTorch, ours is measured alone, and the rows are written to the file', {
   timeout: 300_000,
 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'kd-bench-'));
+  const directory = await mkdtemp(join(tmpdir(), 'kd-bench-'));
   try {
-    const json = join(folder, 'rows.json');
+    const json = join(directory, 'rows.json');
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
     const args = [
       '--conditions=@kd/source',
@@ -42,6 +42,6 @@ test('without PyTorch, ours is measured alone, and the rows go to the file', {
     for (const { ms, imagesPerSecond } of rows)
       expect(imagesPerSecond).toBeCloseTo(8_000 / (ms as number), 9);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 });

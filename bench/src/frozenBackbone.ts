@@ -1,9 +1,9 @@
 /**
- * What a step costs per picture when the body is frozen, beside looking, training the whole and
- * training on recorded features: ResNet-18 with the stem for CIFAR, 256 pictures in
+ * Milliseconds per image of training with a frozen backbone, beside evaluation, training of the
+ * whole network and training on cached features: ResNet-18 with the stem for CIFAR, 256 images in
  * batches of 32. About three minutes on two cores. KD_ENGINE chooses the engine.
  *
- *     node --conditions=@kd/source --import tsx bench/src/frozenBody.ts
+ *     node scripts/run.mjs bench/src/frozenBackbone.ts
  */
 import { type DataLoader, type Network, uniform } from '@kd/core';
 import { dataLoader, imageDataset } from '@kd/data';
@@ -26,37 +26,37 @@ const set = imageDataset({
   imageShape: [32, 32, 3],
   classNames,
 });
-const pictures = dataLoader(set, { batchSize: 32, seed: 1 });
+const images = dataLoader(set, { batchSize: 32, seed: 1 });
 const network = resnet({ depth: 18, stem: 'cifar', classes: 10, seed: 1 });
-const { backbone: body, head } = splitBackbone(network);
+const { backbone, head } = splitBackbone(network);
 const store = memoryStore();
 
-const looking = await fastest(async () => (await evaluate(network, pictures)).seconds);
+const evaluation = await fastest(async () => (await evaluate(network, images)).seconds);
 freeze(network, 'body');
-const throughFrozen = await epochOf(network, pictures);
+const frozenBackbone = await fastestEpoch(network, images);
 unfreeze(network);
-const recording = await fastest(() =>
-  secondsOf(() => cacheOutputs({ backbone: body, data: pictures, store: memoryStore() })),
+const caching = await fastest(() =>
+  secondsOf(() => cacheOutputs({ backbone, data: images, store: memoryStore() })),
 );
-await cacheOutputs({ backbone: body, data: pictures, store });
-const onFeatures = await epochOf(
+await cacheOutputs({ backbone, data: images, store });
+const cachedFeatures = await fastestEpoch(
   head,
-  await cachedBatches({ backbone: body, data: pictures, store }),
+  await cachedBatches({ backbone, data: images, store }),
 );
-const whole = await epochOf(network, pictures);
-for (const [what, seconds] of Object.entries({
-  looking,
-  throughFrozen,
-  whole,
-  recording,
-  onFeatures,
+const wholeNetwork = await fastestEpoch(network, images);
+for (const [name, seconds] of Object.entries({
+  evaluation,
+  'training, frozen backbone': frozenBackbone,
+  'training, whole network': wholeNetwork,
+  'caching the features': caching,
+  'training, cached features': cachedFeatures,
 })) {
-  console.log(`${what.padEnd(16)} ${((1000 * seconds) / ROWS).toFixed(3)} ms a picture`);
+  console.log(`${name.padEnd(26)} ${((1000 * seconds) / ROWS).toFixed(3)} ms an image`);
 }
 process.exit(0);
 
 /** Seconds of the fastest of four epochs, the first left out. */
-async function epochOf(student: Network, source: DataLoader): Promise<number> {
+async function fastestEpoch(student: Network, data: DataLoader): Promise<number> {
   const seconds: number[] = [];
   const options = {
     student,
@@ -65,7 +65,7 @@ async function epochOf(student: Network, source: DataLoader): Promise<number> {
     learningRate: 0.001,
     epochs: 4,
   };
-  for await (const report of train({ ...options, data: source })) seconds.push(report.seconds);
+  for await (const report of train({ ...options, data })) seconds.push(report.seconds);
   return Math.min(...seconds.slice(1));
 }
 

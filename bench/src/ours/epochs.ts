@@ -4,39 +4,38 @@ import { combine, crossEntropy, softTargets, weighted } from '@kd/losses';
 import { resnet9, studentCnn } from '@kd/models';
 import { evaluate, networkTeacher, sgd, train } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
-import { CLASSES, pictureSet } from './inputs.ts';
-import type { Prepared } from './prepare.ts';
+import { CLASSES, countUp, randomDataset, type Workload } from './workload.ts';
 
 const BATCH = 64;
 
-/** A pass over drawn pictures, augmented, and nothing else. */
-export function dealing(options: StepOptions): Prepared {
-  const source = drawn(options);
-  const passes = numbers();
+/** A pass over random, augmented images, and nothing else. */
+export function dataLoading(options: StepOptions): Workload {
+  const data = augmentedLoader(options);
+  const epochs = countUp();
   return {
     async run() {
-      for await (const _ of source.epoch(passes.next().value));
+      for await (const _ of data.epoch(epochs.next().value));
       return 0;
     },
   };
 }
 
-/** An epoch of `train` with the default student. @param taught By a live teacher. */
-export function epochs(options: StepOptions, taught: boolean): Prepared {
+/** An epoch of `train` with the default student. @param isTaught Whether a live teacher is used. */
+export function trainingEpoch(options: StepOptions, isTaught: boolean): Workload {
   const student = studentCnn({ classes: CLASSES, seed: 0 });
   const teacher = networkTeacher(resnet9({ classes: CLASSES, seed: 0, width: 0.25 }));
-  const objective = taught
+  const objective = isTaught
     ? combine({ hard: crossEntropy(), soft: weighted(0.9, softTargets()) })
     : combine({ hard: crossEntropy() });
   const training = {
     student,
     objective,
-    data: drawn(options),
+    data: augmentedLoader(options),
     optimizer: sgd({ momentum: 0.9 }),
     learningRate: 0.01,
     epochs: 1_000_000,
   };
-  const reports = train({ ...training, ...(taught && { teacher }) });
+  const reports = train({ ...training, ...(isTaught && { teacher }) });
   return {
     async run() {
       const { value } = await reports.next();
@@ -46,20 +45,15 @@ export function epochs(options: StepOptions, taught: boolean): Prepared {
 }
 
 /** An evaluation of the default student. */
-export function evaluating(options: StepOptions): Prepared {
+export function evaluation(options: StepOptions): Workload {
   const student = studentCnn({ classes: CLASSES, seed: 0 });
-  const source = drawn(options);
-  return { run: async () => (await evaluate(student, source)).loss };
+  const data = augmentedLoader(options);
+  return { run: async () => (await evaluate(student, data)).loss };
 }
 
-/** Drawn pictures in augmented batches. */
-function drawn({ batch: pictures, size }: StepOptions): DataLoader {
-  return dataLoader(pictureSet(pictures, size), {
+function augmentedLoader({ batch: count, size }: StepOptions): DataLoader {
+  return dataLoader(randomDataset(count, size), {
     batchSize: BATCH,
     augmentations: [randomCrop({ padding: 4, fill: 'reflect' }), randomHorizontalFlip()],
   });
-}
-
-function* numbers(): Generator<number, never> {
-  for (let number = 0; ; number++) yield number;
 }

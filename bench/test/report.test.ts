@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest';
-import { growth } from '../src/flat.ts';
-import { goalRemarks } from '../src/goals.ts';
-import { readCommandLine } from '../src/options.ts';
-import { replaceBetween } from '../src/readme.ts';
+import { readCommandLine } from '../src/commandLine.ts';
+import { describeGrowth } from '../src/memoryGrowth.ts';
+import { markdownTable, plainTable, replaceBetween } from '../src/report.ts';
 import type { Row, Section } from '../src/section.ts';
-import { comparedSteps } from '../src/steps.ts';
-import { markdownTable, plainTable } from '../src/table.ts';
+import { comparedSteps, compareWithTargets } from '../src/targets.ts';
 
 const ours: Row = { step: 'tiny', variant: 'ours', ms: 4.6, imagesPerSecond: 1739.1, ratio: null };
 const eager: Row = {
@@ -32,7 +30,7 @@ const section: Section = {
   versions: {},
 };
 
-test('a table has the columns in which something stands', () => {
+test('a table has the columns that are not empty', () => {
   expect(markdownTable(section)).toBe(
     [
       '**Tiny**',
@@ -48,10 +46,10 @@ test('a table has the columns in which something stands', () => {
   expect(plainTable({ ...section, rows: [] })).toBe('Tiny\nA remark.');
 });
 
-test('goals are held against PyTorch as installed and against its fastest variant', () => {
+test('steps are compared with PyTorch as installed and with its fastest variant', () => {
   const tiny = comparedSteps.find(({ step }) => step === 'tiny');
   expect(
-    goalRemarks({ ...tiny, markMs: 4 } as NonNullable<typeof tiny>, 4.6, [
+    compareWithTargets({ ...tiny, targetMs: 4 } as NonNullable<typeof tiny>, 4.6, [
       { ...ours, variant: 'ours, huge pages', ratio: 1 },
       eager,
       compiled,
@@ -63,38 +61,38 @@ test('goals are held against PyTorch as installed and against its fastest varian
   ]);
 });
 
-test('a leak is told of', () => {
+test('a leak is reported', () => {
   const turn = (mib: number, alive: number) => ({
     memory: { nowBytes: mib * 2 ** 20, peakBytes: 0 },
     tensors: { alive, handles: alive },
   });
-  expect(growth([turn(500, 42), turn(600, 42), turn(520, 43)])).toEqual([
+  expect(describeGrowth([turn(500, 42), turn(600, 42), turn(520, 43)])).toEqual([
     'Resident memory from the first turn to the last: goal ≤ 16 MiB more, 20.0, **missed**.',
     'Tensors: goal 0 more, 1 (43 alive), **missed**.',
     'Handles of the engine: goal 0 more, 1 (43 alive), **missed**.',
   ]);
 });
 
-test('the README keeps what is not between the marks', () => {
+test('the README keeps the text outside the markers', () => {
   const text = 'before\n<!-- bench:tiny -->\nold\n<!-- /bench:tiny -->\nafter';
   expect(replaceBetween(text, 'bench:tiny', 'new')).toBe(
     'before\n<!-- bench:tiny -->\nnew\n<!-- /bench:tiny -->\nafter',
   );
-  expect(() => replaceBetween(text, 'bench:flat', 'new')).toThrow(
+  expect(() => replaceBetween(text, 'bench:memory-growth', 'new')).toThrow(
     'put them where the table belongs',
   );
 });
 
-test('the command line is checked at the door', () => {
-  expect(readCommandLine(['--only', 'tiny,flat', '--rounds', '3'], ['tiny', 'flat'])).toMatchObject(
-    {
-      only: ['tiny', 'flat'],
-      rounds: 3,
-      seconds: 1.5,
-    },
-  );
-  expect(() => readCommandLine(['--only', 'huge'], ['tiny', 'flat'])).toThrow(
-    'bench: expected --only among tiny, flat, got huge.',
+test('the command line is validated', () => {
+  expect(
+    readCommandLine(['--only', 'tiny,startup', '--rounds', '3'], ['tiny', 'startup']),
+  ).toMatchObject({
+    only: ['tiny', 'startup'],
+    rounds: 3,
+    seconds: 1.5,
+  });
+  expect(() => readCommandLine(['--only', 'huge'], ['tiny', 'startup'])).toThrow(
+    'bench: expected --only among tiny, startup, got huge.',
   );
   expect(() => readCommandLine(['--rounds', '0'], [])).toThrow(
     'bench: expected --rounds as a whole number ≥ 1, got 0.',

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { ensure } from '@kd/core';
 
-/** What the command line says. */
+/** Options of the command. */
 export interface CommandLine {
   /** Names of the parts to run; undefined: all. */
   readonly only: readonly string[] | undefined;
+  /** File that receives the rows. */
   readonly json: string | undefined;
-  /** Whether the README's tables are written anew. */
+  /** Whether the README's tables are replaced. */
   readonly readme: boolean;
   readonly rounds: number;
   readonly seconds: number;
@@ -14,7 +15,8 @@ export interface CommandLine {
 }
 
 /**
- * @param parts Names that `--only` may have. @throws RangeError on a name or number that is none.
+ * Parses the arguments of the command. @param parts Names that `--only` accepts. @throws RangeError
+ * on another name and on numbers out of range.
  */
 export function readCommandLine(args: readonly string[], parts: readonly string[]): CommandLine {
   const { values } = parseArgs({

@@ -1,40 +1,38 @@
-import { startContender } from './contender.ts';
-import { verdict } from './goals.ts';
+import { startBenchProcess } from './benchProcess.ts';
 import type { Ready } from './protocol.ts';
+import { median } from './rounds.ts';
 import type { BenchOptions, Section } from './section.ts';
-import { median } from './statistics.ts';
+import { passFail } from './targets.ts';
 import { ourVariant } from './variants.ts';
 
-const GOAL_MS = 1_500;
+const TARGET_MS = 1_500;
 
 /**
- * What is done once: `startEngine`, and the first step of the tutorial's student, which is traced.
- * A new process a round.
+ * Measures what happens once: `startEngine`, and the first step of the tutorial's student, which is
+ * traced. Each round is a new process.
  */
-export async function starting({ rounds, log }: BenchOptions): Promise<Section> {
+export async function startup({ rounds, log }: BenchOptions): Promise<Section> {
   const readies: Ready[] = [];
   const steps: number[] = [];
   for (let round = 1; round <= rounds; round++) {
-    log(`start: process ${round}`);
-    const contender = await startContender(
-      'ours',
-      ourVariant({ step: 'student-kd', batch: 64, size: 32 }).command,
-    );
-    readies.push(contender.ready);
-    steps.push(median((await contender.run(3)).ms));
-    await contender.close();
+    log(`startup: process ${round}`);
+    const { command } = ourVariant({ step: 'student-kd', batch: 64, size: 32 });
+    const process = await startBenchProcess('ours', command);
+    readies.push(process.ready);
+    steps.push(median((await process.run(3)).ms));
+    await process.close();
   }
   const startMs = median(readies.map(({ facts }) => facts.startMs ?? Number.NaN));
   const firstMs = median(readies.map(({ facts }) => facts.firstMs));
   const row = (variant: string, ms: number) => ({
-    step: 'start',
+    step: 'startup',
     variant,
     ms,
     imagesPerSecond: null,
     ratio: null,
   });
   return {
-    name: 'start',
+    name: 'startup',
     title: `What is done once, medians of ${rounds} new processes`,
     rows: [
       row('startEngine', startMs),
@@ -43,7 +41,7 @@ export async function starting({ rounds, log }: BenchOptions): Promise<Section> 
       row('trace: the first step less a later one', firstMs - median(steps)),
     ],
     remarks: [
-      `startEngine: goal ≤ ${GOAL_MS} ms, ${startMs.toFixed(0)} ms, ${verdict(startMs <= GOAL_MS)}.`,
+      `startEngine: goal ≤ ${TARGET_MS} ms, ${startMs.toFixed(0)} ms, ${passFail(startMs <= TARGET_MS)}.`,
     ],
     versions: readies[0]?.versions ?? {},
   };
