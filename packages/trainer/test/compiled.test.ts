@@ -4,6 +4,7 @@ import { memoryStore } from '@kd/files';
 import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
+import { predict } from '../src/evaluate.ts';
 import {
   adam,
   cacheOutputs,
@@ -13,7 +14,6 @@ import {
   sgd,
   TrainingInterruptedError,
 } from '../src/index.ts';
-import { ask } from '../src/teachers/ask.ts';
 import { whileCounting } from './helpers/countingBackend.ts';
 import { onCpu } from './helpers/cpu.ts';
 import { folding, linear, numbersOf, tinyCnn } from './helpers/networks.ts';
@@ -222,7 +222,7 @@ describe('on an engine that compiles', () => {
     });
   });
 
-  test('teachers say later what they say at once', async () => {
+  test('teachers return the same by predictAsync as by a call', async () => {
     await whileCounting(async () => {
       const [one, two] = [linear(INPUTS, 3, 1), tinyCnn(2, 3, 2)];
       const plain: Teacher = ({ images }) => one.forward(images, { training: false });
@@ -232,13 +232,13 @@ describe('on an engine that compiles', () => {
       ]) {
         for await (const batch of tinySource({ rows: 3 }).iterateOnce()) {
           await expectNoNewTensors(async () => {
-            const [now, later] = [teacher(batch), await ask(teacher, batch)];
-            expect(Array.from(later.logits.dataSync())).toStrictEqual(
+            const [now, async] = [teacher(batch), await predict(teacher, batch)];
+            expect(Array.from(async.logits.dataSync())).toStrictEqual(
               Array.from(now.logits.dataSync()),
             );
-            expect(Object.keys(later.features)).toEqual(Object.keys(now.features));
+            expect(Object.keys(async.features)).toEqual(Object.keys(now.features));
             tf.dispose(
-              [now, later].flatMap(({ logits, features }) => [logits, ...Object.values(features)]),
+              [now, async].flatMap(({ logits, features }) => [logits, ...Object.values(features)]),
             );
           });
         }

@@ -8,9 +8,7 @@ import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { messageOf } from './helpers/run.ts';
 import { INPUTS, tinySource } from './helpers/source.ts';
 
-/**
- * Answers row r with the r-th line of logits, whatever the picture; rows come in batches of three.
- */
+/** A network that returns the given logits in order, whatever the images. */
 function scripted(logits: readonly (readonly number[])[]): Network {
   let row = 0;
   return {
@@ -61,13 +59,13 @@ describe('evaluate', () => {
     expectClose([calibrationError], [(2 / 4) * sure], 1e-5);
   });
 
-  test('tells the logits of each batch in order', async () => {
-    const told: [number[], number[]][] = [];
+  test('onLogits gets the logits of each batch in order', async () => {
+    const received: [number[], number[]][] = [];
     const onLogits = (values: Float32Array, indices: Int32Array) =>
-      told.push([Array.from(values), Array.from(indices)]);
+      received.push([Array.from(values), Array.from(indices)]);
     await evaluate(scripted(logits), source(), { onLogits });
-    expect(told.map(([, indices]) => indices)).toEqual([[0, 1, 2], [3]]);
-    expect(told.flatMap(([values]) => values)).toEqual(logits.flat().map(Math.fround));
+    expect(received.map(([, indices]) => indices)).toEqual([[0, 1, 2], [3]]);
+    expect(received.flatMap(([values]) => values)).toEqual(logits.flat().map(Math.fround));
   });
 
   test('a tie goes to the first class, as argMax', async () => {
@@ -80,7 +78,7 @@ describe('evaluate', () => {
   test('refuses labels beyond the classes, other numbers of classes, and networks that diverged', async () => {
     expect(
       await messageOf(evaluate(scripted(logits), source({ labels: [0, 1, 6, 4], firstRow: 100 }))),
-    ).toBe('evaluate: expected labels from 0 to 5, got 6 in row 102 of tiny.');
+    ).toBe('evaluate: expected labels from 0 to 5, got 6 for image 102 of tiny.');
     expect(await messageOf(evaluate(scripted(logits), source({ classes: 7 })))).toBe(
       'evaluate: expected a logit for each of the 7 classes of tiny, got 6.',
     );
@@ -89,10 +87,10 @@ describe('evaluate', () => {
         evaluate(scripted([[Number.NaN, 0, 0, 0, 0, 0], ...logits.slice(1)]), source()),
       ),
     ).toBe(
-      'evaluate: expected finite logits, got a loss of NaN in row 0 of tiny; the network has diverged.',
+      'evaluate: expected finite logits, got a loss of NaN for image 0 of tiny; the network has diverged.',
     );
     expect(await messageOf(evaluate(scripted([]), source({ rows: 0 })))).toBe(
-      'evaluate: expected pictures in tiny, got none.',
+      'evaluate: expected images in tiny, got none.',
     );
   });
 });

@@ -80,31 +80,31 @@ describe('a group', () => {
     ).toBe('no space left');
   });
 
-  const remedy = 'pass shard: engine.group to batches, and group: engine.group to train.';
+  const remedy = 'pass shard: engine.group to dataLoader, and group: engine.group to train.';
   test.each([
     [
       'whole batches',
       {},
       { group: alone() },
-      `train: expected batches that are shard 0 of 1, got whole; ${remedy}`,
+      `train: expected data to be shard 0 of 1, got whole; ${remedy}`,
     ],
     [
       'a shard without a group',
       { shard: { rank: 1, size: 2 } },
       {},
-      `train: expected batches that are whole, got shard 1 of 2; ${remedy}`,
+      `train: expected data to be whole, got shard 1 of 2; ${remedy}`,
     ],
     [
       "another's validation",
       { shard: alone() },
       { group: alone(), validation: tinySource({ shard: { rank: 1, size: 2 } }) },
-      `train: expected a validation that is shard 0 of 1, got shard 1 of 2; ${remedy}`,
+      `train: expected validation to be shard 0 of 1, got shard 1 of 2; ${remedy}`,
     ],
     [
       'a last batch with fewer pictures than processes',
       { rows: 20, shard: { rank: 0, size: 3 } },
       { group: alone({ rank: 0, size: 3 }) },
-      'train: expected a picture for each of 3 processes in every batch, got 2; dropLast leaves out a smaller last batch.',
+      'train: expected an image for each of 3 processes in every batch, got 2; dropLast leaves out a smaller last batch.',
     ],
   ])(
     '%s: an error at the door',
@@ -117,7 +117,7 @@ describe('a group', () => {
     const shard = { rank: 1, size: 2 };
     const batches = { ...tinySource({ shard: { rank: 0, size: 4 } }), shard };
     expect(await messageOf(reportsOf(training({}, { data: batches, group: alone(shard) })))).toBe(
-      'train: expected 3 of 6 pictures in shard 1 of 2, got 1.',
+      'train: expected 3 of 6 images in shard 1 of 2, got 1.',
     );
   });
 
@@ -131,7 +131,7 @@ describe('a group', () => {
         cacheOutputs({ teacher: networkTeacher(network), data: source, store: memoryStore() }),
       ),
     ).toBe(
-      'cacheOutputs: expected whole batches, got shard 1 of 2; record in one process, before the group.',
+      'cacheOutputs: expected whole batches, got shard 1 of 2; cache in one process, before the group.',
     );
   });
 });

@@ -105,7 +105,7 @@ onEveryEngine(() => {
 
   test('with warm-up the decay is min(d, (1 + t) / (10 + t))', () => {
     const weight = tf.tidy(() => tf.variable(tf.scalar(0)));
-    const average = ema({ weight }, { decay: 0.15, linearWarmup: true });
+    const average = ema({ weight }, { decay: 0.15, warmup: true });
     tf.tidy(() => weight.assign(tf.scalar(1)));
     average.update();
     expectClose((average.weights.weight as tf.Variable).dataSync(), [0.9], 1e-6);

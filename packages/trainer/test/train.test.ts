@@ -1,4 +1,4 @@
-import { cosine, type Network } from '@kd/core';
+import { cosine, type LossInputs, type Network, type Objective, type ProcessGroup } from '@kd/core';
 import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
@@ -67,9 +67,72 @@ onEveryEngine(() => {
     expectClose([report?.terms.hard as number], [gradient.loss], 1e-5);
     student.dispose();
   });
+
+  test('a term that needs indices gets those of each batch, and the validation of the step does not change it', async () => {
+    const [student, objective] = [linear(INPUTS, 3, 1), countingObjective(25)];
+    const batches = tinySource({ firstRow: 5 });
+    await reportsOf({
+      student,
+      objective,
+      data: batches,
+      optimizer: sgd(),
+      learningRate: 0.1,
+      epochs: 2,
+    });
+    expect(Array.from(objective.weights.counts?.dataSync() ?? [])).toEqual([
+      ...new Array(5).fill(0),
+      ...new Array(20).fill(2),
+    ]);
+    expect(objective.weights.seed?.dataSync().some((word) => word !== 0)).toBe(true);
+    tf.dispose([student.weights, objective.weights]);
+  });
+  test('a term that needs indices is refused in a group', async () => {
+    const [student, objective] = [linear(INPUTS, 3, 1), countingObjective(20)];
+    const group: ProcessGroup = {
+      rank: 0,
+      size: 1,
+      allReduceSum: (tensor) => tf.clone(tensor) as typeof tensor,
+    };
+    const options = {
+      student,
+      objective,
+      data: tinySource({ shard: group }),
+      group,
+      optimizer: sgd(),
+      learningRate: 0.1,
+      epochs: 1,
+    };
+    expect(await messageOf(reportsOf(options))).toBe(
+      'train: expected an objective without a memory of images in a group, got one; train in one process, or use a term without a memory: infoNce in place of crd.',
+    );
+    tf.dispose([student.weights, objective.weights]);
+  });
 });
 
-/** By variableGrads on the whole of a 5-row source. */
+/** Cross entropy that counts how often it sees each image and keeps the seed of the last step. */
+function countingObjective(images: number): Objective {
+  const [counts, seed] = tf.tidy(
+    () =>
+      [tf.variable(tf.zeros([images]), false), tf.variable(tf.zeros([2], 'int32'), false)] as const,
+  );
+  const plain = hard();
+  const objective = (step: LossInputs) =>
+    tf.tidy(() => {
+      if (step.indices === undefined || step.seed === undefined)
+        throw new Error('no indices or no seed');
+      counts.assign(tf.add(counts, tf.sum(tf.cast(tf.oneHot(step.indices, images), 'float32'), 0)));
+      seed.assign(tf.clone(step.seed));
+      return plain(step);
+    });
+  return Object.assign(objective, {
+    weights: { counts, seed },
+    schedules: {},
+    needsTeacher: false,
+    needsIndices: true,
+  });
+}
+
+/** Loss and gradients of a data set of five images, by variableGrads. */
 async function gradientOf(
   student: Network,
 ): Promise<{ loss: number; grads: Record<string, number[]> }> {
@@ -223,7 +286,7 @@ describe('train', () => {
 
   test('averaging does not change the training', async () => {
     const [student, twin] = [tinyCnn(2, 3, 1), tinyCnn(2, 3, 1)];
-    const with_ = await reportsOf({ ...options(student), ema: { decay: 0.9, linearWarmup: true } });
+    const with_ = await reportsOf({ ...options(student), ema: { decay: 0.9, warmup: true } });
     const without = await reportsOf(options(twin));
     expect(with_.map(({ terms }) => terms)).toStrictEqual(without.map(({ terms }) => terms));
     student.dispose();
@@ -276,7 +339,7 @@ describe('train', () => {
     expect(await refused({ learningRate: Number.NaN })).toContain('got NaN');
     const objective = taught(() => 1);
     expect(await refused({ objective })).toBe(
-      'train: expected a teacher, which the objective needs, got nothing; pass teacher: frozen(network), or an objective without its terms.',
+      'train: expected a teacher, which the objective needs, got nothing; pass teacher: networkTeacher(network), or an objective without its terms.',
     );
     expect(await refused({ data: tinySource({ classes: 4 }) })).toBe(
       'train: expected a student with a logit for each of the 4 classes, got logits of shape [6, 3].',

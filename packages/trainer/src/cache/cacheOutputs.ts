@@ -7,6 +7,7 @@ import {
   expectedError,
   fingerprint,
   type ModelFingerprint,
+  type Progress,
   type ProgressFactory,
   type Store,
   type Teacher,
@@ -251,77 +252,103 @@ interface CacheTarget {
 
 /** Evaluates the model where shards are missing, and writes them. */
 async function writeOutputs(
-  { data, createProgress, signal }: CommonOptions,
+  options: CommonOptions,
   model: CacheableModel,
   target: CacheTarget,
   earlier: OutputCache | undefined,
 ): Promise<OpenCache> {
   const { key } = target;
   const { rows, views } = key;
-  const names = Object.keys(model.dtypes);
   const indices = new Int32Array(rows);
   const labels = new Int32Array(rows);
   const correct = views.map(() => 0);
   const layouts = await findLayouts(model, target, earlier);
-  const openWriter = (name: string, viewNumber: number, layout: CachedOutput) =>
-    new OutputWriter({
-      id: { ...shardId(target, name, viewNumber) },
-      layout,
-      rows,
-      onShard(from, shard) {
-        indices.set(shard.indices, from);
-        labels.set(shard.labels, from);
-        if (model.kind === 'teacher' && name === LOGITS)
-          correct[viewNumber] = (correct[viewNumber] as number) + countCorrect(shard);
-      },
-    });
-  const progress = createProgress?.(
-    `cache ${model.fingerprint.name}`,
-    views.length * rows,
-    'images',
-  );
+  let progress: Progress | undefined;
   try {
     for (let viewNumber = 0; viewNumber < views.length; viewNumber++) {
+      const openWriter = (output: string, layout: CachedOutput) =>
+        new OutputWriter({
+          id: shardId(target, output, viewNumber),
+          layout,
+          rows,
+          onShard(from, shard) {
+            indices.set(shard.indices, from);
+            labels.set(shard.labels, from);
+            if (model.kind === 'teacher' && output === LOGITS)
+              correct[viewNumber] = (correct[viewNumber] as number) + countCorrect(shard);
+          },
+        });
       const writers = new Map<string, OutputWriter>();
-      let missing = names.length - Object.keys(layouts).length;
-      for (const [name, layout] of Object.entries(layouts)) {
-        const writer = openWriter(name, viewNumber, layout);
-        writers.set(name, writer);
-        missing += await writer.resume();
+      let isComplete = Object.keys(layouts).length === Object.keys(model.dtypes).length;
+      for (const [output, layout] of Object.entries(layouts)) {
+        const writer = openWriter(output, layout);
+        writers.set(output, writer);
+        if ((await writer.resume()) > 0) isComplete = false;
       }
-      let at = missing === 0 ? rows : 0;
-      const batches = missing === 0 ? [] : data.iterateOnce(viewNumber);
-      for await (const batch of batches) {
-        signal?.throwIfAborted();
-        const to = at + batch.indices.length;
-        ensure(to <= rows, 'cacheOutputs', `${rows} images in view ${viewNumber}`, 'more');
-        const needed = names.filter((name) => writers.get(name)?.needs(at, to) ?? true);
-        if (needed.length > 0) {
-          const outputs = await model.evaluate(batch);
-          try {
-            for (const name of needed) {
-              const tensor = outputs[name] as Tensor;
-              layouts[name] ??= chooseLayout(name, tensor, batch, model, target);
-              const writer = writers.get(name) ?? openWriter(name, viewNumber, layouts[name]);
-              writers.set(name, writer);
-              await writer.add(at, batch, tensor);
-            }
-          } finally {
-            dispose(outputs as Record<string, Tensor>);
-          }
-        }
-        at = to;
-        progress?.update(viewNumber * rows + at);
-        await yieldToEventLoop();
-      }
-      progress?.update(viewNumber * rows + at);
-      ensure(at === rows, 'cacheOutputs', `${rows} images in view ${viewNumber}`, at);
+      if (isComplete) continue;
+      const label = `cache ${model.fingerprint.name}`;
+      progress ??= options.createProgress?.(label, views.length * rows, 'images');
+      await writeView(options, model, viewNumber, {
+        getWriter: (output) => writers.get(output),
+        addWriter(output, tensor, batch) {
+          const layout = layouts[output] ?? chooseLayout(output, tensor, batch, model, target);
+          layouts[output] = layout;
+          const writer = openWriter(output, layout);
+          writers.set(output, writer);
+          return writer;
+        },
+        onProgress: (done) => progress?.update(viewNumber * rows + done),
+      });
     }
   } finally {
     progress?.end();
   }
   const accuracy = model.kind === 'teacher' ? correct.map((count) => count / rows) : [];
   return { cache: { ...key, outputs: layouts, accuracy }, indices, labels };
+}
+
+/** The writers of a view. An output whose shape is not known yet has none. */
+interface ViewWriters {
+  getWriter(output: string): OutputWriter | undefined;
+  addWriter(output: string, tensor: Tensor, batch: Batch): OutputWriter;
+  /** @param done Number of images so far. */
+  onProgress(done: number): void;
+}
+
+/** Evaluates the batches of a view of which some output is missing. */
+async function writeView(
+  { data, signal }: CommonOptions,
+  model: CacheableModel,
+  viewNumber: number,
+  { getWriter, addWriter, onProgress }: ViewWriters,
+): Promise<void> {
+  const expectSize = (isExpected: boolean, got: number | string) =>
+    ensure(isExpected, 'cacheOutputs', `${data.size} images in view ${viewNumber}`, got);
+  let at = 0;
+  for await (const batch of data.iterateOnce(viewNumber)) {
+    signal?.throwIfAborted();
+    const to = at + batch.indices.length;
+    expectSize(to <= data.size, 'more');
+    const missing = Object.keys(model.dtypes).filter(
+      (output) => getWriter(output)?.needs(at, to) ?? true,
+    );
+    if (missing.length > 0) {
+      const outputs = await model.evaluate(batch);
+      try {
+        for (const output of missing) {
+          const tensor = outputs[output] as Tensor;
+          const writer = getWriter(output) ?? addWriter(output, tensor, batch);
+          await writer.add(at, batch, tensor);
+        }
+      } finally {
+        dispose(outputs as Record<string, Tensor>);
+      }
+    }
+    at = to;
+    onProgress(at);
+    await yieldToEventLoop();
+  }
+  expectSize(at === data.size, at);
 }
 
 function shardId(

@@ -3,7 +3,7 @@ import { adam, sgd } from '../../src/index.ts';
 import { linear, tinyCnn } from './networks.ts';
 import { INPUTS } from './source.ts';
 
-/** What a process of `fixtures/groupTraining.ts` is told. */
+/** Argument of a process of `fixtures/groupTraining.ts`. */
 export interface GroupTraining {
   readonly network: keyof typeof networks;
   /** Another one is drawn by every process: the first one's must win. */
@@ -24,6 +24,6 @@ export const networks = {
 };
 
 /** Settings of all trainings here. */
-export const settings = { learningRate: 0.05, clipNorm: 1, averageDecay: 0.9 };
+export const settings = { learningRate: 0.05, clipNorm: 1, ema: 0.9 };
 export const optimizerOf = (network: string) =>
   network === 'cnn' ? adam() : sgd({ momentum: 0.9 });

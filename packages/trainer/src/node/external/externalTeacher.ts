@@ -1,5 +1,5 @@
 import { type Batch, ensure, type ModelFingerprint, type Outputs, type Teacher } from '@kd/core';
-import { subarrayBetween } from '@kd/files';
+import { readRange } from '@kd/files';
 import { fileByteSource } from '@kd/files/node';
 import { div, sub, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 
@@ -128,5 +128,5 @@ export async function readBounded(file: string, caller: string): Promise<Uint8Ar
     `a file of less than ${MAX_FILE_BYTES} bytes`,
     source.length,
   );
-  return subarrayBetween(source, 0, source.length);
+  return readRange(source, 0, source.length);
 }

@@ -6,8 +6,8 @@ import {
   isNpy,
   type NpyArray,
   readNpyHeader,
+  readRange,
   readSafetensorsIndex,
-  subarrayBetween,
   toFloat32,
 } from '@kd/files';
 import { fileByteSource, hashFile } from '@kd/files/node';
@@ -94,8 +94,7 @@ function lookUpLogits(
 }
 
 function readMatrix(source: ByteSource, caller: string, tensor: string | undefined): Matrix {
-  const isZip =
-    source.length >= 2 && String.fromCharCode(...subarrayBetween(source, 0, 2)) === 'PK';
+  const isZip = source.length >= 2 && String.fromCharCode(...readRange(source, 0, 2)) === 'PK';
   ensure(
     !isZip,
     caller,

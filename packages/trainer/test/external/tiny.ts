@@ -6,18 +6,18 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /** The path of a fixture of `make.py`. */
 export function fixture(name: string): string {
-  return fileURLToPath(new URL(`../fixtures/elsewhere/${name}`, import.meta.url));
+  return fileURLToPath(new URL(`../fixtures/external/${name}`, import.meta.url));
 }
 
 type Numbers = 'images' | 'logits' | 'map' | 'pooled' | 'kernel' | 'bias' | 'dense' | 'denseBias';
 
-/** Seven images, what PyTorch says of them, and the network's weights. */
+/** Seven images, PyTorch's outputs for them, and the network's weights. */
 export const tiny = JSON.parse(readFileSync(fixture('tiny.json'), 'utf8')) as Record<
   Numbers,
   number[]
 >;
 
-/** ImageNet's statistics, as the network of the fixtures wants them. */
+/** ImageNet's statistics, with which the network of the fixtures was trained. */
 export const normalized = {
   description: 'imagenet',
   prepare: (images: tf.Tensor4D) =>
@@ -26,8 +26,8 @@ export const normalized = {
     ),
 };
 
-/** The seven images, or as many of the first. */
-export function imagesOf(count = 7): Batch {
+/** The first images of the seven. */
+export function firstImages(count = 7): Batch {
   const [images, labels] = [
     tf.tensor4d(tiny.images, [7, 8, 8, 3]),
     tf.zeros<tf.Rank.R1>([count], 'int32'),
@@ -42,9 +42,9 @@ export function imagesOf(count = 7): Batch {
   };
 }
 
-/** Asks, later, and frees the images. */
-export async function heard(teacher: Teacher, count = 7): Promise<Outputs> {
-  const batch = imagesOf(count);
+/** Evaluates a teacher by `predictAsync` and frees the images. */
+export async function predictImages(teacher: Teacher, count = 7): Promise<Outputs> {
+  const batch = firstImages(count);
   try {
     return await (teacher.predictAsync as (batch: Batch) => Promise<Outputs>)(batch);
   } finally {
@@ -53,16 +53,16 @@ export async function heard(teacher: Teacher, count = 7): Promise<Outputs> {
 }
 
 /**
- * Throws unless a teacher says what PyTorch says. @param softly Whether up to a constant in each
- * row, as of logarithms of probabilities.
+ * Expects PyTorch's outputs of a teacher. @param upToConstants Logits may differ by a constant in
+ * each row, as logarithms of probabilities do.
  */
-export async function saysAsTorch(teacher: Teacher, softly = false): Promise<void> {
-  const { logits, features } = await heard(teacher);
-  const rows = (values: tf.Tensor) =>
-    Array.from((softly ? tf.logSoftmax(values) : values).dataSync());
-  tf.tidy(() => expectClose(rows(logits), rows(tf.tensor2d(tiny.logits, [7, 5])), 2e-5));
-  for (const [tap, values] of Object.entries(features))
-    expectClose(values.dataSync(), tiny[tap as Numbers], 2e-5);
+export async function expectTorchOutputs(teacher: Teacher, upToConstants = false): Promise<void> {
+  const { logits, features } = await predictImages(teacher);
+  const values = (tensor: tf.Tensor) =>
+    Array.from((upToConstants ? tf.logSoftmax(tensor) : tensor).dataSync());
+  tf.tidy(() => expectClose(values(logits), values(tf.tensor2d(tiny.logits, [7, 5])), 2e-5));
+  for (const [name, feature] of Object.entries(features))
+    expectClose(feature.dataSync(), tiny[name as Numbers], 2e-5);
   tf.dispose([logits, Object.values(features)]);
 }
 

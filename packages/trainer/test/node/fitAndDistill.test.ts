@@ -13,7 +13,7 @@ import { INPUTS, tinySource } from '../helpers/source.ts';
 
 onCpu();
 
-describe('the calls for most people', () => {
+describe('fit and distill', () => {
   let directory = '';
   let lines: string[] = [];
   beforeEach(() => {
@@ -60,7 +60,7 @@ describe('the calls for most people', () => {
     network.dispose();
   });
 
-  test('distill records the teacher once, and finds the recording again', async () => {
+  test('distill caches the teacher once, and uses the cache again', async () => {
     const [teacher, student, objective] = [
       linear(INPUTS, 3, 1),
       linear(INPUTS, 3, 2),
@@ -79,20 +79,22 @@ describe('the calls for most people', () => {
     expect(readdirSync(directory).sort()).toEqual([
       'best.safetensors',
       'last.safetensors',
+      'teacher.logits.view0.shard0.safetensors',
+      'teacher.logits.view1.shard0.safetensors',
       'teacher.safetensors',
     ]);
-    expect(lines[0]).toBe('record linear of 40: ');
+    expect(lines[0]).toBe('cache linear of 40: ');
     expect(lines[1]).toMatch(
-      /^The teacher is right about [\d.]+ % of tiny \(views recorded in .*: 2\)\.$/,
+      /^The teacher's accuracy on tiny is [\d.]+ % \(2 views cached in .*\)\.$/,
     );
     lines = [];
     await distill(options);
-    expect(lines.filter((line) => line.startsWith('record'))).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('cache'))).toEqual([]);
     expect(numbersOf(teacher.weights)).toStrictEqual(before);
     tf.dispose([teacher.weights, student.weights, objective.weights]);
   });
 
-  test('distill records the taps that a loss reads, and trains as with the live teacher', async () => {
+  test('distill caches the features that a loss reads, and trains as with the live teacher', async () => {
     const teacher = tinyCnn(2, 3, 1);
     const run = async (more: object) => {
       const student = tinyCnn(2, 3, 2);
@@ -109,21 +111,23 @@ describe('the calls for most people', () => {
       student.dispose();
       return numbers;
     };
-    const live = await run({ record: false });
-    expect(await run({ taps: ['map'] })).toStrictEqual(live);
+    const live = await run({ cache: false });
+    expect(await run({ features: ['map'] })).toStrictEqual(live);
     expect(
       readdirSync(directory)
         .filter((name) => name.startsWith('teacher'))
         .sort(),
     ).toEqual([
+      'teacher.logits.view0.shard0.safetensors',
+      'teacher.logits.view1.shard0.safetensors',
+      'teacher.map.view0.shard0.safetensors',
+      'teacher.map.view1.shard0.safetensors',
       'teacher.safetensors',
-      'teacher.view0.part0.safetensors',
-      'teacher.view1.part0.safetensors',
     ]);
     teacher.dispose();
   });
 
-  test('distill asks a live teacher where views never end', async () => {
+  test('distill evaluates the live teacher if there are infinitely many views', async () => {
     const [teacher, student, objective] = [
       linear(INPUTS, 3, 1),
       linear(INPUTS, 3, 2),
@@ -152,7 +156,7 @@ describe('the calls for most people', () => {
     const stopped = await fit({ ...usual(), ...quiet(), network, objective: hard(), onStep });
     expect(stopped.interrupted).toEqual({ epoch: 1, step: 3 });
     expect(lines.at(-1)).toBe(
-      `Interrupted at epoch 2, step 3; saved in ${directory}. Run again with resume: true to go on.`,
+      `Interrupted at epoch 2, step 3; saved in ${directory}. Run again with resume: true to continue.`,
     );
     expect(process.listenerCount('SIGINT')).toBe(0);
     network.dispose();
@@ -170,7 +174,7 @@ describe('the calls for most people', () => {
     again.dispose();
   });
 
-  test('a signal while the teacher is recorded leaves nothing behind', async () => {
+  test('a signal while the teacher is cached stops it', async () => {
     const [teacher, student, objective] = [
       linear(INPUTS, 3, 1),
       linear(INPUTS, 3, 2),
@@ -186,9 +190,7 @@ describe('the calls for most people', () => {
     });
     expect([history, interrupted]).toEqual([[], { epoch: 0, step: 0 }]);
     expect(readdirSync(directory)).toEqual([]);
-    expect(lines.at(-1)).toBe(
-      'Interrupted while the teacher was recorded; nothing of it is saved. Run again to begin anew.',
-    );
+    expect(lines.at(-1)).toBe('Interrupted while the teacher was cached; run again to continue.');
     tf.dispose([teacher.weights, student.weights, objective.weights]);
   });
 });

@@ -4,15 +4,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import {
   adam,
+  type EpochReport,
   evaluate,
   loadVariables,
   networkTeacher,
+  type StepReport,
+  saveVariables,
   sgd,
   TrainingInterruptedError,
   type TrainOptions,
 } from '../src/index.ts';
 import { onCpu } from './helpers/cpu.ts';
-import { linear, numbersOf, tinyCnn } from './helpers/networks.ts';
+import { dropping, linear, numbersOf, tinyCnn } from './helpers/networks.ts';
 import { hard, taught } from './helpers/objectives.ts';
 import { messageOf, reportsOf } from './helpers/run.ts';
 import { INPUTS, tinySource } from './helpers/source.ts';
@@ -108,12 +111,12 @@ describe('a resumed training', () => {
     async (steps) => {
       const whole = await uninterrupted();
       const store = memoryStore();
-      const { position, place, message } = await stoppedAt(store, steps);
+      const { position, location, message } = await stoppedAt(store, steps);
       expect(position).toEqual({
         epoch: Math.floor(steps / 4.1),
         step: steps - 4 * Math.floor(steps / 4.1),
       });
-      expect(place).toBe('memory');
+      expect(location).toBe('memory');
       expect(message).toBe(
         `Interrupted at epoch ${position.epoch + 1}, step ${position.step}; saved in memory.`,
       );
@@ -210,13 +213,13 @@ describe('a checkpoint', () => {
     );
   });
 
-  test('of another order of rows is refused', async () => {
+  test('of another order of the data is refused', async () => {
     const store = memoryStore();
     const { options, end } = everything(store);
     await reportsOf({ ...options, data: tinySource({ seed: 1 }) });
     end();
     expect(await refusal(store, { data: tinySource({ seed: 2 }) })).toMatch(
-      /^train: expected rows [\d, ]+ first, as in last\.safetensors in memory, got \[[\d, ]+\]; give batches the seed they had\.$/,
+      /^train: expected indices [\d, ]+ first, as in last\.safetensors in memory, got \[[\d, ]+\]; give dataLoader the seed it had\.$/,
     );
   });
 
@@ -300,5 +303,150 @@ describe('best and last', () => {
     expect((await evaluate(other, validation)).loss).toBe(last?.validation?.loss);
     student.dispose();
     other.dispose();
+  });
+});
+
+test('learningRateFactor multiplies the learning rate as a function of the history, also in a resumed training', async () => {
+  const store = memoryStore();
+  const asked: number[] = [];
+  const options = (epochs: number) => ({
+    student: linear(INPUTS, 3, 2),
+    objective: hard(),
+    data: tinySource(),
+    optimizer: sgd(),
+    learningRate: (progress: number) => 0.2 - 0.1 * progress,
+    learningRateFactor: (history: readonly EpochReport[]) => {
+      asked.push(history.length);
+      return 0.5 ** history.length;
+    },
+    epochs,
+    store,
+  });
+  const controller = new AbortController();
+  const stopping = {
+    ...options(3),
+    signal: controller.signal,
+    onStep: ({ epoch, step }: StepReport) => epoch === 3 && step === 1 && controller.abort(),
+  };
+  await expect(reportsOf(stopping)).rejects.toThrow('Interrupted at epoch 3, step 1');
+  const [last] = await reportsOf({ ...options(3), resume: true });
+  expect(last?.learningRate).toBeCloseTo(0.25 * (0.2 - 0.1 * (11 / 12)), 12);
+  expect([...new Set(asked)]).toEqual([0, 1, 2]);
+});
+
+/** Weights after a training with dropout, and the seeds of its steps. */
+async function trainWithDropout(more: Partial<TrainOptions> = {}) {
+  const seeds: number[][] = [];
+  const student = dropping(INPUTS, 3, 1, (seed) => seeds.push(seed));
+  const options = {
+    objective: hard(),
+    data: tinySource(),
+    optimizer: adam(),
+    learningRate: 0.05,
+    epochs: 3,
+  };
+  try {
+    await reportsOf({ student, ...options, ...more });
+  } catch (error) {
+    if (!(error instanceof TrainingInterruptedError)) throw error;
+  }
+  const weights = numbersOf(student.weights);
+  student.dispose();
+  return { seeds, weights };
+}
+
+describe('the random numbers of a step', () => {
+  test('differ from step to step and are the same in every training with a seed', async () => {
+    const [one, again, other] = [
+      await trainWithDropout(),
+      await trainWithDropout({ seed: 0 }),
+      await trainWithDropout({ seed: 1 }),
+    ];
+    expect(new Set(one.seeds.map(String)).size).toBe(12);
+    expect(again).toStrictEqual(one);
+    expect(other.seeds).not.toContainEqual(one.seeds[0]);
+    expect(other.weights.kernel).not.toEqual(one.weights.kernel);
+  });
+
+  test('are the same after an interruption', async () => {
+    const [whole, store, controller] = [
+      await trainWithDropout({ seed: 7 }),
+      memoryStore(),
+      new AbortController(),
+    ];
+    const onStep = ({ epoch, step }: { epoch: number; step: number }) => {
+      if (epoch === 2 && step === 1) controller.abort();
+    };
+    const before = await trainWithDropout({ seed: 7, store, signal: controller.signal, onStep });
+    const after = await trainWithDropout({ seed: 7, store, resume: true });
+    expect([...before.seeds, ...after.seeds]).toStrictEqual(whole.seeds);
+    expect(after.weights).toStrictEqual(whole.weights);
+    expect(await messageOf(trainWithDropout({ seed: 8, store, resume: true }))).toBe(
+      'train: expected seed = 7 as in last.safetensors in memory, got 8; resume with what it was started with, or start anew elsewhere.',
+    );
+  });
+
+  test('need a whole number as seed', async () => {
+    expect(await messageOf(trainWithDropout({ seed: -1 }))).toBe(
+      'train: expected seed to be a whole number ≥ 0, got -1.',
+    );
+  });
+});
+
+describe('variables in a file', () => {
+  test('come back bit for bit, under their own names', async () => {
+    const [one, two] = [tinyCnn(2, 3, 1), tinyCnn(2, 3, 2)];
+    const bytes = await saveVariables(one, { epoch: '7' });
+    expect(Object.keys(decodeSafetensors(bytes, 'x').tensors).sort()).toEqual([
+      'conv.filter',
+      'dense.kernel',
+      'norm.mean',
+      'norm.variance',
+    ]);
+    expect(decodeSafetensors(bytes, 'x').metadata).toMatchObject({
+      epoch: '7',
+      network: 'tinyCnn',
+      format: 'kd-weights',
+    });
+    await loadVariables(two, bytes, 'x');
+    expect(numbersOf(two.weights)).toStrictEqual(numbersOf(one.weights));
+    tf.dispose([one.weights, two.weights]);
+  });
+
+  test('of another program load where names and shapes fit', async () => {
+    const network = linear(2, 2, 1);
+    const kernel = { dtype: 'F32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } as const;
+    const bias = { dtype: 'F32', shape: [2], data: Float32Array.of(5, 6) } as const;
+    await loadVariables(network, encodeSafetensors({ kernel, bias }), 'x');
+    expect(numbersOf(network.weights)).toEqual({ kernel: [1, 2, 3, 4], bias: [5, 6] });
+    const refused = (tensors: Parameters<typeof encodeSafetensors>[0]) =>
+      messageOf(loadVariables(network, encodeSafetensors(tensors), 'x.safetensors'));
+    const end = 'it belongs to another network or training.';
+    expect(await refused({ kernel })).toBe(
+      `x.safetensors: expected bias of shape [2], got nothing of that name; ${end}`,
+    );
+    expect(await refused({ kernel, offset: bias })).toBe(
+      `x.safetensors: expected bias of shape [2], got nothing of that name, but offset; ${end}`,
+    );
+    expect(await refused({ kernel, bias, more: bias })).toBe(
+      `x.safetensors: expected only 2 known weights, got more besides; ${end}`,
+    );
+    expect(await refused({ kernel, bias: { ...bias, shape: [1, 2] } })).toBe(
+      `x.safetensors: expected bias of shape [2], got [1, 2]; ${end}`,
+    );
+    expect(
+      await refused({ kernel, bias: { dtype: 'I32', shape: [2], data: Int32Array.of(5, 6) } }),
+    ).toBe(`x.safetensors: expected bias in F32, got I32; ${end}`);
+    expect(numbersOf(network.weights)).toEqual({ kernel: [1, 2, 3, 4], bias: [5, 6] });
+    network.dispose();
+  });
+
+  test('that are not finite are not written', async () => {
+    const network = linear(2, 2, 1);
+    tf.tidy(() => network.weights.bias?.assign(tf.tensor1d([0, Number.NaN])));
+    expect(await messageOf(saveVariables(network))).toBe(
+      'saveVariables: expected every weight to stay finite, got NaN in bias; lower the learning rate or clip gradients (clipNorm: 1).',
+    );
+    network.dispose();
   });
 });

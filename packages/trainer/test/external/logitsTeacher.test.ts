@@ -11,11 +11,11 @@ import { onCpu } from '../helpers/cpu.ts';
 import { tinySource } from '../helpers/source.ts';
 import { fixture, messageOf, tiny } from './tiny.ts';
 
-const emptyFolder = temporaryDirectories();
+const emptyDirectory = temporaryDirectories();
 const plain = { spec: 'plain', seed: 0 };
 
-/** What it says of some rows. */
-function said(teacher: Teacher, rows: readonly number[], view: ViewKey = plain): number[] {
+/** Logits of some images. */
+function logitsOf(teacher: Teacher, rows: readonly number[], view: ViewKey = plain): number[] {
   return tf.tidy(() => {
     const batch = {
       images: tf.zeros<tf.Rank.R4>([rows.length, 1, 1, 1]),
@@ -40,7 +40,7 @@ onEveryEngine(() => {
     const teacher = await logitsTeacher(fixture(name));
     await expectNoNewTensors(() =>
       expectClose(
-        said(teacher, [6, 0, 3, 3]),
+        logitsOf(teacher, [6, 0, 3, 3]),
         Float32Array.from(rowsOf(tiny.logits, [6, 0, 3, 3])),
         tolerance + 1e-7,
       ),
@@ -51,7 +51,7 @@ onEveryEngine(() => {
 describe('a file of logits', () => {
   onCpu();
   const saved = (tensors: Record<string, SafetensorsTensor>, metadata = {}) => {
-    const file = path.join(emptyFolder(), 'said.safetensors');
+    const file = path.join(emptyDirectory(), 'said.safetensors');
     writeFileSync(file, encodeSafetensors(tensors, metadata));
     return file;
   };
@@ -64,17 +64,17 @@ describe('a file of logits', () => {
   test('may be safetensors, and hold probabilities, 0 among them', async () => {
     const file = saved({ logits: matrix(tiny.logits, 7), other: matrix([1, 2], 1) });
     expectClose(
-      said(await logitsTeacher(file), [1]),
+      logitsOf(await logitsTeacher(file), [1]),
       Float32Array.from(rowsOf(tiny.logits, [1])),
       0,
     );
     const soft = await logitsTeacher(saved({ said: matrix([0.25, 0.75, 1, 0], 2) }), {
       outputs: 'probabilities',
     });
-    expectClose(said(soft, [0, 1]), [Math.log(0.25), Math.log(0.75), 0, -126 * Math.LN2], 1e-6);
+    expectClose(logitsOf(soft, [0, 1]), [Math.log(0.25), Math.log(0.75), 0, -126 * Math.LN2], 1e-6);
   });
 
-  test('is evaluated as what it is: rows and pictures belong together or not', async () => {
+  test('shows in an evaluation whether rows and images belong together', async () => {
     const source = tinySource({ rows: 4, classes: 2, labels: [0, 1, 1, 0] });
     const teacher = await logitsTeacher(saved({ logits: matrix([3, 0, 0, 3, 0, 3, 3, 0], 4) }));
     expect((await evaluate(teacher, source)).top1).toBe(1);
@@ -82,45 +82,47 @@ describe('a file of logits', () => {
     expect((await evaluate(shuffled, source)).top1).toBe(0.5);
   });
 
-  test('teaches of no pixels but those it saw, unless that is said', async () => {
-    const asked = async (options: LogitsTeacherOptions, view: ViewKey) =>
-      said(await logitsTeacher(fixture('logits.npy'), options), [0], view);
+  test('is refused for images under another view, unless that is passed', async () => {
+    const predicted = async (options: LogitsTeacherOptions, view: ViewKey) =>
+      logitsOf(await logitsTeacher(fixture('logits.npy'), options), [0], view);
     const crop = { spec: 'crop(pad=4)', seed: 7 };
-    expect(await messageOf(asked({}, crop))).toBe(
-      "logits.npy: expected pictures as these logits saw them (view plain from seed 0), got crop(pad=4) from seed 7; train without views, let a live teacher look, or say view: 'ignored' to teach what was said of other pixels.",
+    expect(await messageOf(predicted({}, crop))).toBe(
+      "logits.npy: expected images under the view of these logits (plain from seed 0), got crop(pad=4) from seed 7; train without augmentation, use a live teacher, or pass view: 'ignored' to use the logits of other pixels.",
     );
-    expect(await messageOf(asked({ view: crop }, { ...crop, seed: 8 }))).toMatch(
-      '(view crop(pad=4) from seed 7), got crop(pad=4) from seed 8;',
+    expect(await messageOf(predicted({ view: crop }, { ...crop, seed: 8 }))).toMatch(
+      '(crop(pad=4) from seed 7), got crop(pad=4) from seed 8;',
     );
     for (const view of ['ignored', crop] as const)
-      expect(await asked({ view }, crop)).toHaveLength(5);
-    const identities = await Promise.all(
+      expect(await predicted({ view }, crop)).toHaveLength(5);
+    const fingerprints = await Promise.all(
       [{}, { view: 'ignored' as const }].map(async (options) =>
         (await logitsTeacher(fixture('logits.npy'), options)).fingerprint(),
       ),
     );
-    expect(identities.map(({ preprocessing: preparation }) => preparation)).toEqual([
+    expect(fingerprints.map(({ preprocessing }) => preprocessing)).toEqual([
       'logits by row, of view plain from seed 0',
       'logits by row, the same for every view',
     ]);
-    expect(identities[0]).toMatchObject({
+    expect(fingerprints[0]).toMatchObject({
       name: 'logits.npy',
       weights: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
   });
 
-  test('knows its rows', async () => {
+  test('refuses images beyond its last row', async () => {
     const teacher = await logitsTeacher(fixture('logits.npy'));
-    expect(() => said(teacher, [7])).toThrow(
-      'logits.npy: expected rows of the image set below 7, as many as there are logits, got 7; the logits are of another set.',
+    expect(() => logitsOf(teacher, [7])).toThrow(
+      'logits.npy: expected indices of the data set below 7, the number of rows, got 7; the logits are of another data set.',
     );
   });
 
   test('of the wrong kind is refused', async () => {
-    const recording = saved({ logits: matrix(tiny.logits, 7) }, { format: 'kd-teacher-logits' });
-    expect(await messageOf(logitsTeacher(recording))).toBe(
-      'said.safetensors: expected logits of one view, got a recording; cachedTeacher reads those.',
-    );
+    for (const format of ['kd-teacher-logits', 'kd-output-cache'])
+      expect(
+        await messageOf(logitsTeacher(saved({ logits: matrix(tiny.logits, 7) }, { format }))),
+      ).toBe(
+        'said.safetensors: expected logits of one view, got an output cache; cachedTeacher reads those.',
+      );
     expect(
       await messageOf(logitsTeacher(saved({ a: matrix([1, 2], 1), b: matrix([1, 2], 1) }))),
     ).toBe(
@@ -130,7 +132,7 @@ describe('a file of logits', () => {
       'said.safetensors: expected finite logits, got NaN in row 0.',
     );
     expect(await messageOf(logitsTeacher(saved({ a: matrix([0.5, 0.5], 1) })))).toMatch(
-      "or say outputs: 'probabilities'.",
+      "or pass outputs: 'probabilities'.",
     );
   });
 });
@@ -139,7 +141,7 @@ describe('an .npy file', () => {
   const bytes = readFileSync(fixture('logits.npy'));
   const readable = bytes.toString('latin1', 10, 128);
   const refused = async (header: string, more: Uint8Array = bytes.subarray(128)) => {
-    const file = path.join(emptyFolder(), 'x.npy');
+    const file = path.join(emptyDirectory(), 'x.npy');
     writeFileSync(
       file,
       Buffer.concat([
@@ -177,7 +179,7 @@ describe('an .npy file', () => {
     [
       'one axis',
       readable.replace('(7, 5)', '(35,)'),
-      /logits of shape \[rows, classes\], got \[35\]/,
+      /logits of shape \[images, classes\], got \[35\]/,
     ],
     [
       'no order',
@@ -190,7 +192,7 @@ describe('an .npy file', () => {
   });
 
   test('cut short, or an archive of several, is refused', async () => {
-    const file = path.join(emptyFolder(), 'x.npy');
+    const file = path.join(emptyDirectory(), 'x.npy');
     for (const [content, message] of [
       [bytes.subarray(0, 8), /expected an \.npy file/],
       [bytes.subarray(0, 100), /a header of 118 bytes, got 90; the file is cut short/],

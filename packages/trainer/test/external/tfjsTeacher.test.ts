@@ -6,10 +6,10 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { tfjsTeacher } from '../../src/node/index.ts';
 import { onCpu } from '../helpers/cpu.ts';
-import { heard, messageOf, normalized, saysAsTorch, tiny } from './tiny.ts';
+import { expectTorchOutputs, messageOf, normalized, predictImages, tiny } from './tiny.ts';
 
-const emptyFolder = temporaryDirectories();
-const taps = { map: 'map', pooled: 'pooled' };
+const emptyDirectory = temporaryDirectories();
+const features = { map: 'map', pooled: 'pooled' };
 
 /** Writes a model as `tensorflowjs_converter` does. */
 function written(
@@ -17,19 +17,19 @@ function written(
   weights: Uint8Array,
   change = {},
 ): string {
-  const folder = path.join(emptyFolder(), 'tiny');
-  mkdirSync(folder);
+  const directory = path.join(emptyDirectory(), 'tiny');
+  mkdirSync(directory);
   const { weightSpecs, ...rest } = artifacts;
   const manifest = [
     { paths: ['group1-shard1of2.bin', 'group1-shard2of2.bin'], weights: weightSpecs },
   ];
   writeFileSync(
-    path.join(folder, 'model.json'),
+    path.join(directory, 'model.json'),
     JSON.stringify({ ...rest, weightsManifest: manifest, ...change }),
   );
-  writeFileSync(path.join(folder, 'group1-shard1of2.bin'), weights.subarray(0, 100));
-  writeFileSync(path.join(folder, 'group1-shard2of2.bin'), weights.subarray(100));
-  return folder;
+  writeFileSync(path.join(directory, 'group1-shard1of2.bin'), weights.subarray(0, 100));
+  writeFileSync(path.join(directory, 'group1-shard2of2.bin'), weights.subarray(100));
+  return directory;
 }
 
 const weightSpecs: tf.io.WeightsManifestEntry[] = [
@@ -142,26 +142,33 @@ async function layersModel(): Promise<string> {
 }
 
 onEveryEngine(() => {
-  test('a graph model says what PyTorch says, with inner nodes as features, and leaves no tensor', async () => {
-    const folder = graphModel();
+  test('a graph model gives the outputs of PyTorch, with inner nodes as features, and leaves no tensor', async () => {
+    const directory = graphModel();
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalized, output: 'logits', taps });
-      for (let time = 0; time < 2; time++) await saysAsTorch(teacher);
+      const teacher = await tfjsTeacher(directory, {
+        prepare: normalized,
+        output: 'logits',
+        features,
+      });
+      for (let time = 0; time < 2; time++) await expectTorchOutputs(teacher);
       await teacher.dispose();
     });
   });
 
-  test('its own output is a softmax, of which the logarithm is taken', async () => {
-    const folder = graphModel();
+  test('a softmax output is replaced by its logarithm', async () => {
+    const directory = graphModel();
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalized, outputs: 'probabilities' });
-      await saysAsTorch(teacher, true);
+      const teacher = await tfjsTeacher(directory, {
+        prepare: normalized,
+        outputs: 'probabilities',
+      });
+      await expectTorchOutputs(teacher, true);
       await teacher.dispose();
     });
   });
 
-  test('one with control flow does too', async () => {
-    const folder = graphModel({}, [
+  test('a graph with control flow does too', async () => {
+    const directory = graphModel({}, [
       {
         name: 'yes',
         op: 'Const',
@@ -174,17 +181,17 @@ onEveryEngine(() => {
       { name: 'chosen', op: 'Identity', input: ['switch:1'], attr: {} },
     ]);
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalized, output: 'chosen' });
-      for (let time = 0; time < 2; time++) await saysAsTorch(teacher);
+      const teacher = await tfjsTeacher(directory, { prepare: normalized, output: 'chosen' });
+      for (let time = 0; time < 2; time++) await expectTorchOutputs(teacher);
       await teacher.dispose();
     });
   });
 
   test('a layers model does too, with layers as features', async () => {
-    const folder = await layersModel();
+    const directory = await layersModel();
     await expectNoNewTensors(async () => {
-      const teacher = await tfjsTeacher(folder, { prepare: normalized, taps });
-      for (let time = 0; time < 2; time++) await saysAsTorch(teacher);
+      const teacher = await tfjsTeacher(directory, { prepare: normalized, features });
+      for (let time = 0; time < 2; time++) await expectTorchOutputs(teacher);
       await teacher.dispose();
     });
   });
@@ -193,19 +200,19 @@ onEveryEngine(() => {
 describe('a model of TF.js', () => {
   onCpu();
 
-  test('is somebody: its files, preparation and output', async () => {
-    const folder = graphModel();
-    const teacher = await tfjsTeacher(folder, { output: 'logits' });
+  test('has a fingerprint of its files, preprocessing and output', async () => {
+    const directory = graphModel();
+    const teacher = await tfjsTeacher(directory, { output: 'logits' });
     const { weights: before, ...rest } = await teacher.fingerprint();
-    expect(rest).toEqual({ name: 'tiny', preparation: 'none; logits from logits' });
-    const shard = path.join(folder, 'group1-shard2of2.bin');
+    expect(rest).toEqual({ name: 'tiny', preprocessing: 'none; logits from logits' });
+    const shard = path.join(directory, 'group1-shard2of2.bin');
     const bytes = readFileSync(shard);
     bytes.writeUInt8(bytes.readUInt8(3) ^ 1, 3);
     writeFileSync(shard, bytes);
-    expect((await (await tfjsTeacher(folder)).fingerprint()).weights).not.toBe(before);
+    expect((await (await tfjsTeacher(directory)).fingerprint()).weights).not.toBe(before);
   });
 
-  test('says what does not fit', async () => {
+  test('names what does not fit', async () => {
     const graph = graphModel();
     expect(await messageOf(tfjsTeacher(graph, { output: 'scores' }))).toMatch(
       /^tiny: expected names among the nodes of the graph, got scores; such as map, pooled, product, logits, probabilities\.$/,
@@ -213,13 +220,13 @@ describe('a model of TF.js', () => {
     expect(await messageOf(tfjsTeacher(await layersModel(), { output: 'scores' }))).toMatch(
       /^tiny: expected names among the layers .*, got scores\.$/,
     );
-    expect(await messageOf(tfjsTeacher(graph, { output: 'map', taps }))).toMatch(
-      'an output and taps of different names, got [map, map, pooled]',
+    expect(await messageOf(tfjsTeacher(graph, { output: 'map', features }))).toMatch(
+      'an output and features of different names, got [map, map, pooled]',
     );
-    expect(await messageOf(heard(await tfjsTeacher(graph)))).toMatch(
+    expect(await messageOf(predictImages(await tfjsTeacher(graph)))).toMatch(
       'got rows that are 0–1 and add up to 1; take the output before the softmax',
     );
-    expect(await messageOf(heard(await tfjsTeacher(graph, { output: 'map' })))).toBe(
+    expect(await messageOf(predictImages(await tfjsTeacher(graph, { output: 'map' })))).toBe(
       'tiny: expected map of shape [7, classes], got [7, 8, 8, 4].',
     );
     const half = {
@@ -228,9 +235,9 @@ describe('a model of TF.js', () => {
         tf.tidy(() => tf.image.resizeNearestNeighbor(images, [4, 4])),
     };
     expect(
-      await messageOf(heard(await tfjsTeacher(graph, { prepare: half, output: 'logits' }))),
+      await messageOf(predictImages(await tfjsTeacher(graph, { prepare: half, output: 'logits' }))),
     ).toBe(
-      'tiny: expected images [, 8, 8, 3], got [7, 4, 4, 3] after preparation; see to prepare, which resizes.',
+      'tiny: expected images [, 8, 8, 3], got [7, 4, 4, 3] after preprocessing; check prepare, which resizes.',
     );
   });
 
@@ -259,7 +266,7 @@ describe('a model of TF.js', () => {
     [
       'text for numbers',
       { weightsManifest: [{ paths: [], weights: [{ name: 'a', shape: [1], dtype: 'string' }] }] },
-      /expected numbers for a, got string/,
+      /expected a known dtype for a, got string/,
     ],
   ])('with %s is refused by name', async (_, change, message) => {
     expect(await messageOf(tfjsTeacher(graphModel(change)))).toMatch(message);
