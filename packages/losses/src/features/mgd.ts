@@ -110,7 +110,9 @@ export function mgd(
         const target = mapsAt('mgd', requireTeacher('mgd', step), teacher);
         const [small] = matchSpatialSize('mgd', mapsAt('mgd', step.student, student), target);
         const aligned = (align?.apply(small) ?? small) as tf.Tensor4D;
-        const visible = mask(aligned.shape, step.seed && foldIn(step.seed, `mgd ${at}`));
+        // The string names the random stream: another one gives other masks.
+        const maskSeed = step.seed && foldIn(step.seed, `maskedGeneration ${at}`);
+        const visible = mask(aligned.shape, maskSeed);
         return tf.mean(mgdPerExample(generation.apply(tf.mul(aligned, visible)), target));
       });
       return tf.addN(losses) as tf.Scalar;

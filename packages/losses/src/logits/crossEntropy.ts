@@ -3,29 +3,28 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertLabels } from '../shared/checks.ts';
 import { labelMask } from '../shared/labels.ts';
 
-/** How cross entropy treats the label. */
+/** Options of the label smoothing. */
 export interface CrossEntropyOptions {
-  /** Share ε of the probability taken from the label, 0 ≤ ε < 1. */
+  /** Share ε of the probability that is taken from the label, 0 ≤ ε < 1; 0. */
   readonly smoothing?: number;
   /**
-   * Which classes the share goes to: ε/classes to every one, the label's too (PyTorch, the
-   * default),
-   * or ε/(classes − 1) to each of the others (Tf-KD). The second with ε is the first with
-   * ε·classes/(classes − 1).
+   * The classes that the share is spread over: ε/classes to all, the label included (PyTorch, the
+   * default), or ε/(classes − 1) to each of the others (Tf-KD). The second with ε equals the first
+   * with ε·classes/(classes − 1).
    */
   readonly spread?: 'all classes' | 'other classes';
 }
 
 /**
- * Cross entropy with the label, smoothed.
+ * Cross entropy with the labels, optionally smoothed.
  *
  * −Σ_c q_c · log p_c, p = softmax(logits), q_c = 1 − ε + ε/C at the label and ε/C elsewhere.
- * @param logits [batch, classes], before softmax; finite up to |logit| = 1e3 and beyond, in value
- * and gradient.
- * @param labels int32 [batch], 0 ≤ label < classes. The range is for the data to check: a label out
- * of it counts as no class.
+ * @param logits [batch, classes], before softmax; finite in value and gradient up to |logit| = 1e3
+ * and beyond.
+ * @param labels int32 [batch], 0 ≤ label < classes. The data package checks the range; a label
+ * outside of it counts as no class.
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit and on smoothing outside [0, 1).
+ * @throws RangeError for shapes that do not match and for smoothing outside [0, 1).
  */
 export function crossEntropyPerExample(
   logits: tf.Tensor2D,

@@ -5,38 +5,39 @@ import { scaleGradient } from '../shared/math.ts';
 import { scheduledValue, schedulesOf } from '../shared/schedules.ts';
 import { softTargetsPerExample } from './softTargets.ts';
 
-/** What the learned temperature may be, with the values of the published code. */
+/** The range of the learned temperature, with the values of the published code. */
 export interface TemperatureRange {
-  /** T where the weight is far below 0: 1. */
+  /** T for a weight far below 0: 1. */
   readonly start?: number;
-  /** How much is added where it is far above 0: 20. */
+  /** Added to the start for a weight far above 0: 20. */
   readonly span?: number;
 }
 
 /** Options of curriculum temperature. */
 export interface CtkdOptions extends TemperatureRange {
   /**
-   * What the gradient to the temperature is multiplied by, below 0 to make the task harder: a
-   * number, or a schedule; `gradientReversalSchedule({ over: 10 / 240 })`.
+   * Factor of the gradient to the temperature, below 0 to make the task harder: a number or a
+   * schedule, usually `gradientReversalSchedule({ over: 10 / 240 })`.
    */
   readonly reversal: number | Schedule;
-  /** The weight at the beginning: 1, so that T = 1 + 20 · σ(1) = 15.6. */
+  /** The initial weight: 1, so that T = 1 + 20 · σ(1) = 15.6. */
   readonly raw?: number;
 }
 
 /**
- * Soft targets whose temperature is learned against the student: it moves to where the loss is
- * larger, more and more so, from easy to hard.
+ * Soft targets with a temperature that is learned against the student: it moves to where the loss
+ * is larger, increasingly so, which makes the task harder over time.
  *
  * T² · KL(softmax(teacher / T) ‖ softmax(student / T)), T = start + span · σ(raw). The gradient to
- * raw, through T² too, is multiplied by the reversal λ;
- * the gradient to the student's logits is not.
+ * raw, also through T², is multiplied by the reversal λ; the gradient to the student's logits is
+ * not.
  * @param studentLogits [batch, classes], before softmax.
- * @param teacherLogits [batch, classes], before softmax. Not differentiated, except to T.
+ * @param teacherLogits [batch, classes], before softmax. Not differentiated, except with respect to
+ * T.
  * @param raw One number.
- * @param options.reversal λ, a number, or a scalar where it changes from step to step.
+ * @param options.reversal λ, a number, or a scalar if it changes from step to step.
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that differ, a start ≤ 0 and a span < 0.
+ * @throws RangeError for shapes that differ, a start ≤ 0 and a span < 0.
  * Source: Li, Li, Yang, Zhao, Song, Luo, Li, Yang, "Curriculum temperature for knowledge
  * distillation" (AAAI 2023), its global temperature; zhengli97/CTKD.
  * See also `softTargets`, whose temperature may follow a schedule.
@@ -56,8 +57,8 @@ export function ctkdPerExample(
 }
 
 /**
- * Curriculum temperature, mean over the batch. Its weight `raw` trains along with the student, by
- * the same optimizer.
+ * Curriculum temperature (CTKD), mean over the batch. Its weight `raw` is trained along with the
+ * student, by the same optimizer.
  */
 export function ctkd({ reversal, raw = 1, start = 1, span = 20 }: CtkdOptions): LossTerm {
   assertRange(start, span);
@@ -80,9 +81,10 @@ export function ctkd({ reversal, raw = 1, start = 1, span = 20 }: CtkdOptions): 
 }
 
 /**
- * λ of the published code: on half a cosine from 0 to −1, and −1 from then on.
- * @param options.over Share of the training in which it falls, 0 … 1: 10 of 240 epochs. @param
- * options.from 0. @param options.to −1.
+ * The published code's λ: half a cosine from 0 to −1, and −1 from then on.
+ * @param options.over Share of the training over which it falls, 0 … 1: 10 of 240 epochs.
+ * @param options.from 0.
+ * @param options.to −1.
  */
 export function gradientReversalSchedule({
   over,

@@ -5,30 +5,30 @@ import { center, stopGradient, vectorNorm } from '../shared/math.ts';
 
 /** Options of DIST, with the paper's values. */
 export interface DistOptions {
-  /** β, the weight of the relations between classes, one for each example: 1. */
+  /** β, the weight of the correlations between classes, one for each example: 1. */
   readonly beta?: number;
-  /** γ, the weight of the relations between examples, one for each class: 1. */
+  /** γ, the weight of the correlations between examples, one for each class: 1. */
   readonly gamma?: number;
   /** τ > 0: 1; 4 on CIFAR-100. */
   readonly temperature?: number;
 }
 
 /**
- * Relations in place of values: the student's probabilities are to correlate with the teacher's,
- * along every row and along every column of the batch.
+ * Pearson correlation in place of equality: the student's probabilities are correlated with the
+ * teacher's, along every row and along every column of the batch.
  *
  * τ² · (β · (1 − mean_i ρ(p_S,i·, p_T,i·)) + γ · (1 − mean_c ρ(p_S,·c, p_T,·c))), p =
  * softmax(logits / τ),
- * ρ(a, b) = ⟨a − ā, b − b̄⟩ / (‖a − ā‖ · ‖b − b̄‖ + 1e-8), Pearson's correlation: 0 where either is
+ * ρ(a, b) = ⟨a − ā, b − b̄⟩ / (‖a − ā‖ · ‖b − b̄‖ + 1e-8), Pearson's correlation: 0 if either is
  * constant, with gradient 0 of a norm that is 0.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @returns One number of the batch, 0 … 2 τ² (β + γ); 0 where rows and columns are positively
+ * @returns One number for the batch, 0 … 2 τ² (β + γ); 0 if rows and columns are positively
  * affinely related.
- * @throws RangeError on shapes that differ, a temperature ≤ 0 and weights that are not finite.
+ * @throws RangeError for shapes that differ, a temperature ≤ 0 and weights that are not finite.
  * Source: Huang, You, Wang, Qian, Xu, "Knowledge distillation from a stronger teacher" (NeurIPS
  * 2022); hunto/image_classification_sota, `DIST`.
- * See also `softTargets`, which wants equal probabilities, and `batchCorrelation`.
+ * See also `softTargets`, which asks for equal probabilities, and `batchCorrelation`.
  */
 export function distBatchwise(
   studentLogits: tf.Tensor2D,
@@ -50,7 +50,7 @@ export function distBatchwise(
 }
 
 /**
- * DIST, of the batch; its authors' weight is 2: `weighted(2, dist())` beside `crossEntropy()`, with
+ * DIST of the batch; its authors' weight is 2: `weighted(2, dist())` beside `crossEntropy()`, with
  * `temperature: 4` on CIFAR-100.
  */
 export function dist(options: DistOptions = {}): LossTerm {

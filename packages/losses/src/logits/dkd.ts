@@ -7,11 +7,11 @@ import { logSumExp, stopGradient } from '../shared/math.ts';
 
 /** Options of decoupled knowledge distillation, with the values of its CIFAR-100 experiments. */
 export interface DkdOptions {
-  /** α, the weight of what is said of the label against all else: 1. */
+  /** α, the weight of the target class against all others (TCKD): 1. */
   readonly alpha?: number;
   /**
-   * β, the weight of what is said of the other classes among themselves: 8; on CIFAR-100 mdistiller
-   * has 2 for ResNet-56 to ResNet-20 and 8 for ResNet-32×4 to 8×4, on ImageNet 0.5.
+   * β, the weight of the other classes among themselves (NCKD): 8; on CIFAR-100 mdistiller has 2
+   * for ResNet-56 to ResNet-20 and 8 for ResNet-32×4 to 8×4, on ImageNet 0.5.
    */
   readonly beta?: number;
   /** T > 0: 4. */
@@ -27,16 +27,16 @@ export interface DecoupledDivergence {
 }
 
 /**
- * The divergence of student from teacher, taken apart: `klDivergencePerExample` = label + (1 −
+ * The divergence of student from teacher, decomposed: `klDivergencePerExample` = label + (1 −
  * p_T,label) · others.
  *
- * The label's column is taken out, so that it is masked exactly at any size of logits; the other
- * classes together weigh logSumExp of theirs.
+ * The label's column is removed, which masks it exactly for logits of any size; the other classes
+ * together have the logit logSumExp of theirs.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @param options.temperature T > 0.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes and a temperature ≤ 0.
+ * @throws RangeError for shapes that do not match, fewer than 2 classes and a temperature ≤ 0.
  */
 export function decoupledDivergence(
   studentLogits: tf.Tensor2D,
@@ -58,8 +58,8 @@ export function decoupledDivergence(
 }
 
 /**
- * Decoupled knowledge distillation: the teacher's word on the other classes counts however sure it
- * is of the label.
+ * Decoupled knowledge distillation: the teacher's distribution over the other classes counts
+ * independently of its confidence in the label.
  *
  * T² · (α · KL(b_T ‖ b_S) + β · KL(o_T ‖ o_S)), b = (p_label, 1 − p_label), o = softmax over the
  * other classes, p and o at temperature T.
@@ -67,8 +67,8 @@ export function decoupledDivergence(
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and weights
- * that are not finite.
+ * @throws RangeError for shapes that do not match, fewer than 2 classes, a temperature ≤ 0 and
+ * weights that are not finite.
  * Source: Zhao, Cui, Song, Qiu, Liang, "Decoupled knowledge distillation" (CVPR 2022); mdistiller,
  * `dkd_loss`.
  * See also `softTargets`, `nkd`, `wsld`.
@@ -114,7 +114,7 @@ export function dkd(options: DkdOptions = {}): LossTerm {
 }
 
 /**
- * Logits over temperature as those of the other classes, and as a pair: the label's, and that of
+ * Returns the scaled logits of the other classes, and a pair of logits: the label's, and that of
  * all others together.
  */
 function separateLabel(

@@ -3,34 +3,34 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireTeacher } from '../shared/checks.ts';
 import { center, safeSqrt } from '../shared/math.ts';
 
-/** How rows are standardized. */
+/** Options of the standardization. */
 export interface LogitStandardizationOptions {
   /**
-   * `sample`, over C − 1, as the published code (the default); `population`, over C, as the paper's
-   * algorithm 1 writes it.
+   * Divisor of the standard deviation: `sample`, C − 1, as in the published code (the default);
+   * `population`, C, as in the paper's algorithm 1.
    */
-  readonly deviation?: 'sample' | 'population';
+  readonly std?: 'sample' | 'population';
   /**
-   * Added to the deviation, > 0; 1e-7. The gradient of a row that is constant has the size of its
+   * Added to the standard deviation, > 0; 1e-7. The gradient of a constant row has the size of its
    * inverse.
    */
   readonly epsilon?: number;
 }
 
 /**
- * Rows at mean 0 and deviation 1: what of logits is left when neither their size nor an offset
- * counts.
+ * Standardizes rows of logits to mean 0 and standard deviation 1, which removes their scale and
+ * offset.
  *
  * (z − mean(z)) / (std(z) + ε)
  * @param logits [batch, classes], at least 2 classes.
  * @returns [batch, classes]; constant rows become 0.
- * @throws RangeError on fewer than 2 classes and an epsilon ≤ 0.
+ * @throws RangeError for fewer than 2 classes and an epsilon ≤ 0.
  * Source: Sun, Ren, Li, Wang, Cao, "Logit standardization in knowledge distillation" (CVPR 2024),
  * algorithm 1.
  */
 export function standardizeLogits(
   logits: tf.Tensor2D,
-  { deviation = 'sample', epsilon = 1e-7 }: LogitStandardizationOptions = {},
+  { std: divisor = 'sample', epsilon = 1e-7 }: LogitStandardizationOptions = {},
 ): tf.Tensor2D {
   assertEpsilon(epsilon);
   assertShape('logitStandardization', 'logits [batch, classes]', logits, [null, null]);
@@ -39,32 +39,32 @@ export function standardizeLogits(
   return tf.tidy(() => {
     const centered = center(logits, 1);
     const std = safeSqrt(
-      tf.div(tf.sum(tf.square(centered), 1, true), classes - degreesLost(deviation)),
+      tf.div(tf.sum(tf.square(centered), 1, true), classes - lostDegrees(divisor)),
     );
     return tf.div<tf.Tensor2D>(centered, tf.add(std, epsilon));
   });
 }
 
 /**
- * A term that sees standardized logits, the student's and the teacher's: the student is to learn
- * the order and the proportions, not the size.
+ * Computes a term on standardized logits of student and teacher: the student learns their order and
+ * proportions, not their scale.
  *
  * Usually `weighted(9, logitStandardization(softTargets({ temperature: 2 })))` beside
  * `weighted(0.1, crossEntropy())`; `weighted(9, logitStandardization(dkd({ temperature: 2 })))`
- * beside `crossEntropy()`, for it multiplies α and β by 9.
- * The value does not change when a · z + b, a > 0, takes the place of z in any row of either.
- * @param term A term of logits: `softTargets`, `dkd`, `nkd` …. It keeps its weights and numbers.
- * Not for the labels' own cross entropy.
- * @throws RangeError on an epsilon ≤ 0.
+ * beside `crossEntropy()`, as it multiplies α and β by 9. The value does not change if a row z of
+ * either is replaced by a · z + b, a > 0.
+ * @param term A term of logits: `softTargets`, `dkd`, `nkd` …. It keeps its weights and schedules.
+ * Not meant for the cross entropy with the labels.
+ * @throws RangeError for an epsilon ≤ 0.
  * Source: as `standardizeLogits`.
- * See also `dist`, which is invariant in another way.
+ * See also `dist`, which has another invariance.
  */
 export function logitStandardization(
   term: LossTerm,
   options: LogitStandardizationOptions = {},
 ): LossTerm {
   assertEpsilon(options.epsilon ?? 1e-7);
-  degreesLost(options.deviation ?? 'sample');
+  lostDegrees(options.std ?? 'sample');
   const standardized: LossTerm = (step) =>
     tf.tidy(() => {
       const teacher = requireTeacher('logitStandardization', step);
@@ -83,9 +83,9 @@ export function logitStandardization(
   });
 }
 
-/** What a deviation divides by less than the classes. */
-function degreesLost(deviation: 'sample' | 'population'): number {
-  switch (deviation) {
+/** The number by which the divisor of the standard deviation is less than the number of classes. */
+function lostDegrees(divisor: 'sample' | 'population'): number {
+  switch (divisor) {
     case 'sample':
       return 1;
     case 'population':
@@ -93,8 +93,8 @@ function degreesLost(deviation: 'sample' | 'population'): number {
     default:
       throw expectedError(
         'logitStandardization',
-        "deviation 'sample' or 'population'",
-        deviation satisfies never,
+        "std 'sample' or 'population'",
+        divisor satisfies never,
       );
   }
 }

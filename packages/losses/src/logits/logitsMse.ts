@@ -4,17 +4,16 @@ import { assertSameLogits, requireTeacher } from '../shared/checks.ts';
 import { stopGradient } from '../shared/math.ts';
 
 /**
- * The student's logits themselves against the teacher's: logit regression, what soft targets become
- * at a high temperature where rows have mean 0.
+ * Logit regression: the mean squared error of the logits, which soft targets approach at a high
+ * temperature if rows have mean 0.
  *
  * (1 / C) · Σ_c (z_S,c − z_T,c)²
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @returns [batch], ≥ 0, the mean over classes.
- * @throws RangeError on shapes that differ.
+ * @throws RangeError for shapes that differ.
  * Source: Ba and Caruana, "Do deep nets really need to be deep?" (NeurIPS 2014), section 2.2; they
- * sum over classes and halve. The mean over classes is
- * what implementations take.
+ * sum over classes and halve. Implementations take the mean over classes.
  * See also `softTargets`, `logitStandardization`.
  */
 export function logitsMsePerExample(

@@ -11,23 +11,24 @@ const defaultTemperatures = [4, 3, 5, 2, 6];
 
 /** Options of multi-level logit distillation, with the values of its experiments. */
 export interface MlkdOptions {
-  /** T > 0 of each level: 4, 3, 5, 2, 6. The order matters to `strongAt` alone. */
+  /** T > 0 of each level: 4, 3, 5, 2, 6. Their order matters for `strongAt` only. */
   readonly temperatures?: readonly number[];
   /**
-   * The temperatures at which the strong view is compared: the first three, as in the published
-   * code (the default), where the weak view takes its place at
-   * all others; or all, as in the paper.
+   * The temperatures at which the strongly augmented view is compared: the first three, with the
+   * weak view in its place at all others, as in the published code (the default); or all, as in the
+   * paper.
    */
   readonly strongAt?: 'first three' | 'all';
   /**
-   * Whether soft targets see standardized logits, as in the paper of logit standardization; the
-   * correlations never do. false.
+   * Whether soft targets are computed on standardized logits, as in the paper of logit
+   * standardization; the correlations never are. false.
    */
   readonly standardized?: boolean;
 }
 
 /**
- * One view of the pictures: what student and teacher say of it, [batch, classes], before softmax.
+ * Logits of student and teacher for one augmented view of the images, [batch, classes], before
+ * softmax.
  */
 export interface ViewLogits {
   readonly student: tf.Tensor2D;
@@ -35,9 +36,9 @@ export interface ViewLogits {
   readonly teacher: tf.Tensor2D;
 }
 
-/** The parts, each one number of the batch. */
+/** The parts, each one number for the batch. */
 export interface MlkdParts {
-  /** Soft targets, example by example. */
+  /** Soft targets, averaged over the examples. */
   readonly instance: tf.Scalar;
   /** Batch correlation. */
   readonly batch: tf.Scalar;
@@ -46,20 +47,20 @@ export interface MlkdParts {
 }
 
 /**
- * Soft targets, batch correlation and class correlation at several temperatures, weighed by how
- * unsure the teacher is.
+ * Soft targets, batch correlation and class correlation at several temperatures, weighted by the
+ * share of uncertain predictions of the teacher.
  *
  * instance = Σ_T m · KD_T(weak) + Σ_T KD_T(strong, or weak: see `strongAt`), batch = Σ_T m ·
- * BC_T(weak), classes = Σ_T m_c · CC_T(weak): m is the share of the examples whose
- * teacher's confidence in the weak view is at most the median, m_c that of the classes whose summed
+ * BC_T(weak), classes = Σ_T m_c · CC_T(weak): m is the share of the examples whose teacher's
+ * confidence in the weak view is at most the median, m_c that of the classes whose summed
  * probability is.
  *
- * As the published code computes it: the paper masks example by example and class by class and
- * compares the correlations of both views; the code
- * multiplies means by the share, which is about ½ always, and compares those of the weak view.
- * @param weak A weakly augmented view. @param strong A strongly augmented view of the same
- * pictures; without it its sum is left out.
- * @throws RangeError on shapes that differ, no temperatures and a temperature ≤ 0.
+ * This follows the published code. The paper masks example by example and class by class and
+ * compares the correlations of both views; the code multiplies means by the share, which is always
+ * about ½, and compares the correlations of the weak view.
+ * @param weak A weakly augmented view.
+ * @param strong A strongly augmented view of the same images; without it its sum is omitted.
+ * @throws RangeError for shapes that differ, no temperatures and a temperature ≤ 0.
  * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023);
  * Jin-Ying/Multi-Level-Logit-Distillation, and MLKD.py of sunshangquan/logit-standardization-KD.
  */
@@ -108,12 +109,11 @@ export function mlkdParts(
 }
 
 /**
- * Multi-level logit distillation: the sum of `mlkdParts`. Usually `weighted(0.9, mlkd())` beside
- * `weighted(0.1, crossEntropy())`; 9 in place of
- * 0.9 with `standardized: true`.
- * @param options.strong Name of the feature, of student and teacher, that holds the logits of a
- * strongly augmented view; the step's own logits are then those of
- * the weak one. Without it there is one view, and what the strong one would add is left out.
+ * Multi-level logit distillation (MLKD): the sum of `mlkdParts`. Usually `weighted(0.9, mlkd())`
+ * beside `weighted(0.1, crossEntropy())`; 9 in place of 0.9 with `standardized: true`.
+ * @param options.strong Name of the feature, of student and teacher, that contains the logits of a
+ * strongly augmented view; the step's own logits are then those of the weak one. Without it there
+ * is one view, and the sum of the strong one is omitted.
  */
 export function mlkd({
   strong,
@@ -158,8 +158,8 @@ function standardize({ student, teacher }: ViewLogits): ViewLogits {
 }
 
 /**
- * The share of the values that are at most their median, the mean of the middle two of an even
- * number.
+ * Returns the share of the values that are at most their median, which is the mean of the middle
+ * two of an even number.
  */
 function shareUpToMedian(values: tf.Tensor1D): tf.Scalar {
   const count = values.shape[0];

@@ -6,29 +6,29 @@ import { stopGradient } from '../shared/math.ts';
 
 /**
  * Options of normalized knowledge distillation, with the values of its ImageNet experiments; for
- * CIFAR-100 its authors have gamma 3.5 and temperature 3.
+ * CIFAR-100 its authors use gamma 3.5 and temperature 3.
  */
 export interface NkdOptions {
   /** γ, the weight of the other classes: 1.5. */
   readonly gamma?: number;
-  /** T > 0 of the other classes: 1. The label's part is at 1 always. */
+  /** T > 0 of the other classes: 1. The label's part always has temperature 1. */
   readonly temperature?: number;
 }
 
 /**
  * Normalized knowledge distillation: the teacher's probability of the label as a soft label, and
- * its distribution over the other classes, normalized.
+ * its normalized distribution over the other classes.
  *
  * −p_T,label · log p_S,label − γ · T² · Σ_{c ≠ label} o_T,c · log o_S,c, p = softmax(logits), o =
  * softmax(logits / T) over the other classes.
- * A cross entropy, not a divergence: a student equal to its teacher costs the teacher's entropy. To
- * be added to cross entropy with the label.
+ * This is a cross entropy, not a divergence: a student equal to its teacher has the teacher's
+ * entropy as loss. It is added to the cross entropy with the label.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and a gamma
- * that is not finite.
+ * @throws RangeError for shapes that do not match, fewer than 2 classes, a temperature ≤ 0 and a
+ * gamma that is not finite.
  * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge
  * distillation" (ICCV 2023); yzd-v/cls_KD, `NKDLoss`.
  * See also `dkd`, which compares divergences, and `uskd`, the same without a teacher.

@@ -4,26 +4,26 @@ import { labelMask } from '../shared/labels.ts';
 import { noGrad } from '../shared/math.ts';
 import { writeRows } from '../shared/memoryBank.ts';
 
-/** How much there is to remember. */
+/** Size of the logit history. */
 export interface PreviousEpochTargetsOptions {
-  /** Rows of the whole image set, as `batch.indices` counts them: 50,000 of CIFAR. */
+  /** Number of images in the whole dataset, which `batch.indices` refer to: 50,000 for CIFAR. */
   readonly datasetSize: number;
   readonly classes: number;
 }
 
-/** Logits that softmax turns into a one-hot row, to the last bit. */
+/** A logit difference that softmax turns into an exact one-hot row. */
 const certainLogit = 1e3;
 
 /**
- * A term whose teacher is the student itself, as it was when it met the same picture last:
- * `previousEpochTargets(psKd(), { pictures: 50_000, classes: 10 })` is
- * progressive self-distillation without a second forward pass.
+ * Computes a term with the student's own logits of the previous epoch as the teacher's:
+ * `previousEpochTargets(psKd(), { datasetSize: 50_000, classes: 10 })` is progressive
+ * self-distillation without a second forward pass.
  *
- * Logits are remembered for every picture ([pictures, 1 + classes] numbers, in every checkpoint). A
- * picture that was not met before has the label itself for a
- * teacher, as in the published code. Calling it changes the memory; it cannot train in a group.
- * @param term A term of logits. It keeps its weights and numbers.
- * @throws RangeError in a step without rows, or with logits of other classes.
+ * The latest logits of every image are stored ([datasetSize, 1 + classes] values, in every
+ * checkpoint). An image that was not seen before has its label as the teacher, as in the published
+ * code. A call updates the stored logits; the term cannot train in a process group.
+ * @param term A term of logits. It keeps its weights and schedules.
+ * @throws RangeError in a step without indices, or with logits of other classes.
  * Source: Kim, Ji, Yoon, Hwang, "Self-knowledge distillation with progressive refinement of
  * targets" (ICCV 2021); its code's `all_predictions`.
  * See also `psKd`, `virtualTeacher`.
@@ -44,7 +44,7 @@ export function previousEpochTargets(
     'a whole number of classes ≥ 1',
     classes,
   );
-  // The first column says whether a picture was met.
+  // The first column is 1 for images that were seen before.
   const memory = tf.tidy(() =>
     tf.variable(tf.zeros<tf.Rank.R2>([datasetSize, 1 + classes]), false),
   ) as tf.Variable<tf.Rank.R2>;

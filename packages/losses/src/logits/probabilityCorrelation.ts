@@ -9,15 +9,15 @@ export interface CorrelationOptions {
 }
 
 /**
- * Which classes the batch takes for each other: the products of the columns of probabilities,
- * student's against teacher's.
+ * Correlations between classes: the products of the columns of the probabilities, the student's
+ * against the teacher's.
  *
  * ‖P_Tᵀ P_T − P_Sᵀ P_S‖²_F / C, P = softmax(logits / T), [batch, classes].
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @returns One number of the batch, ≥ 0. It grows with the square of the batch: the products are
+ * @returns One number for the batch, ≥ 0. It grows with the square of the batch: the products are
  * sums, not means, as in the published code.
- * @throws RangeError on shapes that differ and on a temperature ≤ 0.
+ * @throws RangeError for shapes that differ and for a temperature ≤ 0.
  * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); `cc_loss` of its code.
  * See also `batchCorrelation`, `mlkd`, `dist`.
  */
@@ -37,14 +37,14 @@ export function classCorrelationBatchwise(
 }
 
 /**
- * Which examples of the batch are alike: the products of the rows of probabilities, student's
- * against teacher's.
+ * Correlations between examples: the products of the rows of the probabilities, the student's
+ * against the teacher's.
  *
  * ‖P_T P_Tᵀ − P_S P_Sᵀ‖²_F / batch, P = softmax(logits / T), [batch, classes].
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @returns One number of the batch, ≥ 0.
- * @throws RangeError on shapes that differ and on a temperature ≤ 0.
+ * @returns One number for the batch, ≥ 0.
+ * @throws RangeError for shapes that differ and for a temperature ≤ 0.
  * Source: Jin, Wang, Lin, "Multi-level logit distillation" (CVPR 2023); `bc_loss` of its code.
  * See also `classCorrelation`, `mlkd`, `similarityPreserving`.
  */
@@ -63,12 +63,12 @@ export function batchCorrelationBatchwise(
   );
 }
 
-/** Class correlation, of the batch. */
+/** Class correlation of the batch. */
 export function classCorrelation(options: CorrelationOptions = {}): LossTerm {
   return correlationTerm('classCorrelation', classCorrelationBatchwise, options);
 }
 
-/** Batch correlation, of the batch. */
+/** Batch correlation of the batch. */
 export function batchCorrelation(options: CorrelationOptions = {}): LossTerm {
   return correlationTerm('batchCorrelation', batchCorrelationBatchwise, options);
 }

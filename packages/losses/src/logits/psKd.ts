@@ -6,17 +6,17 @@ import { stopGradient } from '../shared/math.ts';
 import { scheduledValue, schedulesOf } from '../shared/schedules.ts';
 
 /**
- * Progressive self-distillation: cross entropy with labels softened by what the student said of the
- * same picture an epoch ago.
+ * Progressive self-distillation (PS-KD): cross entropy with labels softened by the student's own
+ * prediction of the previous epoch.
  *
  * −Σ_c t_c · log p_c, t = (1 − α) · label + α · softmax(previous), p = softmax(student).
  * @param studentLogits [batch, classes], before softmax.
  * @param previousLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
- * @param options.alpha How far the past is believed, 0–1: a number, or a scalar where it changes
+ * @param options.alpha Weight of the previous prediction, 0–1: a number, or a scalar if it changes
  * from step to step.
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit and on alpha outside [0, 1].
+ * @throws RangeError for shapes that do not match and for alpha outside [0, 1].
  * Source: Kim, Ji, Yoon, Hwang, "Self-knowledge distillation with progressive refinement of
  * targets" (ICCV 2021); lgcnsai/PS-KD-Pytorch.
  * See also `softTargets`, `crossEntropy` with `smoothing`.
@@ -41,9 +41,9 @@ export function psKdPerExample(
 }
 
 /**
- * PS-KD, mean over the batch, in place of cross entropy. The step's teacher is the student of an
- * epoch ago.
- * @param options.alpha A number, or a schedule; by default it grows with progress from 0 to the
+ * PS-KD, mean over the batch, in place of cross entropy. The teacher of the step is the student of
+ * the previous epoch: see `previousEpochTargets`.
+ * @param options.alpha A number or a schedule; by default it grows with progress from 0 to the
  * paper's 0.8. `psKdAlpha` grows epoch by epoch.
  */
 export function psKd({
@@ -65,8 +65,8 @@ export function psKd({
 }
 
 /**
- * α as the published code steps it: α_T · (epoch + 1) / epochs, the epoch counted from 0. @param
- * options.last α_T; 0.8.
+ * The published code's schedule of α: α_T · (epoch + 1) / epochs, with epochs counted from 0.
+ * @param options.last α_T; 0.8.
  */
 export function psKdAlpha({
   epochs,
@@ -82,7 +82,7 @@ export function psKdAlpha({
     epochs,
   );
   assertAlpha(last);
-  // A step at 17 / 300 of the training belongs to epoch 17, though the product may round down.
+  // A step at progress 17 / 300 belongs to epoch 17, although the product may round down.
   return (progress) => (last * Math.min(Math.floor(progress * epochs + 1e-9) + 1, epochs)) / epochs;
 }
 

@@ -5,16 +5,16 @@ import { divergence } from '../shared/klDivergence.ts';
 import { scheduledValue, schedulesOf } from '../shared/schedules.ts';
 
 /**
- * The student's softened prediction against the teacher's: knowledge distillation as Hinton et al.
- * define it.
+ * Knowledge distillation as Hinton et al. define it: the divergence of the student's softened
+ * prediction from the teacher's.
  *
  * T² · KL(softmax(teacher / T) ‖ softmax(student / T)), summed over classes. T² keeps gradients of
  * the same size at every temperature.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @param options.temperature T > 0: a number, or a scalar where it changes from step to step.
+ * @param options.temperature T > 0: a number, or a scalar if it changes from step to step.
  * @returns [batch], nats, ≥ 0 (up to rounding).
- * @throws RangeError on shapes that differ and on a temperature ≤ 0.
+ * @throws RangeError for shapes that differ and for a temperature ≤ 0.
  * Source: Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network" (2015), section 2.
  */
 export function softTargetsPerExample(
@@ -31,8 +31,8 @@ export function softTargetsPerExample(
 }
 
 /**
- * Soft targets, mean over the batch. @param options.temperature T > 0, a number (4 if left out) or
- * a schedule of it.
+ * Soft targets, mean over the batch.
+ * @param options.temperature T > 0, a number or a schedule; 4.
  */
 export function softTargets({
   temperature = 4,

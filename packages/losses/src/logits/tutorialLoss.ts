@@ -4,31 +4,30 @@ import { assertTemperature, requireTeacher } from '../shared/checks.ts';
 import { divergence } from '../shared/klDivergence.ts';
 import { crossEntropyPerExample } from './crossEntropy.ts';
 
-/** Options of the tutorial's `loss_kd`, with its values in the tutorial as defaults. */
+/** Options of the tutorial's `loss_kd`, with the tutorial's values as defaults. */
 export interface TutorialLossOptions {
   /** T > 0. 1 does not soften. */
   readonly temperature?: number;
-  /** Weight of the teacher's part, 0–1; the labels' part has 1 − alpha. */
+  /** Weight of the teacher's part, 0–1; the labels' part has the weight 1 − alpha. */
   readonly alpha?: number;
 }
 
 /**
- * The loss of the tutorial that this project grew from, as printed. To compare with, not to train
- * with:
+ * The loss of the tutorial that this project grew from, as printed. It is for comparison, not for
+ * training:
  *
  * alpha · T² · KL(softmax(teacher / T) ‖ softmax(student / T)) / classes + (1 − alpha) ·
  * crossEntropy(student, labels)
  *
  * Its `nn.KLDivLoss()` averages over batch × classes where the divergence is a sum over classes: on
- * CIFAR-10 the teacher counts for a tenth of what
- * alpha says, 0.05 in place of 0.5. The right one is
- * `combine({ hard: weighted(1 - alpha, crossEntropy()), soft: weighted(alpha, softTargets({
+ * CIFAR-10 the teacher has a tenth of the weight that alpha states, 0.05 in place of 0.5. The right
+ * loss is `combine({ hard: weighted(1 - alpha, crossEntropy()), soft: weighted(alpha, softTargets({
  * temperature })) })`.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0 (up to rounding).
- * @throws RangeError on shapes that do not fit, a temperature ≤ 0 and alpha outside [0, 1].
+ * @throws RangeError for shapes that do not match, a temperature ≤ 0 and alpha outside [0, 1].
  */
 export function tutorialLossPerExample(
   studentLogits: tf.Tensor2D,

@@ -7,49 +7,51 @@ import { projector } from '../shared/projector.ts';
 import { crossEntropyPerExample } from './crossEntropy.ts';
 
 /**
- * Weights of universal self-knowledge distillation's parts, with the values of its ImageNet
- * experiments; for CIFAR-100 its authors have 0.1 for all three.
+ * Weights of the three parts, with the values of the ImageNet experiments; for CIFAR-100 the
+ * authors use 0.1 for all three.
  */
 export interface UskdWeights {
-  /** α, of the label: 1. */
+  /** α, the weight of the label: 1. */
   readonly alpha?: number;
-  /** β, of the other classes: 0.1. */
+  /** β, the weight of the other classes: 0.1. */
   readonly beta?: number;
-  /** μ, of the weak classifier's own cross entropy, its labels smoothed by 0.1: 0.005. */
+  /**
+   * μ, the weight of the weak classifier's own cross entropy, with labels smoothed by 0.1: 0.005.
+   */
   readonly mu?: number;
 }
 
-/** What the term needs to make its weak classifier. */
+/** Options of USKD, with the feature that its weak classifier is trained on. */
 export interface UskdOptions extends UskdWeights {
   /**
-   * An inner tap of the student, the last stage but one in its authors' code: `featureRef(student,
-   * 'stage2')` of three. A linear map from its rows (of maps the mean over pixels) is the weak
-   * classifier.
+   * An inner feature of the student, in the authors' code the last stage but one:
+   * `featureRef(student, 'stage2')` of three. The weak classifier is a linear map of it (of maps
+   * averaged over their pixels).
    */
   readonly feature: FeatureRef;
   readonly classes: number;
-  /** The weak classifier's first weights are drawn from it; 0. */
+  /** Seed of the weak classifier's initial weights; 0. */
   readonly seed?: number;
 }
 
 /**
- * NKD without a teacher: the soft label is made of the student's own probability, and the other
- * classes' shares of their ranks by Zipf's law.
+ * Universal self-knowledge distillation (USKD), which is NKD without a teacher: the soft label is
+ * computed from the student's own probability, and the shares of the other classes from their ranks
+ * by Zipf's law.
  *
  * −α · mean_i q_i · log p_i,label − β · mean_i Σ_{c ≠ label} z_i,c · log o_i,c + μ · mean_i
  * CE(weak_i, label smoothed by 0.1),
  * p = softmax(logits), q = 1 + p²_label − mean over the batch of p²_label, o = softmax over the
- * other classes, z_i,c ∝ 1 / rank_i,c, where classes are ranked by
- * w_c / (1 − w_label + 1e-6) + s_c / (1 − s_label + 1e-6), w = softmax(weak), s = log p. Neither q
- * nor z is differentiated.
- * To be added to cross entropy with the label, as in its authors' code. The paper ranks by the
- * probabilities of both; its published code, which this is, by the student's logarithms.
+ * other classes, z_i,c ∝ 1 / rank_i,c, where classes are ranked by w_c / (1 − w_label + 1e-6) + s_c
+ * / (1 − s_label + 1e-6), w = softmax(weak), s = log p. Neither q nor z is differentiated.
+ * It is added to the cross entropy with the label, as in the authors' code. The paper ranks by the
+ * probabilities of both; its published code, which this follows, by the student's logarithms.
  * @param studentLogits [batch, classes], before softmax.
- * @param weakLogits [batch, classes], before softmax, of a classifier on an inner feature. They are
- * differentiated by the last part only.
+ * @param weakLogits [batch, classes], before softmax, of a classifier on an inner feature.
+ * Differentiated by the last part only.
  * @param labels int32 [batch].
- * @returns One number of the batch, nats.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes and weights that are not
+ * @returns One number for the batch, nats.
+ * @throws RangeError for shapes that do not match, fewer than 2 classes and weights that are not
  * finite.
  * Source: Yang, Zeng, Li, Zhang, Yuan, Li, "From knowledge distillation to self-knowledge
  * distillation" (ICCV 2023); yzd-v/cls_KD, `USKDLoss`.
@@ -85,13 +87,16 @@ export function uskdBatchwise(
  * USKD of the batch, with a weak classifier of its own (`weak.0.kernel`, `weak.0.bias`), beside
  * `crossEntropy()`; it needs no teacher.
  */
-export function uskd({ feature: tap, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
+export function uskd({ feature, classes, seed = 0, ...weights }: UskdOptions): LossTerm {
   const { alpha = 1, beta = 0.1, mu = 0.005 } = weights;
   assertWeights(alpha, beta, mu);
-  const weak = projector([{ from: tap.channels, to: classes, bias: true }], { name: 'weak', seed });
+  const weak = projector([{ from: feature.channels, to: classes, bias: true }], {
+    name: 'weak',
+    seed,
+  });
   const term: LossTerm = ({ student, labels }) =>
     tf.tidy(() =>
-      uskdBatchwise(student.logits, weak.apply(rowsAt('uskd', student, tap)), labels, {
+      uskdBatchwise(student.logits, weak.apply(rowsAt('uskd', student, feature)), labels, {
         alpha,
         beta,
         mu,
@@ -100,13 +105,13 @@ export function uskd({ feature: tap, classes, seed = 0, ...weights }: UskdOption
   return Object.assign(term, { weights: weak.weights });
 }
 
-/** q, [batch]. */
+/** The soft label q, [batch]. */
 function softLabel(studentLogits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor {
   const squared = tf.square(atLabel(tf.softmax(stopGradient(studentLogits)), labels));
   return tf.add(1, tf.sub(squared, tf.mean(squared)));
 }
 
-/** 1 / rank of every class, [batch, classes]. */
+/** Returns 1 / rank of every class, [batch, classes]. */
 function zipfShares(
   studentLogits: tf.Tensor2D,
   weakLogits: tf.Tensor2D,
@@ -118,7 +123,7 @@ function zipfShares(
     const scores = tf.add<tf.Tensor2D>(byWeak, byStudent);
     const classes = scores.shape[1];
     const byScore = tf.topk(scores, classes).indices;
-    // Where each class stands in that order: the order of the order.
+    // The rank of each class is the inverse permutation: the order of the order.
     const ranks = tf.topk(tf.neg(tf.cast(byScore, 'float32')), classes).indices;
     return tf.div(1, tf.add(tf.cast(ranks, 'float32'), 1));
   });

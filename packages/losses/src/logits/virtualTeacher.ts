@@ -4,33 +4,32 @@ import { assertTemperature } from '../shared/checks.ts';
 import { divergence } from '../shared/klDivergence.ts';
 import { assertOtherClasses, labelMask } from '../shared/labels.ts';
 
-/** Options of the teacher that is no network, with the values of the published code. */
+/** Options of the virtual teacher, with the values of the published code. */
 export interface VirtualTeacherOptions {
   /** T > 0: 20. */
   readonly temperature?: number;
-  /** What it believes of the label, 0–1: 0.99. The rest is spread over the other classes. */
+  /** Probability of the label, 0–1: 0.99. The rest is spread over the other classes. */
   readonly correctProbability?: number;
 }
 
 /**
- * A teacher made by hand, always right and equally unsure of all else: label smoothing, told as
- * distillation.
+ * Distillation from a handmade teacher, always right and equally unsure of all other classes (Tf-KD
+ * with a virtual teacher): label smoothing written as distillation.
  *
  * KL(softmax(u / T) ‖ softmax(student)), u = a at the label and (1 − a) / (C − 1) elsewhere:
- * probabilities, softened as if they were logits.
- * No T², and the student is not softened, as in the published code; the paper softens both.
+ * probabilities, softened as if they were logits. There is no T², and the student is not softened,
+ * as in the published code; the paper softens both.
  * @param logits [batch, classes], before softmax.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0, summed over classes. The published code averages over classes: its α
- * and multiplier m are here
- * `combine({ hard: weighted(1 - α, crossEntropy()), virtual: weighted((α * m) / classes,
- * virtualTeacher()) })`; ResNet-18 on CIFAR-100 has
- * α 0.1 and m 100, which makes the weights 0.9 and 0.1 here.
- * @throws RangeError on shapes that do not fit, fewer than 2 classes, a temperature ≤ 0 and a
+ * and multiplier m are here `combine({ hard: weighted(1 - α, crossEntropy()), virtual: weighted((α
+ * * m) / classes, virtualTeacher()) })`; ResNet-18 on CIFAR-100 has α 0.1 and m 100, hence the
+ * weights 0.9 and 0.1 here.
+ * @throws RangeError for shapes that do not match, fewer than 2 classes, a temperature ≤ 0 and a
  * probability outside [0, 1].
  * Source: Yuan, Tay, Li, Wang, Feng, "Revisiting knowledge distillation via label smoothing
- * regularization" (CVPR 2020), section 5. Their other method, Tf-KD by
- * self-training, is `softTargets` with an earlier training of the student as its teacher.
+ * regularization" (CVPR 2020), section 5. Their other method, Tf-KD by self-training, is
+ * `softTargets` with an earlier training of the student as its teacher.
  * See also `crossEntropy` with `smoothing`, `uskd`.
  */
 export function virtualTeacherPerExample(
@@ -51,7 +50,7 @@ export function virtualTeacherPerExample(
   });
 }
 
-/** The virtual teacher, mean over the batch. It needs no teacher. */
+/** The virtual teacher, mean over the batch. It needs no teacher network. */
 export function virtualTeacher(options: VirtualTeacherOptions = {}): LossTerm {
   withDefaults(options);
   return ({ student, labels }) =>

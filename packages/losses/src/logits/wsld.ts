@@ -11,18 +11,18 @@ export interface WsldOptions {
 }
 
 /**
- * Weighted soft labels: an example counts the less, the better the student already fits its label
- * in comparison with the teacher.
+ * Weighted soft labels (WSLD): the better the student already fits the label of an example in
+ * comparison with the teacher, the smaller the weight of the example.
  *
  * T² · w · CE(softmax(student / T), softmax(teacher / T)), w = 1 − exp(−CE(student, label) /
  * (CE(teacher, label) + 1e-7)), which is not differentiated.
- * A cross entropy, not a divergence: the teacher's entropy is not subtracted, so that the value
- * differs by it, and the gradient does not.
+ * This is a cross entropy, not a divergence: the teacher's entropy is not subtracted, which changes
+ * the value and not the gradient.
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
  * @param labels int32 [batch].
  * @returns [batch], nats, ≥ 0.
- * @throws RangeError on shapes that do not fit and on a temperature ≤ 0.
+ * @throws RangeError for shapes that do not match and for a temperature ≤ 0.
  * Source: Zhou, Song, Chen, Zhou, Wang, Yuan, Zhang, "Rethinking soft labels for knowledge
  * distillation: a bias–variance tradeoff perspective" (ICLR 2021); its authors' code,
  * `WSLDistiller`.
@@ -40,7 +40,7 @@ export function wsldPerExample(
     const teacher = stopGradient(teacherLogits);
     const studentHardLoss = crossEntropyPerExample(stopGradient(studentLogits), labels);
     const teacherHardLoss = crossEntropyPerExample(teacher, labels);
-    // expm1: 1 − exp(−x) of a small x keeps its digits.
+    // expm1 keeps the digits of 1 − exp(−x) for a small x.
     const weight = tf.neg(tf.expm1(tf.neg(tf.div(studentHardLoss, tf.add(teacherHardLoss, 1e-7)))));
     const soft = softCrossEntropy(
       tf.div(studentLogits, temperature),
@@ -52,7 +52,7 @@ export function wsldPerExample(
 
 /**
  * WSLD, mean over the batch; usually `weighted(2.5, wsld())` beside `crossEntropy()` (ImageNet);
- * cls_KD has 2.25 and `temperature: 4` for CIFAR-100.
+ * cls_KD uses 2.25 and `temperature: 4` for CIFAR-100.
  */
 export function wsld(options: WsldOptions = {}): LossTerm {
   assertTemperature('wsld', options.temperature ?? 2);

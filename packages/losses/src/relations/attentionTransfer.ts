@@ -9,25 +9,25 @@ export interface AttentionTransferOptions {
   /** p ≥ 1, the power of an activation that counts as attention; 2. */
   readonly power?: number;
   /**
-   * Mean square of the difference of two maps, as the authors' code and most others have it (the
+   * Mean squared difference of two attention maps, as in the authors' code and most others (the
    * default), or its length, as in the paper.
    */
   readonly distance?: 'mean square' | 'length';
 }
 
 /**
- * Where the student looks against where the teacher looks.
+ * Distance between the spatial attention maps of student and teacher.
  *
- * Q = mean_c |A_c|^p over the channels, as a vector of places at length 1; mean((Q_S − Q_T)²) over
- * the places, or ‖Q_S − Q_T‖ with distance 'length'.
- * Even powers are those of the code, which leaves out the absolute value.
+ * Q = mean_c |A_c|^p over the channels, as a vector of positions with length 1; mean((Q_S − Q_T)²)
+ * over the positions, or ‖Q_S − Q_T‖ with distance 'length'. For even powers this equals the
+ * authors' code, which omits the absolute value.
  * @param studentMaps [batch, height, width, channels]. Channels may differ from the teacher's; of
  * two sizes the larger is averaged down to the smaller.
  * @param teacherMaps [batch, height, width, channels]. Not differentiated.
- * @returns [batch], ≥ 0, 0 where both look at the same places.
- * @throws RangeError on a power < 1 and on features that are no maps.
+ * @returns [batch], ≥ 0, 0 for equal attention maps.
+ * @throws RangeError for a power < 1 and for features that are not maps.
  * Source: Zagoruyko, Komodakis, "Paying more attention to attention" (2017), section 3.1.
- * See also `nst`, which keeps every channel's own map, and `cwd`.
+ * See also `nst`, which keeps the map of every channel, and `cwd`.
  */
 export function attentionTransferPerExample(
   studentMaps: tf.Tensor4D,
@@ -56,7 +56,7 @@ export function attentionTransferPerExample(
 }
 
 /**
- * Attention transfer, mean over the batch, summed over the pairs; usually `weighted(1000,
+ * Attention transfer (AT), mean over the batch, sum over the pairs; usually `weighted(1000,
  * attentionTransfer(pairs))`.
  */
 export function attentionTransfer(
@@ -69,7 +69,7 @@ export function attentionTransfer(
   );
 }
 
-/** [batch, places], each row at length 1. */
+/** Returns [batch, positions], each row with length 1. */
 function attention(maps: tf.Tensor4D, power: number): tf.Tensor2D {
   // A general power takes many times as long as a square, and 2 is what everybody uses.
   const strength = power === 2 ? tf.square(maps) : tf.pow(tf.abs(maps), power);

@@ -5,31 +5,33 @@ import { type FeaturePair, featureAt, featureTerm } from '../shared/features.ts'
 import { flattenFeatures } from '../shared/geometry.ts';
 import { l2Normalize, stopGradient } from '../shared/math.ts';
 
-/** exp(−γ·‖x − y‖²) of rows at length 1, by its Taylor series. */
+/** The Gaussian kernel exp(−γ·‖x − y‖²) of vectors of length 1, by its Taylor series. */
 export interface TaylorKernel {
   /** γ > 0; 0.4. */
   readonly gamma?: number;
-  /** Powers of x·y that are taken, ≥ 1; 2. */
+  /** Number of powers of x·y in the series, ≥ 1; 2. */
   readonly order?: number;
 }
 
 export interface CorrelationCongruenceOptions {
-  /** The paper's form with this kernel; `{}` has its numbers. Without it, RepDistiller's form. */
+  /**
+   * Selects the paper's form with this kernel; `{}` has its values. RepDistiller's form without it.
+   */
   readonly kernel?: TaylorKernel;
 }
 
 /**
  * Correlations between the examples of a batch.
  *
- * RepDistiller's form, which most published numbers are of: mean_i δ_i·δ_{i+1}, δ = |student −
- * teacher| and i along the batch; it depends on the order of
- * the batch and needs rows of one width. The paper's, with `kernel`: mean((C_S − C_T)²) of C_ij =
- * e^−2γ · Σ_p (2γ)ᵖ / p! · (f_i·f_j)ᵖ, f at length 1.
+ * RepDistiller's form, with which most published numbers were computed: mean_i δ_i·δ_{i+1}, δ =
+ * |student − teacher| and i along the batch; it depends on the order of the batch and needs
+ * features of one width. The paper's, with `kernel`: mean((C_S − C_T)²) of C_ij = e^−2γ · Σ_p (2γ)ᵖ
+ * / p! · (f_i·f_j)ᵖ, f with length 1.
  * @param student [batch, …], any shape, flattened.
- * @param teacher [batch, …]; of another width, if need be, with `kernel`. Not differentiated.
+ * @param teacher [batch, …]; its width may differ with `kernel`. Not differentiated.
  * @returns One number ≥ 0; 0 in a batch of one.
- * @throws RangeError on widths that differ without `kernel`, on γ ≤ 0 and on an order that is no
- * whole number ≥ 1.
+ * @throws RangeError for widths that differ without `kernel`, for γ ≤ 0 and for an order that is
+ * not an integer ≥ 1.
  * Source: Peng et al., "Correlation congruence for knowledge distillation" (2019), section 3.
  * See also `similarityPreserving`, `rkd`.
  */
@@ -50,9 +52,10 @@ export function correlationCongruenceBatchwise(
   });
 }
 
-/** Correlation congruence, summed over the pairs of taps; usually `weighted(0.02, correlationCongruence(pairs))` (RepDistiller, of features embedded on 128
- * channels), and of the paper's form `weighted(100, correlationCongruence(pairs, { kernel: {} }))`
- * (AberHu's zoo).
+/**
+ * Correlation congruence (CC), sum over the pairs of features; usually `weighted(0.02,
+ * correlationCongruence(pairs))` (RepDistiller, with features embedded in 128 channels), and for
+ * the paper's form `weighted(100, correlationCongruence(pairs, { kernel: {} }))` (AberHu's zoo).
  */
 export function correlationCongruence(
   pairs: FeaturePair | readonly FeaturePair[],
@@ -71,9 +74,9 @@ function neighborCongruence(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
     assertSameChannels('correlationCongruence', s, t, 'with kernel: {} widths may differ');
     const [batch, width] = s.shape;
     const difference = tf.sub<tf.Tensor2D>(s, t);
-    // |x| as x·sign(x): its gradient is 0 at 0, where that of tf.abs is −1.
+    // |x| as x·sign(x), whose gradient is 0 at 0; that of tf.abs is −1.
     const size = tf.mul<tf.Tensor2D>(difference, tf.sign(difference));
-    // A batch of one has no neighbours.
+    // A batch of one has no neighbors.
     if (batch === 1) return tf.mul(tf.sum(size), 0);
     const products = tf.mul(
       tf.slice(size, [0, 0], [batch - 1, width]),
@@ -83,7 +86,7 @@ function neighborCongruence(student: tf.Tensor, teacher: tf.Tensor): tf.Scalar {
   });
 }
 
-/** [batch, batch], by Horner's rule and without the constant of p = 0, which both have. */
+/** Returns [batch, batch], by Horner's rule and without the constant of p = 0, which cancels. */
 function kernelCorrelations(feature: tf.Tensor, gamma: number, order: number): tf.Tensor2D {
   const rows = l2Normalize(flattenFeatures(feature));
   const similarity: tf.Tensor2D = tf.matMul(rows, rows, false, true);

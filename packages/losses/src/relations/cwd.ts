@@ -7,20 +7,20 @@ import { divergence } from '../shared/klDivergence.ts';
 import { stopGradient } from '../shared/math.ts';
 
 /**
- * Where each channel of the student looks, against where the teacher's does.
+ * Divergence between each channel's spatial distribution in the student and in the teacher.
  *
  * τ² · mean_c KL(softmax(teacher's map of c / τ) ‖ softmax(student's map of c / τ)), the softmax
- * over the places.
+ * over the positions.
  * @param studentMaps [batch, height, width, channels].
- * @param teacherMaps [batch, height, width, channels]: as many channels; of two sizes the larger is
- * averaged down to the smaller. Not differentiated.
+ * @param teacherMaps [batch, height, width, channels], with the same number of channels; of two
+ * sizes the larger is averaged down to the smaller. Not differentiated.
  * @param options.temperature τ > 0; 1.
- * @returns [batch], nats, ≥ 0, 0 where each channel's maps differ by a constant only.
- * @throws RangeError on channels that differ and on a temperature ≤ 0.
+ * @returns [batch], nats, ≥ 0, 0 if each channel's maps differ by a constant only.
+ * @throws RangeError for channels that differ and for a temperature ≤ 0.
  * Source: Shu et al., "Channel-wise knowledge distillation for dense prediction" (2021), section 3;
  * scaled as in MMRazor.
- * See also `attentionTransfer`, one map for all channels, and `softTargets`, whose divergence this
- * is.
+ * See also `attentionTransfer`, with one map for all channels, and `softTargets`, which has the
+ * same divergence.
  */
 export function cwdPerExample(
   studentMaps: tf.Tensor4D,
@@ -42,9 +42,10 @@ export function cwdPerExample(
   });
 }
 
-/** Channel-wise distillation (CWD), mean over the batch, summed over the pairs; `weighted(50, cwd(pairs, { temperature: 4 }))` for features is its
- * paper's; the runs in its repository have 35 and 40 for features, 3 for logits, MMRazor 5 and 10
- * at temperature 1.
+/**
+ * Channel-wise distillation (CWD), mean over the batch, sum over the pairs; the paper uses
+ * `weighted(50, cwd(pairs, { temperature: 4 }))` for features; the runs in its repository have 35
+ * and 40 for features, 3 for logits, MMRazor 5 and 10 at temperature 1.
  */
 export function cwd(
   pairs: FeaturePair | readonly FeaturePair[],
@@ -56,7 +57,7 @@ export function cwd(
   );
 }
 
-/** [batch · channels, places]. */
+/** Returns [batch · channels, positions]. */
 function channelRows(maps: tf.Tensor4D): tf.Tensor2D {
   const [batch, height, width, channels] = maps.shape;
   return tf.reshape(tf.transpose(flattenSpatial(maps), [0, 2, 1]), [

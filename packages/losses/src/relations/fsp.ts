@@ -6,18 +6,17 @@ import { flattenSpatial, poolToSmaller } from '../shared/geometry.ts';
 import { stopGradient } from '../shared/math.ts';
 
 /**
- * How the student gets from one layer to the next, as the teacher gets there.
+ * Distance between the layer-to-layer flow matrices of student and teacher.
  *
- * From layer to layer G = Aᵀ·B / places, [channels of A, channels of B], the layers' channels
- * multiplied at every place and averaged;
- * mean((G_S − G_T)²), summed over the layers that follow on each other. Of two layers of other
- * sizes the larger is averaged down (the paper takes maxima).
- * @param studentMaps Two layers or more, each [batch, height, width, channels], in the order of the
- * network.
- * @param teacherMaps As many, each with the channels of the student's; sizes are free. Not
+ * From layer to layer G = Aᵀ·B / positions, [channels of A, channels of B], the products of the
+ * layers' channels averaged over the positions; mean((G_S − G_T)²), summed over consecutive layers.
+ * Of two layers with different sizes the larger is averaged down (the paper takes maxima).
+ * @param studentMaps At least two layers, each [batch, height, width, channels], in the order of
+ * the network.
+ * @param teacherMaps As many layers, each with the channels of the student's, of any size. Not
  * differentiated.
  * @returns [batch], ≥ 0.
- * @throws RangeError on fewer than two layers and on channels that differ.
+ * @throws RangeError for fewer than two layers and for channels that differ.
  * Source: Yim, Joo, Bae, Kim, "A gift from knowledge distillation" (2017), section 3.2; sum and
  * pooling as in RepDistiller.
  * See also `irg`, `kdSvd`.
@@ -45,9 +44,11 @@ export function fspPerExample(
   });
 }
 
-/** Flow of solution procedure (FSP), mean over the batch; usually `weighted(50, fsp(pairs))`, or 1 (AberHu's zoo). The paper, and RepDistiller
- * (whose 50 is then without effect), train with it alone first and then on labels alone: weights
- * that are schedules. @param pairs Two or more, in the order of the network.
+/**
+ * Flow of solution procedure (FSP), mean over the batch; usually `weighted(50, fsp(pairs))`, or 1
+ * (AberHu's zoo). The paper, and RepDistiller (whose 50 then has no effect), train with it alone
+ * first and then on labels alone: weights that are schedules.
+ * @param pairs At least two, in the order of the network.
  */
 export function fsp(pairs: readonly FeaturePair[]): LossTerm {
   assertLayers(pairs.length, pairs.length);

@@ -6,32 +6,31 @@ import { flattenSpatial } from '../shared/geometry.ts';
 import { l2Normalize, stopGradient } from '../shared/math.ts';
 import { collectWeights, createRegressors, type Regressor } from '../shared/projector.ts';
 
-/** How a student of other channels is compared. */
+/** Options for students with other channels. */
 export interface IckdOptions {
   /**
-   * `'none'`; `{ batchNorm: true }` puts the student's maps on the teacher's channels first, whose
-   * taps must then be `featureRef(network, name)`.
+   * `'none'` by default; `{ batchNorm: true }` maps the student's features to the teacher's
+   * channels first; they must then be `featureRef(network, name)`.
    */
   readonly regressor?: Regressor;
-  /** The regressors' first weights are drawn from it; 0. */
+  /** Seed of the regressors' initial weights; 0. */
   readonly seed?: number;
 }
 
 /**
- * Which channels of the student go together, against which of the teacher's do (ICKD).
+ * Distance between the channel correlation matrices of student and teacher.
  *
- * G = Fᵀ·F, [channels, channels], summed over the places, each row of G at length 1; ‖G_S − G_T‖² /
- * channels.
+ * G = Fᵀ·F, [channels, channels], summed over the positions, each row of G with length 1; ‖G_S −
+ * G_T‖² / channels.
  * @param studentMaps [batch, height, width, channels].
- * @param teacherMaps [batch, height, width, channels]: as many channels, any size. Not
- * differentiated.
+ * @param teacherMaps [batch, height, width, channels], with the same number of channels and any
+ * size. Not differentiated.
  * @returns [batch], ≥ 0.
- * @throws RangeError on channels that differ.
+ * @throws RangeError for channels that differ.
  * Source: Liu et al., "Exploring inter-channel correlation for diversity-preserved knowledge
- * distillation" (2021), section 3; torchdistill's is this over
- * the batch once more.
- * See also `nst`, which does not know channels by their number, and `similarityPreserving`, which
- * does this for examples.
+ * distillation" (2021), section 3; torchdistill divides this by the batch once more.
+ * See also `nst`, which does not depend on the order of channels, and `similarityPreserving`, the
+ * same for examples.
  */
 export function ickdPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {
   assertMaps('ickd', studentMaps, teacherMaps);
@@ -48,11 +47,11 @@ export function ickdPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4
 }
 
 /**
- * Inter-channel correlation (ICKD), mean over the batch, summed over the pairs; `weighted(2.5,
- * ickd(pairs))` is its authors'.
+ * Inter-channel correlation (ICKD), mean over the batch, sum over the pairs; its authors use
+ * `weighted(2.5, ickd(pairs))`.
  *
- * Its authors' code puts a 1×1 convolution with batch norm before the student always, `regressor: {
- * batchNorm: true }`; the paper where channels differ.
+ * The authors' code always applies a 1×1 convolution with batch norm to the student, `regressor: {
+ * batchNorm: true }`; the paper only where channels differ.
  */
 export function ickd(
   pairs: FeaturePair | readonly FeaturePair[],

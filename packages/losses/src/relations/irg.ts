@@ -11,9 +11,9 @@ import {
 import { pairwiseDistances } from '../shared/linalg.ts';
 import { noGrad, reciprocal, stopGradient } from '../shared/math.ts';
 
-/** What a network says of a batch, as the graph's vertices, edges and transformation. */
+/** The features of one network from which its graph is computed. */
 export interface GraphFeatures {
-  /** Two layers or more [batch, height, width, channels], in the order of the network. */
+  /** At least two layers [batch, height, width, channels], in the order of the network. */
   readonly maps: readonly tf.Tensor4D[];
   /** The last feature [batch, …]. */
   readonly embedding: tf.Tensor;
@@ -24,32 +24,31 @@ export interface GraphFeatures {
 export interface IrgOptions {
   /** Weight of the vertices, the logits; 0.1. */
   readonly vertex?: number;
-  /** Weight of the edges, distances of examples; 5. */
+  /** Weight of the edges, distances between examples; 5. */
   readonly edge?: number;
-  /** Weight of the transformations, distances of layers; 5. */
+  /** Weight of the transformations, distances between layers; 5. */
   readonly transformation?: number;
 }
 
-/** Where the features of both networks are. */
+/** Names of the features of both networks. */
 export interface IrgFeatures {
   readonly maps: readonly FeaturePair[];
   readonly embedding: FeaturePair;
 }
 
 /**
- * The graph of a batch: what each example is, how far examples are from each other, and how far
- * each moves from layer to layer (IRG).
+ * Instance relationship graph (IRG) of a batch: the logits of each example, the distances between
+ * examples, and how far each example moves from layer to layer.
  *
  * vertex · mean((z_S − z_T)²) of the logits + edge · mean over layers of mean((D_S − D_T)²) +
- * transformation · mean((t_S − t_T)²), summed over layers that
- * follow on each other; D_ij = ‖f_i − f_j‖² over the largest of the batch, t_i = ‖a_i − b_i‖² over
- * the largest, of two layers averaged to one size and width.
- * The largest is part of the gradient, as in the published code.
+ * transformation · mean((t_S − t_T)²), summed over consecutive layers; D_ij = ‖f_i − f_j‖² over the
+ * largest of the batch, t_i = ‖a_i − b_i‖² over the largest, of two layers averaged to one size and
+ * width. The largest value is differentiated too, as in the published code.
  * @param student Maps, embedding and logits. Widths and sizes may differ from the teacher's; the
- * logits' classes not.
+ * number of classes may not.
  * @param teacher The same. Not differentiated.
  * @returns One number ≥ 0.
- * @throws RangeError on fewer than two maps, another number of them, and weights that are not
+ * @throws RangeError for fewer than two maps, different numbers of maps, and weights that are not
  * finite or < 0.
  * Source: Liu et al., "Knowledge distillation via instance relationship graph" (2019), section 3;
  * as in AberHu's Knowledge-Distillation-Zoo.
@@ -91,8 +90,8 @@ export function irgBatchwise(
 }
 
 /**
- * Instance relationship graph over the batch; its weights are its options. It needs a live teacher:
- * a recording has no features.
+ * Instance relationship graph of the batch; its weights are its options. It needs a live teacher:
+ * cached logits have no features.
  */
 export function irg({ maps, embedding }: IrgFeatures, options: IrgOptions = {}): LossTerm {
   withDefaults(options);
@@ -143,14 +142,14 @@ export function meanSquaredDifference(student: tf.Tensor, teacher: tf.Tensor): t
 }
 
 /**
- * Squared distances are at least so much, as in the published code: of a batch whose examples are
- * all one, all are equally far apart.
+ * Lower bound of squared distances, as in the published code: in a batch of identical examples all
+ * are equally far apart.
  */
 const minSquaredDistance = 1e-12;
 
 /**
- * [batch, batch]: squared distances of the examples over the largest of them. @param more Added to
- * the largest.
+ * Returns [batch, batch]: the squared distances between examples, divided by the largest.
+ * @param more Added to the largest.
  */
 export function distanceGraph(feature: tf.Tensor, more = 0): tf.Tensor2D {
   const { squared } = pairwiseDistances(flattenFeatures(feature));
@@ -162,8 +161,8 @@ export function distanceGraph(feature: tf.Tensor, more = 0): tf.Tensor2D {
 }
 
 /**
- * [batch]: how far each example moves from a layer to the next, over the farthest; both averaged to
- * the smaller size and to the fewer channels.
+ * Returns [batch]: how far each example moves from one layer to the next, divided by the farthest;
+ * both averaged to the smaller size and to the fewer channels.
  */
 export function layerTransformation(below: tf.Tensor4D, above: tf.Tensor4D): tf.Tensor1D {
   const channels = Math.min(below.shape[3], above.shape[3]);
@@ -177,7 +176,7 @@ export function layerTransformation(below: tf.Tensor4D, above: tf.Tensor4D): tf.
   );
 }
 
-/** Channels that follow on each other averaged, in as many bins. */
+/** Averages consecutive channels in as many bins. */
 function poolChannels(maps: tf.Tensor4D, channels: number): tf.Tensor3D {
   const [batch, height, width, from] = maps.shape;
   const lines = adaptiveAveragePool(
@@ -188,8 +187,8 @@ function poolChannels(maps: tf.Tensor4D, channels: number): tf.Tensor3D {
 }
 
 /**
- * x over its largest value, which has its part of the gradient; several that are as large share it.
- * x ≥ 0.
+ * Divides x ≥ 0 by its largest value, which is differentiated too; equal largest values share the
+ * gradient.
  */
 function divideByLargest<T extends tf.Tensor>(x: T, more: number): T {
   const isLargest = noGrad(() => tf.cast(tf.equal(x, tf.max(x)), 'float32'));

@@ -8,31 +8,30 @@ import { distanceGraph, meanSquaredDifference } from './irg.ts';
 export interface IrgEdgesOptions {
   /** Weight of vertices and edges of the embedding; 1. */
   readonly graph?: number;
-  /** Weight of how layers differ; 1. */
+  /** Weight of the differences between layers; 1. */
   readonly transformation?: number;
 }
 
-/** Where the features of both networks are. */
+/** Names of the features of both networks. */
 export interface IrgEdgesFeatures {
   readonly embedding: FeaturePair;
-  /** Layers two by two: the first with the second, the third with the fourth … */
+  /** Layers in pairs: the first with the second, the third with the fourth … */
   readonly layers: readonly FeaturePair[];
 }
 
 /**
- * The graph of a batch, as the authors of the instance relationship graph have it in their code: of
- * layers it compares by how much their edges differ.
+ * The instance relationship graph as in its authors' code, which compares how much the edges of two
+ * layers differ.
  *
- * graph · (mean((D_S − D_T)²) + mean((f_S − f_T)²)) of the embedding f, the second where shapes are
- * the same, + transformation · Σ over layers a, b of
- * (mean((D_a − D_b)²) of the student − the same of the teacher)², and the same of a and b
- * themselves where they have one shape in both networks;
+ * graph · (mean((D_S − D_T)²) + mean((f_S − f_T)²)) of the embedding f, the second if shapes are
+ * the same, + transformation · Σ over layers a, b of (mean((D_a − D_b)²) of the student − the same
+ * of the teacher)², and the same of a and b themselves if they have one shape in both networks;
  * D_ij = ‖f_i − f_j‖² over the largest of the batch.
- * @param student The embedding [batch, …], then the layers, two by two. Shapes may differ from the
+ * @param student The embedding [batch, …], then the layers, in pairs. Shapes may differ from the
  * teacher's.
  * @param teacher As many features. Not differentiated.
  * @returns One number ≥ 0.
- * @throws RangeError on an odd number of layers and on weights that are not finite or < 0.
+ * @throws RangeError for an odd number of layers and for weights that are not finite or < 0.
  * Source: Liu et al., "Knowledge distillation via instance relationship graph" (2019); code as in
  * yufanLIU/IRG and SemCKD.
  * See also `irg`, the form of the paper.
@@ -84,7 +83,7 @@ export function irgEdges(
   return Object.assign(term, { needsTeacher: true });
 }
 
-/** With the 1e-12 that the code adds to the largest distance. */
+/** The distance graph with 1e-12 added to the largest distance, as in the published code. */
 function edgeGraph(feature: tf.Tensor): tf.Tensor2D {
   return distanceGraph(feature, 1e-12);
 }
@@ -98,7 +97,7 @@ function layerPairs([, ...layers]: readonly tf.Tensor[]): LayerPair[] {
   ]);
 }
 
-/** How much less or more the student changes between two layers than the teacher, squared. */
+/** Squared difference between how much the student and the teacher change between two layers. */
 function changeDistance(student: LayerPair, teacher: LayerPair): tf.Scalar {
   const edges = (pair: LayerPair): tf.Scalar =>
     meanSquaredDifference(edgeGraph(pair[0]), edgeGraph(pair[1]));

@@ -7,29 +7,28 @@ import { argMaxMask, topRightSingularVectors } from '../shared/linalg.ts';
 import { l2Normalize, noGrad, stopGradient } from '../shared/math.ts';
 
 export interface KdSvdOptions {
-  /** k ≥ 1, the singular vectors that are compared; 1. */
+  /** k ≥ 1, the number of singular vectors that are compared; 1. */
   readonly vectors?: number;
 }
 
 /**
- * How the main directions of a layer's channels lie to those of the next, in the student as in the
- * teacher (KDSVD).
+ * Distance between consecutive layers' singular vectors, in the student as in the teacher (KDSVD).
  *
- * V are the first k right singular vectors of a layer's maps as [places, channels]; of the
- * student's first k + 3 those that are most alike, with their sign.
- * Σ over layers that follow on each other ‖exp(−(v − v′)² / 8) of the student − the same of the
- * teacher‖², over all pairs of a channel of one and a channel
- * of the next, v weighted by the teacher's singular values, which together have length 1. The sign
- * of a teacher's vector is free; its largest entry is positive.
- * Gradients pass through the decomposition; they grow as singular values come near each other, and
- * float32 tells them apart to about 1e-4.
- * @param studentMaps Two layers or more, each [batch, height, width, channels], in the order of the
- * network.
- * @param teacherMaps As many, each with the channels of the student's; sizes are free. Not
+ * V are the first k right singular vectors of a layer's maps as [positions, channels]; of the
+ * student's first k + 3 those that are most similar to the teacher's, with their sign. Σ over
+ * consecutive layers ‖exp(−(v − v′)² / 8) of the student − the same of the teacher‖², over all
+ * pairs of a channel of one and a channel of the next, v weighted by the teacher's singular values,
+ * which together have length 1. The sign of a teacher's vector is free; its largest entry is made
+ * positive.
+ * Gradients pass through the decomposition; they grow as singular values approach each other, and
+ * float32 separates them to about 1e-4.
+ * @param studentMaps At least two layers, each [batch, height, width, channels], in the order of
+ * the network.
+ * @param teacherMaps As many layers, each with the channels of the student's, of any size. Not
  * differentiated.
  * @returns [batch], ≥ 0. Directions that a map of low rank does not have count as 0.
- * @throws RangeError on fewer than two layers, on channels that differ, and on more vectors than
- * channels or places.
+ * @throws RangeError for fewer than two layers, for channels that differ, and for more vectors than
+ * channels or positions.
  * Source: Lee, Kim, Song, "Self-supervised knowledge distillation using singular value
  * decomposition" (2018), section 3; as in RepDistiller.
  * See also `fsp`, which needs no decomposition and is far quicker.
@@ -59,8 +58,8 @@ export function kdSvdPerExample(
 }
 
 /**
- * Singular vectors (KDSVD), mean over the batch; its weight in RepDistiller is 1. @param pairs Two
- * or more, in the order of the network.
+ * KDSVD, mean over the batch; RepDistiller's weight is 1.
+ * @param pairs At least two, in the order of the network.
  */
 export function kdSvd(pairs: readonly FeaturePair[], options: KdSvdOptions = {}): LossTerm {
   assertLayers(pairs.length, pairs.length);
@@ -96,7 +95,7 @@ function matchedDirections(
   return { student: tf.mul(student, weights), teacher: tf.mul(teacher, weights) };
 }
 
-/** [batch, 1, k]: the sign of the entry that is largest. */
+/** Returns [batch, 1, k]: the sign of the largest entry. */
 function largestSign(vectors: tf.Tensor3D): tf.Tensor3D {
   return tf.sum(
     noGrad(() => signedChoice(vectors)),
@@ -105,7 +104,7 @@ function largestSign(vectors: tf.Tensor3D): tf.Tensor3D {
   );
 }
 
-/** Along axis 1, the sign of what is largest there, and 0 elsewhere. */
+/** Returns, along axis 1, the sign of the entry with the largest magnitude, and 0 elsewhere. */
 function signedChoice(x: tf.Tensor3D): tf.Tensor3D {
   return tf.mul(argMaxMask(tf.abs(x)), tf.sign(x));
 }

@@ -6,22 +6,21 @@ import { flattenSpatial, poolToSmaller } from '../shared/geometry.ts';
 import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 /**
- * Each channel is a sample of places that a neuron selects: the student's samples shall be
- * distributed as the teacher's.
+ * Neuron selectivity transfer: each channel is a sample of the positions that a neuron selects, and
+ * the student's samples are to have the distribution of the teacher's.
  *
- * The squared maximum mean discrepancy of the channels, as vectors of places at length 1, with the
- * kernel k(a, b) = (a·b)²:
- * mean k(s, s′) + mean k(t, t′) − 2 · mean k(s, t). All three are there, so that the value is a
- * distance; the second has no gradient.
+ * The squared maximum mean discrepancy of the channels, as vectors of positions with length 1, with
+ * the kernel k(a, b) = (a·b)²: mean k(s, s′) + mean k(t, t′) − 2 · mean k(s, t). All three are
+ * computed, so that the value is a distance; the second has no gradient.
  * @param studentMaps [batch, height, width, channels]. Channels may differ from the teacher's; of
  * two sizes the larger is averaged down to the smaller.
  * @param teacherMaps [batch, height, width, channels]. Not differentiated.
  * @returns [batch], ≥ 0 up to rounding.
- * @throws RangeError on features that are no maps of one batch.
+ * @throws RangeError for features that are not maps of one batch.
  * Source: Huang, Wang, "Like what you like: knowledge distill via neuron selectivity transfer"
  * (2017), section 4.2, polynomial kernel of degree 2.
- * See also `attentionTransfer`, which looks at the sum of the channels, and `ickd`, which knows
- * them by their number.
+ * See also `attentionTransfer`, which compares the sum of the channels, and `ickd`, which depends
+ * on their order.
  */
 export function nstPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D): tf.Tensor1D {
   assertMaps('nst', studentMaps, teacherMaps);
@@ -34,7 +33,7 @@ export function nstPerExample(studentMaps: tf.Tensor4D, teacherMaps: tf.Tensor4D
 }
 
 /**
- * Neuron selectivity transfer, mean over the batch, summed over the pairs; usually `weighted(50,
+ * Neuron selectivity transfer (NST), mean over the batch, sum over the pairs; usually `weighted(50,
  * nst(pairs))`.
  */
 export function nst(pairs: FeaturePair | readonly FeaturePair[]): LossTerm {
@@ -43,7 +42,7 @@ export function nst(pairs: FeaturePair | readonly FeaturePair[]): LossTerm {
   );
 }
 
-/** [batch], over all pairs of a channel of one and a channel of the other. */
+/** Returns [batch], the mean over all pairs of a channel of one and a channel of the other. */
 function kernelMean(one: tf.Tensor3D, other: tf.Tensor3D): tf.Tensor1D {
   return tf.mean(tf.square(tf.matMul(one, other, true)), [1, 2]);
 }

@@ -6,21 +6,21 @@ import { type MapSize, resizeBilinear } from '../shared/geometry.ts';
 import { noGrad, safeSqrt, stopGradient } from '../shared/math.ts';
 
 export interface PkdOptions {
-  /** Who is interpolated to the other's size where sizes differ; the student. */
+  /** The maps that are interpolated to the other's size if sizes differ; the student's. */
   readonly resize?: 'student' | 'teacher';
 }
 
 /**
- * Features that rise and fall together, whatever their scale: about 1 minus the Pearson correlation
- * of each channel, averaged.
+ * Pearson correlation of each channel's features, independent of their scale: about 1 minus the
+ * correlation, averaged over channels.
  *
- * mean((ŝ − t̂)²) / 2, x̂ = (x − mean) / (std + 1e-6) of each channel over batch and places, the
+ * mean((ŝ − t̂)²) / 2, x̂ = (x − mean) / (std + 1e-6) of each channel over batch and positions, the
  * standard deviation the unbiased one.
  * @param studentMaps [batch, height, width, channels].
- * @param teacherMaps [batch, height, width, channels]: as many channels; another size is
- * interpolated, bilinearly with corners not aligned. Not differentiated.
- * @returns One number ≥ 0, 0 where each channel is a·x + b of the teacher's, a > 0.
- * @throws RangeError on channels that differ.
+ * @param teacherMaps [batch, height, width, channels], with the same number of channels; another
+ * size is interpolated, bilinearly with corners not aligned. Not differentiated.
+ * @returns One number ≥ 0, 0 if each channel is a·x + b of the teacher's, a > 0.
+ * @throws RangeError for channels that differ.
  * Source: Cao et al., "PKD: general distillation framework for object detectors via Pearson
  * correlation coefficient" (2022), section 3; as in MMRazor.
  * See also `dist`, which correlates logits.
@@ -43,8 +43,9 @@ export function pkdBatchwise(
   });
 }
 
-/** Pearson correlation of features (PKD), over the batch, summed over the pairs; `weighted(6, pearson(pairs))`
- * for detectors of two stages and 10 for one (its paper's, in MMRazor).
+/**
+ * Pearson correlation of features (PKD), over the batch, sum over the pairs; `weighted(6,
+ * pkd(pairs))` for two-stage detectors and 10 for one-stage ones (the paper's values in MMRazor).
  */
 export function pkd(
   pairs: FeaturePair | readonly FeaturePair[],
@@ -74,14 +75,14 @@ function spatialSize({ shape }: tf.Tensor4D): MapSize {
   return [shape[1], shape[2]];
 }
 
-/** A deviation up to this share of the mean is rounding: the channel is constant. */
+/** A standard deviation up to this share of the mean is rounding: the channel is constant. */
 const rounding = 1e-6;
 
 function standardizeChannels(maps: tf.Tensor4D): tf.Tensor4D {
   const [batch, height, width] = maps.shape;
   const mean = tf.mean(maps, [0, 1, 2], true);
   const centered = tf.sub<tf.Tensor4D>(maps, mean);
-  // One number has no deviation: 0 / 1 in place of 0 / 0.
+  // A single value has no standard deviation: 0 / 1 in place of 0 / 0.
   const variance = tf.div<tf.Tensor4D>(
     tf.sum(tf.square(centered), [0, 1, 2], true),
     Math.max(batch * height * width - 1, 1),

@@ -11,15 +11,15 @@ export interface PktOptions {
 }
 
 /**
- * How probably each picture is another's neighbour, to the student as to the teacher.
+ * Divergence between the neighbor probabilities of student and teacher within the batch.
  *
  * p_j|i = (1 + cos(f_i, f_j)) / 2 over its sum along j; mean_ij p_j|i of the teacher · log(p_j|i of
  * the teacher / p_j|i of the student).
  * @param student [batch, …], any shape, flattened.
- * @param teacher [batch, …]; of another width, if need be. Not differentiated.
- * @returns One number, nats, ≥ 0; 0 in a batch of one. The mean over pairs, not the sum over j: it
- * is small, hence its large weight.
- * @throws RangeError on epsilon ≤ 0 and on features of other batches.
+ * @param teacher [batch, …]; its width may differ. Not differentiated.
+ * @returns One number, nats, ≥ 0; 0 in a batch of one. It is the mean over pairs, not the sum over
+ * j: small, hence its large weight.
+ * @throws RangeError for epsilon ≤ 0 and for features of other batches.
  * Source: Passalis, Tefas, "Learning deep representations with probabilistic knowledge transfer"
  * (2018), section 3, with the cosine kernel.
  * See also `similarityPreserving`.
@@ -37,8 +37,8 @@ export function pktBatchwise(
       neighborProbabilities(stopGradient(teacher), epsilon),
     ];
     const excess = tf.sub(target, model);
-    // Rows of both add up to 1, so that taking the excess off changes nothing; terms are then all
-    // small where both are near, and none cancels another.
+    // Rows of both add up to 1, so that subtracting the excess changes nothing; all terms are then
+    // small if both are close, and none cancels another.
     return tf.mean(
       tf.sub(tf.mul(target, tf.log1p(tf.div(excess, tf.add(model, epsilon)))), excess),
     );
@@ -46,7 +46,7 @@ export function pktBatchwise(
 }
 
 /**
- * Probabilistic knowledge transfer, summed over the pairs of taps; usually `weighted(30000,
+ * Probabilistic knowledge transfer (PKT), sum over the pairs of features; usually `weighted(30000,
  * pkt(pairs))`.
  */
 export function pkt(
@@ -59,7 +59,9 @@ export function pkt(
   );
 }
 
-/** [batch, batch], each row adds up to 1. A row of zeros is as near to all. */
+/**
+ * Returns [batch, batch], where each row adds up to 1. A vector of zeros is equally near to all.
+ */
 function neighborProbabilities(feature: tf.Tensor, epsilon: number): tf.Tensor2D {
   const rows = flattenFeatures(feature);
   const length = vectorNorm(rows, 1, true);

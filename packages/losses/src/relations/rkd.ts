@@ -7,28 +7,26 @@ import { type PairwiseDistances, pairwiseDistances } from '../shared/linalg.ts';
 import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 export interface RkdOptions {
-  /** Weight of the distances of pairs; 25. */
+  /** Weight of the distances between pairs; 25. */
   readonly distanceWeight?: number;
   /** Weight of the angles of triplets; 50. */
   readonly angleWeight?: number;
-  /**
-   * Rows at length 1 before anything else, as MMRazor has it by default; without it, the default
-   * here, they are taken as they are.
-   */
+  /** Whether features are first normalized to length 1, as MMRazor does by default; false. */
   readonly normalize?: boolean;
 }
 
 /**
- * Distances between pictures, and the angles of three of them, as the teacher sees them.
+ * Relational knowledge distillation: distances between pairs of examples and angles between
+ * triplets, in the student as in the teacher.
  *
  * distanceWeight · mean_ij h(d_ij of the student − d_ij of the teacher) + angleWeight · mean_ijk
- * h(cos ∠jik of the student − that of the teacher),
- * h the Huber loss at 1, d a distance over the mean of all distances of two examples. Two equal
- * rows are 1e-6 apart and have no angle, as in the code.
+ * h(cos ∠jik of the student − that of the teacher), h the Huber loss at 1, d a distance over the
+ * mean of all distances of two examples. Two equal rows have distance 1e-6 and no angle, as in the
+ * published code.
  * @param student [batch, …], any shape, flattened.
- * @param teacher [batch, …]; of another width, if need be. Not differentiated.
+ * @param teacher [batch, …]; its width may differ. Not differentiated.
  * @returns One number ≥ 0; 0 in a batch of one.
- * @throws RangeError on weights that are not finite or < 0, and on features of other batches.
+ * @throws RangeError for weights that are not finite or < 0, and for features of other batches.
  * Source: Park, Kim, Lu, Cho, "Relational knowledge distillation" (2019), sections 3.2.1 and 3.2.2.
  * See also `similarityPreserving`, `correlationCongruence`.
  */
@@ -56,7 +54,10 @@ export function rkdBatchwise(
   });
 }
 
-/** Relational distillation, summed over the pairs of taps; its paper's weights are its options. */
+/**
+ * Relational knowledge distillation (RKD), sum over the pairs of features; the paper's weights are
+ * its default options.
+ */
 export function rkd(
   pairs: FeaturePair | readonly FeaturePair[],
   options: RkdOptions = {},
@@ -67,7 +68,7 @@ export function rkd(
   );
 }
 
-/** [batch, batch]: distances over their mean. */
+/** Returns [batch, batch]: distances divided by their mean. */
 function relativeDistances({ squared, apart }: PairwiseDistances): tf.Tensor2D {
   const batch = squared.shape[0];
   const roots = tf.sqrt(tf.where(apart, squared, tf.onesLike(squared)));

@@ -6,13 +6,15 @@ import { flattenFeatures } from '../shared/geometry.ts';
 import { l2Normalize, stopGradient } from '../shared/math.ts';
 
 /**
- * Pictures that look alike to the teacher shall look alike to the student.
+ * Distance between the similarity matrices of a batch: images that are similar to the teacher are
+ * to be similar to the student.
  *
- * G = F·Fᵀ of the flattened features, each row of G at length 1; ‖G_S − G_T‖² / batch².
- * @param student [batch, …], any shape. Not that of the teacher, if need be: only the batch counts.
+ * G = F·Fᵀ of the flattened features, each row of G with length 1; ‖G_S − G_T‖² / batch².
+ * @param student [batch, …], any shape, which may differ from the teacher's: only the batch has to
+ * be the same.
  * @param teacher [batch, …]. Not differentiated.
  * @returns One number ≥ 0; 0 in a batch of one.
- * @throws RangeError on features of other batches.
+ * @throws RangeError for features of other batches.
  * Source: Tung, Mori, "Similarity-preserving knowledge distillation" (2019), section 2.
  * See also `rkd`, which compares distances and angles, `correlationCongruence` and `pkt`.
  */
@@ -28,7 +30,7 @@ export function similarityPreservingBatchwise(student: tf.Tensor, teacher: tf.Te
 }
 
 /**
- * Similarity preserving, summed over the pairs; usually `weighted(3000,
+ * Similarity preserving (SP), sum over the pairs; usually `weighted(3000,
  * similarityPreserving(pairs))`.
  */
 export function similarityPreserving(pairs: FeaturePair | readonly FeaturePair[]): LossTerm {

@@ -9,8 +9,8 @@ import {
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 
 /**
- * Labels fit logits by shape and type. Their range is not looked at: that would read back inside a
- * training step.
+ * Checks that labels match logits in shape and type. Their range is not checked: that would read
+ * values back within a training step.
  */
 export function assertLabels(caller: string, logits: Tensor2D, labels: Tensor1D): void {
   assertShape(caller, 'logits [batch, classes]', logits, [null, null]);
@@ -26,7 +26,7 @@ export function assertLabels(caller: string, logits: Tensor2D, labels: Tensor1D)
   );
 }
 
-/** Student and teacher speak of the same pictures and the same classes. */
+/** Checks that both logits are of the same images and classes. */
 export function assertSameLogits(
   caller: string,
   studentLogits: Tensor2D,
@@ -36,7 +36,7 @@ export function assertSameLogits(
   assertSameShape(caller, 'student logits', studentLogits, 'teacher logits', teacherLogits);
 }
 
-/** A temperature given as a number. */
+/** Checks a temperature that is a plain number. */
 export function assertTemperature(caller: string, temperature: number): void {
   ensure(
     temperature > 0 && temperature < Infinity,
@@ -47,7 +47,10 @@ export function assertTemperature(caller: string, temperature: number): void {
   );
 }
 
-/** What the teacher says in this step. @throws RangeError where there is no teacher. */
+/**
+ * Returns the teacher's outputs of a step.
+ * @throws RangeError if the step has no teacher.
+ */
 export function requireTeacher(caller: string, step: LossInputs): Outputs {
   if (step.teacher === undefined)
     throw expectedError(
@@ -59,7 +62,7 @@ export function requireTeacher(caller: string, step: LossInputs): Outputs {
   return step.teacher;
 }
 
-/** Both features speak of the same examples. */
+/** Checks that both features are of the same examples. */
 export function assertSameBatch(caller: string, student: Tensor, teacher: Tensor): void {
   const [studentBatch, teacherBatch] = [student.shape[0], teacher.shape[0]];
   ensure(
@@ -70,7 +73,7 @@ export function assertSameBatch(caller: string, student: Tensor, teacher: Tensor
   );
 }
 
-/** Both features have as many channels, the last axis. */
+/** Checks that both features have the same number of channels, the last axis. */
 export function assertSameChannels(
   caller: string,
   student: Tensor,
@@ -92,7 +95,7 @@ function showShape({ shape }: Tensor): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** Both are maps of one batch; their sizes and channels are free. */
+/** Checks that both are maps of one batch; their sizes and channels are free. */
 export function assertMaps(caller: string, studentMaps: Tensor, teacherMaps: Tensor): void {
   assertShape(caller, 'student maps [batch, height, width, channels]', studentMaps, [
     null,

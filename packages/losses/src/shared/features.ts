@@ -11,22 +11,23 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireTeacher } from './checks.ts';
 
 /**
- * A tap by its name, with what its network says of it: what a method with weights of its own has to
- * know.
+ * A feature of a network by its name, with its channels and stride, which a method with weights of
+ * its own has to know.
  */
 export interface FeatureRef extends FeatureInfo {
   readonly name: string;
 }
 
-/** Which feature of the student learns from which of the teacher. */
+/** A feature of the student and the feature of the teacher that it is compared with. */
 export interface FeaturePair<Ref extends string | FeatureRef = string | FeatureRef> {
   readonly student: Ref;
   readonly teacher: Ref;
 }
 
 /**
- * A tap of a network: `hints({ student: featureRef(student, 'stage2'), teacher: featureRef(teacher,
- * 'stage2') })`. @throws RangeError where it has none of that name.
+ * Returns a feature of a network: `hints({ student: featureRef(student, 'stage2'), teacher:
+ * featureRef(teacher, 'stage2') })`.
+ * @throws RangeError if the network has none of that name.
  */
 export function featureRef(
   { name: owner = 'the network', featureInfo = {} }: Pick<Network, 'name' | 'featureInfo'>,
@@ -43,8 +44,9 @@ export function featureRef(
 }
 
 /**
- * The feature at a tap: maps [batch, height, width, channels] or rows [batch, channels]. @throws
- * RangeError where the network gives none of that name.
+ * Returns a feature by its name: maps [batch, height, width, channels] or vectors [batch,
+ * channels].
+ * @throws RangeError if the outputs have none of that name.
  */
 export function featureAt(caller: string, outputs: Outputs, ref: string | FeatureRef): Tensor {
   const name = typeof ref === 'string' ? ref : ref.name;
@@ -61,7 +63,10 @@ export function featureAt(caller: string, outputs: Outputs, ref: string | Featur
   return feature;
 }
 
-/** The maps at a tap. @throws RangeError where it holds rows. */
+/**
+ * Returns the maps of a feature.
+ * @throws RangeError if it holds vectors.
+ */
 export function mapsAt(caller: string, outputs: Outputs, ref: string | FeatureRef): Tensor4D {
   const feature = featureAt(caller, outputs, ref);
   ensure(
@@ -74,8 +79,8 @@ export function mapsAt(caller: string, outputs: Outputs, ref: string | FeatureRe
 }
 
 /**
- * The feature at a tap as rows [batch, channels]: of maps the mean over their pixels. Call it in a
- * tidy.
+ * Returns a feature as vectors [batch, channels]; maps are averaged over their pixels. To be called
+ * in a tidy.
  */
 export function rowsAt(caller: string, outputs: Outputs, ref: string | FeatureRef): Tensor2D {
   const feature = featureAt(caller, outputs, ref);
@@ -90,8 +95,9 @@ export function rowsAt(caller: string, outputs: Outputs, ref: string | FeatureRe
 }
 
 /**
- * The channels at a tap of `featureRef`. @param remedy More that helps. @throws RangeError on a
- * name alone.
+ * Returns the number of channels of a `featureRef`.
+ * @param remedy A further remedy for the error.
+ * @throws RangeError for a plain name.
  */
 export function channelsAt(caller: string, ref: string | FeatureRef, remedy = ''): number {
   if (typeof ref !== 'string') return ref.channels;
@@ -103,7 +109,7 @@ export function channelsAt(caller: string, ref: string | FeatureRef, remedy = ''
   );
 }
 
-/** One pair or several, as a list that is not empty. */
+/** Returns one pair or several as a list that is not empty. */
 export function toPairs<Pair>(caller: string, pairs: Pair | readonly Pair[]): readonly Pair[] {
   const list = Array.isArray(pairs) ? (pairs as readonly Pair[]) : [pairs as Pair];
   ensure(list.length > 0, caller, 'at least one pair of features', 'none');
@@ -111,7 +117,7 @@ export function toPairs<Pair>(caller: string, pairs: Pair | readonly Pair[]): re
 }
 
 /**
- * The sum over pairs of taps of what a function makes of the student's and the teacher's feature.
+ * Creates a term that sums a loss over pairs of features.
  * @param take `mapsAt` or `featureAt`.
  */
 export function featureTerm<Feature extends Tensor>(
@@ -125,7 +131,7 @@ export function featureTerm<Feature extends Tensor>(
   );
 }
 
-/** A loss of several features of each at once, in the order of the pairs. */
+/** Creates a term from a loss of all features at once, in the order of the pairs. */
 export function featuresTerm<Feature extends Tensor>(
   caller: string,
   pairs: FeaturePair | readonly FeaturePair[],

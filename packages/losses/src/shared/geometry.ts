@@ -2,20 +2,21 @@ import { assertSameShape, ensure } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { reshape, type Tensor, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs-core';
 
-/** Whatever a feature's shape, one row for each example: [batch, all]. */
+/** Flattens a feature of any shape to one row for each example: [batch, all]. */
 export function flattenFeatures(feature: Tensor): Tensor2D {
   return reshape(feature, [feature.shape[0] as number, -1]);
 }
 
-/** Maps as [batch, places, channels]. */
+/** Flattens the spatial axes of maps: [batch, positions, channels]. */
 export function flattenSpatial(maps: tf.Tensor4D): tf.Tensor3D {
   const [batch, height, width, channels] = maps.shape;
   return tf.reshape(maps, [batch, height * width, channels]);
 }
 
 /**
- * Rows as they are; maps at the smaller of both sizes, by averages over exact bins. @throws
- * RangeError where one has rows and the other maps.
+ * Brings maps to the smaller of both sizes, by averages over exact bins; leaves vectors as they
+ * are.
+ * @throws RangeError if one has vectors and the other maps.
  */
 export function matchSpatialSize(
   caller: string,
@@ -33,12 +34,12 @@ export function matchSpatialSize(
     : poolToSmaller(student as Tensor4D, teacher as Tensor4D);
 }
 
-/** mean over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
+/** Mean over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
 export function meanSquaredError(caller: string, student: Tensor, teacher: Tensor): tf.Tensor1D {
   return tf.mean<tf.Tensor1D>(squaredErrors(caller, student, teacher), 1);
 }
 
-/** Σ over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
+/** Sum over all of an example's features of (student − teacher)². @returns [batch], ≥ 0. */
 export function sumSquaredError(caller: string, student: Tensor, teacher: Tensor): tf.Tensor1D {
   return tf.sum<tf.Tensor1D>(squaredErrors(caller, student, teacher), 1);
 }
@@ -53,10 +54,10 @@ export type MapSize = readonly [height: number, width: number];
 
 /**
  * Averages over bins that cover the maps exactly: along each side of n pixels, bin i of m goes from
- * ⌊i · n / m⌋ to ⌈(i + 1) · n / m⌉, as in PyTorch's
- * `adaptive_avg_pool2d`. Bins share pixels where m does not divide n.
- * @param maps [batch, height, width, channels]. @returns [batch, …size, channels]; the maps
- * themselves where they have that size.
+ * ⌊i · n / m⌋ to ⌈(i + 1) · n / m⌉, as in PyTorch's `adaptive_avg_pool2d`. Bins share pixels if m
+ * does not divide n.
+ * @param maps [batch, height, width, channels].
+ * @returns [batch, …size, channels]; the maps themselves if they have that size.
  */
 export function adaptiveAveragePool(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
   return resizeSides(maps, size, (lines, bins) => {
@@ -75,7 +76,8 @@ export function adaptiveAveragePool(maps: tf.Tensor4D, size: MapSize): tf.Tensor
 }
 
 /**
- * The nearest pixel above and to the left, ⌊i · n / m⌋, as PyTorch's `interpolate(mode='nearest')`.
+ * Resizes to the nearest pixel above and to the left, ⌊i · n / m⌋, as PyTorch's
+ * `interpolate(mode='nearest')`.
  * @returns [batch, …size, channels].
  */
 export function resizeNearest(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
@@ -94,8 +96,10 @@ export function resizeNearest(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
 }
 
 /**
- * Between the two nearest pixels along each side, corners not aligned, as PyTorch's
- * `interpolate(mode='bilinear')`. @returns [batch, …size, channels].
+ * Interpolates between the two nearest pixels along each side, corners not aligned, as PyTorch's
+ * `interpolate(mode='bilinear')`. @kd/models resizes images with a kernel of its own, which has no
+ * gradient; this package does not import it.
+ * @returns [batch, …size, channels].
  */
 export function resizeBilinear(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
   return resizeSides(maps, size, (lines, pixels) => {
@@ -108,8 +112,8 @@ export function resizeBilinear(maps: tf.Tensor4D, size: MapSize): tf.Tensor4D {
 }
 
 /**
- * Both at the smaller size along each side, whichever is the larger: how features of networks with
- * other strides are compared.
+ * Averages both to the smaller size along each side, whichever is the larger: how features of
+ * networks with different strides are compared.
  */
 export function poolToSmaller(
   student: tf.Tensor4D,
@@ -122,7 +126,7 @@ export function poolToSmaller(
   return [adaptiveAveragePool(student, size), adaptiveAveragePool(teacher, size)];
 }
 
-/** One side at a time: `along` takes [outer, n, inner] to [outer, pixels, inner]. */
+/** Resizes one side at a time: `along` takes [outer, n, inner] to [outer, pixels, inner]. */
 function resizeSides(
   maps: tf.Tensor4D,
   [height, width]: MapSize,
@@ -141,7 +145,7 @@ function resizeSides(
   });
 }
 
-/** Every line times the matrix [pixels, n] of shares. */
+/** Multiplies every line by the matrix [pixels, n] of shares. */
 function multiplyLines(
   lines: tf.Tensor3D,
   pixels: number,
@@ -151,6 +155,6 @@ function multiplyLines(
   const shares = Float32Array.from({ length: pixels * n }, (_, at) =>
     share(Math.floor(at / n), at % n),
   );
-  // A copy for each line: the engines do not all multiply one matrix with a batch of them.
+  // The matrix is tiled for each line: not all engines multiply one matrix with a batch of them.
   return tf.matMul(tf.tile(tf.tensor3d(shares, [1, pixels, n]), [outer, 1, 1]), lines);
 }

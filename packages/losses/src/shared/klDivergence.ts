@@ -3,15 +3,15 @@ import { assertSameLogits, assertTemperature } from './checks.ts';
 import { stopGradient } from './math.ts';
 
 /**
- * How far the student's softened prediction is from the teacher's.
+ * Kullback-Leibler divergence of the student's softened prediction from the teacher's.
  *
  * KL(p_T ‖ p_S) = Σ_c p_T · (log p_T − log p_S), p = softmax(logits / temperature), in log space
- * throughout. No factor T².
+ * throughout. There is no factor T².
  * @param studentLogits [batch, classes], before softmax.
  * @param teacherLogits [batch, classes], before softmax. Not differentiated.
- * @param options.temperature > 0: a number, or a scalar where it changes from step to step.
- * @returns [batch], nats, ≥ 0, 0 where both differ by a constant only.
- * @throws RangeError on shapes that differ and on a temperature ≤ 0.
+ * @param options.temperature > 0: a number, or a scalar if it changes from step to step.
+ * @returns [batch], nats, ≥ 0, 0 if both differ by a constant only.
+ * @throws RangeError for shapes that differ and for a temperature ≤ 0.
  */
 export function klDivergencePerExample(
   studentLogits: tf.Tensor2D,
@@ -21,7 +21,7 @@ export function klDivergencePerExample(
   return divergence('klDivergence', studentLogits, teacherLogits, temperature);
 }
 
-/** `klDivergencePerExample` for another loss, whose name an error then carries. */
+/** `klDivergencePerExample` on behalf of another loss, whose name its errors have. */
 export function divergence(
   caller: string,
   studentLogits: tf.Tensor2D,
@@ -38,13 +38,12 @@ export function divergence(
 }
 
 /**
- * p_T · (log p_T − log p_S) + p_S − p_T for each class: the same sum, since both distributions add
- * up to 1, of terms that are all ≥ 0.
+ * p_T · (log p_T − log p_S) + p_S − p_T for each class: the same sum, as both distributions add up
+ * to 1, of terms that are all ≥ 0.
  *
- * With d = log p_S − log p_T it is p_T · (eᵈ − 1 − d), about p_T · d² / 2 where d is small, and
- * nothing cancels. The plain terms cancel to 1e-7 of
- * 1, times T²: at temperature 16 the loss of a student near its teacher was off by 3e-4 of itself,
- * and is by 6e-7.
+ * With d = log p_S − log p_T a term is p_T · (eᵈ − 1 − d), about p_T · d² / 2 for a small d, and
+ * nothing cancels. The plain terms cancel to 1e-7 of 1, times T²: at temperature 16 the loss of a
+ * student near its teacher had a relative error of 3e-4, and has 6e-7 in this form.
  */
 function divergenceTerms(logStudent: tf.Tensor2D, logTeacher: tf.Tensor2D): tf.Tensor2D {
   const run = tf.customGrad((...args) => {

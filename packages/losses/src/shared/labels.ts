@@ -3,22 +3,26 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertLabels } from './checks.ts';
 
 /**
- * 1 at the label and 0 elsewhere, float32 [batch, classes]. Cast from int32: the wasm engine's
- * OneHot writes integers, even where float32 is asked for.
+ * Returns 1 at the label and 0 elsewhere, float32 [batch, classes]. It is cast from int32: the wasm
+ * engine's OneHot writes integers even if float32 is requested.
  */
 export function labelMask(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
   return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
 }
 
-/** The value at the label. @param values Finite, [batch, classes]. @returns [batch]. */
+/**
+ * Returns the value at the label.
+ * @param values Finite, [batch, classes].
+ * @returns [batch].
+ */
 export function atLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   return tf.tidy(() => tf.sum(tf.mul(values, labelMask(labels, values.shape[1])), 1));
 }
 
 /**
- * The values of all classes but the label's, in their order: the column is taken out, not filled
- * with a large negative number, which would hide
- * nothing from logits of that size. @returns [batch, classes − 1].
+ * Returns the values of all classes but the label's, in their order. The column is removed, not
+ * filled with a large negative number, which would not mask logits of that size.
+ * @returns [batch, classes − 1].
  */
 export function withoutLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor2D {
   const [batch, classes] = values.shape;
@@ -32,7 +36,7 @@ export function withoutLabel(values: tf.Tensor2D, labels: tf.Tensor1D): tf.Tenso
   });
 }
 
-/** Labels fit the logits, and there is a class besides the label. */
+/** Checks that labels match the logits and that there is a class besides the label. */
 export function assertOtherClasses(caller: string, logits: tf.Tensor2D, labels: tf.Tensor1D): void {
   assertLabels(caller, logits, labels);
   ensure(
@@ -45,8 +49,9 @@ export function assertOtherClasses(caller: string, logits: tf.Tensor2D, labels: 
 }
 
 /**
- * −Σ_c q_c · log p_c, p = softmax(logits). @param targets q, [batch, classes]. @returns [batch],
- * nats.
+ * Cross entropy with a distribution: −Σ_c q_c · log p_c, p = softmax(logits).
+ * @param targets q, [batch, classes].
+ * @returns [batch], nats.
  */
 export function softCrossEntropy(logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Tensor1D {
   return tf.tidy(() => tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1)));

@@ -1,22 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { l2Normalize, noGrad, reciprocal, safeSqrt, stopGradient } from './math.ts';
+import { l2Normalize, noGrad, safeSqrt, stopGradient } from './math.ts';
 
 /**
- * Matrices are squared so often: their powers reach 2¹⁶, and eigenvalues are told apart that differ
- * by 1e-4 of themselves, about what float32 can tell.
+ * Number of squarings of the matrix: its power reaches 2¹⁶, which separates eigenvalues with a
+ * relative difference of 1e-4, about the limit of float32.
  */
 const squarings = 16;
 
 /**
- * The first right singular vector of each matrix, in plain products: the top eigenvector of A =
- * XᵀX.
+ * Computes the first right singular vector of each matrix by matrix products: the top eigenvector
+ * of A = XᵀX.
  *
- * A, A², A⁴ … over their traces go to v·vᵀ, and its column where v is largest is v, with that entry
- * positive. Its derivative is
- * dv = (λ − A)⁺ dA v, and (λ − A)⁺ = 1/λ · Π_j (1 + (A/λ)^(2^j)) across v: the same powers, each
- * with one vector only.
+ * A, A², A⁴ … divided by their traces converge to v·vᵀ, and the column of the largest diagonal
+ * entry is v, with that entry positive. Its derivative is dv = (λ − A)⁺ dA v, and (λ − A)⁺ = 1/λ ·
+ * Π_j (1 + (A/λ)^(2^j)) orthogonally to v: the same powers, each with one vector only.
  * @param x [batch, rows, columns], rows ≥ columns or not; the work is columns³.
- * @returns [batch, columns, 1] at length 1; 0, with the gradient 0, of a matrix of zeros.
+ * @returns [batch, columns, 1] with length 1; 0, with the gradient 0, of a matrix of zeros.
  */
 export function powerIteration(x: tf.Tensor3D): tf.Tensor3D {
   const run = tf.customGrad((...args) => {
@@ -37,7 +36,7 @@ export function powerIteration(x: tf.Tensor3D): tf.Tensor3D {
   return run(x) as tf.Tensor3D;
 }
 
-/** @param saved X, v, and A to the powers 1, 2, 4 … over their traces. */
+/** @param saved X, v, and A to the powers 1, 2, 4 …, divided by their traces. */
 function powerIterationGradient(
   dy: tf.Tensor3D,
   [x, v, ...powers]: readonly tf.Tensor3D[],
@@ -59,37 +58,45 @@ function divideByTrace(matrix: tf.Tensor3D): tf.Tensor3D {
   return tf.mul(matrix, reciprocal(tf.sum(diagonal(matrix), [1, 2], true)));
 }
 
-/** [batch, columns, 1]. */
+/** Returns [batch, columns, 1]. */
 function diagonal(matrix: tf.Tensor3D): tf.Tensor3D {
   return tf.sum(tf.mul(matrix, tf.eye(matrix.shape[1])), 2, true);
 }
 
-/** The column where the diagonal is largest, at length 1. */
+/** Returns the column of the largest diagonal entry, with length 1. */
 function largestColumn(matrix: tf.Tensor3D): tf.Tensor3D {
   const column = tf.matMul(matrix, argMaxMask(diagonal(matrix)));
   return tf.mul(column, reciprocal(tf.sqrt(tf.sum(tf.square(column), 1, true))));
 }
 
-/** 1 where x is largest along axis 1, the first of several, and 0 elsewhere. */
+/** Returns 1 at the first largest entry along axis 1, and 0 elsewhere. */
 export function argMaxMask(x: tf.Tensor3D): tf.Tensor3D {
   const indices = tf.reshape(tf.range(0, x.shape[1], 1, 'int32'), [1, x.shape[1], 1]);
   return tf.cast(tf.equal(indices, tf.expandDims(tf.argMax(x, 1), 1)), 'float32');
 }
 
-/** A rest of this share of a matrix, squared, is rounding: it has no directions of its own. */
+/** 1/x, and 0 at 0. Unlike that of `math.ts` it is used within a custom gradient only. */
+function reciprocal(x: tf.Tensor): tf.Tensor {
+  const isPositive = tf.cast(tf.greater(x, 0), 'float32');
+  return tf.div(isPositive, tf.add(x, tf.sub(1, isPositive)));
+}
+
+/** A remainder with this share of the matrix's squared norm is rounding: it has no directions. */
 const rankTolerance = 1e-12;
 
 /** The first singular values and right singular vectors of matrices. */
 export interface SingularVectors {
-  /** [batch, columns, count], each at length 1; 0 beyond the rank. The sign is arbitrary. */
+  /** [batch, columns, count], each with length 1; 0 beyond the rank. The sign is arbitrary. */
   readonly vectors: tf.Tensor3D;
   /** [batch, 1, count], ≥ 0. */
   readonly values: tf.Tensor3D;
 }
 
 /**
- * One after the other: the first vector of the matrix, then that of what is left without it.
- * @param x [batch, rows, columns]. @param count ≤ rows and columns.
+ * Computes one singular vector after the other: the first of the matrix, then that of the remainder
+ * without it.
+ * @param x [batch, rows, columns].
+ * @param count ≤ rows and columns.
  */
 export function topRightSingularVectors(x: tf.Tensor3D, count: number): SingularVectors {
   const [vectors, values]: [tf.Tensor3D[], tf.Tensor3D[]] = [[], []];
@@ -110,7 +117,7 @@ export function topRightSingularVectors(x: tf.Tensor3D, count: number): Singular
   return { vectors: tf.concat(vectors, 2), values: tf.concat(values, 2) };
 }
 
-/** By way of the smaller side: of a wide matrix the first left vector, which says the right one. */
+/** Works on the smaller side: the right vector of a wide matrix follows from its first left one. */
 function topRightSingularVector(x: tf.Tensor3D): tf.Tensor3D {
   const [, rows, columns] = x.shape;
   if (columns <= rows) return powerIteration(x);
@@ -119,34 +126,34 @@ function topRightSingularVector(x: tf.Tensor3D): tf.Tensor3D {
 }
 
 /**
- * Numbers of the differences of all pairs that are worth their digits: 4 MB, a batch of 128 and
- * rows of 64. Beyond, the product is several times as quick.
+ * Largest number of differences of all pairs that are computed one by one: 4 MB, a batch of 128 and
+ * rows of 64. Beyond it the product is several times as quick.
  */
 const maxDifferences = 2 ** 20;
 
 /**
- * A squared distance up to this share of both rows' squares is rounding, where it is their
- * difference: float32 cannot tell it from 0.
+ * A squared distance computed as a difference is rounding up to this share of both rows' squares:
+ * float32 cannot distinguish it from 0.
  */
 const distanceTolerance = 1e-6;
 
-/** How rows lie to each other. */
+/** Distances and angles between the rows of a matrix. */
 export interface PairwiseDistances {
   /** [batch, batch], ≥ 0, exactly 0 between a row and itself or its copy. */
   readonly squared: tf.Tensor2D;
   /** [batch, batch], boolean: where `squared` is not 0. */
   readonly apart: tf.Tensor2D;
   /**
-   * [batch, batch, batch]: the cosine at i of the triangle of i, j and k, 0 where i is one with j
-   * or k.
+   * [batch, batch, batch]: the cosine of the angle at i in the triangle of i, j and k, 0 if i
+   * equals j or k.
    */
   cosines(): tf.Tensor3D;
 }
 
 /**
- * Of all pairs and triplets of rows: by their differences, which lose no digits, or, where these
- * would be too many, by one product of the rows.
- * Call it in a tidy.
+ * Computes the distances of all pairs and the angles of all triplets of rows: from their
+ * differences, which lose no digits, or, where these would be too many, from one product of the
+ * rows. To be called in a tidy.
  */
 export function pairwiseDistances(rows: tf.Tensor2D): PairwiseDistances {
   const [batch, width] = rows.shape;
@@ -155,7 +162,7 @@ export function pairwiseDistances(rows: tf.Tensor2D): PairwiseDistances {
     : distancesByProduct(rows);
 }
 
-/** Differences i → j of all pairs, [batch, batch, width]. */
+/** Computes distances from the differences i → j of all pairs, [batch, batch, width]. */
 export function distancesByDifferences(rows: tf.Tensor2D): PairwiseDistances {
   const [batch, width] = rows.shape;
   const differences = tf.sub<tf.Tensor3D>(
@@ -172,9 +179,9 @@ export function distancesByDifferences(rows: tf.Tensor2D): PairwiseDistances {
 }
 
 /**
- * ‖a − b‖² = ‖a‖² + ‖b‖² − 2a·b, and (j − i)·(k − i) = j·k + (i·i / 2 − i·j) + (i·i / 2 − i·k).
- * Rows are taken about their mean, which changes no distance and saves digits; so the gradient need
- * not pass through it.
+ * Computes distances from products: ‖a − b‖² = ‖a‖² + ‖b‖² − 2a·b, and (j − i)·(k − i) = j·k + (i·i
+ * / 2 − i·j) + (i·i / 2 − i·k). The mean of the rows is subtracted first, which changes no distance
+ * and saves digits; so the gradient need not pass through it.
  */
 export function distancesByProduct(rows: tf.Tensor2D): PairwiseDistances {
   const batch = rows.shape[0];

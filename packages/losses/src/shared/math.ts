@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * The same values, through which no gradient passes: what a teacher says is a target, whatever its
- * logits were computed from.
+ * Returns the same values without a gradient: a teacher's output is a target, whatever computed it.
  */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
   return tf.customGrad((values) => ({
@@ -12,13 +11,13 @@ export function stopGradient<T extends tf.Tensor>(x: T): T {
 }
 
 /**
- * What `run` computes, through which no gradient passes, whatever it reads. Unlike `stopGradient`
- * it costs nothing on the way back. Comparisons need it: they have no gradient
- * in TensorFlow.js, and one between weights and a loss is an error.
+ * Computes a function without a gradient to anything it reads. Unlike `stopGradient` it costs
+ * nothing in the backward pass. Comparisons need it: they have no gradient in TensorFlow.js, and
+ * one between weights and a loss is an error.
  */
 export function noGrad<T extends tf.Tensor>(run: () => T): T {
-  // TF.js puts only the argument of a custom gradient on its tape, and nothing is differentiated to
-  // this one.
+  // TensorFlow.js tapes only the argument of a custom gradient, and nothing is differentiated with
+  // respect to this one.
   const zero = tf.scalar(0);
   return tf.customGrad(() => ({ value: run(), gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy) }))(
     zero,
@@ -26,19 +25,18 @@ export function noGrad<T extends tf.Tensor>(run: () => T): T {
 }
 
 /** A length up to this counts as 0, as in PyTorch's `normalize`. */
-const nothing = 1e-12;
+const minLength = 1e-12;
 
 /**
- * Vectors along an axis at length 1. Those that are 0 stay 0 with the gradient 0: they have no
- * direction to turn.
+ * Normalizes vectors along an axis to length 1. Vectors of 0 stay 0, with the gradient 0.
  *
- * y = x / ‖x‖, and the gradient is what of it is across y, over ‖x‖: (dy − y·(y·dy)) / ‖x‖.
+ * y = x / ‖x‖, and the gradient is the part orthogonal to y, divided by ‖x‖: (dy − y·(y·dy)) / ‖x‖.
  */
 export function l2Normalize<T extends tf.Tensor>(x: T, axis = -1): T {
   const run = tf.customGrad((...args) => {
     const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
     const squares = tf.sum(tf.square(x), axis, true);
-    const known = tf.greater(squares, nothing ** 2);
+    const known = tf.greater(squares, minLength ** 2);
     const inverse = tf.div(
       tf.cast(known, 'float32'),
       tf.sqrt(tf.where(known, squares, tf.onesLike(squares))),
@@ -55,8 +53,8 @@ export function l2Normalize<T extends tf.Tensor>(x: T, axis = -1): T {
 }
 
 /**
- * √x of x ≥ 0 with the gradient 0 at 0, where that of the root is infinite and would make NaN of
- * everything before it.
+ * √x of x ≥ 0 with the gradient 0 at 0, where that of the root is infinite and would make
+ * everything before it NaN.
  */
 export function safeSqrt<T extends tf.Tensor>(x: T): T {
   const run = tf.customGrad((...args) => {
@@ -112,8 +110,8 @@ export function abs<T extends tf.Tensor>(x: T): T {
 }
 
 /**
- * The same value, through which the gradient passes times a factor: below 0 it is reversed. @param
- * factor Not differentiated.
+ * Returns the same value and multiplies its gradient by a factor: below 0 it is reversed.
+ * @param factor Not differentiated.
  */
 export function scaleGradient<T extends tf.Tensor>(x: T, factor: number | tf.Scalar): T {
   const pass = tf.customGrad((...args) => ({
@@ -125,8 +123,10 @@ export function scaleGradient<T extends tf.Tensor>(x: T, factor: number | tf.Sca
 
 /**
  * log Σ_c exp(x_c) of every row. TensorFlow.js's own is differentiated through its maximum too,
- * whose gradient is 0 up to rounding and costs three passes:
- * here it is softmax(x), and nothing else. @param x [batch, classes]. @returns [batch].
+ * which is 0 up to rounding and costs three passes; here the gradient is softmax(x) and nothing
+ * else.
+ * @param x [batch, classes].
+ * @returns [batch].
  */
 export function logSumExp(x: tf.Tensor2D): tf.Tensor1D {
   const run = tf.customGrad((...args) => {

@@ -3,18 +3,27 @@ import * as tf from '@tensorflow/tfjs-core';
 import { l2Normalize } from './math.ts';
 
 /**
- * A row for every picture of the set, [pictures, width]: what was said of it last, mixed with what
- * was said before.
+ * A vector for every image of the dataset, [datasetSize, width]: a moving average of the image's
+ * embeddings.
  */
 export interface MemoryBank {
   readonly entries: tf.Variable<tf.Rank.R2>;
-  /** @param places int32 [batch]. @returns [batch, width]. */
+  /**
+   * @param indices int32 [batch].
+   * @returns [batch, width].
+   */
   read(indices: tf.Tensor1D): tf.Tensor2D;
-  /** Rows become unit(momentum · row + (1 − momentum) · value). @param places int32 [batch]. */
+  /**
+   * Moves entries towards new values: normalized(momentum · entry + (1 − momentum) · value).
+   * @param indices int32 [batch].
+   */
   update(indices: tf.Tensor1D, values: tf.Tensor2D, momentum: number): void;
 }
 
-/** Rows are uniform in ±1/√(width/3) at first: of length about 1. */
+/**
+ * Creates a memory bank whose initial values are uniform in ±1/√(width/3): vectors of length about
+ * 1.
+ */
 export function createMemoryBank(datasetSize: number, width: number, seed: number): MemoryBank {
   const bound = 1 / Math.sqrt(width / 3);
   const entries = tf.tidy(() => {
@@ -44,16 +53,17 @@ export function createMemoryBank(datasetSize: number, width: number, seed: numbe
 }
 
 /**
- * Writes rows of a variable that holds one for every picture. @param places int32 [batch]. @param
- * values [batch, width]. Call it in a tidy.
+ * Writes rows of a variable that has one for every image. To be called in a tidy.
+ * @param indices int32 [batch].
+ * @param values [batch, width].
  */
 export function writeRows(
   memory: tf.Variable<tf.Rank.R2>,
   indices: tf.Tensor1D,
   values: tf.Tensor2D,
 ): void {
-  // A copy: TF.js's cpu kernel writes into its argument, which the gradient of what was read before
-  // still needs.
+  // A copy: TensorFlow.js's cpu kernel writes into its argument, which the gradient of an earlier
+  // read still needs.
   memory.assign(
     tf.tensorScatterUpdate(tf.add(memory, 0), tf.expandDims(indices, 1), values) as tf.Tensor2D,
   );

@@ -11,16 +11,13 @@ import {
 import { matchSpatialSize } from './geometry.ts';
 import { stopGradient } from './math.ts';
 
-/**
- * One layer of a connector: a convolution without bias, as most methods have it, and what follows
- * it.
- */
+/** One layer of a projector: a convolution, by default without bias, and what follows it. */
 export interface ProjectorLayer {
   /** Channels in. */
   readonly from: number;
   /** Channels out. */
   readonly to: number;
-  /** Side of the square kernel, odd; 1. Zeros around keep the size of the maps. */
+  /** Side of the square kernel, odd; 1. Zero padding keeps the size of the maps. */
   readonly size?: number;
   /** false. */
   readonly bias?: boolean;
@@ -31,33 +28,37 @@ export interface ProjectorLayer {
 }
 
 /**
- * A small network of a term's own, between a student's feature and what a teacher has there. It
- * trains with the student and is no part of it.
+ * A small network that belongs to a term, between a student's feature and a teacher's. It is
+ * trained with the student and is not part of it.
  */
 export interface Projector extends Stateful {
   /**
-   * @param features Maps [batch, height, width, from] or, where all kernels are 1×1, rows [batch,
-   * from]. @returns The same with `to` channels.
+   * @param features Maps [batch, height, width, from] or, if all kernels are 1×1, vectors [batch,
+   * from].
+   * @returns The same with `to` channels.
    */
   apply<Features extends tf.Tensor>(features: Features): Features;
 }
 
 export interface ProjectorOptions {
-  /** In front of the names of its weights; `projector`. */
+  /**
+   * Prefix of the names of its weights; `connector`. The initial values are drawn from the names.
+   */
   readonly name?: string;
-  /** The first weights are drawn from it and their names; 0. */
+  /** Seed of the initial weights; 0. */
   readonly seed?: number;
 }
 
 /**
- * Convolutions in a row, `name.0`, `name.1` …: for regressors, translators and embeddings of a
- * method, and of methods of your own.
+ * Creates a sequence of convolutions, `name.0`, `name.1` …: for regressors, translators and
+ * embeddings of the methods here and of your own.
  *
  * Weights of a layer: `kernel` [from, to] of a 1×1 convolution, [size, size, from, to] of a larger
- * one; `bias` [to]; `scale` and `offset` [to] of the batch
- * norm. Kernels and biases begin uniform in ±1/√(size² · from), as PyTorch's do. Batch norm has no
- * running averages: a connector sees only training steps.
- * @throws RangeError on no layers, channels that do not follow on each other and even kernels.
+ * one; `bias` [to]; `scale` and `offset` [to] of the batch norm. Kernels and biases are initialized
+ * uniformly in ±1/√(size² · from), as PyTorch's are. Batch norm has no running averages: a
+ * projector is used in training steps only. (@kd/models has layers and initializers too; this
+ * package does not import it, and a projector needs no more than this.)
+ * @throws RangeError without layers, for channels that do not match and for even kernels.
  */
 export function projector(
   layers: readonly ProjectorLayer[],
@@ -75,7 +76,7 @@ export function projector(
   };
 }
 
-/** All weights of some connectors, for the `weights` of a term. */
+/** Collects the weights of several projectors, for the `weights` of a term. */
 export function collectWeights(projectors: readonly Stateful[]): Stateful['weights'] {
   return Object.assign({}, ...projectors.map(({ weights }) => weights));
 }
@@ -119,7 +120,7 @@ function createLayer(layer: ProjectorLayer, name: string, seed: number): Project
   };
 }
 
-/** A 1×1 convolution is one matrix product over all places. */
+/** A 1×1 convolution is one matrix product over all positions. */
 function multiplyChannels(x: tf.Tensor, kernel: tf.Tensor2D): tf.Tensor {
   const [from, to] = kernel.shape;
   return tf.reshape(tf.matMul(tf.reshape(x, [x.size / from, from]), kernel), [
@@ -137,14 +138,14 @@ function initializedVariable(
   const ownSeed = deriveSeed(seed, name, 0);
   const four = new Uint32Array(4);
   const values = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, at) => {
-    // Four at a time, which are what `uniform(own, 0, at)` gives one by one.
+    // Four values at a time, which equal those of `uniform(ownSeed, 0, at)` one by one.
     if (at % 4 === 0) philox4x32(ownSeed, 0, at / 4, four);
     return (2 * ((four[at % 4] as number) / 2 ** 32) - 1) * bound;
   });
   return toVariable(tf.tensor(values, shape, 'float32'));
 }
 
-/** A variable that takes the tensor over. */
+/** Creates a variable and disposes of the tensor. */
 function toVariable(values: tf.Tensor): tf.Variable {
   const variable = tf.variable(values);
   values.dispose();
@@ -172,15 +173,14 @@ function assertLayers(layers: readonly ProjectorLayer[]): void {
 }
 
 /**
- * What puts the student's features on the teacher's channels: a 1×1 convolution (of rows a linear
- * map) with what is named here, `{}` for nothing more;
- * `'none'` where both have as many channels.
+ * The map from the student's channels to the teacher's: a 1×1 convolution (for vectors a linear
+ * map) with the named additions, `{}` for none; `'none'` if both have the same number of channels.
  */
 export type Regressor = Pick<ProjectorLayer, 'bias' | 'batchNorm' | 'relu'> | 'none';
 
 /**
- * A regressor for each pair, `pair0`, `pair1` …. @throws RangeError where a tap does not know its
- * channels and there is to be a regressor.
+ * Creates a regressor for each pair, `pair0`, `pair1` ….
+ * @throws RangeError if a regressor is needed and a feature comes without its channels.
  */
 export function createRegressors(
   caller: string,
@@ -197,9 +197,10 @@ export function createRegressors(
 }
 
 /**
- * A term that compares features pair by pair: both at the smaller of their sizes, the student's
- * behind its connector.
- * @param loss What a pair adds, from features of one shape. @param at Number of the pair.
+ * Creates a term that compares features pair by pair: both at the smaller of their sizes, the
+ * student's after its projector.
+ * @param loss The loss of a pair, from features of one shape.
+ * @param at Index of the pair.
  */
 export function projectedTerm(
   caller: string,
@@ -221,17 +222,14 @@ export function projectedTerm(
   return Object.assign(term, { weights: collectWeights(projectors) });
 }
 
-/**
- * What the stages of a network count in methods that double from each to the next: 2^(at − count +
- * 1), the last one 1.
- */
+/** Weights that double from each stage to the next: 2^(at − count + 1), the last one 1. */
 export function doublingWeight(at: number, count: number): number {
   return 2 ** (at - count + 1);
 }
 
 /**
- * Linear maps that put a student's and a teacher's features, [batch, channels], on as many
- * channels: [batch, width]. Both train along with the student.
+ * Linear maps of a student's and a teacher's features, [batch, channels], to the same width,
+ * [batch, width]. Both are trained along with the student.
  */
 export interface Embeddings {
   readonly student: Projector['apply'];
@@ -239,7 +237,7 @@ export interface Embeddings {
   readonly weights: Projector['weights'];
 }
 
-/** @param taps Must know their channels: `featureRef(network, name)`. */
+/** @param pair Features with their channels: `featureRef(network, name)`. */
 export function createEmbeddings(
   caller: string,
   pair: FeaturePair,

@@ -2,8 +2,8 @@ import { expectedError, type LossInputs, type Schedule } from '@kd/core';
 import type { Scalar } from '@tensorflow/tfjs-core';
 
 /**
- * The value at this step of one of a term's own numbers. @throws RangeError where whoever called
- * the term did not hand it in.
+ * Returns the current value of one of a term's schedules.
+ * @throws RangeError if the caller of the term did not pass it.
  */
 export function scheduledValue(caller: string, step: LossInputs, name: string): Scalar {
   const value = step.scheduledValues[name];
@@ -18,8 +18,8 @@ export function scheduledValue(caller: string, step: LossInputs, name: string): 
 }
 
 /**
- * A `numbers` table with one entry where the setting changes over training, and without it where it
- * is a plain number.
+ * Returns the `schedules` of a term with one option: an entry if it is a schedule, none if it is a
+ * plain number.
  */
 export function schedulesOf(
   name: string,

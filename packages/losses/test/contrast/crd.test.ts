@@ -274,7 +274,7 @@ onEveryEngine(() => {
     tf.tidy(() => {
       const { indices: _, ...without } = stepOf(students());
       expect(() => makeCrd()(without)).toThrow(
-        'crd: expected step.rows and step.seed, got no rows; the trainer gives them; combine and weighted ask it to.',
+        'crd: expected step.indices and step.seed, got no indices; the trainer passes both; combine and weighted declare the need.',
       );
       expect(() => crd({ ...options, temperature: 0 })).toThrow(
         new RangeError('crd: expected temperature > 0, got 0; 0.07 is usual.'),
@@ -286,7 +286,7 @@ onEveryEngine(() => {
         'crd: expected a whole number of negatives ≥ 1, got 0; 16384 is usual.',
       );
       expect(() => otherClassNegatives([1, 1, -1])).toThrow(
-        'otherClassNegatives: expected pictures of two classes or more',
+        'otherClassNegatives: expected images of two classes or more',
       );
       expect(() => contrastLossPerExample(tf.zeros([2, 1]), { datasetSize: 3 })).toThrow(
         'contrastLoss: expected a positive and at least one negative',

@@ -153,7 +153,7 @@ onEveryEngine(() => {
         new RangeError('infoNce: expected temperature > 0, got 0; 0.1 is usual.'),
       );
       expect(() => infoNce({ ...taps, embedding: 4 })).toThrow(
-        "infoNce: expected a tap that knows its channels, got 'rows'; featureRef(network, 'rows') gives one.",
+        "infoNce: expected a feature with its channels, got 'rows'; featureRef(network, 'rows') gives one.",
       );
       expect(() => infoNce(taps)(stepOf(students(), tf.zeros([3, 4])))).toThrow(
         'infoNce: expected student and teacher rows of the same width, got [3, 4]; embedding: 128 puts both on 128.',

@@ -17,7 +17,7 @@ const terms: Readonly<Record<string, () => LossTerm>> = {
   factorTransfer: () => losses.factorTransfer(pair),
   hints: () => losses.hints(pair, { regressor: { batchNorm: true, relu: true } }),
   mgd: () => losses.mgd(pair, { mask: losses.spatialMask(0.4) }),
-  overhaul: () => losses.ofd({ ...pair, margin: [-0.5, -0.1, 0] }),
+  ofd: () => losses.ofd({ ...pair, margin: [-0.5, -0.1, 0] }),
   review: () => losses.review([pair, tappedPair(3, 2, 1)]),
   semCkd: () => losses.semCkd(lists, { batchSize: 4, factor: 2 }),
   simKd: () => losses.simKd({ student: '0', teacher: '3' }),

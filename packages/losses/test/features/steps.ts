@@ -3,6 +3,7 @@ import { expectClose, numericalGradient } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import type { FeatureRef } from '../../src/index.ts';
+import { expectNumericalGradient } from '../gradients.ts';
 
 /** A step whose networks tap these features, at taps 0, 1 … of both. */
 export function featureStep(
@@ -63,11 +64,12 @@ export function expectGradient(
   relative = 2e-3,
   step = 0.02,
 ): void {
-  expectClose(tf.grad(loss)(x).dataSync(), numericalGradient(loss, x, step), relative);
+  expectNumericalGradient(loss, x, tf.grad(loss)(x).dataSync(), relative, step);
 }
 
 /**
- * Throws unless each weight's gradient is that of finite differences, along one direction of each.
+ * Throws unless each weight's gradient is that of finite differences, along one direction of each;
+ * on TensorFlow.js's cpu backend along one direction of all together.
  */
 export function expectWeightGradients(
   weights: Readonly<Record<string, tf.Variable>> | undefined,
@@ -77,18 +79,22 @@ export function expectWeightGradients(
 ): void {
   const all = Object.values(weights ?? {}).filter(({ trainable }) => trainable);
   const { grads } = tf.variableGrads(run, all);
-  const slopes = all.map((weight, at) => {
-    const [before, direction] = [
-      weight.clone(),
-      noise(`direction ${at}`, weight.shape as [number]),
-    ];
+  const directions = all.map((weight, at) => noise(`direction ${at}`, weight.shape as [number]));
+  const before = all.map((weight) => weight.clone());
+  // The numbers of the weights that are moved together: each alone, or all at once.
+  const moves = tf.getBackend() === 'cpu' ? [[...all.keys()]] : [...all.keys()].map((at) => [at]);
+  const slopes = moves.map((moved) => {
     const along = (x: tf.Tensor): tf.Scalar => {
-      weight.assign(tf.add(before, tf.mul(direction, x)));
+      for (const at of moved)
+        all[at]?.assign(tf.add(before[at] as tf.Tensor, tf.mul(directions[at] as tf.Tensor, x)));
       return run();
     };
     const [expected = 0] = numericalGradient(along, tf.zeros([1]), step);
-    weight.assign(before);
-    const [got = 0] = tf.sum(tf.mul(grads[weight.name] as tf.Tensor, direction)).dataSync();
+    for (const at of moved) all[at]?.assign(before[at] as tf.Tensor);
+    const products = moved.map((at) =>
+      tf.sum(tf.mul(grads[all[at]?.name ?? ''] as tf.Tensor, directions[at] as tf.Tensor)),
+    );
+    const [got = 0] = tf.addN(products).dataSync();
     return { expected, got };
   });
   expectClose(

@@ -27,9 +27,9 @@ const terms: Readonly<Record<string, readonly [number, LossTerm]>> = {
   irg: [3, losses.irg({ maps: [first, second], embedding: third })],
   ickd: [1, losses.ickd(one)],
   nst: [2, losses.nst(two)],
-  pearson: [2, losses.pkd(two)],
+  pkd: [2, losses.pkd(two)],
   pkt: [2, losses.pkt(two)],
-  relational: [2, losses.rkd(two)],
+  rkd: [2, losses.rkd(two)],
   similarityPreserving: [2, losses.similarityPreserving(two)],
   kdSvd: [2, losses.kdSvd(two)],
 };

@@ -1,8 +1,9 @@
 import type { LossInputs, LossTerm, Outputs } from '@kd/core';
-import { expectClose, expectNoNewTensors, numericalGradient } from '@kd/testing';
+import { expectClose, expectNoNewTensors } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import type { FeaturePair } from '../../src/index.ts';
+import { expectNumericalGradient } from '../gradients.ts';
 
 /** Numbers between −1.6 and 1.6 that repeat nowhere, others for every seed. */
 export function filled(shape: readonly number[], seed: number): tf.Tensor {
@@ -74,7 +75,7 @@ export function expectTrueGradient(
           teacher,
         ),
       );
-    expectClose(gradients[at] as Float32Array, numericalGradient(loss, feature), relative);
+    expectNumericalGradient(loss, feature, gradients[at] as Float32Array, relative);
   }
   tf.tidy(() => {
     const toTeacher = tf.grads((...features: tf.Tensor[]) => term(stepWith(student, features)))([

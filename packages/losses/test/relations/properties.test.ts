@@ -35,9 +35,9 @@ const ofExamples: Readonly<Record<string, LossTerm>> = {
   'correlationCongruence, kernel': losses.correlationCongruence(pairs(), { kernel: {} }),
   ickd: losses.ickd(pairs()),
   nst: losses.nst(pairs()),
-  pearson: losses.pkd(pairs()),
+  pkd: losses.pkd(pairs()),
   pkt: losses.pkt(pairs()),
-  relational: losses.rkd(pairs()),
+  rkd: losses.rkd(pairs()),
   similarityPreserving: losses.similarityPreserving(pairs()),
 };
 
@@ -47,7 +47,7 @@ const free = [
   'correlationCongruence, kernel',
   'nst',
   'pkt',
-  'relational',
+  'rkd',
   'similarityPreserving',
 ];
 
