@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { encode } from 'fast-png';
 import { describe, expect, test } from 'vitest';
-import { readPng } from '../src/formats/png.ts';
-import { unfilter } from '../src/formats/unfilter.ts';
+import { readPng, unfilter } from '../src/formats/png.ts';
 
 const limit = { width: 64, height: 64 };
 
-function picture(width: number, height: number, seed: number): Uint8Array {
+function image(width: number, height: number, seed: number): Uint8Array {
   return Uint8Array.from(
     { length: width * height * 3 },
     (_, at) => (at * seed + Math.floor(at / 7)) % 256,
@@ -45,7 +44,7 @@ describe('unfilter', () => {
         fc.integer({ min: 1, max: 5 }),
         fc.nat(255),
         (filters, width, seed) => {
-          const pixels = picture(width, filters.length, seed);
+          const pixels = image(width, filters.length, seed);
           expect(
             unfilter(filtered(pixels, width * 3, filters), width * 3, filters.length, 3, 'p'),
           ).toEqual(pixels);
@@ -63,7 +62,7 @@ describe('unfilter', () => {
 });
 
 describe('readPng', () => {
-  const data = picture(5, 4, 91);
+  const data = image(5, 4, 91);
   const file = encode({ width: 5, height: 4, channels: 3, depth: 8, data });
 
   test('reads what another library wrote', async () => {
@@ -85,12 +84,12 @@ describe('readPng', () => {
     [
       'grey',
       encode({ width: 5, height: 4, channels: 1, depth: 8, data: data.slice(0, 20) }),
-      'p: expected a PNG of depth 8, colour type 2 (RGB), interlacing 0, got depth 8, colour type 0, interlacing 0.',
+      'p: expected a PNG of depth 8, color type 2 (RGB), interlacing 0, got depth 8, color type 0, interlacing 0.',
     ],
     [
-      'a large picture, before it is unpacked',
-      encode({ width: 65, height: 1, channels: 3, depth: 8, data: picture(65, 1, 3) }),
-      'p: expected a picture of at most 64×64 pixels, got 65×1.',
+      'a large image, before it is unpacked',
+      encode({ width: 65, height: 1, channels: 3, depth: 8, data: image(65, 1, 3) }),
+      'p: expected an image of at most 64×64 pixels, got 65×1.',
     ],
     [
       'altered pixel data',
@@ -103,7 +102,7 @@ describe('readPng', () => {
       /^p: expected whole PNG pixel data, got /,
     ],
     [
-      'more data than the height says',
+      'more data than the height needs',
       Uint8Array.from(file, (byte, at) => (at === 23 ? 3 : byte)),
       /^p: expected at most 48 bytes when unpacked, got more; /,
     ],

@@ -65,11 +65,11 @@ export async function readPng(
   const [depth, color, , , interlaced] = Array.from({ length: 5 }, (_, at) =>
     header.getUint8(8 + at),
   );
-  const kind = `depth ${depth}, colour type ${color}, interlacing ${interlaced}`;
+  const kind = `depth ${depth}, color type ${color}, interlacing ${interlaced}`;
   ensure(
     depth === 8 && color === 2 && interlaced === 0,
     caller,
-    'a PNG of depth 8, colour type 2 (RGB), interlacing 0',
+    'a PNG of depth 8, color type 2 (RGB), interlacing 0',
     kind,
   );
   const filtered = await inflate(compressed, height * (1 + width * 3), caller);
@@ -108,7 +108,7 @@ async function inflate(
  * the byte on the left.
  * @returns [rows, rowLength] flattened.
  */
-function unfilter(
+export function unfilter(
   filtered: Uint8Array,
   rowLength: number,
   rows: number,

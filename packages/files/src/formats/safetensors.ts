@@ -127,7 +127,7 @@ export function readSafetensorsIndex(source: ByteSource, caller: string): Safete
   ensure(
     covered === dataLength,
     caller,
-    `${covered} bytes of data, as the header says`,
+    `${covered} bytes of data, as the header has it`,
     dataLength,
   );
   return { tensors, metadata };
@@ -325,7 +325,7 @@ function readHeader(
   ensure(
     dataStart <= source.length,
     caller,
-    `a header of ${length} bytes, as the file says`,
+    `a header of ${length} bytes, as the file has it`,
     `${source.length - 8}`,
     'the file is cut short',
   );

@@ -5,7 +5,7 @@ import { sendBytes, startTestServer, type TestServer, temporaryDirectories } fro
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { download } from '../../src/node/download.ts';
 
-const emptyFolder = temporaryDirectories();
+const createDirectory = temporaryDirectories();
 const content = Buffer.from(
   Uint8Array.from({ length: 200_000 }, (_, at) => (at * 7 + Math.floor(at / 256)) % 256),
 );
@@ -13,14 +13,14 @@ let server: TestServer | undefined;
 afterEach(() => server?.close());
 
 const options = () => ({
-  folder: emptyFolder(),
+  directory: createDirectory(),
   name: 'cifar.tar.gz',
   resume: true,
-  largest: 2 ** 30,
+  maxBytes: 2 ** 30,
 });
 
 describe('download', () => {
-  test('reports progress and brings the bytes', async () => {
+  test('downloads the bytes and reports progress', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     const seen: (number | string)[] = [];
     const createProgress = (label: string, total: number, unit: string) => {
@@ -33,7 +33,7 @@ describe('download', () => {
     expect(seen.slice(-2)).toEqual([200_000, 'end']);
   });
 
-  test('goes on where the connection broke', async () => {
+  test('resumes where the connection broke', async () => {
     server = await startTestServer((request, response, number) =>
       sendBytes(request, response, content, number === 0 ? 70_000 : undefined),
     );
@@ -42,7 +42,7 @@ describe('download', () => {
     expect(server.ranges).toEqual([undefined, 'bytes=70000-']);
   });
 
-  test('starts anew at a server that ignores Range', async () => {
+  test('starts again if the server ignores Range', async () => {
     server = await startTestServer((request, response, number) => {
       delete request.headers.range;
       sendBytes(request, response, content, number === 0 ? 70_000 : undefined);
@@ -52,7 +52,7 @@ describe('download', () => {
     expect(server.ranges).toEqual([undefined, 'bytes=70000-']);
   });
 
-  test('starts anew where the server has another file by now', async () => {
+  test('starts again if the server has another file by now', async () => {
     server = await startTestServer((request, response, number) => {
       response.setHeader('etag', number === 0 ? '"old"' : '"new"');
       if (request.headers['if-range'] === '"old"') delete request.headers.range;
@@ -61,7 +61,7 @@ describe('download', () => {
     expect(readFileSync(await download(server.url, options())).equals(content)).toBe(true);
   });
 
-  test('a stopped download is gone on with by the next call', async () => {
+  test('an aborted download is resumed by the next call', async () => {
     const stop = new AbortController();
     server = await startTestServer((request, response, number) => {
       if (number > 0) return sendBytes(request, response, content);
@@ -71,11 +71,11 @@ describe('download', () => {
     const same = options();
     const arrived = () =>
       expect(
-        readdirSync(same.folder).map((name) => statSync(path.join(same.folder, name)).size),
+        readdirSync(same.directory).map((name) => statSync(path.join(same.directory, name)).size),
       ).toEqual([50_000]);
     void vi.waitFor(arrived, { timeout: 10_000 }).then(() => stop.abort(new Error('stopped')));
     await expect(download(server.url, { ...same, signal: stop.signal })).rejects.toThrow('stopped');
-    expect(readdirSync(same.folder)).toEqual(['cifar.tar.gz.part']);
+    expect(readdirSync(same.directory)).toEqual(['cifar.tar.gz.part']);
     const file = await download(server.url, same);
     expect(readFileSync(file).equals(content)).toBe(true);
     expect(server.ranges).toEqual([undefined, 'bytes=50000-']);
@@ -87,7 +87,7 @@ describe('download', () => {
     // No process has this number: they end at 2²² on Linux, far below elsewhere.
     writeFileSync(
       path.join(
-        same.folder,
+        same.directory,
         `cifar.tar.gz.${hostname().replace(/[^A-Za-z0-9-]/g, '-')}.99999999.0a0a0a0a.part`,
       ),
       content,
@@ -95,13 +95,13 @@ describe('download', () => {
     const file = await download(server.url, same);
     expect(readFileSync(file).equals(content)).toBe(true);
     expect(server.ranges).toEqual(['bytes=200000-']);
-    expect(readdirSync(same.folder)).toEqual([path.basename(file)]);
+    expect(readdirSync(same.directory)).toEqual([path.basename(file)]);
   });
 
   test('what another run left is not used where no checksum will tell whether it fits', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = { ...options(), resume: false };
-    writeFileSync(path.join(same.folder, 'cifar.tar.gz.part'), 'something else');
+    writeFileSync(path.join(same.directory, 'cifar.tar.gz.part'), 'something else');
     expect(readFileSync(await download(server.url, same)).equals(content)).toBe(true);
   });
 
@@ -116,23 +116,23 @@ describe('download', () => {
     expect(readFileSync(one).equals(readFileSync(other))).toBe(true);
   });
 
-  test('gives up at once on what will not change, and says what in one line without the secret parts of the address', async () => {
+  test('gives up at once on a permanent error, in one line without the secret parts of the URL', async () => {
     server = await startTestServer((_, response) => response.writeHead(404).end());
     const secret = new URL(server.url);
     secret.search = '?token=secret';
-    const message = `download: expected a file from ${server.url.href}, got HTTP status 404; see whether the address and the network are right.`;
+    const message = `download: expected a file from ${server.url.href}, got HTTP status 404; check the URL and the network.`;
     const same = { ...options(), resume: false };
     await expect(download(secret, same)).rejects.toHaveProperty('message', message);
     expect(server.ranges.length).toBe(1);
-    expect(readdirSync(same.folder)).toEqual([]);
+    expect(readdirSync(same.directory)).toEqual([]);
   });
 
-  test('names the folder where it cannot be written', async () => {
+  test('names the directory where it cannot be written', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
-    const taken = path.join(emptyFolder(), 'a file');
+    const taken = path.join(createDirectory(), 'a file');
     writeFileSync(taken, '');
-    const message = `download: expected to write ${taken}, got EEXIST: file already exists, mkdir '${taken}'; make room there or choose another cache folder.`;
-    await expect(download(server.url, { ...options(), folder: taken })).rejects.toHaveProperty(
+    const message = `download: expected to write ${taken}, got EEXIST: file already exists, mkdir '${taken}'; make room there or choose another cache directory.`;
+    await expect(download(server.url, { ...options(), directory: taken })).rejects.toHaveProperty(
       'message',
       message,
     );

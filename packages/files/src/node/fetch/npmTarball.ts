@@ -17,6 +17,8 @@ export interface NpmOptions {
   readonly createProgress?: ProgressFactory | undefined;
   readonly log: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** End of the message if npm cannot fetch it either; to try `npm pack` by default. */
+  readonly remedy?: string;
 }
 
 /**
@@ -70,7 +72,7 @@ export async function npmTarball(
 async function packWithNpm(
   spec: string,
   name: string,
-  { directory, signal }: NpmOptions,
+  { directory, signal, remedy = 'try `npm pack` by hand' }: NpmOptions,
 ): Promise<string> {
   const own = path.join(directory, `npm-pack-${randomUUID()}`);
   await ensureDirectory(own);
@@ -83,7 +85,6 @@ async function packWithNpm(
     return file;
   } catch (cause) {
     signal?.throwIfAborted();
-    const remedy = 'try `npm pack` by hand';
     throw Object.assign(
       expectedError(
         `npm package ${spec}`,

@@ -5,35 +5,37 @@ import { afterEach } from 'vitest';
 
 export const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
+/** Behaviour of a test hub. */
 export interface HubOptions {
   /**
-   * By path in the repository `kd/tiny`. Those that git keeps itself, as the hub does with small
-   * text, are the ones in `.json`.
+   * Files of the repository `kd/tiny` by path. Those in `.json` are stored in git, as small text is on
+   * the hub.
    */
   readonly files: Readonly<Record<string, Uint8Array>>;
-  /** The token that is asked for. */
+  /** Required token. */
   readonly token?: string;
   /** The first download breaks off after this many bytes. */
   readonly breakAfter?: number;
-  /** Bytes that the second host sends in place of the right ones. */
+  /** Wrong bytes that the second host sends. */
   readonly altered?: Uint8Array;
-  /** What the hub says of a file in place of the truth. */
-  readonly said?: Readonly<Record<string, unknown>>;
+  /** Wrong fields of the hub's answers. */
+  readonly answer?: Readonly<Record<string, unknown>>;
   readonly siblings?: unknown;
 }
 
+/** A running test hub. */
 export interface TestHub {
   readonly endpoint: string;
   /**
-   * What was asked, in order: `GET /api/…`, `cdn bytes=70000-`; with `+token` where one came along.
+   * Requests in order: `GET /api/…`, `cdn bytes=70000-`; with `+token` if one was sent.
    */
-  readonly asked: string[];
+  readonly requests: string[];
   close(): Promise<void>;
 }
 
 /**
- * A hub on the loopback interface, which sends whoever downloads on to a second host, as the real
- * one does. They close after the test.
+ * Creates a function that starts a hub on the loopback interface, which redirects downloads to a
+ * second host, as the real one does. Both are closed after the test.
  */
 export function testHubs(): (options: HubOptions) => Promise<TestHub> {
   const open: TestHub[] = [];
@@ -48,12 +50,12 @@ export function testHubs(): (options: HubOptions) => Promise<TestHub> {
 }
 
 async function startHub(options: HubOptions): Promise<TestHub> {
-  const asked: string[] = [];
-  const note = (text: string, { headers }: IncomingMessage) =>
-    void asked.push(headers.authorization === undefined ? text : `${text} +token`);
+  const requests: string[] = [];
+  const log = (text: string, { headers }: IncomingMessage) =>
+    void requests.push(headers.authorization === undefined ? text : `${text} +token`);
   let downloads = 0;
   const cdn = await startTestServer((request, response) => {
-    note(`cdn ${request.headers.range ?? 'whole'}`, request);
+    log(`cdn ${request.headers.range ?? 'whole'}`, request);
     const bytes =
       options.altered ??
       (options.files[decodeURIComponent(request.url as string).slice(1)] as Uint8Array);
@@ -61,17 +63,17 @@ async function startHub(options: HubOptions): Promise<TestHub> {
     sendBytes(request, response, bytes, downloads++ === 0 ? options.breakAfter : undefined);
   });
   const hub = await startTestServer((request, response) => {
-    note(`${request.method} ${(request.url as string).split('?')[0]}`, request);
-    void answer(request, response, options, cdn.url.origin);
+    log(`${request.method} ${(request.url as string).split('?')[0]}`, request);
+    void sendAnswer(request, response, options, cdn.url.origin);
   });
   return {
     endpoint: hub.url.origin,
-    asked,
+    requests,
     close: () => Promise.all([hub.close(), cdn.close()]).then(() => undefined),
   };
 }
 
-async function answer(
+async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   options: HubOptions,
@@ -84,7 +86,7 @@ async function answer(
   const {
     files,
     token,
-    said,
+    answer,
     siblings = Object.keys(files).map((rfilename) => ({ rfilename })),
   } = options;
   const path = decodeURIComponent((request.url as string).split('?')[0] as string);
@@ -98,20 +100,22 @@ async function answer(
   const [, question, revision, , file = ''] = match;
   if (question === 'revision') {
     if (revision !== 'main' && revision !== COMMIT) return void refuse(404, 'RevisionNotFound');
-    return void json({ _id: '1', id: 'kd/tiny', sha: COMMIT, siblings, ...said });
+    return void json({ _id: '1', id: 'kd/tiny', sha: COMMIT, siblings, ...answer });
   }
   if (question === 'paths-info') {
-    const { paths } = JSON.parse(await textOf(request)) as { paths: string[] };
+    const { paths } = JSON.parse(await readText(request)) as { paths: string[] };
     return void json(
       paths.flatMap((name) =>
-        files[name] === undefined ? [] : [{ ...infoOf(name, files[name] as Uint8Array), ...said }],
+        files[name] === undefined
+          ? []
+          : [{ ...fileInfo(name, files[name] as Uint8Array), ...answer }],
       ),
     );
   }
   response.writeHead(302, { location: `${cdn}/${file}` }).end();
 }
 
-function infoOf(path: string, bytes: Uint8Array) {
+function fileInfo(path: string, bytes: Uint8Array) {
   const info = { type: 'file', path, size: bytes.length };
   if (path.endsWith('.json'))
     return {
@@ -129,7 +133,7 @@ export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function textOf(request: IncomingMessage): Promise<string> {
+async function readText(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece as Buffer);
   return Buffer.concat(pieces).toString();

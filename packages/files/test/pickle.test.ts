@@ -1,7 +1,7 @@
-import { type ByteSource, byteSource } from '@kd/files';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PickledObject, type UnpicklerHost, unpickle } from '../../src/formats/pickle/index.ts';
+import { PickledObject, type UnpicklerHost, unpickle } from '../src/formats/pickle/index.ts';
+import { type ByteSource, byteSource } from '../src/index.ts';
 
 const host: UnpicklerHost = {
   findClass: (name) => name,

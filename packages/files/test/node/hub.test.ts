@@ -10,13 +10,13 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeSafetensors } from '@kd/files';
-import { openWeights } from '@kd/models/node';
 import { temporaryDirectories } from '@kd/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { COMMIT, sha256Of, type TestHub, testHubs } from './hubServer.ts';
+import { decodeSafetensors, encodeSafetensors, readShardIndex } from '../../src/index.ts';
+import { type FetchOptions, fetchFile, fileByteSource } from '../../src/node/index.ts';
+import { COMMIT, sha256Of, type TestHub, testHubs } from '../support/hubServer.ts';
 
-const emptyFolder = temporaryDirectories();
+const createDirectory = temporaryDirectories();
 const startHub = testHubs();
 const numbers = Float32Array.from({ length: 50_000 }, (_, at) => at / 7);
 const model = encodeSafetensors(
@@ -28,51 +28,68 @@ const files = {
   'config.json': new TextEncoder().encode('{}'),
   'model.safetensors': model,
 };
-const address = `hf://kd/tiny@${COMMIT}/model.safetensors`;
+const url = `hf://kd/tiny@${COMMIT}/model.safetensors`;
 let home = '';
 
-/** The environment of one who uses this hub. */
+/** Sets the environment to use this hub. */
 function use({ endpoint }: TestHub): void {
   vi.stubEnv('HF_ENDPOINT', `${endpoint}/`);
 }
 
 beforeEach(() => {
-  home = emptyFolder();
+  home = createDirectory();
   for (const name of ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HUB_OFFLINE', 'HF_TOKEN'])
     vi.stubEnv(name, undefined);
   vi.stubEnv('HF_HOME', home);
 });
 afterEach(() => void vi.unstubAllEnvs());
 
+/** Fetches weights and decodes them, those of all shards. */
+async function fetchWeights(source: string, options: FetchOptions = {}) {
+  const { path: file, metadata } = await fetchFile(source, options);
+  const fileName = path.basename(file);
+  const shards = file.endsWith('.index.json')
+    ? readShardIndex(fileByteSource(file, fileName), fileName).shards
+    : [fileName];
+  const tensors = Object.assign(
+    {},
+    ...shards.map(
+      (shard) =>
+        decodeSafetensors(readFileSync(path.join(path.dirname(file), shard)), shard).tensors,
+    ),
+  ) as ReturnType<typeof decodeSafetensors>['tensors'];
+  return { fileName, metadata, tensors };
+}
+
 const messageOf = (promise: Promise<unknown>) =>
   promise.then(String, (error: Error) => error.message);
 const repository = () => path.join(home, 'hub', 'models--kd--tiny');
 
-describe('weights of the hub', () => {
-  test('are found, downloaded once and known by their commit', async () => {
+describe('weights on the hub', () => {
+  test('are found, downloaded once and identified by their commit', async () => {
     const hub = await startHub({ files });
     use(hub);
-    const weights = await openWeights('hf://kd/tiny');
-    expect(weights.metadata).toEqual({ format: 'pt', source: address, commit: COMMIT });
+    const weights = await fetchWeights('hf://kd/tiny');
+    expect(weights.metadata).toEqual({ source: url, commit: COMMIT });
     expect(weights.fileName).toBe('model.safetensors');
-    expect(weights.entries['fc.weight']?.read()).toEqual(numbers);
-    expect(hub.asked).toEqual([
+    expect(weights.tensors['fc.weight']?.data).toEqual(numbers);
+    expect(hub.requests).toEqual([
       'GET /api/models/kd/tiny/revision/main',
       `POST /api/models/kd/tiny/paths-info/${COMMIT}`,
       `GET /kd/tiny/resolve/${COMMIT}/model.safetensors`,
       'cdn whole',
     ]);
-    hub.asked.length = 0;
-    await openWeights('hf://kd/tiny');
-    expect(hub.asked).toEqual(['GET /api/models/kd/tiny/revision/main']);
-    hub.asked.length = 0;
-    await openWeights(weights.metadata.source as string);
-    expect(hub.asked).toEqual([]);
+    hub.requests.length = 0;
+    await fetchWeights('hf://kd/tiny');
+    expect(hub.requests).toEqual(['GET /api/models/kd/tiny/revision/main']);
+    hub.requests.length = 0;
+    await fetchWeights(weights.metadata.source as string);
+    expect(hub.requests).toEqual([]);
   });
 
-  test("lie in the cache as Python's huggingface_hub lays them out", async () => {
+  test("have the layout of Python's huggingface_hub in the cache", async () => {
     use(await startHub({ files }));
-    await openWeights('hf://kd/tiny');
+    await fetchWeights('hf://kd/tiny');
     expect(readFileSync(path.join(repository(), 'refs', 'main'), 'utf8')).toBe(COMMIT);
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
     const link = path.join(repository(), 'snapshots', COMMIT, 'model.safetensors');
@@ -80,10 +97,10 @@ describe('weights of the hub', () => {
     expect(readFileSync(link).equals(model)).toBe(true);
   });
 
-  test('that Python has downloaded are read without the network', async () => {
+  test('that Python has downloaded are read without a request', async () => {
     const blobs = path.join(repository(), 'blobs');
-    for (const folder of ['blobs', 'refs', path.join('snapshots', COMMIT)])
-      mkdirSync(path.join(repository(), folder), { recursive: true });
+    for (const directory of ['blobs', 'refs', path.join('snapshots', COMMIT)])
+      mkdirSync(path.join(repository(), directory), { recursive: true });
     writeFileSync(path.join(blobs, sha256Of(model)), model);
     writeFileSync(path.join(repository(), 'refs', 'main'), COMMIT);
     symlinkSync(
@@ -92,16 +109,16 @@ describe('weights of the hub', () => {
     );
     vi.stubEnv('HF_HUB_OFFLINE', '1');
     vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
-    expect((await openWeights('hf://kd/tiny')).metadata.source).toBe(address);
-    expect(await messageOf(openWeights('hf://kd/tiny@v2'))).toBe(
-      `hf://kd/tiny: expected the commit of v2 in ${repository()}, got none; unset HF_HUB_OFFLINE to ask the hub.`,
+    expect((await fetchWeights('hf://kd/tiny')).metadata.source).toBe(url);
+    expect(await messageOf(fetchWeights('hf://kd/tiny@v2'))).toBe(
+      `hf://kd/tiny: expected the commit of v2 in ${repository()}, got none; unset HF_HUB_OFFLINE to request it.`,
     );
-    expect(await messageOf(openWeights('hf://kd/tiny@main/other.bin'))).toBe(
+    expect(await messageOf(fetchWeights('hf://kd/tiny@main/other.bin'))).toBe(
       `hf://kd/tiny@${COMMIT}/other.bin: expected the file in ${repository()}, got none; unset HF_HUB_OFFLINE to download it.`,
     );
   });
 
-  test('of several shards are brought all, beside their index', async () => {
+  test('in several shards are all downloaded, beside their index', async () => {
     const part = (name: string, at: number) =>
       encodeSafetensors({ [name]: { dtype: 'F32', shape: [2], data: numbers.slice(at, at + 2) } });
     const index = JSON.stringify({
@@ -114,15 +131,12 @@ describe('weights of the hub', () => {
       'model-2.safetensors': part('b', 2),
     };
     use(await startHub({ files: sharded }));
-    const { entries, metadata } = await openWeights('hf://kd/tiny');
+    const { tensors, metadata } = await fetchWeights('hf://kd/tiny');
     expect(metadata.source).toBe(`hf://kd/tiny@${COMMIT}/model.safetensors.index.json`);
-    expect([entries.a?.read(), entries.b?.read()]).toEqual([
-      numbers.slice(0, 2),
-      numbers.slice(2, 4),
-    ]);
+    expect([tensors.a?.data, tensors.b?.data]).toEqual([numbers.slice(0, 2), numbers.slice(2, 4)]);
   });
 
-  test('go on where the connection broke, with progress in bytes', async () => {
+  test('are resumed where the connection broke, with progress in bytes', async () => {
     const hub = await startHub({ files, breakAfter: 70_000 });
     use(hub);
     const shown: unknown[] = [];
@@ -130,9 +144,9 @@ describe('weights of the hub', () => {
       shown.push(opened);
       return { update: (done: number) => void shown.push(done), end: () => void shown.push('end') };
     };
-    const { entries } = await openWeights('hf://kd/tiny', { createProgress });
-    expect(entries['fc.weight']?.read()).toEqual(numbers);
-    expect(hub.asked.filter((text) => text.startsWith('cdn'))).toEqual([
+    const { tensors } = await fetchWeights('hf://kd/tiny', { createProgress });
+    expect(tensors['fc.weight']?.data).toEqual(numbers);
+    expect(hub.requests.filter((text) => text.startsWith('cdn'))).toEqual([
       'cdn whole',
       'cdn bytes=70000-',
     ]);
@@ -140,7 +154,7 @@ describe('weights of the hub', () => {
     expect(shown.slice(-2)).toEqual([model.length, 'end']);
   });
 
-  test('go on after an abort, at the next call', async () => {
+  test('are resumed by the next call after an abort', async () => {
     const hub = await startHub({ files, breakAfter: 70_000 });
     use(hub);
     const stop = new AbortController();
@@ -149,44 +163,42 @@ describe('weights of the hub', () => {
       end: () => {},
     });
     await expect(
-      openWeights('hf://kd/tiny', { createProgress, signal: stop.signal }),
+      fetchWeights('hf://kd/tiny', { createProgress, signal: stop.signal }),
     ).rejects.toThrow('stopped');
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([`${sha256Of(model)}.part`]);
-    await openWeights('hf://kd/tiny');
-    expect(hub.asked.filter((text) => text.startsWith('cdn'))).toEqual([
+    await fetchWeights('hf://kd/tiny');
+    expect(hub.requests.filter((text) => text.startsWith('cdn'))).toEqual([
       'cdn whole',
       'cdn bytes=70000-',
     ]);
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
   });
 
-  test('that are not what the hub says are refused, and nothing of them is kept', async () => {
+  test('with another checksum than the hub has are refused, and nothing is cached', async () => {
     const altered = model.slice();
     altered[model.length - 1] = 1;
     use(await startHub({ files, altered }));
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toBe(
-      `${address}: expected sha256 ${sha256Of(model)}, got ${sha256Of(altered)}; what the server sent is altered or cut short: try again.`,
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toBe(
+      `${url}: expected sha256 ${sha256Of(model)}, got ${sha256Of(altered)}; what the server sent is altered or cut short: try again.`,
     );
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([]);
   });
 
   test('damaged in the cache are refused', async () => {
     use(await startHub({ files }));
-    await openWeights('hf://kd/tiny');
+    await fetchWeights('hf://kd/tiny');
     const link = path.join(repository(), 'snapshots', COMMIT, 'model.safetensors');
     writeFileSync(realpathSync(link), model.subarray(0, 1000));
-    expect(await messageOf(openWeights(address))).toMatch(
+    expect(await messageOf(fetchWeights(url))).toMatch(
       `; ${link} is damaged: remove it, and what it links to.`,
     );
   });
 
-  test('may be asked for by several processes at once', async () => {
+  test('may be fetched by several processes at once', async () => {
     const hub = await startHub({ files });
     const run = () =>
       new Promise<string>((resolve) => {
-        const script = fileURLToPath(
-          new URL('../../../../models/test/fixtures/readOnce.ts', import.meta.url),
-        );
+        const script = fileURLToPath(new URL('../fixtures/fetchOnce.ts', import.meta.url));
         const child = spawn(
           process.execPath,
           ['--conditions=@kd/source', '--import', 'tsx', script, 'hf://kd/tiny'],
@@ -194,15 +206,12 @@ describe('weights of the hub', () => {
             env: { ...process.env, HF_HOME: home, HF_ENDPOINT: hub.endpoint },
           },
         );
-        let said = '';
+        let output = '';
         for (const stream of [child.stdout, child.stderr])
-          stream.on('data', (text) => (said += text));
-        child.on('close', () => resolve(said.trim()));
+          stream.on('data', (text) => (output += text));
+        child.on('close', () => resolve(output.trim()));
       });
-    expect(await Promise.all([run(), run()])).toEqual([
-      sha256Of(new Uint8Array(numbers.buffer)),
-      sha256Of(new Uint8Array(numbers.buffer)),
-    ]);
+    expect(await Promise.all([run(), run()])).toEqual([sha256Of(model), sha256Of(model)]);
     expect(readdirSync(path.join(repository(), 'blobs'))).toEqual([sha256Of(model)]);
     expect(readdirSync(path.join(repository(), 'snapshots', COMMIT))).toEqual([
       'model.safetensors',
@@ -211,46 +220,46 @@ describe('weights of the hub', () => {
 });
 
 describe('a token', () => {
-  test('goes to the hub and not to the host that it leads to', async () => {
+  test('is sent to the hub and not to the host that it redirects to', async () => {
     const hub = await startHub({ files, token: 'secret' });
     use(hub);
     vi.stubEnv('HF_TOKEN', 'secret');
-    await openWeights('hf://kd/tiny');
-    expect(hub.asked.map((text) => text.endsWith('+token'))).toEqual([true, true, true, false]);
+    await fetchWeights('hf://kd/tiny');
+    expect(hub.requests.map((text) => text.endsWith('+token'))).toEqual([true, true, true, false]);
   });
 
-  test('that is missing is asked for', async () => {
+  test('that is missing is named in the error', async () => {
     const hub = await startHub({ files, token: 'secret' });
     use(hub);
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toBe(
-      `hf://kd/tiny@main: expected to be let in by ${hub.endpoint}, got HTTP status 401 (RepoNotFound); there is no such repository, or it is private or gated: set HF_TOKEN to a token that may read it.`,
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toBe(
+      `hf://kd/tiny@main: expected access to ${hub.endpoint}, got HTTP status 401 (RepoNotFound); there is no such repository, or it is private or gated: set HF_TOKEN to a token that may read it.`,
     );
   });
 });
 
-describe('an error says what to do:', () => {
+describe('errors name a remedy:', () => {
   test('no such repository, revision, file', async () => {
     const hub = await startHub({ files });
     use(hub);
-    const remedy = 'see whether its name is right, and HF_TOKEN where it is private.';
-    expect(await messageOf(openWeights('hf://kd/other'))).toBe(
+    const remedy = 'check its name, and HF_TOKEN if it is private.';
+    expect(await messageOf(fetchWeights('hf://kd/other'))).toBe(
       `hf://kd/other@main: expected a repository on ${hub.endpoint}, got HTTP status 404 (RepoNotFound); ${remedy}`,
     );
-    expect(await messageOf(openWeights('hf://kd/tiny@v2'))).toBe(
+    expect(await messageOf(fetchWeights('hf://kd/tiny@v2'))).toBe(
       `hf://kd/tiny@v2: expected a revision on ${hub.endpoint}, got HTTP status 404 (RevisionNotFound); ${remedy}`,
     );
-    expect(await messageOf(openWeights('hf://kd/tiny@main/none.bin'))).toBe(
-      `hf://kd/tiny@${COMMIT}/none.bin: expected such a file in the repository, got none; see whether its name is right.`,
+    expect(await messageOf(fetchWeights('hf://kd/tiny@main/none.bin'))).toBe(
+      `hf://kd/tiny@${COMMIT}/none.bin: expected such a file in the repository, got none; check its name.`,
     );
   });
 
   test('no weights, or several', async () => {
     use(await startHub({ files: { 'README.md': model } }));
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toMatch(
       /expected weights \(model\.safetensors, .*\) in the repository, got \[README\.md\]/,
     );
     use(await startHub({ files: { 'a.pth': model, 'b.pth': model } }));
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toMatch(
       `expected one file of weights, got [a.pth, b.pth]; name one: hf://kd/tiny@${COMMIT}/a.pth.`,
     );
   });
@@ -259,12 +268,12 @@ describe('an error says what to do:', () => {
     vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
     mkdirSync(path.join(repository(), 'refs'), { recursive: true });
     writeFileSync(path.join(repository(), 'refs', 'main'), COMMIT);
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
-      `see to the network, or set HF_HUB_OFFLINE=1 to take ${COMMIT} from the cache.`,
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toMatch(
+      `check the network, or set HF_HUB_OFFLINE=1 to use ${COMMIT} from the cache.`,
     );
   });
 
-  test('an address that is none', async () => {
+  test('a wrong URL', async () => {
     for (const wrong of [
       'hf://tiny',
       'hf://../tiny',
@@ -274,12 +283,12 @@ describe('an error says what to do:', () => {
       'hf://kd/tiny@../x',
       'hf://kd/tiny/%2E%2E/x',
     ]) {
-      expect(await messageOf(openWeights(wrong))).toMatch(/^(readWeights|hf:.*): expected/);
+      expect(await messageOf(fetchWeights(wrong))).toMatch(/^(fetchFile|hf:.*): expected/);
     }
   });
 });
 
-describe('a hub that lies', () => {
+describe('wrong answers of a hub', () => {
   test.each([
     [
       'a commit that leads out of the cache',
@@ -292,20 +301,20 @@ describe('a hub that lies', () => {
       /expected a checksum in hexadecimal/,
     ],
     ['no size', { lfs: { oid: 'a'.repeat(64), size: -1 } }, /expected a size in bytes, got -1/],
-    ['a folder', { type: 'directory' }, /expected such a file in the repository, got directory/],
+    ['a directory', { type: 'directory' }, /expected such a file in the repository, got directory/],
     ['fewer bytes than there are', { lfs: { oid: 'a'.repeat(64), size: 10 } }, /more than 10;/],
-  ])('with %s is refused', async (_, said, message) => {
-    use(await startHub({ files, said }));
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(message);
+  ])('with %s is refused', async (_, answer, message) => {
+    use(await startHub({ files, answer }));
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toMatch(message);
   });
 
   test('about its files is refused', async () => {
     use(await startHub({ files, siblings: [{ rfilename: '../../x.safetensors' }] }));
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
-      'expected a file name inside its folder, got "../../x.safetensors".',
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toMatch(
+      'expected a file name inside its directory, got "../../x.safetensors".',
     );
     use(await startHub({ files, siblings: [null] }));
-    expect(await messageOf(openWeights('hf://kd/tiny'))).toMatch(
+    expect(await messageOf(fetchWeights('hf://kd/tiny'))).toMatch(
       'does not answer as the hub does.',
     );
   });
