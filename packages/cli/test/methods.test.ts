@@ -1,5 +1,5 @@
 import * as losses from '@kd/losses';
-import { explainStartFailure } from '@kd/testing';
+import { explainStartFailure, temporaryDirectories } from '@kd/testing';
 import * as trainer from '@kd/trainer';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { configure } from '../src/experiment/configure.ts';
@@ -9,7 +9,6 @@ import { UsageError } from '../src/experiment/usageError.ts';
 import { methodSuite } from './fixtures/methodSuite.ts';
 import { experiment } from './fixtures/tinyExperiment.ts';
 import { tinyConfig, tinyRun } from './fixtures/tinyRun.ts';
-import { temporaryDirectories } from '@kd/testing';
 
 const directory = temporaryDirectories();
 
