@@ -4,16 +4,16 @@ import { type EngineName, engineNames } from '../src/contracts.ts';
 
 export interface Options {
   readonly engine: EngineName;
-  /** Only tests whose full name matches. */
+  /** Runs only tests whose full name matches. */
   readonly filter: RegExp;
-  /** Where the outcome of every test is written to. */
+  /** File to which the outcome of every test is written. */
   readonly json?: string;
-  /** Runs what is excluded and nothing else: what passes need not be excluded any more. */
+  /** Runs only what is excluded: a test that passes need not be excluded any more. */
   readonly excluded: boolean;
 }
 
 /**
- * Reads `--engine tensorflow|webgpu|wasm|cpu --filter <regular expression> --json <file>
+ * Parses `--engine tensorflow|webgpu|wasm|cpu --filter <regular expression> --json <file>
  * --excluded`.
  */
 export function parseCommandLine(args: readonly string[]): Options {

@@ -13,7 +13,7 @@ export interface Exclusion {
   readonly reason: string;
 }
 
-/** `exclusions/<engine>.json`. */
+/** Reads `exclusions/<engine>.json`. */
 export async function readExclusions(engine: EngineName): Promise<readonly Exclusion[]> {
   return JSON.parse(
     await readFile(new URL(`exclusions/${engine}.json`, import.meta.url), 'utf8'),
@@ -28,9 +28,9 @@ export function exclusionOf(exclusions: readonly Exclusion[], name: string): Exc
 }
 
 /**
- * What upstream leaves out when it runs these tests on tfjs-node: the list in its own runner, which
- * is part of the package.
- * @returns Whether a test is left out. Its name has upstream's environment: `diag test-tensorflow
+ * Reads the tests that upstream excludes on tfjs-node: a list in its own runner, which is part of
+ * the package.
+ * @returns Whether a test is excluded. Its name has upstream's environment: `diag test-tensorflow
  * {} bool`.
  */
 export async function upstreamExcludes(): Promise<(fullName: string) => boolean> {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** What we use of jasmine-core. */
+/** The part of jasmine-core that is used. */
 export interface Jasmine {
   configure(options: {
     random: boolean;
@@ -16,9 +16,9 @@ export interface Jasmine {
 
 /** A test, a group of tests, or the whole run, as jasmine reports it. */
 export interface Reported {
-  /** Missing for the whole run. */
+  /** Absent for the whole run. */
   readonly fullName?: string;
-  /** Of a test. `excluded`: by our filter; `pending`: by the test's author (`xit`). */
+  /** Status of a test. `excluded`: by our filter; `pending`: by the test's author (`xit`). */
   readonly status?: 'passed' | 'failed' | 'excluded' | 'pending';
   readonly failedExpectations: readonly { readonly message: string }[];
 }

@@ -2,7 +2,7 @@ import type { EngineName } from '../src/index.ts';
 import { upstreamExcludes } from './exclusions.ts';
 import type { Outcome } from './run.ts';
 
-/** What failed and why, what was excluded and why, and how that compares with upstream. */
+/** Lines about failures and exclusions with their reasons, and the comparison with upstream. */
 export async function reportLines(
   engine: EngineName,
   outcomes: readonly Outcome[],

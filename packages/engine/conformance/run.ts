@@ -6,19 +6,19 @@ import { loadSuite } from './suite.ts';
 
 /** One test. */
 export interface Outcome {
-  /** Without the environment: `diag bool`. */
+  /** Name without the environment: `diag bool`. */
   readonly name: string;
-  /** As upstream names it: `diag test-tensorflow {} bool`. */
+  /** Upstream's name: `diag test-tensorflow {} bool`. */
   readonly fullName: string;
   readonly status: 'passed' | 'failed' | 'excluded';
-  /** What failed, or why it is excluded. */
+  /** The failure, or the reason of the exclusion. */
   readonly message?: string;
 }
 
 const byAuthor = 'switched off in the suite itself';
 
 /**
- * Runs TensorFlow.js core's tests on the engine that is current. @returns Of the tests that match
+ * Runs TensorFlow.js core's tests on the current engine. @returns Outcomes of the tests that match
  * the filter, in order.
  */
 export async function runSuite(
@@ -94,7 +94,7 @@ function withoutEnvironment(fullName: string, engine: EngineName): string {
   return fullName.replace(` ${environmentOf(engine)} {}`, '');
 }
 
-/** The tests of profiling and of warnings print what they profile and warn of. */
+/** Runs with `console` muted: the tests of profiling and of warnings print. */
 async function quietly(run: () => Promise<void>): Promise<void> {
   const { log, warn } = console;
   Object.assign(console, { log: () => {}, warn: () => {} });

@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 
 /** TensorFlow.js core's own tests, as one module. */
 export interface Suite {
-  /** For which backends `loadTests` declares its tests. */
+  /** Sets the backends for which `loadTests` declares its tests. */
   setTestEnvs(
     environments: readonly {
       name: string;
@@ -47,7 +47,7 @@ export async function loadSuite(): Promise<Suite> {
     platform: 'node',
     target: 'node20',
     external: ['jasmine-core', 'node-fetch'],
-    // The package says that its test files have no side effects.
+    // The package declares its test files free of side effects.
     ignoreAnnotations: true,
     logLevel: 'error',
   });

@@ -26,8 +26,8 @@ const browser: Platform = {
 };
 
 /**
- * Starts the quickest engine that trains here and makes TensorFlow.js compute on it. Several can be
- * started; the last is current.
+ * Starts the fastest engine that trains here and makes TensorFlow.js compute on it. Several can be
+ * started; the last one is current.
  */
 export function startEngine(options: StartOptions = {}): Promise<Engine> {
   return startEngineOn(browser, options);

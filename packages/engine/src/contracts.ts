@@ -1,7 +1,7 @@
-/** What @kd/engine speaks of: engines, and candidates for one. */
+/** The types of @kd/engine: engines, and the providers that open them. */
 import type { ProcessGroup } from '@kd/core';
 
-/** The engines there are, quickest first: the order in which they are tried. */
+/** All engines, fastest first: the order in which they are tried. */
 export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 
 /**
@@ -10,41 +10,43 @@ export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
  */
 export type EngineName = (typeof engineNames)[number];
 
-/** Why an engine was not taken. */
+/** An engine that did not start, and the reason. */
 export interface Unavailable {
   readonly name: EngineName;
-  /** One line, with what to do about it where something can be done. */
+  /** One line, with the remedy if there is one. */
   readonly reason: string;
 }
 
-/** The engine that TensorFlow.js computes on from now on. */
+/** The engine that TensorFlow.js computes on. */
 export interface Engine {
   readonly name: EngineName;
-  /** Of the library or package that computes: `2.21.0`. */
+  /** Version of the library or package that computes: `2.21.0`. */
   readonly version: string;
-  /** What it computes on: `CPU`, `GPU:0`. */
+  /** The device it computes on: `CPU`, `GPU:0`. */
   readonly device: string;
-  /** That one operation may use. */
+  /** Number of threads of one operation. */
   readonly threads: number;
-  /** Those that were tried before it. */
+  /** Engines that were tried before it. */
   readonly refused: readonly Unavailable[];
-  /** The processes it computes together with, where it was started in a cluster. */
+  /** The processes that it computes together with; only if it was started in a process group. */
   readonly group?: ProcessGroup;
 }
 
-/** What a candidate says of itself when it is open. */
+/** The description of an engine that has been opened. */
 export interface OpenedEngine {
   readonly version: string;
   readonly device: string;
   readonly threads: number;
-  /** For people, in a few words each: `oneDNN`, the library's directory. */
+  /** Short remarks for the log: `oneDNN`. */
   readonly notes: readonly string[];
   readonly group?: ProcessGroup;
-  /** Why nobody would want it who did not ask for it by name, where that is so. */
+  /** Present if the engine should start only when it is named: the reason. */
   readonly onlyIfNamed?: string;
 }
 
-/** One way to compute: it knows how to register itself with TensorFlow.js, or why it cannot. */
+/**
+ * Opens one engine: registers its backend with TensorFlow.js, or gives the reason why it cannot.
+ */
 export interface EngineProvider {
   readonly name: EngineName;
   /** Registers the backend of this name, ready for `setBackend`. A second call is cheap. */

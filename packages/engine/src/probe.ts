@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * x [1, 4, 4, 1], filter [3, 3, 1, 2]: small integers, so that every engine has the same numbers to
- * the last bit.
+ * x [1, 4, 4, 1] and filter [3, 3, 1, 2]: small integers, so that every engine computes the same
+ * numbers to the last bit.
  */
 export const pixels = Array.from({ length: 16 }, (_, at) => ((at * 7) % 5) - 2);
 export const filterWeights = Array.from({ length: 18 }, (_, at) => ((at * 5) % 7) - 3);
 
 /**
- * Worked out in plain loops too (test/probe.test.ts): Σ conv(x, filter)², its gradients, and the
- * loss after filter −= gradient / 1024.
+ * Σ conv(x, filter)², its gradients, and the loss after filter −= gradient / 1024.
+ * test/probe.test.ts computes them in plain loops.
  */
 export const expected = {
   loss: 1314,
@@ -23,8 +23,8 @@ export const expected = {
 } as const;
 
 /**
- * Trains one small convolution for one step on the current backend. @returns What was wrong, or
- * undefined where all numbers are right.
+ * Trains one small convolution for one step on the current backend. @returns The first error, or
+ * undefined if all numbers are right.
  */
 export async function probeTraining(): Promise<string | undefined> {
   const before = tf.memory().numTensors;
@@ -55,17 +55,17 @@ export async function probeTraining(): Promise<string | undefined> {
   return left === 0 ? undefined : `one training step left ${left} tensors behind`;
 }
 
-/** Relative 1e-4: a GPU may round. */
+/** Tolerance: relative 1e-4, since a GPU may round. */
 function difference(
   name: string,
   got: ArrayLike<number>,
-  wanted: readonly number[],
+  expectedValues: readonly number[],
 ): string | undefined {
-  const at = wanted.findIndex(
+  const at = expectedValues.findIndex(
     (value, index) =>
       !(Math.abs((got[index] as number) - value) <= 1e-4 * Math.max(1, Math.abs(value))),
   );
   return at < 0
     ? undefined
-    : `one training step computed ${name}[${at}] as ${got[at]}, which is ${wanted[at]}`;
+    : `one training step computed ${name}[${at}] as ${got[at]}, which is ${expectedValues[at]}`;
 }

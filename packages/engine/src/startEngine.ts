@@ -12,23 +12,26 @@ import { probeTraining } from './probe.ts';
 
 export interface StartOptions {
   /**
-   * This one or an error. Without it `KD_ENGINE` of the environment, then the first of `prefer`
+   * The only engine to try. Default: `KD_ENGINE` of the environment, else the first of `prefer`
    * that trains.
    */
   readonly engine?: EngineName;
   /**
-   * In which order to try; default tensorflow, webgpu, wasm. `cpu` only if it is named here or in
-   * `engine`.
+   * The order in which engines are tried; default tensorflow, webgpu, wasm. `cpu` is tried only if
+   * it is named here or in `engine`.
    */
   readonly prefer?: readonly EngineName[];
-  /** Told in one line what was started, and what was not and why. Default: `console.error`. */
+  /**
+   * Called with one line: the engine that started, and each that did not with the reason. Default:
+   * `console.error`.
+   */
   readonly log?: (line: string) => void;
 }
 
-/** What differs between Node and a browser. */
+/** The differences between Node and a browser. */
 export interface Platform {
   readonly providers: readonly EngineProvider[];
-  /** The engine that the environment names. */
+  /** The engine that the environment names, if any. */
   requestedEngine(): string | undefined;
   /** Registers TensorFlow.js's gradients, once. */
   registerGradients(): Promise<void>;
@@ -36,9 +39,7 @@ export interface Platform {
 
 const usualOrder = ['tensorflow', 'webgpu', 'wasm'] as const satisfies readonly EngineName[];
 
-/**
- * `startEngine` of a platform. @throws Error where none starts, or the one that was named does not.
- */
+/** Implements `startEngine` for a platform. @throws Error if no engine starts. */
 export async function startEngineOn(
   platform: Platform,
   { engine, prefer = usualOrder, log = warn }: StartOptions = {},
@@ -52,16 +53,16 @@ export async function startEngineOn(
     );
   await platform.registerGradients();
   const refused: Unavailable[] = [];
-  for (const candidate of selectProviders(platform, order as EngineName[])) {
-    const opened = await probeEngine(candidate, order.length === 1);
+  for (const provider of selectProviders(platform, order as EngineName[])) {
+    const opened = await probeEngine(provider, order.length === 1);
     if ('reason' in opened) {
-      refused.push({ name: candidate.name, reason: opened.reason });
+      refused.push({ name: provider.name, reason: opened.reason });
       continue;
     }
     const { version, device, threads, group } = opened;
-    log(startedLine(candidate.name, opened, refused));
+    log(startedLine(provider.name, opened, refused));
     return {
-      name: candidate.name,
+      name: provider.name,
       version,
       device,
       threads,
@@ -76,20 +77,20 @@ export async function startEngineOn(
 }
 
 /**
- * Opens a candidate, makes it current and lets it train a step. Where it fails, the engine that was
- * current still is.
- * @param named Whether it is the only one that is wanted.
+ * Opens an engine, makes it current and trains one step on it. If that fails, the engine before it
+ * stays current.
+ * @param named Whether it is the only engine to try.
  */
 export async function probeEngine(
-  candidate: EngineProvider,
+  provider: EngineProvider,
   named = true,
 ): Promise<OpenedEngine | { readonly reason: string }> {
   const current = currentBackend();
   try {
-    const opened = await candidate.open();
+    const opened = await provider.open();
     if ('reason' in opened) return opened;
     if (opened.onlyIfNamed !== undefined && !named) return { reason: opened.onlyIfNamed };
-    const reason = (await tf.setBackend(candidate.name))
+    const reason = (await tf.setBackend(provider.name))
       ? await probeTraining()
       : 'TensorFlow.js could not set it up';
     if (reason === undefined) return opened;
@@ -107,7 +108,7 @@ function selectProviders(platform: Platform, order: readonly EngineName[]): Engi
     open: async () => ({ reason: 'it does not run on this platform' }),
   });
   return order.map(
-    (name) => platform.providers.find((candidate) => candidate.name === name) ?? missing(name),
+    (name) => platform.providers.find((provider) => provider.name === name) ?? missing(name),
   );
 }
 
@@ -116,7 +117,7 @@ function assertEngineName(name: string, caller: string): void {
     throw expectedError(caller, `one of ${engineNames.join(', ')}`, name);
 }
 
-/** The backend that is set, if any is: `getBackend` answers '' before the first. */
+/** The current backend, if one is set: `getBackend` returns '' before the first. */
 function currentBackend(): string | undefined {
   return tf.engine().backendName || undefined;
 }
@@ -130,14 +131,15 @@ function startedLine(
   { version, device, threads, notes }: OpenedEngine,
   refused: readonly Unavailable[],
 ): string {
-  const of = [device, `${threads} ${threads === 1 ? 'thread' : 'threads'}`, ...notes].join(', ');
+  const details = [device, `${threads} ${threads === 1 ? 'thread' : 'threads'}`, ...notes].join(
+    ', ',
+  );
   const others = refused.map((refusal) => `; not ${refusal.name}: ${refusal.reason}`).join('');
-  return `engine: ${name} ${version} (${of})${others}`;
+  return `engine: ${name} ${version} (${details})${others}`;
 }
 
-/** The usual place for a line about engines. */
+/** The default of `log`. */
 export function warn(line: string): void {
-  // biome-ignore lint/suspicious/noConsole: the default of an option; whoever wants silence passes
-  // their own.
+  // biome-ignore lint/suspicious/noConsole: the default of an option; pass another for silence.
   console.error(line);
 }

@@ -17,10 +17,7 @@ describe('kd-engine', () => {
   });
 
   test.each([
-    [
-      ['doctor', 'now'],
-      'kd-engine doctor: expected its options, got now; see kd-engine --help.',
-    ],
+    [['doctor', 'now'], 'kd-engine doctor: expected its options, got now; see kd-engine --help.'],
     [
       ['install', '--quick'],
       'kd-engine install: expected its options, got --quick; see kd-engine --help.',

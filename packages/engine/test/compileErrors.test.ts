@@ -150,7 +150,7 @@ describe.skipIf('reason' in locateLibrary())(
       expectRefusal(
         (x) => tf.einsum('i->q', x),
         'compile: could not trace an op at ',
-        here(),
+        here(-2),
         'Einsum: ',
       );
       const line = here(2);

@@ -11,9 +11,7 @@ describe.skipIf('reason' in locateLibrary())('which inputs of an op are lists', 
 
   const definitionOf = (op: string) => {
     const { binding } = tf.backend() as NodeBackend;
-    return binding.tracing((trace) =>
-      new OpDefs(binding.runtime).find(trace.builder.graph, op),
-    );
+    return binding.tracing((trace) => new OpDefs(binding.runtime).find(trace.builder.graph, op));
   };
   const types = (name: string, count: number) => ({
     name,

@@ -345,7 +345,7 @@ describe.skipIf(
     fakePip();
     const { reason } = (await installTensorflow({ gpu: true })) as { reason: string };
     expect(reason).toMatch(
-      / got nvidia_cublas_cu12-12\.5\.3\.2-py3-none-any\.whl: invalid relative path: \.\.\/\.\.\/escaped\.so; download it again\.$/,
+      / got nvidia_cublas_cu12-12\.5\.3\.2-py3-none-any\.whl: expected zip entries whose names stay within the archive, got "\.\.\/\.\.\/escaped\.so"; download it again\.$/,
     );
     expect(readdirSync(installationsDirectory())).toEqual([]);
   });

@@ -4,9 +4,9 @@ import { replaceKernel } from './replaceKernel.ts';
 type Named<Name extends string> = Readonly<Record<Name, tf.Tensor1D>> & { readonly x: tf.Tensor4D };
 
 /**
- * Batch normalization of whole passes that the backend does quickly. `FusedBatchNorm`, with
- * averages given, is a plain loop with a root in it on `wasm`:
- * 3 to 13 times slower. `KdBatchNorm` is that of @kd/core's normalizeBatch, with the statistics of
+ * Registers batch normalization composed of operations that the backend is fast at. Upstream's
+ * `FusedBatchNorm` (with given averages) is a plain loop with a square root in it on `wasm`: 3 to
+ * 13 times slower. `KdBatchNorm` is the kernel of @kd/core's normalizeBatch, with the statistics of
  * the batch.
  */
 export function registerBatchNorm(backendName: string): void {
@@ -15,10 +15,10 @@ export function registerBatchNorm(backendName: string): void {
       'mean' | 'variance'
     > &
       Partial<Named<'offset' | 'scale'>>;
-    const ofChannels = [mean, variance, offset, scale].every(
+    const isPerChannel = [mean, variance, offset, scale].every(
       (tensor) => tensor === undefined || tensor.rank === 1,
     );
-    if (x.rank !== 4 || !ofChannels || mean.size !== x.shape[3]) return stock(call);
+    if (x.rank !== 4 || !isPerChannel || mean.size !== x.shape[3]) return stock(call);
     return tf.tidy(() => {
       const inverse = tf.rsqrt(tf.add(variance, call.attrs?.varianceEpsilon as number));
       const factor = scale === undefined ? inverse : tf.mul(inverse, scale);
@@ -45,15 +45,15 @@ export function registerBatchNorm(backendName: string): void {
   registerBatchNormGradient();
 }
 
-/** @returns Output, mean, variance; mean and 1 / deviation again, for the gradient. */
+/** @returns Output, mean, variance; then mean and 1 / std, saved for the gradient. */
 function forward({ x, scale, offset }: Named<'scale' | 'offset'>, epsilon: number): tf.Tensor[] {
   return tf.tidy(() => {
     const mean = channelMeans(x);
-    const centred = center(x, mean);
-    const variance = channelMeans(tf.square(centred));
+    const centered = center(x, mean);
+    const variance = channelMeans(tf.square(centered));
     const inverse = tf.rsqrt(tf.add(variance, epsilon));
     return [
-      scaleChannels(centred, tf.mul(scale, inverse), offset),
+      scaleChannels(centered, tf.mul(scale, inverse), offset),
       mean,
       variance,
       tf.clone(mean),
@@ -63,8 +63,8 @@ function forward({ x, scale, offset }: Named<'scale' | 'offset'>, epsilon: numbe
 }
 
 /**
- * dx = a · (dy − mean(dy) − centred · inverse² · mean(dy · centred)), a = scale · inverse; dscale =
- * Σ dy · centred · inverse; doffset = Σ dy.
+ * dx = a · (dy − mean(dy) − centered · inverse² · mean(dy · centered)), a = scale · inverse; dscale
+ * = Σ dy · centered · inverse; doffset = Σ dy.
  * @returns Gradients of x, scale and offset.
  */
 function backward({
@@ -76,29 +76,29 @@ function backward({
 }: Named<'scale' | 'mean' | 'variance'> & { dy: tf.Tensor4D }): tf.Tensor[] {
   return tf.tidy(() => {
     const count = x.size / mean.size;
-    const centred = center(x, mean);
+    const centered = center(x, mean);
     const gradient = channelMeans(dy);
-    const covariance = tf.mul(channelMeans(tf.mul(dy, centred)), inverse);
+    const covariance = tf.mul(channelMeans(tf.mul(dy, centered)), inverse);
     const factor = tf.mul<tf.Tensor1D>(scale, inverse);
-    const ofGradient = scaleChannels(dy, factor, tf.neg(tf.mul(factor, gradient)) as tf.Tensor1D);
-    const ofMaps = scaleChannels(
-      centred,
+    const fromGradient = scaleChannels(dy, factor, tf.neg(tf.mul(factor, gradient)) as tf.Tensor1D);
+    const fromInput = scaleChannels(
+      centered,
       tf.neg(tf.mul(factor, tf.mul(inverse, covariance))) as tf.Tensor1D,
     );
-    return [tf.add(ofGradient, ofMaps), tf.mul(covariance, count), tf.mul(gradient, count)];
+    return [tf.add(fromGradient, fromInput), tf.mul(covariance, count), tf.mul(gradient, count)];
   });
 }
 
-/** x − mean. A subtraction that repeats few channels takes four times as long. */
+/** x − mean. A subtraction that broadcasts few channels takes four times as long. */
 function center(x: tf.Tensor4D, mean: tf.Tensor1D): tf.Tensor4D {
   return scaleChannels(x, tf.onesLike(mean), tf.neg(mean) as tf.Tensor1D);
 }
 
 /**
- * The gradient of `KdBatchNorm`, one for all engines, for TF.js keeps one gradient for all
- * backends: the kernel `KdBatchNormGrad` of the current one
+ * Registers the gradient of `KdBatchNorm` for all engines, since TF.js has one gradient for all
+ * backends. It runs the kernel `KdBatchNormGrad` of the current one:
  *   inputs  dy and x [batch, height, width, channels]; scale [channels]; mean, variance and more:
- *   what `KdBatchNorm` gave as outputs 3, 4 and, if any, 5
+ * outputs 3, 4 and, if any, 5 of `KdBatchNorm`
  *   outputs gradients of x, scale and offset
  */
 export function registerBatchNormGradient(): void {
@@ -132,8 +132,8 @@ function batchNormGradient(
 /**
  * x · scale + shift for each channel, as a depthwise convolution with a filter of one pixel: one
  * pass over x instead of two.
- * @param x [batch, height, width, channels]. @param scale [channels]. @param shift [channels];
- * nothing where it is left out. @returns As x.
+ * @param x [batch, height, width, channels]. @param scale [channels]. @param shift [channels],
+ * default 0. @returns The shape of x.
  */
 export function scaleChannels(
   x: tf.Tensor4D,
@@ -151,8 +151,8 @@ export function scaleChannels(
 }
 
 /**
- * Mean over all places of each channel. @param x [batch, height, width, channels]. @returns
- * [channels].
+ * Mean of each channel over batch and positions. @param x [batch, height, width, channels].
+ * @returns [channels].
  */
 export function channelMeans(x: tf.Tensor4D): tf.Tensor1D {
   return tf.mean(x, [0, 1, 2]);

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { replaceKernel } from './replaceKernel.ts';
 
-/** Multiply-adds of one product of a batch from which on a call of its own pays. */
+/** A product of a batch with at least so many multiply-adds is worth a call of its own. */
 const minMultiplyAdds = 2 ** 15;
 
 /**
- * `wasm` multiplies single matrices by XNNPACK, but transposed ones and batches of them by a plain
- * loop: here they are transposed first, and large ones of a
- * batch go one by one. Integers, which it refuses, go as float32: exact below 2²⁴.
+ * Registers a matrix product that transposes first and multiplies large matrices of a batch one by
+ * one: `wasm` uses XNNPACK for single matrices only, a plain loop for transposed ones and batches.
+ * Integers, which it refuses, are multiplied as float32: exact below 2²⁴.
  */
 export function registerMatMul(backendName: string): void {
   replaceKernel('BatchMatMul', backendName, (stock) => (call) => {
@@ -31,8 +31,12 @@ export function registerMatMul(backendName: string): void {
     const batch = a.shape.slice(0, -2);
     const [rows, inner] = a.shape.slice(-2) as [number, number];
     const columns = b.shape.at(-1) as number;
-    const same = a.rank === b.rank && batch.every((side, axis) => side === b.shape[axis]);
-    if (tf.util.sizeFromShape(batch) === 1 || !same || rows * inner * columns < minMultiplyAdds)
+    const isSameBatch = a.rank === b.rank && batch.every((side, axis) => side === b.shape[axis]);
+    if (
+      tf.util.sizeFromShape(batch) === 1 ||
+      !isSameBatch ||
+      rows * inner * columns < minMultiplyAdds
+    )
       return stock({ ...call, attrs: { transposeA, transposeB, ...rest } });
     return tf.tidy(() => {
       const rights = unstackMatrices(b, batch, [inner, columns]);
@@ -44,7 +48,7 @@ export function registerMatMul(backendName: string): void {
   });
 }
 
-/** One by one. Cut out of rows that are whole matrices, so that each is one copy. */
+/** The matrices of a batch, split as rows so that each is one copy. */
 function unstackMatrices(
   matrices: tf.Tensor,
   batch: readonly number[],

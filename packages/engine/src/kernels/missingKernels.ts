@@ -19,8 +19,8 @@ const composed: Readonly<Record<string, Composed>> = {
 };
 
 /**
- * Registers kernels for a backend that lacks them. @param instead Those that it has, and that are
- * replaced because ours are quicker there.
+ * Registers kernels that a backend lacks. @param instead Kernels that it has and that ours replace,
+ * since they are faster there.
  */
 export function registerMissingKernels(backendName: string, instead: readonly string[] = []): void {
   for (const [kernelName, run] of Object.entries(composed)) {
@@ -36,9 +36,9 @@ export function registerMissingKernels(backendName: string, instead: readonly st
 }
 
 /**
- * `Einsum`, of one operand or two. Where both have an axis that is summed it is a product of
- * matrices; else every operand gets all axes of the equation, outputs
- * first, and their product is summed over the axes that the output lacks.
+ * `Einsum` of one operand or two. If both have an axis that is summed it is a matrix product; else
+ * every operand is expanded to all axes of the equation, those of the output first, and their
+ * product is summed over the axes that the output lacks.
  */
 export function einsum(inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap): tf.Tensor {
   const operands = Object.values(inputs) as tf.Tensor[];
@@ -63,31 +63,31 @@ export function einsum(inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMa
 
 interface Operand {
   readonly tensor: tf.Tensor;
-  /** Number in the equation of each of its axes: those of the output come first, in its order. */
+  /** Number of each of its axes in the equation: those of the output come first, in its order. */
   readonly axes: readonly number[];
 }
 
 /**
- * [shared, left, inner] · [shared, inner, right], turned to the order of the output. @param kept
- * Axes of the output.
+ * [shared, left, inner] · [shared, inner, right], transposed to the order of the output. @param
+ * kept Number of axes of the output.
  */
 function matrixProduct(left: Operand, right: Operand, kept: number): tf.Tensor {
   const [a, b] = [sumLonelyAxes(left, right, kept), sumLonelyAxes(right, left, kept)];
   const shared = a.axes.filter((axis) => axis < kept && b.axes.includes(axis));
   const inner = a.axes.filter((axis) => axis >= kept);
-  const ofLeft = a.axes.filter((axis) => axis < kept && !shared.includes(axis));
-  const ofRight = b.axes.filter((axis) => axis < kept && !shared.includes(axis));
+  const leftOnly = a.axes.filter((axis) => axis < kept && !shared.includes(axis));
+  const rightOnly = b.axes.filter((axis) => axis < kept && !shared.includes(axis));
   const sizes = (operand: Operand, axes: readonly number[]): number[] =>
     axes.map((axis) => operand.tensor.shape[operand.axes.indexOf(axis)] as number);
   const product = tf.matMul(
-    groupAxes(a, [shared, ofLeft, inner]),
-    groupAxes(b, [shared, inner, ofRight]),
+    groupAxes(a, [shared, leftOnly, inner]),
+    groupAxes(b, [shared, inner, rightOnly]),
   );
-  const order = [...shared, ...ofLeft, ...ofRight];
+  const order = [...shared, ...leftOnly, ...rightOnly];
   const whole = tf.reshape(product, [
     ...sizes(a, shared),
-    ...sizes(a, ofLeft),
-    ...sizes(b, ofRight),
+    ...sizes(a, leftOnly),
+    ...sizes(b, rightOnly),
   ]);
   return tf.transpose(
     whole,
@@ -95,7 +95,7 @@ function matrixProduct(left: Operand, right: Operand, kept: number): tf.Tensor {
   );
 }
 
-/** Summed over the axes that only this operand has and the output lacks. */
+/** Sums over the axes that only this operand has and the output lacks. */
 function sumLonelyAxes({ tensor, axes }: Operand, other: Operand, kept: number): Operand {
   const isLonely = (axis: number): boolean => axis >= kept && !other.axes.includes(axis);
   const lonely = axes.flatMap((axis, at) => (isLonely(axis) ? [at] : []));
@@ -105,31 +105,31 @@ function sumLonelyAxes({ tensor, axes }: Operand, other: Operand, kept: number):
   };
 }
 
-/** Transposed so that the groups follow each other, with one axis for each. */
+/** Transposes so that the groups follow each other, with one axis for each. */
 function groupAxes(
   { tensor, axes }: Operand,
   groups: readonly [readonly number[], readonly number[], readonly number[]],
 ): tf.Tensor3D {
-  const turned = tf.transpose(
+  const transposed = tf.transpose(
     tensor,
     groups.flat().map((axis) => axes.indexOf(axis)),
   );
   const size = (group: readonly number[]): number =>
     group.reduce((product, axis) => product * (tensor.shape[axes.indexOf(axis)] as number), 1);
-  return tf.reshape(turned, [size(groups[0]), size(groups[1]), size(groups[2])]);
+  return tf.reshape(transposed, [size(groups[0]), size(groups[1]), size(groups[2])]);
 }
 
 function expandToAllAxes(operand: tf.Tensor, axes: number[], rank: number): tf.Tensor {
   const { permutationIndices, expandDims } = tf.backend_util.getEinsumPermutation(rank, axes);
-  const turned = tf.transpose(operand, permutationIndices);
-  const shape = [...turned.shape];
+  const transposed = tf.transpose(operand, permutationIndices);
+  const shape = [...transposed.shape];
   for (const axis of expandDims) shape.splice(axis, 0, 1);
-  return tf.reshape(turned, shape);
+  return tf.reshape(transposed, shape);
 }
 
 /**
- * `UnsortedSegmentSum`, the gradient of gather: rows of x summed by their segment, as a product
- * with one-hot rows. @returns [segments, …].
+ * `UnsortedSegmentSum`, the gradient of gather: sums the rows of x by segment, as a product with
+ * one-hot rows. @returns [segments, …].
  */
 export function unsortedSegmentSum(
   inputs: tf.NamedTensorInfoMap,

@@ -8,8 +8,8 @@ interface PoolAttributes {
 }
 
 /**
- * The gradients of pools whose windows lie side by side, by passes over whole maps: many times as
- * quick as the loops of `wasm`. Others are left to those.
+ * Registers gradients of pools whose windows tile the map, as operations on whole maps: many times
+ * as fast as the loops of `wasm`, which compute all others.
  */
 export function registerPoolGradients(backendName: string): void {
   replaceKernel('MaxPoolGrad', backendName, (stock) => (call) => {
@@ -19,8 +19,8 @@ export function registerPoolGradients(backendName: string): void {
     >;
     const side = tilingWindowSide(input, call.attrs as unknown as PoolAttributes);
     if (side !== undefined) return tf.tidy(() => maxPoolGradient(dy, input, output, side));
-    // Upstream's loop looks for a largest value from 0 on: a window without a positive one would
-    // get no gradient.
+    // Upstream's loop starts its maximum at 0: a window without a positive value would get no
+    // gradient.
     const positive = tf.tidy(() => tf.add(tf.sub(input, tf.min(input)), 1));
     const gradient = stock({ ...call, inputs: { ...call.inputs, input: positive } });
     positive.dispose();
@@ -39,10 +39,7 @@ export function registerPoolGradients(backendName: string): void {
   });
 }
 
-/**
- * The side of the windows where they are square, touch without overlap and cover the maps; else
- * undefined.
- */
+/** The side of the windows if they are square and tile the map without overlap; else undefined. */
 function tilingWindowSide(
   input: tf.Tensor4D,
   { filterSize, strides, pad }: PoolAttributes,
@@ -70,10 +67,9 @@ function toWindows(maps: tf.Tensor4D, side: number): tf.Tensor {
 }
 
 /**
- * dy at the first of the largest values of each window, 0 elsewhere. To find the first, each place
- * gets a mark that falls from place to place
- * and lies 3 higher where the value is a largest one: it is first where its mark is the highest of
- * the window.
+ * dy at the first maximum of each window, 0 elsewhere. To find the first, each position gets a mark
+ * that falls from position to position and is 3 higher at a maximum: the highest mark of a window
+ * is at its first maximum.
  */
 function maxPoolGradient(
   dy: tf.Tensor4D,

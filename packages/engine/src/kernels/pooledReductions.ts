@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { replaceKernel } from './replaceKernel.ts';
 
-/** Below this many numbers the calls cost more than the passes. */
+/** Below so many elements the calls cost more than the passes. */
 const minPooledElements = 2 ** 14;
 
 /**
- * `Sum` and `Mean` over axes before the last as an average pool. `wasm` transposes first, to bring
- * those axes to the end: 13 to 20 times slower, and every
- * gradient of a bias and of a batch norm is such a sum.
+ * Registers `Sum` and `Mean` over axes before the last as an average pool. `wasm` transposes first,
+ * to bring those axes to the end: 13 to 20 times slower, and every gradient of a bias and of a
+ * batch norm is such a sum.
  */
 export function registerPooledReductions(backendName: string): void {
   for (const kernelName of ['Sum', 'Mean']) {
@@ -31,7 +31,7 @@ export function registerPooledReductions(backendName: string): void {
   }
 }
 
-/** Neighbours, and none of them the last. */
+/** Whether the axes are adjacent and before the last. */
 function areInnerNeighbors(axes: readonly number[], rank: number): boolean {
   const [first, last] = [axes[0], axes.at(-1)];
   return (

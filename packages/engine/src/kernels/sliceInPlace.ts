@@ -3,33 +3,36 @@ import { replaceKernel } from './replaceKernel.ts';
 
 type Numbers = Float32Array | Int32Array | Uint8Array;
 
-/** What we use of the backend of `wasm`: its tensors lie in a heap that JavaScript sees. */
+/**
+ * The part of the `wasm` backend that is used: its tensors lie in a heap that JavaScript can
+ * access.
+ */
 interface HeapBackend {
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Numbers;
 }
 
-/** Runs up to this length are copied number by number: a call of `set` costs as much. */
+/** Runs up to this length are copied element by element: a call of `set` costs as much. */
 const shortRun = 32;
 
 /**
- * `Slice` from heap to heap, and `SplitV` and `Unpack` by it. Those of `wasm` copy the whole tensor
- * out of the heap for every slice of it.
+ * Registers `Slice` as a copy within the heap, and `SplitV` and `Unpack` as slices. Upstream's copy
+ * the whole tensor out of the heap for every slice of it.
  */
 export function registerSliceInPlace(backendName: string): void {
   replaceKernel('Slice', backendName, (stock) => (call) => {
     const { x } = call.inputs as { x: tf.Tensor };
     if (x.dtype === 'string') return stock(call);
-    const { begin: wantedBegin, size: wantedSize } = call.attrs as unknown as {
+    const { begin: beginAttr, size: sizeAttr } = call.attrs as unknown as {
       begin: number[];
       size: number[];
     };
-    const [begin, size] = tf.slice_util.parseSliceParams(x, wantedBegin, wantedSize) as [
+    const [begin, size] = tf.slice_util.parseSliceParams(x, beginAttr, sizeAttr) as [
       number[],
       number[],
     ];
     const heap = call.backend as HeapBackend;
-    // First, for it may move the heap.
+    // Before the views, since it may move the heap.
     const output = heap.makeOutput(size, x.dtype);
     copySlice(heap.typedArrayFromHeap(x), heap.typedArrayFromHeap(output), x.shape, begin, size);
     return output;
@@ -71,9 +74,7 @@ function splitInto(x: tf.Tensor, axis: number, lengths: readonly number[]): tf.T
   });
 }
 
-/**
- * Copies a box of `shape` run by run; axes that are wanted whole, from the last on, are one run.
- */
+/** Copies a box of `shape` run by run; trailing axes that are copied whole are one run. */
 function copySlice(
   from: Numbers,
   to: Numbers,

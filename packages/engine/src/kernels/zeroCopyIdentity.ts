@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { replaceKernel } from './replaceKernel.ts';
 
-/** What a backend that counts references to its data has besides. */
+/** The method of a backend that counts references to its data. */
 interface Counting {
   incRef(dataId: tf.DataId): void;
 }
 
 /**
- * `wasm` copies the data in every clone, and TensorFlow.js clones every tensor that it saves for a
- * gradient: here, as on other backends, both tensors share the
- * data. A cast to bool gives 0 and 1, as elsewhere: upstream's keeps the numbers.
+ * Registers clones that share their data, as on other backends: `wasm` copies it, and TensorFlow.js
+ * clones every tensor that it saves for a gradient. A cast to bool gives 0 and 1, as elsewhere:
+ * upstream's keeps the numbers.
  */
 export function registerZeroCopyIdentity(backendName: string): void {
   replaceKernel(

@@ -10,9 +10,9 @@ import { registerZeroCopyIdentity } from '../kernels/zeroCopyIdentity.ts';
 type Upstream = typeof import('@tensorflow/tfjs-backend-wasm');
 
 /**
- * WebAssembly with SIMD, and with the training kernels that it lacks.
- * @param prepare Gets it ready where it does not find its own files. @returns How many threads an
- * operation may use.
+ * WebAssembly with SIMD, with the training kernels that upstream lacks.
+ * @param prepare Prepares upstream where it does not find its own files. @returns The number of
+ * threads.
  */
 export function wasm(
   prepare: (upstream: Upstream) => Promise<number> = async () => 1,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { EngineProvider, OpenedEngine } from '../contracts.ts';
 import { registerMissingKernels } from '../kernels/missingKernels.ts';
 
-/** What we ask of an adapter of WebGPU. */
+/** The part of a WebGPU adapter (`GPUAdapter`) that is used. */
 interface Adapter {
   readonly info?: {
     readonly vendor?: string;
@@ -14,8 +14,8 @@ interface Adapter {
 }
 
 /**
- * A GPU through WebGPU, where `@tensorflow/tfjs-backend-webgpu` has registered itself. @param
- * prepare Brings that about, or says why it cannot.
+ * A GPU through WebGPU. @param prepare Makes `@tensorflow/tfjs-backend-webgpu` register itself;
+ * returns the reason if it cannot.
  */
 export function webgpu(prepare: () => Promise<string | undefined>): EngineProvider {
   return {
@@ -50,7 +50,8 @@ async function findAdapter(): Promise<Adapter | null> {
 }
 
 /**
- * SwiftShader and Mesa's lavapipe compute on the CPU, slower than wasm by two orders of magnitude.
+ * Describes the adapter. SwiftShader and Mesa's lavapipe compute on the CPU, slower than wasm by
+ * two orders of magnitude: they start only if webgpu is named.
  */
 function describeAdapter({ info = {} }: Adapter): Pick<OpenedEngine, 'device' | 'onlyIfNamed'> {
   const { vendor, architecture, device, description, isFallbackAdapter } = info;

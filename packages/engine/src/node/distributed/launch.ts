@@ -7,19 +7,19 @@ import { threadsVariable, usableThreads } from '../library/processSettings.ts';
 import { clusterVariable, indexVariable, timeoutVariable } from './options.ts';
 
 export interface LaunchOptions {
-  /** ≥ 1. */
+  /** Number of processes, ≥ 1. */
   readonly processes: number;
-  /** A program and its arguments: the same for every process. */
+  /** Program and arguments, the same for every process. */
   readonly command: readonly string[];
-  /** The first of as many ports in a row; free ones without it. */
+  /** The first of as many ports in a row. Default: free ports. */
   readonly port?: number | undefined;
   /** `ProcessGroupOptions.timeoutSeconds`. */
   readonly timeoutSeconds?: number | undefined;
 }
 
 /**
- * How long the others may go on when one has failed (they find out by themselves, and may want to
- * say so), and how long they then have to end.
+ * The time that the other processes get after one has failed (they notice by themselves, and may
+ * report it) before SIGTERM, and from there to SIGKILL.
  */
 const graceMilliseconds = 10_000;
 const endMilliseconds = 5000;
@@ -27,10 +27,10 @@ const endMilliseconds = 5000;
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Runs a program as a group of processes on this machine, each with its share of the cores, its
- * output line by line behind `[rank]`. Ctrl-C goes to
- * all of them; when one fails the others are ended.
- * @returns The exit status of the first that failed, 0 where none did.
+ * Runs a program as a group of processes on this machine, each with its share of the cores. Its
+ * output is printed line by line with the prefix `[rank]`. Ctrl-C is sent to all; if one fails the
+ * others are terminated.
+ * @returns The exit status of the first that failed, or 0.
  */
 export async function launch({
   processes,
@@ -74,7 +74,10 @@ export async function launch({
   return failure;
 }
 
-/** In a process group of its own, so that a Ctrl-C of the terminal reaches it once, through us. */
+/**
+ * Starts it in an OS process group of its own, so that it gets a Ctrl-C of the terminal once, from
+ * us.
+ */
 function startProcess(
   [program = '', ...args]: readonly string[],
   rank: number,
@@ -94,7 +97,9 @@ function isRunning({ exitCode, signalCode, pid }: ChildProcess): boolean {
   return pid !== undefined && exitCode === null && signalCode === null;
 }
 
-/** As a shell says it: 128 and its number for a signal, 127 for a program that is not there. */
+/**
+ * The status by convention of shells: 128 plus the number of a signal, 127 for a missing program.
+ */
 function exitStatus(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     child.once('error', () => resolve(127));
@@ -104,7 +109,7 @@ function exitStatus(child: ChildProcess): Promise<number> {
   });
 }
 
-/** Ports that nobody listens on at this moment, all different. */
+/** Finds different ports on which nothing listens at this moment. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0));
   await Promise.all(servers.map((server) => once(server, 'listening')));

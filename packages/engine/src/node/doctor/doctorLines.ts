@@ -5,7 +5,7 @@ import type {
   LoadedTensorflow,
 } from './inspectEngines.ts';
 
-/** The inspection as lines of text. */
+/** Formats the report as lines of text. */
 export function doctorLines({
   platform,
   node,
@@ -26,7 +26,7 @@ export function doctorLines({
     '',
     best === undefined
       ? 'No engine trains here.'
-      : `startEngine() takes ${best.name}.${best.name === 'tensorflow' ? '' : installAdvice(best.name)}`,
+      : `startEngine() uses ${best.name}.${best.name === 'tensorflow' ? '' : installAdvice(best.name)}`,
   ];
 }
 
@@ -45,7 +45,7 @@ function libraryLines(
       : [
           line(
             '',
-            `also installed: ${others.join(', ')}; KD_TENSORFLOW_VERSION or KD_LIBTENSORFLOW chooses`,
+            `also installed: ${others.join(', ')}; KD_TENSORFLOW_VERSION or KD_LIBTENSORFLOW selects one`,
           ),
         ]),
     ...(loaded === undefined ? [] : loadedLines(loaded)),
@@ -60,7 +60,7 @@ function loadedLines({ device, why, preparation }: LoadedTensorflow): string[] {
     line(
       'allocator',
       keepsMemory
-        ? 'keeps what is freed for the next step (mallopt)'
+        ? 'keeps freed memory for the next step (mallopt)'
         : "the system's own settings (KD_MALLOC, or no glibc)",
     ),
     line('threads', String(threads)),
@@ -78,5 +78,5 @@ function describeEngine(engine: EngineStatus): string {
 }
 
 function installAdvice(best: string): string {
-  return ` \`npx kd-engine install\` brings tensorflow, which is many times as quick as ${best}.`;
+  return ` \`npx kd-engine install\` installs tensorflow, which is many times as fast as ${best}.`;
 }

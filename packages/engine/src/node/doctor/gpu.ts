@@ -6,20 +6,21 @@ import { type Build, frameworkFile } from '../library/libraryFiles.ts';
 import { isGlibc } from '../library/processSettings.ts';
 
 /**
- * Which device libtensorflow computes on, and why it is that one. TensorFlow says so only in its
- * log, which is off.
+ * Detects how the loaded libtensorflow was built. @param directory The directory that it was loaded
+ * from.
  */
-
-/** How the loaded libtensorflow was built. @param directory The one that it was loaded from. */
 export function detectBuild(directory: string): Build {
-  // tensorflow::IsGoogleCudaEnabled(), in all versions that were tried.
+  // tensorflow::IsGoogleCudaEnabled(), which all versions tried so far export.
   const isCuda = koffi
     .load(join(directory, frameworkFile), { lazy: true })
     .func('_ZN10tensorflow19IsGoogleCudaEnabledEv', 'bool', []);
   return isCuda() ? 'CUDA' : 'CPU';
 }
 
-/** @param device What TensorFlow computes on: `CPU`, `GPU:0`. @returns Why, in a line. */
+/**
+ * Explains in one line why TensorFlow computes on its device, which TensorFlow itself tells only in
+ * its log. @param device `CPU`, `GPU:0`.
+ */
 export function explainDevice(directory: string, build: Build, device: string): string {
   if (build === 'CPU') return `libtensorflow is built for CPUs${cudaBuildHint()}`;
   const hidden = process.env.CUDA_VISIBLE_DEVICES;
@@ -32,24 +33,23 @@ export function explainDevice(directory: string, build: Build, device: string): 
     ...missingCudaLibraries(directory),
   ];
   const isUnknown = 'gpus' in driver && reasons.length === 1;
-  return `no GPU: ${reasons.join('; ')}${isUnknown ? '; with TF_CPP_MIN_LOG_LEVEL=0 TensorFlow says why it does not take it' : ''}`;
+  return `no GPU: ${reasons.join('; ')}${isUnknown ? '; with TF_CPP_MIN_LOG_LEVEL=0 TensorFlow logs the reason' : ''}`;
 }
 
 function cudaBuildHint(): string {
   const machine = { platform: process.platform, architecture: process.arch, isGlibc: isGlibc() };
   return 'name' in findWheelPackage(machine, 'CUDA')
-    ? '; `npx kd-engine install --gpu` brings the CUDA build'
+    ? '; `npx kd-engine install --gpu` installs the CUDA build'
     : '';
 }
-
-/**
- * NVIDIA's driver, asked as TensorFlow asks it (the CUDA driver API).
- */
 
 const driverLibrary = 'libcuda.so.1';
 const kernelModule = '/proc/driver/nvidia/version';
 
-/** Names of the GPUs that the driver has; or why there are none. */
+/**
+ * Queries NVIDIA's driver through the CUDA driver API, as TensorFlow does. @returns The names of
+ * its GPUs, or the reason why there are none.
+ */
 export function queryDriver(): { readonly gpus: readonly string[] } | { readonly reason: string } {
   const missing = explainLoadFailure(driverLibrary);
   if (missing !== undefined) return { reason: `NVIDIA's driver is not installed (${missing})` };
@@ -64,8 +64,8 @@ export function queryDriver(): { readonly gpus: readonly string[] } | { readonly
 }
 
 /**
- * The second half of the driver: a library without its kernel module is what a container without
- * access to the GPU has.
+ * Describes the driver's kernel module: a container without access to the GPU has the driver's
+ * library only.
  */
 function describeKernelModule(): string {
   if (!existsSync(kernelModule))
@@ -73,7 +73,7 @@ function describeKernelModule(): string {
   return `; ${readFileSync(kernelModule, 'utf8').split('\n')[0]?.trim()}`;
 }
 
-/** `CUDA_ERROR_NO_DEVICE (100): no CUDA-capable device is detected`. */
+/** Formats an error: `CUDA_ERROR_NO_DEVICE (100): no CUDA-capable device is detected`. */
 function cudaErrorText(driver: LibraryHandle, code: number): string {
   const text = (name: string): string => {
     const found: [string | null] = [null];
@@ -96,12 +96,8 @@ function readGpuName(driver: LibraryHandle, index: number): string {
 }
 
 /**
- * The libraries without which TensorFlow's CUDA build leaves the GPUs alone.
- */
-
-/**
- * Each by the package that brings it, in the order of what needs what; the last part is the name
- * that the system knows it by.
+ * The libraries without which TensorFlow's CUDA build uses no GPU: the package of NVIDIA's that has
+ * it, and its soname. A library comes after those that it needs.
  */
 const cudaLibraries = [
   ['cuda_runtime', 'libcudart.so.12'],
@@ -115,8 +111,8 @@ const cudaLibraries = [
 ] as const satisfies readonly (readonly [string, string])[];
 
 /**
- * @param libraries The directory of libtensorflow. @returns A line for each library that does not
- * load.
+ * Tries to load the CUDA libraries. @param libraries The directory of libtensorflow. @returns One
+ * line for each library that does not load.
  */
 export function missingCudaLibraries(libraries: string): readonly string[] {
   return cudaLibraries.flatMap(
@@ -125,8 +121,8 @@ export function missingCudaLibraries(libraries: string): readonly string[] {
 }
 
 /**
- * Beside TensorFlow's directory whatever its number, for older versions want an older one; else what
- * the system has.
+ * The file beside TensorFlow's directory, of any version, since older versions of TensorFlow need
+ * older ones; else the soname, which the system resolves.
  */
 function cudaLibraryPath(libraries: string, owner: string, name: string): string {
   const directory = join(dirname(libraries), 'nvidia', owner, 'lib');
@@ -140,9 +136,9 @@ function cudaLibraryPath(libraries: string, owner: string, name: string): string
 const rtldLazy = 1;
 
 /**
- * Loads a shared library as TensorFlow would, for good.
- * @param path A file, or a name that the system searches for. @returns The system's own words where
- * it does not load.
+ * Loads a shared library as TensorFlow would, and never unloads it.
+ * @param path A file, or a name that the system searches for. @returns The system's message if it
+ * does not load.
  */
 export function explainLoadFailure(path: string): string | undefined {
   const self = koffi.load(null);

@@ -8,33 +8,33 @@ import { applyProcessSettings, type ProcessSettings } from '../library/processSe
 import { nodePlatform } from '../providers/nodePlatform.ts';
 import { detectBuild, explainDevice } from './gpu.ts';
 
-/** One engine as it is found on this machine. */
+/** The state of one engine on this machine. */
 export type EngineStatus = { readonly name: EngineName } & (
   | ({ readonly trains: true } & OpenedEngine)
   | { readonly trains: false; readonly reason: string }
 );
 
-/** libtensorflow as it was found. */
+/** The libtensorflow that `startEngine` would use. */
 export interface Libtensorflow {
   readonly directory: string;
-  /** How it was found: `KD_LIBTENSORFLOW`, `cache` or `Python`. */
+  /** Where it was found: `KD_LIBTENSORFLOW`, `cache` or `Python`. */
   readonly from: string;
-  /** Where it loaded. */
+  /** Present if it loads. */
   readonly loaded?: LoadedTensorflow;
 }
 
-/** What is known only of a library that is loaded. */
+/** Properties that only a loaded library has. */
 export interface LoadedTensorflow {
   readonly version: string;
   readonly build: Build;
   readonly device: string;
-  /** Why it is this device. */
+  /** The reason for this device, in one line. */
   readonly why: string;
-  /** What was set before it was loaded. */
+  /** Settings that were made before it was loaded. */
   readonly preparation: ProcessSettings;
 }
 
-/** What `kd-engine doctor` prints. */
+/** The report that `kd-engine doctor` prints. */
 export interface EngineReport {
   readonly platform: string;
   readonly node: string;
@@ -46,7 +46,10 @@ export interface EngineReport {
   readonly engines: readonly EngineStatus[];
 }
 
-/** Tries every engine out, each with one training step; the one that was current is so again. */
+/**
+ * Opens every engine and trains one step on each. The engine that was current before is current
+ * again.
+ */
 export async function inspectEngines(): Promise<EngineReport> {
   const current = tf.engine().backendName;
   const platform = nodePlatform();
@@ -77,7 +80,7 @@ function inspectLibrary(state: EngineStatus | undefined): EngineReport['libtenso
   if (!state?.trains) return { directory, from };
   const { version, device } = state;
   const build = detectBuild(directory);
-  // Setting it a second time changes nothing, and says what there is.
+  // Applying them a second time changes nothing, and returns them.
   return {
     directory,
     from,

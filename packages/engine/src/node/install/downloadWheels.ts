@@ -8,26 +8,26 @@ import { cudaRequirements, wheelSizes } from './wheelPackages.ts';
 
 export interface WheelDownloads {
   readonly pip: readonly string[];
-  /** Of TensorFlow's wheel. */
+  /** pip's requirement for TensorFlow's wheel. */
   readonly requirement: string;
   readonly build: Build;
-  /** Gets a directory for each wheel. */
-  readonly part: string;
+  /** The staging directory; each wheel gets a directory in it. */
+  readonly staging: string;
   readonly createProgress?: ProgressFactory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Downloads TensorFlow's wheel, and for the CUDA build those of NVIDIA that it names.
- * One after the other: pip keeps up to three copies of what it loads, and one call for all would
- * need that room for all.
+ * Downloads TensorFlow's wheel, and for the CUDA build the wheels of NVIDIA's that it requires. One
+ * after the other: pip keeps up to three copies of a download, and one call for all would need that
+ * space for all.
  * @returns Their paths, TensorFlow's first.
  */
 export async function downloadWheels({
   pip,
   requirement,
   build,
-  part,
+  staging,
   createProgress,
   signal,
 }: WheelDownloads): Promise<readonly string[]> {
@@ -35,12 +35,12 @@ export async function downloadWheels({
   const progress = createProgress?.('downloading libtensorflow', total, 'B');
   const wheels: string[] = [];
   let done = 0;
-  const download = async (wanted: string): Promise<string> => {
-    const directory = join(part, `wheel-${wheels.length}`);
+  const download = async (requirement: string): Promise<string> => {
+    const directory = join(staging, `wheel-${wheels.length}`);
     await ensureDirectory(directory);
     const onBytes = (bytes: number): void =>
-      progress?.update(Math.min(total, done + bytes), requirementName(wanted));
-    const wheel = await downloadWheel({ pip, requirement: wanted, directory, onBytes, signal });
+      progress?.update(Math.min(total, done + bytes), requirementName(requirement));
+    const wheel = await downloadWheel({ pip, requirement, directory, onBytes, signal });
     done += (await stat(wheel)).size;
     wheels.push(wheel);
     return wheel;
@@ -48,7 +48,7 @@ export async function downloadWheels({
   try {
     const tensorflow = await download(requirement);
     if (build === 'CUDA')
-      for (const wanted of await readNvidiaRequirements(tensorflow)) await download(wanted);
+      for (const name of await readNvidiaRequirements(tensorflow)) await download(name);
     progress?.update(total, '');
   } finally {
     progress?.end();
@@ -57,35 +57,30 @@ export async function downloadWheels({
 }
 
 async function readNvidiaRequirements(tensorflow: string): Promise<readonly string[]> {
-  const wheel = await openWheel(tensorflow, 'TensorFlow');
-  try {
-    return cudaRequirements(await readMetadata(wheel));
-  } finally {
-    wheel.zip.file.close();
-  }
+  return cudaRequirements(await readMetadata(openWheel(tensorflow, 'TensorFlow')));
 }
 
-/** Of a requirement: `nvidia-cudnn-cu12<10.0` is `nvidia-cudnn-cu12`. */
+/** The package's name in a requirement: `nvidia-cudnn-cu12` of `nvidia-cudnn-cu12<10.0`. */
 function requirementName(requirement: string): string {
   return /^[\w-]+/.exec(requirement)?.[0] ?? requirement;
 }
 
 export interface PipDownload extends Omit<PipRun, 'args'> {
-  /** `tensorflow-cpu==2.21.*`. */
+  /** pip's requirement: `tensorflow-cpu==2.21.*`. */
   readonly requirement: string;
 }
 
 /**
- * Downloads one wheel with pip, into a directory that is empty. @returns Its path. @throws Error with
- * pip's last words.
+ * Downloads one wheel with pip into an empty directory. @returns Its path. @throws Error with pip's
+ * last line.
  */
 export async function downloadWheel(download: PipDownload): Promise<string> {
   const { requirement, directory, signal } = download;
   signal?.throwIfAborted();
   const own = await runPipDownload(download, []);
   signal?.throwIfAborted();
-  // The libraries do not care for Python's version: where this Python is too new or too old for the
-  // wheels, another's wheel does.
+  // The libraries do not depend on Python's version: if there is no wheel for this Python, one for
+  // another will do.
   const result =
     own === undefined ? own : await runPipDownload(download, ['--python-version', '3.12']);
   signal?.throwIfAborted();
@@ -100,7 +95,7 @@ export async function downloadWheel(download: PipDownload): Promise<string> {
   return join(directory, wheel);
 }
 
-/** @returns Why it failed, or undefined where it did not. */
+/** @returns The error, or undefined if it succeeded. */
 function runPipDownload(
   { requirement, ...pip }: PipDownload,
   extra: readonly string[],

@@ -23,39 +23,40 @@ import { findWheelPackage, wheelSizes } from './wheelPackages.ts';
 
 export interface InstallOptions {
   /**
-   * The CUDA build with NVIDIA's libraries, which computes on the CPU where there is no GPU. Linux
-   * x64.
+   * Install the CUDA build with NVIDIA's libraries, which computes on the CPU if there is no GPU.
+   * Linux x64 only.
    */
   readonly gpu?: boolean | undefined;
   /**
-   * `2.21.0`, or `2.21` for the newest of its releases. Without it: what is there, or the version
-   * that this package is tested with.
+   * `2.21.0`, or `2.21` for its newest release. Default: the installed version, else the one that
+   * this package is tested with.
    */
   readonly version?: string | undefined;
-  /** Shows the download and the unpacking. */
+  /** Creates the progress displays of download and unpacking. */
   readonly createProgress?: ProgressFactory | undefined;
-  /** Told in a line what is being done. */
+  /** Called with one line before the download. */
   readonly log?: ((line: string) => void) | undefined;
-  /** Stops the installation, which leaves nothing behind. */
+  /** Stops the installation and removes its files. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The directory that holds the libraries, or why there is none. */
+/** The directory that holds the libraries, or the reason why there is none. */
 export type InstallResult = { readonly directory: string } | { readonly reason: string };
 
 /**
- * Finds libtensorflow, or installs it into our cache with pip. Quick where it is there.
- * @throws RangeError where `version` is none.
+ * Finds libtensorflow, or downloads it into the cache with pip. Takes milliseconds if it is
+ * installed.
+ * @throws RangeError if `version` is malformed.
  */
 export async function installTensorflow(options: InstallOptions = {}): Promise<InstallResult> {
   const { gpu, version } = options;
-  const isAnyGood = !gpu && version === undefined;
-  if (process.env.KD_LIBTENSORFLOW && !isAnyGood)
+  const isAnyVersion = !gpu && version === undefined;
+  if (process.env.KD_LIBTENSORFLOW && !isAnyVersion)
     return {
       reason:
         'KD_LIBTENSORFLOW names a directory, which would be used whatever is installed; unset it first',
     };
-  if (!isAnyGood) return installTensorflowVersion(options);
+  if (!isAnyVersion) return installTensorflowVersion(options);
   const found = locateLibrary();
   if ('directory' in found) return { directory: found.directory };
   if (process.env.KD_LIBTENSORFLOW) return found;
@@ -66,8 +67,9 @@ export async function installTensorflow(options: InstallOptions = {}): Promise<I
 }
 
 /**
- * Installs libtensorflow into our cache, whole or not at all; does nothing where it is there.
- * @throws RangeError where `version` is none.
+ * Installs one version of libtensorflow into the cache, completely or not at all. Does nothing if
+ * it is installed.
+ * @throws RangeError if `version` is malformed.
  */
 export async function installTensorflowVersion(
   options: InstallOptions = {},
@@ -92,7 +94,7 @@ export async function installTensorflowVersion(
     };
   const requirement = `${wheel.name}==${pipVersion(version)}`;
   log?.(
-    `${requirement} with ${pip.join(' ')}, into ${installationsDirectory()}; some ${(wheelSizes[build].download / 1e9).toFixed(1)} GB are loaded`,
+    `${requirement} with ${pip.join(' ')}, into ${installationsDirectory()}; a download of about ${(wheelSizes[build].download / 1e9).toFixed(1)} GB`,
   );
   try {
     return await installWheels({ ...options, build, pip, requirement });
@@ -100,7 +102,7 @@ export async function installTensorflowVersion(
     if (signal?.aborted)
       return {
         reason:
-          'interrupted; nothing was left behind. Call it again to go on: what pip had loaded whole, it takes from its own cache',
+          'interrupted, and no file was left. Call it again to continue: pip has completed downloads in its own cache',
       };
     return { reason: error instanceof Error ? error.message : String(error) };
   }
@@ -119,39 +121,46 @@ async function installWheels({
   createProgress,
   signal,
 }: InstallJob): Promise<InstallResult> {
-  const part = await createStagingDirectory(installationsDirectory());
+  const staging = await createStagingDirectory(installationsDirectory());
   try {
     await assertDiskSpace(
       installationsDirectory(),
       wheelSizes[build].download + wheelSizes[build].installed,
     );
-    const wheels = await downloadWheels({ pip, requirement, build, part, createProgress, signal });
-    const whole = join(part, 'installation');
-    await ensureDirectory(whole);
-    await unpackWheels(wheels, librariesDirectory(whole, build), { createProgress, signal });
-    const place = installationDirectory(parseWheelVersion(wheels[0] as string), build);
-    await moveIntoPlace(whole, place, {
-      part,
-      isWhole: (directory) => missingFiles(librariesDirectory(directory, build)) === undefined,
+    const wheels = await downloadWheels({
+      pip,
+      requirement,
+      build,
+      staging,
+      createProgress,
+      signal,
     });
-    return { directory: librariesDirectory(place, build) };
+    const complete = join(staging, 'installation');
+    await ensureDirectory(complete);
+    await unpackWheels(wheels, librariesDirectory(complete, build), { createProgress, signal });
+    const target = installationDirectory(parseWheelVersion(wheels[0] as string), build);
+    await moveIntoPlace(complete, target, {
+      staging,
+      isComplete: (directory) => missingFiles(librariesDirectory(directory, build)) === undefined,
+    });
+    return { directory: librariesDirectory(target, build) };
   } finally {
-    await rm(part, { recursive: true, force: true });
+    await rm(staging, { recursive: true, force: true });
   }
 }
 
-/** For pip: `2.21` is the newest `2.21.*`. */
+/** pip's form of a version: `2.21` becomes `2.21.*`. */
 function pipVersion(version: string = libraryVersion): string {
   return version.split('.').length === 2 ? `${version}.*` : version;
 }
 
-/** `tensorflow_cpu-2.21.0-cp312-cp312-manylinux_2_27_x86_64.whl` (PEP 427). */
+/** Parses `tensorflow_cpu-2.21.0-cp312-cp312-manylinux_2_27_x86_64.whl` (PEP 427). */
 function parseWheelVersion(wheel: string): string {
   const [, version = ''] = basename(wheel).split('-');
   ensure(
     /^\d+\.\d+\.\d+$/.test(version),
     'kd-engine install',
-    'a wheel whose name says its version',
+    'a wheel with its version in its name',
     basename(wheel),
   );
   return version;

@@ -5,15 +5,15 @@ import { basename, join } from 'node:path';
 import { ensureDirectory } from '@kd/files/node';
 
 /**
- * An installation grows in a directory of its own and is renamed into place when it is whole. What
- * does not get so far is removed: at once where
- * it fails or is interrupted, by the next installation where the process was killed.
+ * An installation is written to a staging directory and renamed into place when it is complete. An
+ * incomplete one is removed: at once if it fails or is interrupted, by the next installation if the
+ * process was killed.
  */
 
 const stagingPrefix = '.part-';
 const secondsOfDay = 86_400;
 
-/** Makes a directory for one installation, and removes those of processes that are gone. */
+/** Creates a staging directory, and removes those of processes that have ended. */
 export async function createStagingDirectory(beside: string): Promise<string> {
   await ensureDirectory(beside);
   for (const name of await readdir(beside)) {
@@ -24,13 +24,13 @@ export async function createStagingDirectory(beside: string): Promise<string> {
 }
 
 /**
- * Another machine may share this directory: its processes cannot be asked, so that its parts are left
- * for a day.
+ * Whether the owner of a staging directory has ended. Processes of another machine that shares this
+ * file system cannot be checked: their directories are kept for a day.
  */
-async function isAbandoned(part: string): Promise<boolean> {
-  const [, machine, owner] = /^\.part-(.*)-(\d+)-\w+$/.exec(basename(part)) ?? [];
+async function isAbandoned(staging: string): Promise<boolean> {
+  const [, machine, owner] = /^\.part-(.*)-(\d+)-\w+$/.exec(basename(staging)) ?? [];
   if (machine === hostname()) return !isRunning(Number(owner));
-  const found = await stat(part).catch(() => undefined);
+  const found = await stat(staging).catch(() => undefined);
   return found !== undefined && Date.now() - found.mtimeMs > secondsOfDay * 1000;
 }
 
@@ -42,7 +42,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** @throws Error where the disk has no room for so many bytes. */
+/** @throws Error if the disk has less free space. */
 export async function assertDiskSpace(directory: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   const free = bavail * bsize;
@@ -54,19 +54,20 @@ export async function assertDiskSpace(directory: string, bytes: number): Promise
 }
 
 /**
- * Renames a whole installation into its place. Where another was quicker, its directory stays: it is
- * as good, and may be in use.
- * @param isWhole Whether a directory that is there does. @param part Takes one that does not.
+ * Renames a complete installation into place. If another process was faster, its directory stays:
+ * it is equal, and may be in use.
+ * @param isComplete Whether an existing directory is usable. @param staging Receives one that is
+ * not.
  */
 export async function moveIntoPlace(
-  whole: string,
-  place: string,
-  { part, isWhole }: { part: string; isWhole: (directory: string) => boolean },
+  complete: string,
+  target: string,
+  { staging, isComplete }: { staging: string; isComplete: (directory: string) => boolean },
 ): Promise<void> {
-  if (existsSync(place) && !isWhole(place)) await rename(place, join(part, 'broken'));
+  if (existsSync(target) && !isComplete(target)) await rename(target, join(staging, 'broken'));
   try {
-    await rename(whole, place);
+    await rename(complete, target);
   } catch (error) {
-    if (!isWhole(place)) throw error;
+    if (!isComplete(target)) throw error;
   }
 }

@@ -1,8 +1,6 @@
 import type { Build } from '../library/libraryFiles.ts';
 
-/**
- * Which wheel on PyPI holds libtensorflow for which machine, and how large it is.
- */
+/** The wheels on PyPI that hold libtensorflow and NVIDIA's libraries. */
 
 export interface Machine {
   readonly platform: string;
@@ -11,8 +9,8 @@ export interface Machine {
 }
 
 /**
- * The package on PyPI whose wheel for a machine holds this build of libtensorflow; or why there is
- * none.
+ * The package on PyPI whose wheel for a machine holds a build of libtensorflow; or the reason why
+ * there is none.
  */
 export function findWheelPackage(
   { platform, architecture, isGlibc }: Machine,
@@ -35,8 +33,8 @@ export function findWheelPackage(
 }
 
 /**
- * Of version 2.21, on Linux x64, in bytes; other versions differ by some per cent. Known before the
- * first byte comes, which pip does not tell.
+ * Bytes of version 2.21 on Linux x64; other versions differ by some per cent. The progress display
+ * needs them before the download, and pip does not print them.
  */
 export const wheelSizes = {
   CPU: { download: 0.274e9, installed: 0.853e9 },
@@ -44,16 +42,11 @@ export const wheelSizes = {
 } as const satisfies Record<Build, { readonly download: number; readonly installed: number }>;
 
 /**
- * The wheels that TensorFlow's CUDA build needs, as its own METADATA names them.
- */
-
-/**
- * Requirements of the extra `and-cuda`, for pip: `nvidia-cudnn-cu12<10.0,>=9.3.0.75`.
- *
- * METADATA writes `Requires-Dist: nvidia-cudnn-cu12<10.0,>=9.3.0.75; extra == "and-cuda"`, before
- * version 2.20
- * `nvidia-cudnn-cu12 ==9.3.0.75 ; extra == 'and-cuda'` (PEP 508).
- * @throws Error where there are none.
+ * Parses the wheels that TensorFlow's CUDA build requires (its extra `and-cuda`) from METADATA, in
+ * pip's form: `nvidia-cudnn-cu12<10.0,>=9.3.0.75`. METADATA has `Requires-Dist:
+ * nvidia-cudnn-cu12<10.0,>=9.3.0.75; extra == "and-cuda"`, before version 2.20 `nvidia-cudnn-cu12
+ * ==9.3.0.75 ; extra == 'and-cuda'` (PEP 508).
+ * @throws Error if there are none.
  */
 export function cudaRequirements(metadata: string): readonly string[] {
   const found = metadata.split(/\r?\n/).flatMap((line) => {

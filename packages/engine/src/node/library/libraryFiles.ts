@@ -2,17 +2,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from '@kd/files/node';
 
-/**
- * The two files that make libtensorflow, and the directories in which they may lie.
- */
+/** The files of libtensorflow, and the installations of it in the cache. */
 
-/**
- * The version that `kd-engine install` brings unless another is asked for: the one that the tests
- * run on.
- */
+/** The version that `kd-engine install` installs by default, and that the tests run on. */
 export const libraryVersion = '2.21.0';
 
-/** The library that exports the C API; it finds its own `libtensorflow_framework` beside it. */
+/**
+ * The library that exports the C API; it loads `libtensorflow_framework` from its own directory.
+ */
 export const libraryFile =
   process.platform === 'darwin' ? 'libtensorflow_cc.2.dylib' : 'libtensorflow_cc.so.2';
 export const frameworkFile =
@@ -20,7 +17,7 @@ export const frameworkFile =
     ? 'libtensorflow_framework.2.dylib'
     : 'libtensorflow_framework.so.2';
 
-/** Why a directory does not do, or undefined where both libraries are in it. */
+/** The reason why a directory is unusable, or undefined if it has both libraries. */
 export function missingFiles(directory: string): string | undefined {
   if (!existsSync(directory)) return `there is no directory ${directory}`;
   const missing = [libraryFile, frameworkFile].filter((file) => !existsSync(join(directory, file)));
@@ -28,7 +25,7 @@ export function missingFiles(directory: string): string | undefined {
 }
 
 /**
- * The directory with the libraries: the one that is named, or `tensorflow` in it (then it is a
+ * The directory with the libraries: the given one, or `tensorflow` in it (if it is a
  * `site-packages`).
  */
 export function librariesIn(
@@ -41,11 +38,8 @@ export function librariesIn(
 }
 
 /**
- * Versions of libtensorflow: as the user writes them, and those that lie side by side in our cache.
- */
-
-/**
- * For CPUs alone, or with kernels for NVIDIA's GPUs, which computes on the CPU where there is none.
+ * Built for CPUs only, or with kernels for NVIDIA's GPUs, which computes on the CPU if there is
+ * none.
  */
 export type Build = 'CPU' | 'CUDA';
 
@@ -53,41 +47,41 @@ export interface Installed {
   /** `2.21.0`. */
   readonly version: string;
   readonly build: Build;
-  /** It holds the libraries. */
+  /** The directory with the libraries. */
   readonly directory: string;
 }
 
-/** What the user may write: `2.21` for the newest `2.21.*`, or all three numbers. */
+/** The form of a version in messages: `2.21` for the newest `2.21.*`, or all three numbers. */
 export const versionForm = 'a version such as 2.21 or 2.21.0';
 
 export function isVersion(text: string): boolean {
   return /^\d+\.\d+(\.\d+)?$/.test(text);
 }
 
-/** Whether `2.21.0` is what `2.21` or `2.21.0` asks for. */
-export function matchesVersion(version: string, asked: string): boolean {
-  return version === asked || version.startsWith(`${asked}.`);
+/** Whether `2.21.0` matches a request for `2.21` or `2.21.0`. */
+export function matchesVersion(version: string, requested: string): boolean {
+  return version === requested || version.startsWith(`${requested}.`);
 }
 
-/** Where our installations lie: `2.21.0`, and `2.21.0-cuda` with NVIDIA's libraries. */
+/** The directory of all installations: `2.21.0`, and `2.21.0-cuda` with NVIDIA's libraries. */
 export function installationsDirectory(): string {
   return join(cacheDirectory(), 'libtensorflow');
 }
 
 /**
- * The directory of one installation; the CUDA build's is laid out as a `site-packages`, for its
+ * The directory of one installation. The CUDA build has the layout of a `site-packages`, since its
  * libraries look for NVIDIA's beside `tensorflow`.
  */
 export function installationDirectory(version: string, build: Build): string {
   return join(installationsDirectory(), build === 'CUDA' ? `${version}-cuda` : version);
 }
 
-/** The directory in an installation that holds the libraries. */
+/** The directory of an installation that holds the libraries. */
 export function librariesDirectory(installation: string, build: Build): string {
   return build === 'CUDA' ? join(installation, 'tensorflow') : installation;
 }
 
-/** Our installations that are whole: newest first, and of one version the CUDA build first. */
+/** The complete installations: newest first, and of one version the CUDA build first. */
 export function installedVersions(): readonly Installed[] {
   if (!existsSync(installationsDirectory())) return [];
   return readdirSync(installationsDirectory())

@@ -4,8 +4,8 @@ import koffi, { type LibraryHandle } from 'koffi';
 import { frameworkFile, libraryFile } from './libraryFiles.ts';
 
 /**
- * Loads libtensorflow from a directory, for good. Nothing is printed unless the user set
- * TF_CPP_MIN_LOG_LEVEL.
+ * Loads libtensorflow from a directory and never unloads it. Prints nothing unless
+ * TF_CPP_MIN_LOG_LEVEL is set.
  */
 export function loadLibrary(directory: string): LibraryHandle {
   const load = () => {
@@ -17,8 +17,8 @@ export function loadLibrary(directory: string): LibraryHandle {
 }
 
 /**
- * koffi unloads a library at exit while its threads still run, which crashes: RTLD_NODELETE pins
- * it.
+ * Loads a library with RTLD_NODELETE: koffi unloads it at exit while its threads still run, which
+ * would crash.
  */
 function loadPinned(path: string): LibraryHandle {
   const library = koffi.load(path, { lazy: true });
@@ -28,8 +28,8 @@ function loadPinned(path: string): LibraryHandle {
 }
 
 /**
- * Static initializers of the library log to stderr before anything of it can be called. What fails
- * is thrown, not printed.
+ * Runs a function with stderr redirected: static initializers of the library log before any of its
+ * functions can be called. Errors are thrown, not printed.
  */
 function withoutStderr<Result>(run: () => Result): Result {
   const self = koffi.load(null);
@@ -42,12 +42,12 @@ function withoutStderr<Result>(run: () => Result): Result {
   } finally {
     duplicateTo(kept, 2);
     closeSync(nowhere);
-    // Node warns of a descriptor that a worker closes and did not open.
+    // Node warns if a worker closes a descriptor that it did not open.
     self.func('close', 'int', ['int'])(kept);
   }
 }
 
-/** Releases of abseil, whose date is part of its symbols' names; TensorFlow 2.21 has 20250814. */
+/** Releases of abseil, whose dates are part of its symbol names; TensorFlow 2.21 has 20250814. */
 const abseilReleases = [
   '20230802',
   '20240116',
@@ -58,7 +58,7 @@ const abseilReleases = [
   '20260107',
 ];
 
-/** `absl::SetMinLogLevel`, for what TensorFlow logs later: errors reach us as statuses. */
+/** Calls `absl::SetMinLogLevel`, for TensorFlow's later log: errors are returned as statuses. */
 function silenceLog(framework: LibraryHandle): void {
   const fatalOnly = 3;
   const level = Number(process.env.TF_CPP_MIN_LOG_LEVEL ?? fatalOnly);

@@ -13,7 +13,7 @@ import {
 } from './libraryFiles.ts';
 
 /**
- * Where libtensorflow lies: a directory that the user names, our cache, an installed Python's package.
+ * Finds libtensorflow: in a directory that the user names, in the cache, in an installed Python.
  */
 
 export type LocatedLibrary =
@@ -26,9 +26,9 @@ export type LocatedLibrary =
     };
 
 /**
- * Looks in all three places, in this order; of several versions in the cache, the newest, or the
- * one that `KD_TENSORFLOW_VERSION` names.
- * What the user named and is not there is an answer too: nothing else is looked for.
+ * Returns the first one found in this order: `KD_LIBTENSORFLOW`, the cache (the newest version, or
+ * the one that `KD_TENSORFLOW_VERSION` names), Python. If a variable names one that does not exist,
+ * that is the reason returned: nothing falls back silently.
  */
 export function locateLibrary(): LocatedLibrary | { readonly reason: string } {
   const named = process.env.KD_LIBTENSORFLOW;
@@ -38,39 +38,39 @@ export function locateLibrary(): LocatedLibrary | { readonly reason: string } {
       ? { ...found, from: 'KD_LIBTENSORFLOW' }
       : { reason: `KD_LIBTENSORFLOW names it, but ${found.reason}` };
   }
-  const asked = process.env.KD_TENSORFLOW_VERSION;
-  if (asked) return locateVersion(asked);
+  const requested = process.env.KD_TENSORFLOW_VERSION;
+  if (requested) return locateVersion(requested);
   const [newest] = installedVersions();
   if (newest !== undefined) return { ...newest, from: 'cache' };
   const python = findInPython();
   if (python !== undefined) return { directory: python, from: 'Python' };
-  const places = `KD_LIBTENSORFLOW is not set, there is none in ${installationsDirectory()}, no Python here has tensorflow`;
-  return { reason: `libtensorflow was not found: ${places}` };
+  const searched = `KD_LIBTENSORFLOW is not set, there is none in ${installationsDirectory()}, no Python here has tensorflow`;
+  return { reason: `libtensorflow was not found: ${searched}` };
 }
 
-function locateVersion(asked: string): LocatedLibrary | { readonly reason: string } {
-  if (!isVersion(asked))
-    return { reason: `KD_TENSORFLOW_VERSION: expected ${versionForm}, got ${asked}` };
+function locateVersion(requested: string): LocatedLibrary | { readonly reason: string } {
+  if (!isVersion(requested))
+    return { reason: `KD_TENSORFLOW_VERSION: expected ${versionForm}, got ${requested}` };
   const installed = installedVersions();
-  const match = installed.find(({ version }) => matchesVersion(version, asked));
+  const match = installed.find(({ version }) => matchesVersion(version, requested));
   if (match !== undefined) return { ...match, from: 'cache' };
   const others =
     installed.length === 0
       ? 'nothing'
       : [...new Set(installed.map(({ version }) => version))].join(', ');
-  const remedy = `\`npx kd-engine install --version ${asked}\``;
+  const remedy = `\`npx kd-engine install --version ${requested}\``;
   return {
-    reason: `KD_TENSORFLOW_VERSION asks for ${asked}, but ${installationsDirectory()} holds ${others}; ${remedy} brings it`,
+    reason: `KD_TENSORFLOW_VERSION requests ${requested}, but ${installationsDirectory()} holds ${others}; ${remedy} installs it`,
   };
 }
 
-/** Asked of Python without importing tensorflow, which takes seconds. */
+/** Finds the package without importing it, which takes seconds. */
 const findSpecProgram =
   'import importlib.util as u; s = u.find_spec("tensorflow"); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")';
 
 /**
- * The directory of an installed Python's `tensorflow` that has the libraries in it. Takes some 50 ms
- * where there is a Python.
+ * The directory of an installed Python's `tensorflow`, if it has the libraries. Takes some 50 ms if
+ * there is a Python.
  */
 export function findInPython(): string | undefined {
   for (const name of ['python3', 'python']) {

@@ -2,26 +2,24 @@ import { availableParallelism } from 'node:os';
 import { ensure } from '@kd/core';
 import koffi from 'koffi';
 
-/**
- * What must be set before libtensorflow is loaded, for it reads its environment once.
- */
+/** Settings of the process that libtensorflow reads once, when it is loaded. */
 
-/** What was set, for `kd-engine doctor`. */
+/** The settings in effect. */
 export interface ProcessSettings {
-  /** Whether oneDNN's kernels were asked for. */
+  /** Whether oneDNN's kernels are enabled. */
   readonly oneDnn: boolean;
-  /** Whether the allocator was told to keep freed memory. */
+  /** Whether the allocator keeps freed memory. */
   readonly keepsMemory: boolean;
   readonly threads: number;
 }
 
 /**
- * Sets environment and allocator of this process. What the environment says of oneDNN is left
- * alone; of the allocator `KD_MALLOC` alone counts.
+ * Sets environment and allocator of this process. TF_ENABLE_ONEDNN_OPTS of the environment has
+ * priority; the allocator depends on `KD_MALLOC` only.
  */
 export function applyProcessSettings(): ProcessSettings {
   const self = koffi.load(null);
-  // process.env of a worker thread is a copy, which C never sees: hence setenv itself.
+  // C code does not see process.env of a worker thread, which is a copy: hence setenv itself.
   const setenv = self.func('setenv', 'int', ['str', 'str', 'int']);
   const getenv = self.func('getenv', 'str', ['str']);
   // Off by default on CPUs without AVX512 (+30 % there).
@@ -36,14 +34,14 @@ export function applyProcessSettings(): ProcessSettings {
 export const threadsVariable = 'KD_THREADS';
 
 /**
- * For one op: all cores that this process may use, or as many as the environment says. @throws
- * RangeError where it says something else.
+ * The number of threads of one op: `KD_THREADS`, or all cores that this process may use. @throws
+ * RangeError if `KD_THREADS` is invalid.
  */
 export function usableThreads(): number {
-  const given = process.env[threadsVariable];
-  if (!given) return availableParallelism();
-  const threads = Number(given);
-  ensure(Number.isInteger(threads) && threads >= 1, threadsVariable, 'a whole number ≥ 1', given);
+  const value = process.env[threadsVariable];
+  if (!value) return availableParallelism();
+  const threads = Number(value);
+  ensure(Number.isInteger(threads) && threads >= 1, threadsVariable, 'an integer ≥ 1', value);
   return threads;
 }
 
@@ -53,10 +51,9 @@ const topPad = -2;
 const mmapThreshold = -3;
 
 /**
- * glibc gives the memory of a large array back to the kernel, and each page of the next one is a
- * fault: let it keep that, unless `KD_MALLOC=off`.
- * With oneDNN TensorFlow's tensors are in a pool of its own; what JavaScript makes is not, nor are
- * tensors without oneDNN.
+ * Makes glibc keep the memory of large arrays, unless `KD_MALLOC=off`: by default it returns that
+ * to the kernel, and each page of the next array is a fault. It matters for JavaScript's arrays,
+ * and for tensors without oneDNN; with it they lie in a pool of TensorFlow's.
  */
 function keepFreedMemory(): boolean {
   if (process.env.KD_MALLOC === 'off' || process.platform !== 'linux' || !isGlibc()) return false;
@@ -69,7 +66,7 @@ function keepFreedMemory(): boolean {
   return set.every((result) => result === 1);
 }
 
-/** Whether this Node runs on glibc, as the wheels' libraries must. */
+/** Whether this Node runs on glibc, which the wheels' libraries require. */
 export function isGlibc(): boolean {
   const { header } = process.report.getReport() as unknown as {
     header: { glibcVersionRuntime?: string };

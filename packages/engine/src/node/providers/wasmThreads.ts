@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 type Upstream = typeof import('@tensorflow/tfjs-backend-wasm');
 
-/** What we use of the module that upstream's threaded build makes. */
+/** The part of upstream's emscripten module that is used. */
 interface WasmModule {
   tfjs?: object;
   readonly PThread: ThreadPool;
@@ -17,54 +17,55 @@ interface WasmModule {
 
 type MakeModule = (settings: object) => Promise<WasmModule>;
 
-/** Upstream's build takes no more. */
+/** The limit of upstream's build. */
 const maxThreads = 8;
 
-/** As `KD_WASM_THREADS` says, else one for each core. */
+/** `KD_WASM_THREADS`, or one thread for each core. */
 function requestedThreads(): number {
   const named = process.env.KD_WASM_THREADS;
   const threads = named ? Number(named) : Math.min(availableParallelism(), maxThreads);
   ensure(
     Number.isInteger(threads) && threads >= 1 && threads <= maxThreads,
     'KD_WASM_THREADS',
-    `a whole number from 1 to ${maxThreads}`,
+    `an integer from 1 to ${maxThreads}`,
     named,
   );
   return threads;
 }
 
 /**
- * Registers upstream's threaded build, which it switches off in Node ("once #3830 is resolved"):
- * its own start reads worker and program from blob URLs, which
- * Node's workers cannot. Everything else in it knows Node.
- * @returns How many threads an operation may use: one for each core, up to 8, or `KD_WASM_THREADS`.
+ * Registers upstream's threaded build, which it disables in Node ("once #3830 is resolved"): its
+ * own start reads worker and program from blob URLs, which Node's workers cannot. Everything else
+ * in it works in Node.
+ * @returns The number of threads of an operation: one for each core, up to 8, or `KD_WASM_THREADS`.
  */
 export async function registerThreadedWasm(upstream: Upstream): Promise<number> {
-  // Whoever has started it before us has tensors on it.
+  // It was started before, and there may be tensors on it.
   if ('wasm' in tf.engine().registry) return upstream.getThreadsCount();
   const threads = requestedThreads();
   upstream.setThreadsCount(threads);
   tf.removeBackend('wasm');
   const program = await readProgram();
-  // TF.js makes a backend anew after `tf.engine().reset()`, which ends the threads of the old one.
+  // TF.js creates the backend again after `tf.engine().reset()`, which ends the threads of the old
+  // one.
   tf.registerBackend('wasm', async () => {
     const module = await startModule(program, threads);
     const backend = new upstream.BackendWasm(
       module as unknown as ConstructorParameters<Upstream['BackendWasm']>[0],
     );
-    // They wait for work for ever, which shall not keep the process alive.
+    // They wait for work forever, which must not keep the process alive.
     for (const worker of module.PThread.runningWorkers) worker.unref();
     return backend;
   });
   return threads;
 }
 
-/** Upstream's threaded build, which a module is made of as often as it is needed. */
+/** Upstream's threaded build, of which any number of modules can be created. */
 interface WasmProgram {
   readonly file: string;
   readonly make: MakeModule;
   readonly compiled: WebAssembly.Module;
-  /** What each of its workers runs. */
+  /** Source of its workers. */
   readonly worker: string;
 }
 
@@ -108,7 +109,7 @@ function instantiate({ file, make, compiled }: WasmProgram, threads: number): Pr
       imports: WebAssembly.Imports,
       done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
     ): object => {
-      // It halves the number of cores, and takes no more threads than that.
+      // It uses at most half as many threads as there are cores.
       const env = { ...imports.env, emscripten_num_logical_cores: () => 2 * threads };
       WebAssembly.instantiate(compiled, { ...imports, env }).then(
         (instance) => done(instance, compiled),
@@ -120,32 +121,31 @@ function instantiate({ file, make, compiled }: WasmProgram, threads: number): Pr
   });
 }
 
-/** The workers of emscripten's threads. */
+/** Emscripten's pool of workers. */
 export interface ThreadPool {
   unusedWorkers: Worker[];
   readonly runningWorkers: readonly Worker[];
 }
 
-/** Stands in the pool for a thread that nobody will ask for. */
+/** A place in the pool that is never used. */
 class IdleWorker {
   onmessage: ((event: { data: object }) => void) | undefined;
   on(): void {}
   ref(): void {}
   unref(): void {}
   terminate(): void {}
-  /** The only message it gets tells it to load the program. */
+  /** The only message is the one to load the program. */
   postMessage(): void {
     queueMicrotask(() => this.onmessage?.({ data: { cmd: 'loaded' } }));
   }
 }
 
 /**
- * Lets emscripten start, which makes a fixed pool of eight workers by the global `Worker`, with
- * workers of Node's in their place: as many as will be used.
- * They get none of this process's options, such as loaders. Afterwards the globals, and the
- * listeners that it adds to the process and that print a user's error
- * with a whole minified file, are as they were.
- * @param source What a worker runs. @param count Threads besides the main one.
+ * Starts emscripten, which creates a fixed pool of eight workers with the global `Worker`, with
+ * workers of Node instead: only as many as will be used. They get none of this process's options,
+ * such as loaders. Afterwards the globals are as they were, and the listeners that it adds to the
+ * process are removed: they print a user's error with a whole minified file.
+ * @param source Source of a worker. @param count Threads besides the main one.
  */
 export async function withThreadWorkers<Module extends { readonly PThread: ThreadPool }>(
   source: string,
@@ -157,14 +157,14 @@ export async function withThreadWorkers<Module extends { readonly PThread: Threa
     () => new Worker(source, { eval: true, execArgv: [] }),
   );
   const left = [...threads];
-  // A function that returns an object may stand after `new`.
+  // `new` works on a function that returns an object.
   function ThreadWorker(): Worker | IdleWorker {
     return left.pop() ?? new IdleWorker();
   }
   const events = ['uncaughtException', 'unhandledRejection'] as const;
   const listeners = events.map((event) => new Set(process.listeners(event as 'uncaughtException')));
   const before = Object.getOwnPropertyDescriptor(globalThis, 'Worker');
-  // It sets the global before it uses it: without effect here.
+  // It sets the global before it uses it, which has no effect here.
   Object.defineProperty(globalThis, 'Worker', {
     get: () => ThreadWorker,
     set: () => {},

@@ -6,18 +6,18 @@ import koffi from 'koffi';
  * optional.
  */
 
-/** What we use of TensorFlow.js's backend. */
+/** The part of TensorFlow.js's backend that is used. */
 interface WebgpuBackend extends tf.KernelBackend {
   readonly device: { destroy(): void };
-  /** `values`: the numbers, where they are on the CPU. */
+  /** `values` are the numbers, if they are on the CPU. */
   readonly tensorMap: {
     get(dataId: object): { readonly values?: tf.BackendValues | null; readonly dtype: tf.DataType };
   };
 }
 
 /**
- * Makes WebGPU's globals and loads TensorFlow.js's backend for it. @returns Why that cannot be, or
- * undefined.
+ * Creates WebGPU's globals and imports TensorFlow.js's backend for it. @returns The reason if that
+ * is not possible.
  */
 export async function prepareWebgpu(): Promise<string | undefined> {
   if (getNavigator().gpu === undefined) {
@@ -44,7 +44,7 @@ async function createGlobals(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Node has a `navigator` from version 21 on. */
+/** The global `navigator`, which Node has from version 21 on. */
 function getNavigator(): { readonly gpu?: unknown } {
   if (!('navigator' in globalThis))
     Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
@@ -52,8 +52,8 @@ function getNavigator(): { readonly gpu?: unknown } {
 }
 
 /**
- * Makes the backend fit for Node once it is set up: Dawn crashes a process that ends during a read,
- * and upstream reads at once through a canvas.
+ * Patches the backend for Node: Dawn crashes a process that ends during a read, and upstream's
+ * synchronous read needs a canvas.
  */
 function patchBackend(): void {
   const make = tf.findBackendFactory('webgpu');
@@ -75,7 +75,7 @@ function patchBackend(): void {
   });
 }
 
-/** Dawn would say on stderr that it does not. */
+/** Whether a library loads: Dawn would print an error on stderr. */
 function canLoad(library: string): boolean {
   try {
     koffi.load(library);
@@ -89,7 +89,7 @@ function notInstalled(name: string): string {
   return `the package ${name} is not installed`;
 }
 
-/** An optional package; undefined where it is not installed. */
+/** Imports an optional package; undefined if it is not installed. */
 async function importOptional(name: string): Promise<unknown> {
   try {
     return await import(/* @vite-ignore */ name);

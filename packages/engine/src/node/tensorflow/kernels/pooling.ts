@@ -229,7 +229,7 @@ function padToWindows(x: tf.Tensor, windows: Windows, fill: number): tf.Tensor {
   );
 }
 
-/** The inverse of `fit`: zeros where it cropped. */
+/** The inverse of `padToWindows`: zeros in place of what it cropped. */
 function cropToInput(fitted: tf.Tensor, shape: readonly number[], windows: Windows): tf.Tensor {
   const size = coveredInput(shape, windows);
   return tf.pad(

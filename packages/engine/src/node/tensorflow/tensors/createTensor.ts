@@ -19,8 +19,8 @@ const acceptedArrays: Readonly<Record<number, readonly string[]>> = {
 };
 
 /**
- * A TF_Tensor with a copy of values, which stay the caller's to change.
- * @param values As many as the shape says; int64 may come as pairs of int32, complex64 comes as
+ * Creates a TF_Tensor with a copy of values.
+ * @param values As many as the shape has; int64 may come as pairs of int32, complex64 comes as
  * pairs of float32.
  */
 export function createTensor(
@@ -98,17 +98,17 @@ function describeTensor(shape: readonly number[], dtype: number): string {
   return `tensorflow: a ${dataTypeName(dtype)} tensor of shape [${shape.join(', ')}]`;
 }
 
-/** mmap's arguments, and what it answers where it fails: (void *) -1. */
+/** Arguments of mmap, and its result if it fails: (void *) -1. */
 const readAndWrite = 3;
 const privateAndAnonymous = process.platform === 'darwin' ? 0x1002 : 0x22;
 const mapFailed = 2 ** 64;
 
 /**
- * A TF_Tensor of float32 in pages of its own, which go back to the kernel with it. In TensorFlow's
- * pool, which doubles when it grows, weights would lie
- * scattered, and activations find no place between them (docs/decisions/engine.md).
- * @param bytes More than 0.
- * @param write Fills the array, which is this memory: nothing may hold it afterwards.
+ * Creates a float32 TF_Tensor in pages of its own, which are returned to the kernel with it. In
+ * TensorFlow's pool, which doubles when it grows, weights would lie scattered and leave no room for
+ * activations between them (docs/decisions/engine.md).
+ * @param bytes More than 0. @param write Fills the array, which is this memory: nothing may hold it
+ * afterwards.
  */
 export function mmapTensor(
   { api, memory }: { readonly api: TensorflowApi; readonly memory: ScratchArena },
@@ -117,16 +117,16 @@ export function mmapTensor(
   write: (values: Float32Array) => void,
 ): Pointer {
   const at = memory.libc.map(0, bytes, readAndWrite, privateAndAnonymous, -1, 0);
-  const wanted = `${bytes} bytes of memory for a tensor of shape [${shape.join(', ')}]`;
+  const memoryText = `${bytes} bytes of memory for a tensor of shape [${shape.join(', ')}]`;
   ensure(
     Number(at) < mapFailed,
     'tensorflow',
-    wanted,
+    memoryText,
     'none',
     "end other programs, or raise this process's limit (ulimit -v)",
   );
-  // TensorFlow calls munmap(address, bytes, 0) when the last tensor on it is gone, on whatever
-  // thread.
+  // TensorFlow calls munmap(address, bytes, 0) when the last tensor on this memory is deleted, on
+  // any thread.
   const tensor = api.TF_NewTensor(
     dataType.float32,
     memory.putIntegers(shape),

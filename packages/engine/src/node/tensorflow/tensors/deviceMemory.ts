@@ -8,7 +8,10 @@ import { createTensor } from './createTensor.ts';
 const memoryCaller = 'tf.memory';
 const nodeName = 'probe';
 
-/** Of tensorflow.RunMetadata, StepStats, DeviceStepStats, NodeExecStats and AllocatorMemoryUsed. */
+/**
+ * Field numbers of tensorflow.RunMetadata, StepStats, DeviceStepStats, NodeExecStats and
+ * AllocatorMemoryUsed.
+ */
 const runMetadataFields = {
   stepStats: 1,
   devices: 1,
@@ -25,15 +28,14 @@ interface TracedRun {
 }
 
 /**
- * How much memory TensorFlow's allocator of a device has handed out. The C API has no call for it,
- * but a traced run of a session tells it of the
- * allocators that its nodes used, and these belong to the process: so a node that allocates a
- * little is run there.
+ * Reads how much memory TensorFlow's allocator of a device has in use. The C API has no call for
+ * it, but the metadata of a traced session run has it for the allocators of its nodes, which belong
+ * to the process: a node that allocates a little is run on the device.
  */
 export class DeviceMemory {
   readonly #runtime: Runtime;
   readonly #device: string;
-  #question: TracedRun | undefined;
+  #tracedRun: TracedRun | undefined;
 
   /** @param device `/device:GPU:0`. */
   constructor(runtime: Runtime, device: string) {
@@ -42,17 +44,17 @@ export class DeviceMemory {
   }
 
   /**
-   * Tensors, and what the steps under way use. It takes 0.2 ms, the first call some more.
-   * @returns In bytes, as the allocator rounds them; 0 where it does not count, as the host's
-   * without oneDNN.
+   * Bytes of tensors and of the steps under way. Takes 0.2 ms, the first call somewhat more.
+   * @returns Bytes as the allocator rounds them; 0 if it does not count, as the host's without
+   * oneDNN.
    * @throws Error with TensorFlow's message.
    */
   bytesInUse(): number {
-    this.#question ??= this.#prepare();
-    return parseBytesInUse(this.#ask(this.#question));
+    this.#tracedRun ??= this.#prepare();
+    return parseBytesInUse(this.#run(this.#tracedRun));
   }
 
-  #ask({ session, runOptions, targets }: TracedRun): Uint8Array {
+  #run({ session, runOptions, targets }: TracedRun): Uint8Array {
     const { api, context, memory } = this.#runtime;
     const metadata = api.TF_NewBuffer();
     try {
@@ -77,7 +79,7 @@ export class DeviceMemory {
     }
   }
 
-  /** It is kept as long as the process. */
+  /** Creates the session, which lives as long as the process. */
   #prepare(): TracedRun {
     const { api, context, memory } = this.#runtime;
     const graph = api.TF_NewGraph();
@@ -95,12 +97,14 @@ export class DeviceMemory {
     return { session, runOptions: block.slot(0), targets: block.slot(4) };
   }
 
-  /** Random numbers: what is constant would be computed beforehand. @returns The node. */
+  /**
+   * Adds the node to run. It draws random numbers: a constant would be folded. @returns The node.
+   */
   #addNodes(graph: Pointer): Pointer {
     const { api, context, memory } = this.#runtime;
     const { status } = context;
     const name = (text: string): Pointer => memory.string(text).at;
-    // Below 4096 bytes the host's pool for oneDNN is passed by.
+    // Below 4096 bytes the host's pool for oneDNN is not used.
     const length = createTensor(api, memory, [1], dataType.int32, Int32Array.of(2048));
     const constant = api.TF_NewOperation(graph, name('Const'), 'length');
     api.TF_SetAttrType(constant, name('dtype'), dataType.int32);
@@ -124,19 +128,19 @@ function parseBytesInUse(metadata: Uint8Array): number {
       submessages(device, runMetadataFields.nodes),
     ),
   );
-  const asked = nodes.filter(
+  const probes = nodes.filter(
     (node) =>
       Buffer.from(submessages(node, runMetadataFields.name)[0] ?? []).toString() === nodeName,
   );
-  const [allocator] = asked.flatMap((node) => submessages(node, runMetadataFields.allocators));
+  const [allocator] = probes.flatMap((node) => submessages(node, runMetadataFields.allocators));
   const known = [...protobufFields(allocator ?? new Uint8Array())].find(
     ({ number }) => number === runMetadataFields.bytesInUse,
   );
   return typeof known?.value === 'number' ? known.value : 0;
 }
 
-function submessages(message: Uint8Array, wanted: ProtobufField['number']): Uint8Array[] {
+function submessages(message: Uint8Array, field: ProtobufField['number']): Uint8Array[] {
   return [...protobufFields(message)].flatMap(({ number, value }) =>
-    number === wanted && typeof value !== 'number' ? [value] : [],
+    number === field && typeof value !== 'number' ? [value] : [],
   );
 }

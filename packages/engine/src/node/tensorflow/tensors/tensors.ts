@@ -39,7 +39,7 @@ export class Tensors {
     return this.#take(this.createOnHost(shape, dtype, values), dtype);
   }
 
-  /** float32, in memory of its own. @param write See `lastingTensor`. */
+  /** Creates a float32 tensor in pages of its own. @param write See `mmapTensor`. */
   createMapped(
     shape: readonly number[],
     bytes: number,
@@ -63,13 +63,13 @@ export class Tensors {
     return createTensor(this.#api, this.#memory, shape, dtype, values);
   }
 
-  /** Takes over the handle of an op's output. */
+  /** Takes ownership of the handle of an op's output. */
   adopt(handle: Pointer): TensorMetadata {
     const dtype = this.#api.TFE_TensorHandleDataType(handle);
     return { id: this.register(handle, dtype), shape: this.#shapeOf(handle), dtype };
   }
 
-  /** Takes over a handle. @returns Its id. */
+  /** Takes ownership of a handle. @returns Its id. */
   register(handle: Pointer, dtype: number): number {
     const id = this.#nextId++;
     this.#entries.set(id, { handle, dtype });
