@@ -71,9 +71,7 @@ function selectNvidiaEntries(entries: Entries, wheel: string): readonly ZipEntry
 }
 
 export function unpackedBytes(wheels: readonly Wheel[]): number {
-  return wheels
-    .flatMap(({ needed }) => needed)
-    .reduce((sum, { size }) => sum + size, 0);
+  return wheels.flatMap(({ needed }) => needed).reduce((sum, { size }) => sum + size, 0);
 }
 
 /** Reads METADATA of a wheel (email headers, PEP 566). */
@@ -192,9 +190,7 @@ export async function unpackWheels(
   libraries: string,
   { createProgress, signal }: UnpackOptions,
 ): Promise<void> {
-  const wheels = paths.map((path, index) =>
-    openWheel(path, index === 0 ? 'TensorFlow' : 'NVIDIA'),
-  );
+  const wheels = paths.map((path, index) => openWheel(path, index === 0 ? 'TensorFlow' : 'NVIDIA'));
   const progress = createProgress?.('unpacking libtensorflow', unpackedBytes(wheels), 'B');
   let done = 0;
   const onBytes = (count: number): void => {
