@@ -14,6 +14,7 @@ export {
   type MobileNetV2Stem,
   mobileNetV2,
 } from './architectures/mobileNetV2.ts';
+export type { ClassifierOptions } from './architectures/options.ts';
 export {
   type ResnetArchitecture,
   type ResnetBlock,
@@ -35,71 +36,71 @@ export {
   shuffleNetV2,
 } from './architectures/shuffleNetV2.ts';
 export { type StudentCnnOptions, studentCnn } from './architectures/studentCnn.ts';
-export { tutorialCnn } from './architectures/tutorialCnn.ts';
+export { type TutorialCnnOptions, tutorialCnn } from './architectures/tutorialCnn.ts';
 export { type VggDepth, type VggOptions, vgg } from './architectures/vgg.ts';
 export {
   type WideResnetDepth,
   type WideResnetOptions,
   wideResnet,
 } from './architectures/wideResnet.ts';
-export { type NetworkProfile, profile } from './countOperations.ts';
-export { fuseBatchNorm } from './folding/fuse.ts';
-export type { LayerRange } from './freezing/bodyOf.ts';
-export { freeze, unfreeze } from './freezing/freeze.ts';
-export { type BackboneSplit, splitBackbone } from './freezing/split.ts';
-export { type FromLayersModelOptions, fromLayersModel } from './fromLayersModel.ts';
-export type { LayeredNetwork, NetworkDefinition } from './layered.ts';
-export { type AveragePoolOptions, averagePool } from './layers/averagePool.ts';
+export { fuseBatchNorm } from './inference/fuseBatchNorm.ts';
+export { type FromLayersModelOptions, fromLayersModel } from './keras/fromLayersModel.ts';
+export { elementwise, relu, relu6, scale } from './layers/activations.ts';
 export { type BatchNormOptions, batchNorm } from './layers/batchNorm.ts';
 export { channelShuffle, sliceChannels } from './layers/channels.ts';
 export {
-  type LayerFactories,
-  type ResidualOptions,
-  residual,
-  sequential,
-} from './layers/compose.ts';
-export { type ConcatOptions, concat } from './layers/concatenation.ts';
-export { convBnRelu } from './layers/convBnRelu.ts';
-export { type ConvolutionOptions, convolution } from './layers/convolution.ts';
-export { type DenseOptions, dense } from './layers/dense.ts';
-export {
+  type ConvolutionOptions,
+  convBnRelu,
+  convolution,
   type DepthwiseConvolutionOptions,
   depthwiseConvolution,
-} from './layers/depthwiseConvolution.ts';
+} from './layers/conv.ts';
+export { type DenseOptions, dense } from './layers/dense.ts';
 export { type DropoutOptions, dropout } from './layers/dropout.ts';
 export {
   type Initializer,
   kaimingNormalFanOut,
   type LayerFans,
   torchDefaultUniform,
-} from './layers/initial.ts';
-export { elementwise, type Layer, type LayerFactory } from './layers/layer.ts';
+} from './layers/initializers.ts';
+export type { Layer, LayerFactory } from './layers/layer.ts';
+export type { LayerRange } from './layers/networkDefinition.ts';
 export type { Padding } from './layers/padding.ts';
-export { relu, relu6, scale } from './layers/pointwise.ts';
 export {
+  type AveragePoolOptions,
+  averagePool,
   globalAveragePool,
   globalMaxPool,
   type MaxPoolOptions,
   maxPool,
 } from './layers/pooling.ts';
+export {
+  type ConcatOptions,
+  concat,
+  type LayerFactories,
+  type ResidualOptions,
+  residual,
+  sequential,
+} from './layers/sequential.ts';
 export { createNetwork, type NetworkOptions } from './network.ts';
-export type { ClassifierOptions } from './options.ts';
 export {
   type ChannelNormalization,
   cifar10Normalization,
   cifar100Normalization,
   efficientNetLiteNormalization,
   imagenetNormalization,
-} from './prepare/normalize.ts';
+} from './preprocessing/normalize.ts';
 export {
   createPreprocessor,
   type PreprocessingOptions,
   type Preprocessor,
-} from './prepare/preparation.ts';
-export type { Interpolation } from './prepare/resizeWeights.ts';
-export { type SimKdStudentOptions, simKdStudent } from './simKdStudent.ts';
-export { summary } from './summary.ts';
-export { encodeTorchWeights, type TorchWeightsOptions } from './weights/encodeTorchWeights.ts';
-export { type LoadOptions, type LoadReport, loadWeights } from './weights/loadWeights.ts';
-export { parseWeights } from './weights/parseWeights.ts';
-export type { TensorEntry, Weights, WeightsOptions } from './weights/weights.ts';
+} from './preprocessing/preprocess.ts';
+export type { Interpolation } from './preprocessing/resize.ts';
+export { type NetworkProfile, profile, summary } from './profile.ts';
+export { freeze, unfreeze } from './transfer/freeze.ts';
+export { type SimKdStudentOptions, simKdStudent } from './transfer/simKdStudent.ts';
+export { type BackboneSplit, splitBackbone } from './transfer/splitBackbone.ts';
+export type { TensorEntry, Weights } from './weights/formats/weights.ts';
+export { type LoadReport, type LoadWeightsOptions, loadWeights } from './weights/loadWeights.ts';
+export { type OpenWeightsOptions, openWeights } from './weights/openWeights.ts';
+export { type SaveWeightsOptions, saveWeights } from './weights/saveWeights.ts';

@@ -1,40 +1,58 @@
-import { ensure, type FeatureInfo, type StateDictKeyMap } from '@kd/core';
-import { engine, type Tensor4D } from '@tensorflow/tfjs-core';
-import { type LayeredNetwork, layeredNetwork } from './layered.ts';
-import { extentOf, type LayerFactories, makeLayers, weightsOf } from './layers/compose.ts';
-import { expectMaps, type Layer } from './layers/layer.ts';
-import { cifar10Normalization } from './prepare/normalize.ts';
-import { type PreprocessingOptions, preparer } from './prepare/preparation.ts';
+import {
+  ensure,
+  expectedError,
+  type FeatureInfo,
+  type Network,
+  type Outputs,
+  type StateDictKeyMap,
+} from '@kd/core';
+import { engine, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import {
+  frozenLayers,
+  inferenceNetwork,
+  type OwnedInferenceNetwork,
+} from './inference/inferenceNetwork.ts';
+import { applyTapped, assertMaps, type Layer } from './layers/layer.ts';
+import {
+  countFrozenLayers,
+  type LayeredNetwork,
+  type NetworkDefinition,
+} from './layers/networkDefinition.ts';
+import {
+  collectWeights,
+  createLayers,
+  type LayerFactories,
+  outputGeometry,
+} from './layers/sequential.ts';
+import { cifar10Normalization } from './preprocessing/normalize.ts';
+import { checkedPreprocessor, type PreprocessingOptions } from './preprocessing/preprocess.ts';
 
 export interface NetworkOptions {
   readonly name: string;
-  /** The layers in order; what comes out of the last are the logits. */
+  /** The layers in order; the last one returns the logits. */
   readonly layers: LayerFactories;
-  /** The first values of the weights are drawn from it and their names. */
+  /** Seed of the initial weights, each of which depends on the seed and its own name alone. */
   readonly seed: number;
   /** Names of layers whose outputs become `features`. */
   readonly taps?: readonly string[];
-  /**
-   * What is done to the images first; unless it says otherwise, they are normalized by
-   * `cifar10Normalization` and keep their size.
-   */
+  /** Preprocessing of the images; by default `cifar10Normalization` at their own size. */
   readonly prepare?: PreprocessingOptions;
   /**
-   * How published weights call the layers, by library or repository, for `loadWeights` and
-   * `torchWeights`; the first is the one to save by.
+   * Names of the layers in published weights, by library or repository, for `loadWeights` and
+   * `saveWeights`, which saves by the first.
    */
-  readonly names?: Readonly<Record<string, StateDictKeyMap>>;
+  readonly keyMaps?: Readonly<Record<string, StateDictKeyMap>>;
 }
 
-/** The network made of these layers. It owns their variables; `dispose` frees them. */
+/** Creates a network of these layers. It owns their variables; `dispose` frees them. */
 export function createNetwork({
   name,
-  layers: plans,
+  layers: factories,
   seed,
   taps: tapNames = [],
-  prepare: wanted,
-  names,
-}: NetworkOptions): LayeredNetwork {
+  prepare: changes,
+  keyMaps,
+}: NetworkOptions): Network {
   const engines = Object.keys(engine().registryFactory);
   ensure(
     engines.length > 0,
@@ -44,30 +62,98 @@ export function createNetwork({
     'await startEngine() of @kd/engine first',
   );
   ensure(Number.isSafeInteger(seed) && seed >= 0, name, 'seed as a whole number ≥ 0', seed);
-  const preparation = { normalize: cifar10Normalization, ...wanted };
-  const { description, prepare: prepareChecked } = preparer(name, preparation);
-  const unknown = tapNames.find((tap) => !Object.hasOwn(plans, tap));
+  const options = { normalize: cifar10Normalization, ...changes };
+  const preprocessor = checkedPreprocessor(name, options);
+  const unknown = tapNames.find((tap) => !Object.hasOwn(factories, tap));
   ensure(
     unknown === undefined,
     name,
-    `taps among the layers ${Object.keys(plans).join(', ')}`,
+    `taps among the layers ${Object.keys(factories).join(', ')}`,
     unknown,
   );
-  const layers = makeLayers(plans, '', seed);
+  const layers = createLayers(factories, '', seed);
   ensure(layers.length > 0, name, 'one layer or more', 'none');
-  const channels = preparation.normalize.mean.length;
-  const taps = Object.fromEntries(tapNames.map((tap) => [tap, tapAt(layers, tap, channels)]));
-  const trains = new Set(Object.values(weightsOf(layers)).filter((weight) => weight.trainable));
-  const prepare = (images: Tensor4D): Tensor4D =>
-    prepareChecked(expectMaps(name, images, channels));
+  const channels = options.normalize.mean.length;
   return layeredNetwork(
-    { name, layers, prepare, preparation: description, taps, names, trains },
+    {
+      name,
+      layers,
+      prepare: (images: Tensor4D) => preprocessor.prepare(assertMaps(name, images, channels)),
+      preprocessing: preprocessor.description,
+      taps: Object.fromEntries(tapNames.map((tap) => [tap, featureInfo(layers, tap, channels)])),
+      keyMaps,
+      trainable: new Set(
+        Object.values(collectWeights(layers)).filter((weight) => weight.trainable),
+      ),
+    },
     true,
   );
 }
 
-function tapAt(layers: readonly Layer[], tap: string, imageChannels: number): FeatureInfo {
+function featureInfo(layers: readonly Layer[], tap: string, imageChannels: number): FeatureInfo {
   const upToTap = layers.slice(0, layers.findIndex((layer) => layer.name === tap) + 1);
-  const { channels = imageChannels, stride } = extentOf(upToTap);
+  const { channels = imageChannels, stride } = outputGeometry(upToTap);
   return { channels, stride };
+}
+
+/**
+ * The network of a definition. Frozen layers run as at inference, in training too.
+ * @param ownsWeights Whether `dispose` frees the layers' variables; those of `inference()` are
+ * always freed.
+ */
+export function layeredNetwork(
+  definition: NetworkDefinition,
+  ownsWeights: boolean,
+): LayeredNetwork {
+  const { name, layers, prepare, preprocessing, taps, keyMaps } = definition;
+  const tapNames = new Set(Object.keys(taps));
+  const head = layers.filter((layer) => Object.keys(layer.weights).length > 0).at(-1)?.name;
+  const weights = collectWeights(layers);
+  const runFrozen = frozenLayers(layers, prepare, tapNames);
+  let fused: OwnedInferenceNetwork | undefined;
+  const disposeInference = (): void => {
+    fused?.dispose();
+    fused = undefined;
+  };
+  return {
+    definition,
+    ownsWeights,
+    disposeInference,
+    name,
+    weights,
+    preprocessing,
+    featureInfo: taps,
+    ...(head !== undefined && { head }),
+    ...(keyMaps && { keyMaps }),
+    forward(images, mode): Outputs {
+      return tidy(() => {
+        const frozen = mode.training ? countFrozenLayers(layers) : 0;
+        const start =
+          frozen > 0
+            ? runFrozen(frozen, images, mode)
+            : { activations: prepare(images), features: {} };
+        const { activations, features } = applyTapped(
+          layers.slice(frozen),
+          start.activations,
+          tapNames,
+          mode,
+        );
+        if (activations.rank !== 2)
+          throw expectedError(
+            name,
+            'logits [batch, classes] from the last layer',
+            `[${activations.shape.join(', ')}]`,
+          );
+        return { logits: activations as Tensor2D, features: { ...start.features, ...features } };
+      });
+    },
+    inference() {
+      fused ??= inferenceNetwork(layers, prepare, tapNames);
+      return fused;
+    },
+    dispose() {
+      disposeInference();
+      if (ownsWeights) for (const weight of Object.values(weights)) weight.dispose();
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { expectClose, expectNoNewTensors, explainStartFailure, onEveryEngine } f
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  cifarResnet,
   convBnRelu,
   createNetwork,
   dense,
@@ -11,12 +12,14 @@ import {
   globalAveragePool,
   maxPool,
   simKdStudent,
+  splitBackbone,
+  studentCnn,
   tutorialCnn,
   unfreeze,
 } from '../src/index.ts';
-import { makers, pictures } from './makers.ts';
+import { smallNetworks, testImages } from './smallNetworks.ts';
 
-/** Adds to every weight that trains what its gradient says, as a step of training does. */
+/** A step of gradient descent on every weight that trains; returns the names of those it moved. */
 function trainStep(network: Network, images: tf.Tensor4D): string[] {
   const trainable = Object.entries(network.weights).filter(([, weight]) => weight.trainable);
   return tf.tidy(() => {
@@ -61,10 +64,10 @@ function moved(network: Network, before: Record<string, Float32Array>): string[]
 }
 
 onEveryEngine(() => {
-  test.each(Object.entries(makers))(
+  test.each(Object.entries(smallNetworks))(
     '%s: with a frozen body, training moves the head and not a bit of the rest',
     async (_, make) => {
-      const images = pictures();
+      const images = testImages();
       await expectNoNewTensors(() => {
         const network = freeze(make(), 'body');
         const [head, before] = [`${network.head}.`, numbersOf(network)];
@@ -78,10 +81,10 @@ onEveryEngine(() => {
     },
   );
 
-  test.each(Object.entries(makers))(
-    '%s: in training a frozen network says what it says at inference',
+  test.each(Object.entries(smallNetworks))(
+    '%s: in training a frozen network gives the outputs of inference',
     async (_, make) => {
-      const images = pictures();
+      const images = testImages();
       await expectNoNewTensors(() => {
         const network = make();
         const seed = tf.tensor1d([1, 2], 'int32');
@@ -110,7 +113,7 @@ onEveryEngine(() => {
 
   test('no activation of a frozen body is kept for the backward pass, and its kernels stay joined', async () => {
     const network = small();
-    const images = pictures();
+    const images = testImages();
     const kept = () =>
       tf.tidy(() => {
         const before = tf.memory().numTensors;
@@ -155,7 +158,7 @@ describe('a frozen network', () => {
     await explainStartFailure('cpu');
   });
 
-  test('freezes up to a named layer, trains all behind it, and thaws', () => {
+  test('freezes up to a named layer, trains all behind it, and unfreezes', () => {
     const network = small();
     const training = () =>
       Object.keys(network.weights).filter(
@@ -176,7 +179,7 @@ describe('a frozen network', () => {
     expect(training()).toEqual(['fc.kernel', 'fc.bias']);
     freeze(network, { upTo: 'stage1' });
     expect(training()).toEqual(all.slice(3));
-    const images = pictures();
+    const images = testImages();
     const before = numbersOf(network);
     trainStep(network, images);
     expect(moved(network, before)).toEqual(Object.keys(network.weights).slice(5));
@@ -189,7 +192,7 @@ describe('a frozen network', () => {
 
   test('follows weights that are loaded after it was frozen', () => {
     const network = freeze(small(), 'body');
-    const images = pictures();
+    const images = testImages();
     const logits = (mode: ForwardOptions) =>
       tf.tidy(() => network.forward(images, mode).features.pooled?.dataSync() as Float32Array);
     const before = logits({ training: true, seed: tf.tensor1d([1, 2], 'int32') });
@@ -202,22 +205,22 @@ describe('a frozen network', () => {
     tf.dispose([images, network.weights]);
   });
 
-  test('lets dropout before the head work, and tells its layers to an observer', () => {
+  test('lets dropout before the head work, and reports its layers', () => {
     const network = freeze(small(), 'body');
-    const images = pictures();
+    const images = testImages();
     tf.tidy(() => {
       const of = (seed: number[]) =>
         network
           .forward(images, { training: true, seed: tf.tensor1d(seed, 'int32') })
           .logits.dataSync();
       expect(of([1, 2])).not.toEqual(of([1, 3]));
-      const told: string[] = [];
+      const reported: string[] = [];
       network.forward(images, {
         training: true,
         seed: tf.tensor1d([1, 2], 'int32'),
-        onLayer: ({ name }) => told.push(name),
+        onLayer: ({ name }) => reported.push(name),
       });
-      expect(told).toEqual([
+      expect(reported).toEqual([
         'stage1.conv',
         'stage1.bn',
         'pool',
@@ -232,7 +235,7 @@ describe('a frozen network', () => {
 
   test('is frozen inside another network too', () => {
     const student = freeze(tutorialCnn({ classes: 10, seed: 1 }), { upTo: 'stage2' });
-    const images = pictures();
+    const images = testImages();
     const kernel = tf.ones([8, 10]);
     const network = simKdStudent(student, { tap: 'stage2', classifier: { kernel }, seed: 1 });
     const before = numbersOf(network);
@@ -242,7 +245,7 @@ describe('a frozen network', () => {
     tf.dispose([images, kernel]);
   });
 
-  test('says what it cannot freeze', () => {
+  test('names what it cannot freeze', () => {
     const network = small();
     expect(() => freeze(network, { upTo: 'stage9' })).toThrow(
       'freeze: expected a layer of small (stage1, pool, stage2, pooled, drop, fc), got stage9.',
@@ -282,3 +285,104 @@ function small() {
 function trainableOf(network: Network): tf.Variable[] {
   return Object.values(network.weights).filter((weight) => weight.trainable);
 }
+
+const inference = { training: false };
+
+onEveryEngine(() => {
+  test.each(Object.entries(smallNetworks))(
+    '%s: backbone and head compute what the network computes',
+    async (_, make) => {
+      const images = testImages();
+      await expectNoNewTensors(() => {
+        const network = make();
+        const { backbone: body, head } = splitBackbone(network);
+        tf.tidy(() => {
+          const outputs = body.forward(images);
+          const whole = network.forward(images, inference);
+          for (const tap of body.featureNames)
+            expectClose(
+              (outputs[tap] as tf.Tensor).dataSync(),
+              (whole.features[tap] as tf.Tensor).dataSync(),
+              1e-5,
+            );
+          const end = outputs[body.end] as tf.Tensor;
+          const input =
+            end.rank === 4 ? (end as tf.Tensor4D) : tf.reshape<tf.Rank.R4>(end, [2, 1, 1, -1]);
+          expectClose(
+            head.forward(input, inference).logits.dataSync(),
+            whole.logits.dataSync(),
+            1e-5,
+          );
+          if (head.inference !== undefined)
+            expectClose(
+              head.inference().forward(input).logits.dataSync(),
+              whole.logits.dataSync(),
+              1e-5,
+            );
+        });
+        expect({ ...body.weights, ...head.weights }).toEqual(network.weights);
+        head.dispose();
+        expect(Object.values(network.weights).some((weight) => weight.isDisposed)).toBe(false);
+        network.dispose();
+      });
+      images.dispose();
+    },
+  );
+});
+
+describe('a split network', () => {
+  beforeAll(async () => {
+    await explainStartFailure('cpu');
+  });
+
+  test('is split at the requested layer; taps, key maps and preprocessing go with the parts', () => {
+    const network = cifarResnet({ depth: 8, classes: 10, seed: 1 });
+    const { backbone: body, head } = splitBackbone(network, { upTo: 'stage2' });
+    expect([body.name, body.end, body.featureNames, body.preprocessing]).toEqual([
+      'ResNet-8 up to stage2',
+      'stage2',
+      ['stage1', 'stage2'],
+      network.preprocessing,
+    ]);
+    expect(Object.keys(head.featureInfo ?? {})).toEqual(['stage3', 'pooled']);
+    expect([head.name, head.head, head.keyMaps]).toEqual([
+      'head of ResNet-8 behind stage2',
+      'fc',
+      network.keyMaps,
+    ]);
+    expect(Object.keys(head.weights).every((name) => /^(stage3|fc)\./.test(name))).toBe(true);
+    network.dispose();
+  });
+
+  test('leaves dropout before the classifier to the head', () => {
+    const layers = {
+      stage: convBnRelu(3, 4),
+      pooled: globalAveragePool(),
+      drop: dropout({ rate: 0.5 }),
+      fc: dense({ from: 4, to: 2 }),
+    };
+    const network = createNetwork({ name: 'dropping', seed: 1, layers });
+    expect(splitBackbone(network).backbone.end).toBe('pooled');
+    network.dispose();
+  });
+
+  test('is refused where it cannot be split, and a head names the input it takes', () => {
+    const network = studentCnn({ classes: 10, seed: 1 });
+    expect(() => splitBackbone(network, { upTo: 'fc' })).toThrow(
+      'splitBackbone: expected layers behind the backbone of studentCnn 16-32-64, got none; name a layer before fc: upTo.',
+    );
+    expect(() => splitBackbone(network, { upTo: 'stage9' })).toThrow(
+      'splitBackbone: expected a layer of studentCnn 16-32-64 (stage1, pool1,',
+    );
+    const own: Network = { name: 'own', weights: {}, forward: network.forward, dispose: () => {} };
+    expect(() => splitBackbone(own)).toThrow(
+      'splitBackbone: expected a network of createNetwork, whose layers are known, got own.',
+    );
+    const { head } = splitBackbone(network);
+    const maps = tf.zeros<tf.Rank.R4>([2, 2, 2, 64]);
+    expect(() => head.forward(maps, inference)).toThrow(
+      "head of studentCnn 16-32-64 behind pooled: expected vectors as maps of 1 × 1, got 2 × 2; pass the backbone's output: cacheOutputs, cachedBatches.",
+    );
+    tf.dispose([maps, network.weights]);
+  });
+});

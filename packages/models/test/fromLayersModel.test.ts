@@ -10,7 +10,7 @@ import {
   profile,
   summary,
 } from '../src/index.ts';
-import { preparer } from '../src/prepare/preparation.ts';
+import { checkedPreprocessor } from '../src/preprocessing/preprocess.ts';
 
 onEveryEngine(() => {
   test("gives the model's logits and taps, moves its averages in training only, and frees everything", async () => {
@@ -41,7 +41,7 @@ onEveryEngine(() => {
     images.dispose();
   });
 
-  test('resizes and normalizes its images where it is told to', () => {
+  test('resizes and normalizes its images if asked to', () => {
     const model = classifier();
     const preparation: PreprocessingOptions = {
       size: 8,
@@ -50,12 +50,14 @@ onEveryEngine(() => {
     };
     const network = fromLayersModel(model, { prepare: preparation });
     expect(network.preprocessing).toBe(
-      'resize(8,bicubic,antialias)+centre(8)+normalize(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])',
+      'resize(8, bicubic, antialias), centerCrop(8), normalize(mean 0.485 0.456 0.406, std 0.229 0.224 0.225)',
     );
     const images = tf.randomUniform([2, 12, 20, 3], 0, 1, 'float32', 1) as tf.Tensor4D;
     const [own, direct] = tf.tidy(() => [
       network.forward(images, { training: false }).logits.dataSync(),
-      (model.predict(preparer('test', preparation).prepare(images)) as tf.Tensor).dataSync(),
+      (
+        model.predict(checkedPreprocessor('test', preparation).prepare(images)) as tf.Tensor
+      ).dataSync(),
     ]);
     expectClose(own as Float32Array, direct as Float32Array, 1e-6);
     images.dispose();
@@ -108,12 +110,12 @@ test('two models with layers of the same names live side by side', () => {
 
 test('layers report themselves: frozen weights are parameters, running averages are not', () => {
   const network = fromLayersModel(classifier());
-  const multiplyAdds = 4 * 4 * 9 * 3 * 4 + 4 * 5;
+  const macs = 4 * 4 * 9 * 3 * 4 + 4 * 5;
   expect(profile(network, [8, 8, 3])).toEqual({
     parameters: 112 + 8 + 25,
     bytes: 4 * (145 + 8),
-    multiplyAdds,
-    flops: 2 * multiplyAdds,
+    macs,
+    flops: 2 * macs,
   });
   expect(summary(network, [8, 8, 3])).toContain(
     'conv    Conv2D                  4 × 4 × 4         112  3,456',
@@ -123,7 +125,7 @@ test('layers report themselves: frozen weights are parameters, running averages 
 
 test('models without logits, and unknown taps, are refused', () => {
   expect(() => fromLayersModel(classifier('softmax'))).toThrow(
-    'fromLayersModel: expected logits from the last layer, got softmax in fc; build it without the activation: teaching divides logits by a temperature.',
+    'fromLayersModel: expected logits from the last layer, got softmax in fc; build it without the activation: distillation divides logits by a temperature.',
   );
   expect(() => fromLayersModel(classifier(), { taps: ['stage1'] })).toThrow(
     'fromLayersModel: expected taps among the layers conv, bn, act, pooled, fc, got stage1.',

@@ -10,6 +10,7 @@ import {
   globalAveragePool,
   imagenetNormalization,
   profile,
+  resnet,
   resnet9,
   studentCnn,
   torchDefaultUniform,
@@ -17,7 +18,7 @@ import {
   vgg,
   wideResnet,
 } from '../src/index.ts';
-import { firstValues } from './firstValues.ts';
+import { initialValues } from './initialValues.ts';
 
 const makers: Record<string, (seed: number) => Network> = {
   tutorialCnn: (seed) => tutorialCnn({ classes: 10, seed }),
@@ -76,7 +77,7 @@ onEveryEngine(() => {
     const kernel = (network.weights['fc2.kernel'] as tf.Variable).dataSync();
     expect(Array.from(kernel)).toEqual(
       Array.from(
-        firstValues(
+        initialValues(
           torchDefaultUniform,
           { fanIn: 32, fanOut: 10 },
           deriveSeed(7, 'fc2.kernel', 0),
@@ -153,7 +154,7 @@ test('images are normalized inside, and the network says how', () => {
     1e-6,
   );
   expect(normalized?.preprocessing).toBe(
-    'normalize(mean=[0.485,0.456,0.406],deviation=[0.229,0.224,0.225])',
+    'normalize(mean 0.485 0.456 0.406, std 0.229 0.224 0.225)',
   );
 });
 
@@ -186,7 +187,7 @@ test('what cannot be built or fed is refused by name', () => {
       seed: 0,
       prepare: { normalize: { mean: [0, 0, 0], std: [1, 0, 1] } },
     }),
-  ).toThrow('tutorialCnn: expected deviations > 0, got [1, 0, 1]; leave constant channels at 1.');
+  ).toThrow('tutorialCnn: expected std > 0, got [1, 0, 1]; leave constant channels at 1.');
   expect(() =>
     createNetwork({ name: 'own', seed: 0, layers: { conv: convBnRelu(3, 4) }, taps: ['stem'] }),
   ).toThrow('own: expected taps among the layers conv, got stem.');
@@ -205,3 +206,98 @@ function pictures(): tf.Tensor4D {
     [2, 8, 8, 3],
   );
 }
+
+onEveryEngine(() => {
+  test.each([
+    { stem: 'imagenet', strides: [4, 8, 16, 32] },
+    { stem: 'cifar', strides: [1, 2, 4, 8] },
+  ] as const)(
+    'with the stem $stem, taps are as described in both modes, and no tensor is left',
+    async ({ stem, strides }) => {
+      await expectNoNewTensors(() => {
+        const network = resnet({
+          depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] },
+          stem,
+          width: 1 / 16,
+          classes: 10,
+          seed: 0,
+          prepare: { size: 'asGiven' },
+        });
+        expect(network.featureInfo).toEqual({
+          ...Object.fromEntries(
+            strides.map((stride, at) => [`stage${at + 1}`, { channels: 16 * 2 ** at, stride }]),
+          ),
+          pooled: { channels: 128, stride: 0 },
+        });
+        const side = 2 * (strides[3] as number);
+        const images = tf.fill([2, side, side, 3], 0.3) as tf.Tensor4D;
+        for (const training of [true, false]) {
+          const { logits, features } = network.forward(images, { training });
+          expect(logits.shape).toEqual([2, 10]);
+          strides.forEach((stride, at) => {
+            expect(features[`stage${at + 1}`]?.shape).toEqual([
+              2,
+              side / stride,
+              side / stride,
+              16 * 2 ** at,
+            ]);
+          });
+          expect(features.pooled?.shape).toEqual([2, 128]);
+          tf.dispose([logits, features]);
+        }
+        images.dispose();
+        network.dispose();
+      });
+    },
+  );
+});
+
+test('what is no ResNet is refused', () => {
+  const options = { stem: 'imagenet', classes: 10, seed: 0 } as const;
+  expect(() => resnet({ ...options, depth: 20 as 18 })).toThrow(
+    'resnet: expected depth among 18, 34, 50, 101, 152, got 20.',
+  );
+  expect(() => resnet({ ...options, depth: 18, stem: 'mnist' as 'cifar' })).toThrow(
+    'resnet: expected stem imagenet or cifar, got mnist.',
+  );
+  expect(() => resnet({ ...options, depth: { block: 'basic', blocks: [1, 0, 1, 1] } })).toThrow(
+    'resnet: expected four whole numbers of blocks ≥ 1, got [1, 0, 1, 1].',
+  );
+  expect(() =>
+    resnet({ ...options, depth: { block: 'dense' as 'basic', blocks: [1, 1, 1, 1] } }),
+  ).toThrow('resnet: expected block basic or bottleneck, got dense.');
+});
+
+test("weights lie in the order of torchvision's state_dict, and their names are its names by a few rules", () => {
+  const network = resnet({
+    depth: { block: 'bottleneck', blocks: [1, 1, 1, 1] },
+    stem: 'imagenet',
+    width: 1 / 16,
+    classes: 10,
+    seed: 0,
+  });
+  expect(Object.keys(network.weights).slice(0, 16)).toEqual([
+    'stem.conv.kernel',
+    ...normWeights('stem.bn'),
+    'stage1.block0.conv1.kernel',
+    ...normWeights('stage1.block0.bn1'),
+    'stage1.block0.conv2.kernel',
+    ...normWeights('stage1.block0.bn2'),
+    'stage1.block0.conv3.kernel',
+  ]);
+  expect(Object.keys(network.weights).slice(20, 25)).toEqual([
+    'stage1.block0.shortcut.conv.kernel',
+    ...normWeights('stage1.block0.shortcut.bn'),
+  ]);
+  network.dispose();
+});
+
+function normWeights(norm: string): string[] {
+  return ['scale', 'offset', 'mean', 'variance'].map((part) => `${norm}.${part}`);
+}
+
+test('without an engine the error says how to start one', () => {
+  expect(() => studentCnn({ classes: 10, seed: 0 })).toThrow(
+    'studentCnn 16-32-64: expected a started engine, got none; await startEngine() of @kd/engine first.',
+  );
+});

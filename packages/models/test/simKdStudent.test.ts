@@ -11,10 +11,10 @@ const classifier = () => ({
   bias: tf.tensor1d([0.5, -0.5]),
 });
 
-/** A network that hands its pictures on as the tap `maps`. */
+/** A network whose tap `maps` is its images. */
 const passing = {
   weights: {},
-  taps: { maps: { channels: 3, stride: 1 }, pooled: { channels: 3, stride: 0 } },
+  featureInfo: { maps: { channels: 3, stride: 1 }, pooled: { channels: 3, stride: 0 } },
   forward: (images: tf.Tensor4D) => ({
     logits: tf.zeros<tf.Rank.R2>([images.shape[0], 2]),
     features: { maps: images },
@@ -22,18 +22,18 @@ const passing = {
   dispose() {},
 };
 
-const pictures = () =>
+const images = () =>
   tf.tensor4d(
     new Float32Array(96).map((_, at) => Math.sin(0.7 * at)),
     [2, 4, 4, 3],
   );
 
 onEveryEngine(() => {
-  test('the logits are what the classifier says of the means of the projected maps', () =>
+  test('the logits are the output of the classifier for the means of the projected maps', () =>
     tf.tidy(() => {
       const { kernel, bias } = classifier();
       const network = simKdStudent(passing, { tap: 'maps', classifier: { kernel, bias }, seed: 1 });
-      const { logits, features } = network.forward(pictures(), { training: true });
+      const { logits, features } = network.forward(images(), { training: true });
       expect(features.projected?.shape).toEqual([2, 4, 4, 6]);
       expect(network.featureInfo?.projected).toEqual({ channels: 6, stride: 1 });
       const expected = tf.add(
@@ -53,7 +53,7 @@ onEveryEngine(() => {
         pooling: 'max',
         seed: 1,
       });
-      const { logits, features } = network.forward(pictures(), { training: true });
+      const { logits, features } = network.forward(images(), { training: true });
       const expected = tf.mul(
         tf.add(
           tf.matMul(tf.max<tf.Tensor2D>(features.projected as tf.Tensor, [1, 2]), kernel),
@@ -68,7 +68,7 @@ onEveryEngine(() => {
         pooling: 'sum' as 'max',
         seed: 1,
       });
-      expect(() => other.forward(pictures(), { training: false })).toThrow(
+      expect(() => other.forward(images(), { training: false })).toThrow(
         "simKdStudent: expected pooling 'mean' or 'max', got sum.",
       );
       network.dispose();
@@ -94,16 +94,16 @@ onEveryEngine(() => {
         ['classifier.kernel', '6,2', false],
         ['classifier.bias', '2', false],
       ]);
-      const first = network.forward(pictures(), { training: false }).logits.dataSync();
-      expectClose(network.forward(pictures(), { training: false }).logits.dataSync(), first, 0);
+      const first = network.forward(images(), { training: false }).logits.dataSync();
+      expectClose(network.forward(images(), { training: false }).logits.dataSync(), first, 0);
       const trainable = Object.values(network.weights).filter((weight) => weight.trainable);
       const { grads } = tf.variableGrads(
-        () => tf.sum(tf.square(network.forward(pictures(), { training: true }).logits)),
+        () => tf.sum(tf.square(network.forward(images(), { training: true }).logits)),
         trainable,
       );
       expect(Object.keys(grads)).toHaveLength(9);
       expect(
-        Array.from(network.forward(pictures(), { training: false }).logits.dataSync()),
+        Array.from(network.forward(images(), { training: false }).logits.dataSync()),
       ).not.toEqual(Array.from(first));
       network.dispose();
     }));
@@ -122,15 +122,15 @@ onEveryEngine(() => {
             network.forward(x as tf.Tensor4D, { training: true }).features.projected as tf.Tensor,
           ),
         ) as tf.Scalar;
-      expect(network.forward(pictures(), { training: true }).features.projected?.shape).toEqual([
+      expect(network.forward(images(), { training: true }).features.projected?.shape).toEqual([
         2, 2, 2, 6,
       ]);
       expect(network.featureInfo?.projected?.stride).toBe(2);
-      expect(tf.grad(loss)(pictures()).shape).toEqual([2, 4, 4, 3]);
+      expect(tf.grad(loss)(images()).shape).toEqual([2, 4, 4, 3]);
       network.dispose();
     }));
 
-  test('it goes with its student, and leaves the teacher’s classifier alone', async () => {
+  test('dispose frees its student, and not the teacher’s classifier', async () => {
     const teacher = classifier();
     await expectNoNewTensors(() => {
       const student = studentCnn({ classes: 2, seed: 1 });

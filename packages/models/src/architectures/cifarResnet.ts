@@ -1,18 +1,17 @@
 import { ensure, type Network } from '@kd/core';
+import { relu } from '../layers/activations.ts';
 import { batchNorm } from '../layers/batchNorm.ts';
-import { residual, sequential } from '../layers/compose.ts';
-import { convBnRelu } from '../layers/convBnRelu.ts';
-import { convolution } from '../layers/convolution.ts';
+import { zeroPadShortcut } from '../layers/channels.ts';
+import { convBnRelu, convolution } from '../layers/conv.ts';
 import { dense } from '../layers/dense.ts';
 import type { LayerFactory } from '../layers/layer.ts';
-import { relu } from '../layers/pointwise.ts';
 import { globalAveragePool } from '../layers/pooling.ts';
-import { subsample } from '../layers/subsample.ts';
-import { akamasterResnet, torchvisionResnet } from '../names/resnetNames.ts';
+import { residual, sequential } from '../layers/sequential.ts';
 import { createNetwork } from '../network.ts';
-import { type ClassifierOptions, checkClasses, widened } from '../options.ts';
+import { type ClassifierOptions, checkClasses, scaleChannels } from './options.ts';
+import { akamasterResnet, torchvisionResnet } from './resnet.ts';
 
-/** depth = 6 · blocks a stage + 2. Channels are those of the stem and of the three stages. */
+/** depth = 6 · blocks per stage + 2. Channels of the stem and of the three stages. */
 const architectures = {
   8: { blocks: 1, channels: [16, 16, 32, 64], shortcut: 'identity' },
   14: { blocks: 2, channels: [16, 16, 32, 64], shortcut: 'identity' },
@@ -28,36 +27,35 @@ const architectures = {
 export type CifarResnetDepth = keyof typeof architectures;
 
 /**
- * How a block that halves the map reaches its sum: without parameters (option A of the paper) or by
- * a 1×1 convolution with batch norm (option B).
+ * The shortcut of a block that halves the map: without parameters (option A of the paper) or a 1×1
+ * convolution with batch norm (option B).
  */
 export type Shortcut = 'identity' | 'projection';
 
 export interface CifarResnetOptions extends ClassifierOptions {
   /**
-   * A published one. `8x4` and `32x4` are those of the papers on distillation: stages four times as
+   * A published depth. `8x4` and `32x4` are those of the distillation papers: stages four times as
    * wide behind a stem twice as wide.
    */
   readonly depth: CifarResnetDepth;
   /** Multiplies the channels; 1. */
   readonly width?: number;
   /**
-   * `identity`, as published: ResNet-20 then has 269,722 parameters. Papers on distillation measure
-   * with `projection`, which is usual for `8x4` and `32x4`.
+   * `identity`, as published: ResNet-20 then has 269,722 parameters. Distillation papers measure
+   * with `projection`, the default of `8x4` and `32x4`.
    */
   readonly shortcut?: Shortcut;
 }
 
 /**
- * The ResNet made for CIFAR: a 3×3 stem, three stages of basic blocks at 16, 32 and 64 channels,
- * global mean, one dense layer. With 100 classes and
- * projections ResNet-56 has 861,620 parameters, ResNet-32x4 7,433,860, as in RepDistiller.
+ * The ResNet for CIFAR: a 3×3 stem, three stages of basic blocks with 16, 32 and 64 channels, global
+ * average pool, one dense layer. With 100 classes and projections ResNet-56 has 861,620 parameters,
+ * ResNet-32x4 7,433,860, as in RepDistiller.
  *
  * Taps, each after the last ReLU of its stage: `stage1` [16w, stride 1], `stage2` [32w, 2],
  * `stage3` [64w, 4], `pooled` [64w].
  * Source: He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2; `8x4`
- * and `32x4`: Tian et al., "Contrastive representation
- * distillation", ICLR 2020, appendix.
+ * and `32x4`: Tian et al., "Contrastive representation distillation", ICLR 2020, appendix.
  */
 export function cifarResnet({
   depth,
@@ -74,28 +72,28 @@ export function cifarResnet({
     `depth among ${Object.keys(architectures).join(', ')}`,
     depth,
   );
-  const { blocks, channels, shortcut: usual } = architectures[depth];
-  const [w0, w1, w2, w3] = widened('cifarResnet', channels, width) as [
+  const { blocks, channels, shortcut: published } = architectures[depth];
+  const [w0, w1, w2, w3] = scaleChannels('cifarResnet', channels, width) as [
     number,
     number,
     number,
     number,
   ];
-  const way = shortcut ?? usual;
+  const kind = shortcut ?? published;
   return createNetwork({
-    name: `ResNet-${depth}${width === 1 ? '' : ` w${width}`}${way === usual ? '' : ` ${way}`}`,
+    name: `ResNet-${depth}${width === 1 ? '' : ` w${width}`}${kind === published ? '' : ` ${kind}`}`,
     layers: {
       stem: convBnRelu(3, w0),
-      stage1: stage(blocks, w0, w1, 1, way),
-      stage2: stage(blocks, w1, w2, 2, way),
-      stage3: stage(blocks, w2, w3, 2, way),
+      stage1: stage(blocks, w0, w1, 1, kind),
+      stage2: stage(blocks, w1, w2, 2, kind),
+      stage3: stage(blocks, w2, w3, 2, kind),
       pooled: globalAveragePool(),
       fc: dense({ from: w3, to: classes }),
     },
     taps: ['stage1', 'stage2', 'stage3', 'pooled'],
     seed,
     ...(prepare && { prepare }),
-    names: { repDistiller: torchvisionResnet, akamaster: akamasterResnet },
+    keyMaps: { repDistiller: torchvisionResnet, akamaster: akamasterResnet },
   });
 }
 
@@ -139,7 +137,7 @@ function shortcutBetween(
 ): LayerFactory {
   switch (shortcut) {
     case 'identity':
-      return subsample({ from, to, stride });
+      return zeroPadShortcut({ from, to, stride });
     case 'projection':
       return sequential({
         conv: convolution({ from, to, size: 1, stride }),

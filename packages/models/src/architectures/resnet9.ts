@@ -1,32 +1,32 @@
 import type { Network } from '@kd/core';
-import { residual, sequential } from '../layers/compose.ts';
-import { convBnRelu } from '../layers/convBnRelu.ts';
+import { scale } from '../layers/activations.ts';
+import { convBnRelu } from '../layers/conv.ts';
 import { dense } from '../layers/dense.ts';
-import { scale } from '../layers/pointwise.ts';
 import { globalMaxPool, maxPool } from '../layers/pooling.ts';
+import { residual, sequential } from '../layers/sequential.ts';
 import { createNetwork } from '../network.ts';
-import { type ClassifierOptions, checkClasses, widened } from '../options.ts';
+import { type ClassifierOptions, checkClasses, scaleChannels } from './options.ts';
 
 export interface Resnet9Options extends ClassifierOptions {
   /**
-   * Multiplies the channels 64, 128, 256, 512; 1. A quarter has 0.41 M parameters, 1 has 6.57 M.
+   * Multiplies the channels 64, 128, 256, 512; 1. At 0.25 there are 0.41 M parameters, at 1 6.57 M.
    */
   readonly width?: number;
 }
 
 /**
  * The small residual network that trains fastest on CIFAR-10: eight 3×3 convolutions with batch
- * norm and ReLU, two residual pairs, and a dense
- * layer without bias whose logits are multiplied by 0.2.
+ * norm and ReLU, two residual pairs, and a dense layer without bias whose logits are multiplied by
+ * 0.2.
  *
  * Taps, each after ReLU (`stage2` and `stage4` after the residual sum, which has no ReLU behind
- * it): `stage1` [64w, stride 1], `stage2` [128w, 2],
- * `stage3` [256w, 4], `stage4` [512w, 8], `pooled` [512w].
+ * it): `stage1` [64w, stride 1], `stage2` [128w, 2], `stage3` [256w, 4], `stage4` [512w, 8],
+ * `pooled` [512w].
  * Source: Page, "How to train your ResNet" (DAWNBench, 2018), with 0.2 for its 0.125.
  */
 export function resnet9({ classes, seed, width = 1, prepare }: Resnet9Options): Network {
   checkClasses('resnet9', classes);
-  const [w1, w2, w3, w4] = widened('resnet9', [64, 128, 256, 512], width) as [
+  const [w1, w2, w3, w4] = scaleChannels('resnet9', [64, 128, 256, 512], width) as [
     number,
     number,
     number,

@@ -1,20 +1,20 @@
 import { ensure, type Network } from '@kd/core';
-import { convBnRelu } from '../layers/convBnRelu.ts';
+import { convBnRelu } from '../layers/conv.ts';
 import { dense } from '../layers/dense.ts';
 import type { LayerFactory } from '../layers/layer.ts';
 import { globalAveragePool, maxPool } from '../layers/pooling.ts';
 import { createNetwork } from '../network.ts';
-import { type ClassifierOptions, checkClasses } from '../options.ts';
+import { type ClassifierOptions, checkClasses } from './options.ts';
 
 export interface StudentCnnOptions extends ClassifierOptions {
-  /** Channels of every stage; [16, 32, 64]. */
+  /** Channels of the stages; [16, 32, 64]. */
   readonly widths?: readonly number[];
 }
 
 /**
- * The default student: a stage is a 3×3 convolution with batch norm and ReLU, a 2×2 max pool stands
- * between stages, then global mean and one dense
- * layer. 24,346 parameters at 10 classes and the default widths.
+ * The default student: each stage is a 3×3 convolution with batch norm and ReLU; a 2×2 max pool
+ * between stages, then global average pool and one dense layer. 24,346 parameters with 10 classes
+ * and the default widths.
  *
  * Taps: `stage1`, `stage2`, … after ReLU and before the pool [widths[i], stride 2ⁱ], `pooled`.
  */

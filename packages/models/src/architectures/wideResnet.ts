@@ -1,16 +1,16 @@
-import { ensure, type Network } from '@kd/core';
+import { ensure, type Network, type StateDictKeyMap } from '@kd/core';
+import { relu } from '../layers/activations.ts';
 import { batchNorm } from '../layers/batchNorm.ts';
-import { residual, sequential } from '../layers/compose.ts';
-import { convolution } from '../layers/convolution.ts';
+import { convolution } from '../layers/conv.ts';
 import { dense } from '../layers/dense.ts';
 import type { LayerFactory } from '../layers/layer.ts';
-import { relu } from '../layers/pointwise.ts';
 import { globalAveragePool } from '../layers/pooling.ts';
-import { repDistillerWideResnet } from '../names/wideResnetNames.ts';
+import { residual, sequential } from '../layers/sequential.ts';
 import { createNetwork } from '../network.ts';
-import { type ClassifierOptions, checkClasses, widened } from '../options.ts';
+import { keyMapFromRules } from './keyMap.ts';
+import { type ClassifierOptions, checkClasses, scaleChannels } from './options.ts';
 
-/** depth = 6 · blocks a stage + 4. */
+/** depth = 6 · blocks per stage + 4. */
 const blocksPerStage = { 10: 1, 16: 2, 22: 3, 28: 4, 34: 5, 40: 6 } as const;
 
 export type WideResnetDepth = keyof typeof blocksPerStage;
@@ -22,14 +22,14 @@ export interface WideResnetOptions extends ClassifierOptions {
 }
 
 /**
- * The wide residual network for CIFAR: a 3×3 stem of 16 channels, three stages of blocks whose
- * batch norm and ReLU come before each convolution, batch norm
- * and ReLU, global mean, one dense layer. A block that changes the channels has a 1×1 convolution,
- * without batch norm, as its shortcut. Without dropout, as
- * the papers on distillation use it: with 100 classes WRN-40-2 has 2,255,156 parameters.
+ * The wide residual network for CIFAR: a 3×3 stem of 16 channels, three stages of pre-activation
+ * blocks (batch norm and ReLU before each convolution), batch norm and ReLU, global average pool,
+ * one dense layer. The shortcut of a block that changes the channels is a 1×1 convolution without
+ * batch norm. No dropout, as in distillation papers: with 100 classes WRN-40-2 has 2,255,156
+ * parameters.
  *
- * Taps: `stage1` [16w, stride 1], `stage2` [32w, 2], `stage3` [64w, 4], sums that no ReLU has cut
- * yet, and `pooled` [64w].
+ * Taps: `stage1` [16w, stride 1], `stage2` [32w, 2], `stage3` [64w, 4], the residual sums before
+ * any ReLU, and `pooled` [64w].
  * Source: Zagoruyko and Komodakis, "Wide residual networks", BMVC 2016, section 3; layers and taps
  * as in RepDistiller's `wrn`.
  */
@@ -42,7 +42,7 @@ export function wideResnet({ depth, width, classes, seed, prepare }: WideResnetO
     depth,
   );
   const blocks = blocksPerStage[depth];
-  const [w1, w2, w3] = widened('wideResnet', [16, 32, 64], width) as [number, number, number];
+  const [w1, w2, w3] = scaleChannels('wideResnet', [16, 32, 64], width) as [number, number, number];
   return createNetwork({
     name: `WRN-${depth}-${width}`,
     layers: {
@@ -57,7 +57,7 @@ export function wideResnet({ depth, width, classes, seed, prepare }: WideResnetO
     },
     taps: ['stage1', 'stage2', 'stage3', 'pooled'],
     seed,
-    names: { repDistiller: repDistillerWideResnet },
+    keyMaps: { repDistiller: repDistillerKeys },
     ...(prepare && { prepare }),
   });
 }
@@ -73,14 +73,14 @@ function stage(blocks: number, from: number, to: number, stride: 1 | 2): LayerFa
   });
 }
 
-/** Goes round with x as it came. */
+/** A block whose shortcut is x. */
 function block(channels: number): LayerFactory {
   return residual({
     body: { bn1: batchNorm({ channels }), relu1: relu(), ...branch(channels, channels, 1) },
   });
 }
 
-/** Goes round with x as batch norm and ReLU leave it. */
+/** A block whose shortcut starts after its first batch norm and ReLU. */
 function wideningBlock(from: number, to: number, stride: 1 | 2): LayerFactory {
   return residual({
     before: { bn1: batchNorm({ channels: from }), relu1: relu() },
@@ -97,3 +97,11 @@ function branch(from: number, to: number, stride: 1 | 2): Readonly<Record<string
     conv2: convolution({ from: to, to }),
   };
 }
+
+/** RepDistiller and mdistiller: `conv1`, `block1.layer.0.convShortcut`, `bn1`, `fc`. */
+const repDistillerKeys: StateDictKeyMap = keyMapFromRules([
+  [/^stage(\d+)\.block(\d+)/, 'block$1.layer.$2'],
+  [/\.shortcut$/, '.convShortcut'],
+  [/^stem$/, 'conv1'],
+  [/^bn$/, 'bn1'],
+]);

@@ -10,16 +10,16 @@ import {
   type Variable,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { ownedVariable } from './initial.ts';
-import { expectMaps, type LayerFactory } from './layer.ts';
+import { ownedVariable } from './initializers.ts';
+import { assertMaps, type LayerFactory } from './layer.ts';
 
 export interface BatchNormOptions {
   readonly channels: number;
   /** Added to the variance; 1e-5 as in PyTorch (Keras: 1e-3). */
   readonly epsilon?: number;
   /**
-   * What the running averages keep of themselves at every training step; 0.9, which PyTorch calls
-   * `momentum=0.1`.
+   * Share of the running averages that stays at every training step, as in Keras; 0.9, which
+   * PyTorch calls `momentum=0.1`.
    */
   readonly momentum?: number;
 }
@@ -30,9 +30,9 @@ export interface BatchNormOptions {
  *     y = scale · (x − mean) / √(variance + ε) + offset
  *
  * In training, mean and (biased) variance are those of the batch, and the running averages move
- * towards the batch mean and the *unbiased* batch
- * variance, n / (n − 1) times the biased one, n = batch · height · width. Otherwise mean and
- * variance are the running averages, and nothing changes.
+ * towards the batch mean and the *unbiased* batch variance, n / (n − 1) times the biased one,
+ * n = batch · height · width. Otherwise mean and variance are the running averages, and nothing
+ * changes.
  *
  * Weights: `scale`, `offset`, and `mean`, `variance`, which do not train; all [channels].
  * Source: Ioffe and Szegedy, "Batch normalization", ICML 2015.
@@ -62,7 +62,7 @@ export function batchNorm({
     const mean = ownedVariable<Tensor1D['rankType']>(zeros([channels]), false);
     const variance = ownedVariable<Tensor1D['rankType']>(ones([channels]), false);
 
-    function normalizeAndFollow(maps: Tensor4D): Tensor4D {
+    function normalizeAndUpdate(maps: Tensor4D): Tensor4D {
       const [batch, height, width] = maps.shape;
       const n = batch * height * width;
       ensure(
@@ -77,8 +77,8 @@ export function batchNorm({
         mean: batchMean,
         variance: batchVariance,
       } = normalizeBatch(maps, scale, offset, epsilon);
-      follow(mean, batchMean, 1, momentum);
-      follow(variance, batchVariance, n / (n - 1), momentum);
+      updateAverage(mean, batchMean, 1, momentum);
+      updateAverage(variance, batchVariance, n / (n - 1), momentum);
       return output;
     }
 
@@ -91,10 +91,10 @@ export function batchNorm({
         [`${name}.mean`]: mean,
         [`${name}.variance`]: variance,
       },
-      parts: [{ does: 'normalize', scale, offset, mean, variance, epsilon }],
-      apply(x, { training, onLayer: observe }: ForwardOptions) {
-        const maps = expectMaps(name, x, channels);
-        observe?.({
+      inferenceOps: [{ kind: 'batchNorm', scale, offset, mean, variance, epsilon }],
+      apply(x, { training, onLayer }: ForwardOptions) {
+        const maps = assertMaps(name, x, channels);
+        onLayer?.({
           name,
           kind: 'batch norm',
           outputShape: x.shape.slice(1),
@@ -103,7 +103,7 @@ export function batchNorm({
         });
         return tidy(() =>
           training
-            ? normalizeAndFollow(maps)
+            ? normalizeAndUpdate(maps)
             : normalizeByAverages(maps, mean, variance, offset, scale, epsilon),
         );
       },
@@ -112,6 +112,6 @@ export function batchNorm({
 }
 
 /** running ← momentum · running + (1 − momentum) · factor · batch */
-function follow(running: Variable, batch: Tensor1D, factor: number, momentum: number): void {
+function updateAverage(running: Variable, batch: Tensor1D, factor: number, momentum: number): void {
   running.assign(add(mul(running, momentum), mul(batch, (1 - momentum) * factor)));
 }

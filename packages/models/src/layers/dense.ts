@@ -1,28 +1,28 @@
 import { ensure } from '@kd/core';
 import { add, matMul, type Rank, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
-import { drawnVariable, type Initializer, torchDefaultUniform } from './initial.ts';
-import { expectVectors, type LayerFactory } from './layer.ts';
+import { type Initializer, initializedVariable, torchDefaultUniform } from './initializers.ts';
+import { assertVectors, type LayerFactory } from './layer.ts';
 
 export interface DenseOptions {
-  /** Channels in. */
+  /** Input channels. */
   readonly from: number;
-  /** Channels out. */
+  /** Output channels. */
   readonly to: number;
   /** true. */
   readonly bias?: boolean;
   /** `torchDefaultUniform`. */
-  readonly initial?: Initializer;
+  readonly initializer?: Initializer;
 }
 
 /**
  * Linear map of vectors: [batch, from] → [batch, to]. Weights: `kernel` [from, to] and, unless
- * refused, `bias` [to].
+ * `bias: false`, `bias` [to].
  */
 export function dense({
   from,
   to,
-  bias: withBias = true,
-  initial = torchDefaultUniform,
+  bias: hasBias = true,
+  initializer = torchDefaultUniform,
 }: DenseOptions): LayerFactory {
   ensure(
     from >= 1 && to >= 1 && Number.isInteger(from) && Number.isInteger(to),
@@ -32,18 +32,24 @@ export function dense({
   );
   return (name, seed) => {
     const fans = { fanIn: from, fanOut: to };
-    const kernel = drawnVariable<Rank.R2>(`${name}.kernel`, [from, to], fans, initial, seed);
-    const bias = withBias
-      ? drawnVariable<Rank.R1>(`${name}.bias`, [to], fans, initial, seed)
+    const kernel = initializedVariable<Rank.R2>(
+      `${name}.kernel`,
+      [from, to],
+      fans,
+      initializer,
+      seed,
+    );
+    const bias = hasBias
+      ? initializedVariable<Rank.R1>(`${name}.bias`, [to], fans, initializer, seed)
       : undefined;
     return {
       name,
       channels: to,
       stride: 1,
       weights: { [`${name}.kernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
-      apply(x, { onLayer: observe }) {
-        const vectors = expectVectors(name, x, from);
-        observe?.({
+      apply(x, { onLayer }) {
+        const vectors = assertVectors(name, x, from);
+        onLayer?.({
           name,
           kind: 'dense',
           outputShape: [to],

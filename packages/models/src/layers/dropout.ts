@@ -17,11 +17,11 @@ export interface DropoutOptions {
 
 /**
  * In training, each activation is 0 with probability `rate` and divided by 1 − rate otherwise; at
- * inference nothing happens.
+ * inference the output is x.
  *
- * The mask depends on `mode.seed` and the layer's name alone: another one at every step and in
- * every layer, the same on every engine and in a training that is
- * resumed. Without a seed, training stops with an error.
+ * The mask depends on `mode.seed` and the layer's name alone (the name selects the random stream):
+ * another one at every step and in every layer, the same on every engine and in a resumed training.
+ * Without a seed, a forward pass in training throws.
  * Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
  * JMLR 2014, section 10 (scaled in training).
  */
@@ -39,14 +39,14 @@ export function dropout({ rate }: DropoutOptions): LayerFactory {
     stride: 1,
     apply(x, { training, seed }) {
       if (!training || rate === 0) return clone(x);
-      const given = seedOf(name, seed);
-      return tidy(() => drop(x, rate, x.shape, foldIn(given, name)));
+      const stepSeed = requireSeed(name, seed);
+      return tidy(() => applyDropout(x, rate, x.shape, foldIn(stepSeed, name)));
     },
   });
 }
 
-/** @throws RangeError where a pass in training has nothing to draw from. */
-export function seedOf(caller: string, seed: Tensor1D | undefined): Tensor1D {
+/** @throws RangeError if a forward pass in training has no seed. */
+export function requireSeed(caller: string, seed: Tensor1D | undefined): Tensor1D {
   ensure(
     seed !== undefined,
     caller,
@@ -58,14 +58,19 @@ export function seedOf(caller: string, seed: Tensor1D | undefined): Tensor1D {
 }
 
 /**
- * x · (u ≥ rate) / (1 − rate), with u uniform in [0, 1). @param shape Of u: a side of 1 lets its
- * places share their fate.
+ * x · (u ≥ rate) / (1 − rate), with u uniform in [0, 1).
+ * @param shape Shape of u; along an axis of length 1, all positions share one random number.
  */
-export function drop(x: Tensor, rate: number, shape: readonly number[], seed: Tensor1D): Tensor {
-  return mul(x, mul(kept(rate, shape, seed), 1 / (1 - rate)));
+export function applyDropout(
+  x: Tensor,
+  rate: number,
+  shape: readonly number[],
+  seed: Tensor1D,
+): Tensor {
+  return mul(x, mul(keepMask(rate, shape, seed), 1 / (1 - rate)));
 }
 
 /** 1 with probability 1 − rate, else 0. */
-export function kept(rate: number, shape: readonly number[], seed: Tensor1D): Tensor {
+export function keepMask(rate: number, shape: readonly number[], seed: Tensor1D): Tensor {
   return cast(greaterEqual(randomUniform(shape, seed), rate), 'float32');
 }

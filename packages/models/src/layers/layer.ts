@@ -1,59 +1,129 @@
 import { expectedError, type ForwardOptions, type LayerSummary, type Stateful } from '@kd/core';
 import {
+  type Rank,
   type Tensor,
+  type Tensor1D,
   type Tensor2D,
   type Tensor4D,
   tidy,
   type Variable,
 } from '@tensorflow/tfjs-core';
-import type { Part } from './parts.ts';
 
-/** A piece of a network: variables by their full names, and what it does to activations. */
+/** A layer of a network: its variables by full name, and what it computes. */
 export interface Layer extends Stateful {
-  /** Where it is in the network: `stage1.block0.conv1`. */
+  /** Path of the layer in its network: `stage1.block0.conv1`. */
   readonly name: string;
-  /** Channels that come out; absent where as many come out as go in. */
+  /** Output channels; absent if there are as many as input channels. */
   readonly channels?: number;
   /**
-   * Input pixels per output pixel along one side; 1 where the size stays, 0 where a vector [batch,
-   * channels] comes out.
+   * Input pixels per output pixel along one side; 1 if the size stays, 0 if the output is a vector
+   * [batch, channels].
    */
   readonly stride: number;
-  /** @returns A new tensor that the caller owns; `x` is left alone. */
+  /** @returns A new tensor that the caller owns; `x` is unchanged. */
   apply(x: Tensor, mode: ForwardOptions): Tensor;
-  /** What it does at inference, for a folded network; absent: it runs there as it is. */
-  readonly parts?: readonly Part[];
+  /**
+   * The layer at inference as a list of operations that can be fused with those of its neighbours.
+   * Absent: the layer runs there through `apply`, so a custom layer need not have it.
+   */
+  readonly inferenceOps?: readonly InferenceOp[];
 }
 
 /**
- * A layer still without name and numbers. What `convolution(…)` and its like return; a layer of
- * your own is one function of this type.
+ * A layer without its name and variables yet, as `convolution(…)` and the other layers return it.
+ * A custom layer is one function of this type.
  */
 export type LayerFactory = (name: string, seed: number) => Layer;
 
-/**
- * A layer without weights that only computes: `elementwise((x) => tf.elu(x))`. It is not told to
- * observers.
- */
-export function elementwise(compute: (x: Tensor) => Tensor): LayerFactory {
-  return (name) => ({ name, weights: {}, stride: 1, apply: compute });
+/** An operation of a network at inference. */
+export type InferenceOp = ConvolutionOp | BatchNormOp | ActivationOp | SumOp | ConcatOp | LayerOp;
+
+/** A convolution (plain, grouped or depthwise) with an optional bias. */
+export interface ConvolutionOp {
+  readonly kind: 'convolution';
+  /**
+   * [size, size, from / groups, to]; [size, size, channels, 1] if depthwise. The product of the
+   * last two sides is the number of output channels or a multiple of it.
+   */
+  readonly kernel: Variable<Rank.R4>;
+  /** [to]. */
+  readonly bias?: Variable<Rank.R1>;
+  readonly convolve: Convolve;
+}
+
+/** activation(kernel ∗ maps + bias), in as few kernels of the engine as possible. */
+export type Convolve = (
+  maps: Tensor4D,
+  weights: ConvolutionWeights,
+  activation: Activation,
+) => Tensor4D;
+
+/** Kernel and bias of a convolution, with the shapes of its `ConvolutionOp`. */
+export interface ConvolutionWeights {
+  readonly kernel: Tensor4D;
+  readonly bias?: Tensor1D;
+}
+
+/** The activation that is computed in the same kernel as the operation before it. */
+export type Activation = 'linear' | Rectifier;
+
+/** max(x, 0), or min(max(x, 0), 6). */
+export type Rectifier = 'relu' | 'relu6';
+
+/** scale · (x − mean) / √(variance + epsilon) + offset, channel by channel. */
+export interface BatchNormOp {
+  readonly kind: 'batchNorm';
+  readonly scale: Variable<Rank.R1>;
+  readonly offset: Variable<Rank.R1>;
+  readonly mean: Variable<Rank.R1>;
+  readonly variance: Variable<Rank.R1>;
+  readonly epsilon: number;
+}
+
+export interface ActivationOp {
+  readonly kind: 'activation';
+  readonly activation: Rectifier;
+}
+
+/** body(x) + shortcut(x); a shortcut without operations is x itself. */
+export interface SumOp {
+  readonly kind: 'sum';
+  readonly body: readonly InferenceOp[];
+  readonly shortcut: readonly InferenceOp[];
+}
+
+/** The output channels of all branches, concatenated; the input of each is x. */
+export interface ConcatOp {
+  readonly kind: 'concat';
+  readonly branches: readonly (readonly InferenceOp[])[];
+}
+
+/** A layer that runs through its `apply` with `training: false`. */
+export interface LayerOp {
+  readonly kind: 'layer';
+  readonly layer: Layer;
+}
+
+/** The operations of consecutive layers. */
+export function inferenceOpsOf(layers: readonly Layer[]): InferenceOp[] {
+  return layers.flatMap((layer) => layer.inferenceOps ?? [{ kind: 'layer', layer }]);
 }
 
 /**
- * Applies a layer. Weights of a layer that tells observers nothing are told here, with unknown
- * (NaN) multiply-adds.
+ * Applies a layer. If it has weights and reports nothing to `mode.onLayer`, its name, shape and
+ * parameters are reported here, with unknown (NaN) multiply-adds.
  */
 export function applyLayer(layer: Layer, x: Tensor, mode: ForwardOptions): Tensor {
-  const { onLayer: observe } = mode;
-  if (observe === undefined) return layer.apply(x, mode);
-  let told = false;
-  const listen = (report: LayerSummary) => {
-    told = true;
-    observe(report);
+  const { onLayer } = mode;
+  if (onLayer === undefined) return layer.apply(x, mode);
+  let hasReported = false;
+  const report = (summary: LayerSummary) => {
+    hasReported = true;
+    onLayer(summary);
   };
-  const y = layer.apply(x, { ...mode, onLayer: listen });
-  if (!told && Object.keys(layer.weights).length > 0) {
-    observe({
+  const y = layer.apply(x, { ...mode, onLayer: report });
+  if (!hasReported && Object.keys(layer.weights).length > 0) {
+    onLayer({
       name: layer.name,
       kind: 'custom',
       outputShape: y.shape.slice(1),
@@ -65,22 +135,22 @@ export function applyLayer(layer: Layer, x: Tensor, mode: ForwardOptions): Tenso
 }
 
 /**
- * Several layers one after another; the inner activations are freed (after the backward pass, where
+ * Applies consecutive layers; intermediate activations are freed (after the backward pass, if
  * there is one).
  */
-export function applyInOrder(layers: readonly Layer[], x: Tensor, mode: ForwardOptions): Tensor {
+export function applyLayers(layers: readonly Layer[], x: Tensor, mode: ForwardOptions): Tensor {
   return tidy(() => layers.reduce((activations, layer) => applyLayer(layer, activations, mode), x));
 }
 
-/** What comes out of some layers in a row, and what was tapped on the way. */
+/** Output of consecutive layers, and the outputs of those among them that are tapped. */
 export interface Activations {
   readonly activations: Tensor;
   readonly features: Readonly<Record<string, Tensor>>;
 }
 
 /**
- * Several layers one after another, in the caller's tidy. @param taps Names of layers whose outputs
- * become `features`.
+ * Applies consecutive layers within the caller's `tidy`.
+ * @param taps Names of layers whose outputs become `features`.
  */
 export function applyTapped(
   layers: readonly Layer[],
@@ -97,8 +167,11 @@ export function applyTapped(
   return { activations, features };
 }
 
-/** Throws unless x is [batch, height, width, channels]. @param channels null: any. */
-export function expectMaps(caller: string, x: Tensor, channels: number | null): Tensor4D {
+/**
+ * Throws unless x is [batch, height, width, channels].
+ * @param channels null: any number.
+ */
+export function assertMaps(caller: string, x: Tensor, channels: number | null): Tensor4D {
   if (x.rank !== 4 || (channels !== null && x.shape[3] !== channels)) {
     throw expectedError(
       caller,
@@ -110,7 +183,7 @@ export function expectMaps(caller: string, x: Tensor, channels: number | null): 
 }
 
 /** Throws unless x is [batch, channels]. */
-export function expectVectors(caller: string, x: Tensor, channels: number): Tensor2D {
+export function assertVectors(caller: string, x: Tensor, channels: number): Tensor2D {
   if (x.rank !== 2 || x.shape[1] !== channels) {
     throw expectedError(
       caller,
@@ -122,7 +195,7 @@ export function expectVectors(caller: string, x: Tensor, channels: number): Tens
   return x as Tensor2D;
 }
 
-/** Numbers in the variables that train. */
+/** The number of values in the variables that train. */
 export function countTrainable(weights: Readonly<Record<string, Variable>>): number {
   return Object.values(weights).reduce(
     (sum, weight) => sum + (weight.trainable ? weight.size : 0),

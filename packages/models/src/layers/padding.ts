@@ -2,14 +2,14 @@ import { ensure } from '@kd/core';
 import { pad, type Tensor4D } from '@tensorflow/tfjs-core';
 
 /**
- * Zeros around a map: as many on every side, as PyTorch counts them, or as TensorFlow's `same` has
- * them: ⌈side / stride⌉ pixels come out, and where the zeros
- * cannot be shared evenly (even sides at stride 2), the end has one more than the beginning.
+ * Zeros around a map: a number of them on every side, as in PyTorch, or TensorFlow's `same`. That
+ * gives ⌈side / stride⌉ output pixels; if the zeros cannot be shared evenly (even sides at
+ * stride 2), the end has one more than the beginning.
  */
 export type Padding = number | 'same';
 
-/** As many as keep the size at stride 1. */
-export function usualPadding(size: number): number {
+/** The padding that keeps the size at stride 1. */
+export function defaultPadding(size: number): number {
   return Math.floor((size - 1) / 2);
 }
 
@@ -24,22 +24,21 @@ export function checkPadding(caller: string, padding: Padding): void {
 }
 
 /**
- * The padding as TF.js takes it: by number, as in PyTorch (TensorFlow's `same` at stride 2 pads the
- * end alone), and by name where the two agree, since the
- * kernels of every engine know the names best.
+ * The padding in TF.js's terms: a number, as in PyTorch (TensorFlow's `same` at stride 2 pads the
+ * end alone), or a name if both agree, since every engine's kernels are fastest with the names.
  */
-export function paddingOf(size: number, stride: number, padding: Padding): Padding | 'valid' {
+export function tfjsPadding(size: number, stride: number, padding: Padding): Padding | 'valid' {
   if (padding === 0) return 'valid';
   return stride === 1 && padding !== 'same' && 2 * padding === size - 1 ? 'same' : padding;
 }
 
 /**
- * Maps for kernels that know paddings by name alone: zeros of a number stand in the maps, and the
- * name is then `valid`.
+ * Pads maps for kernels that take a padding by name alone: a number of zeros is added to the maps,
+ * and the name is then `valid`.
  */
-export function paddedByName(
+export function padMaps(
   maps: Tensor4D,
-  padding: ReturnType<typeof paddingOf>,
+  padding: ReturnType<typeof tfjsPadding>,
 ): readonly [Tensor4D, 'same' | 'valid'] {
   if (typeof padding === 'string') return [maps, padding];
   const border: [number, number] = [padding, padding];

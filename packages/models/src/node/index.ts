@@ -1,2 +1,7 @@
-export { type ReadOptions, readWeights } from './readWeights.ts';
-export { saveTorchWeights } from './saveTorchWeights.ts';
+export {
+  type LoadFileOptions,
+  loadWeights,
+  type OpenFileOptions,
+  openWeights,
+  saveWeights,
+} from './weights.ts';

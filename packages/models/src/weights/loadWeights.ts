@@ -1,159 +1,146 @@
-import {
-  ensure,
-  expectedError,
-  type Network,
-  persistentTensor,
-  type StateDictKeyMap,
-} from '@kd/core';
+import { ensure, expectedError, type Network, type StateDictKeyMap } from '@kd/core';
+import { persistentTensor } from '@kd/core/internal';
 import { tidy, type Variable } from '@tensorflow/tfjs-core';
-import { bestFileNames, type FileNames } from './fileNames.ts';
-import { firstNotFinite } from './firstNotFinite.ts';
-import { type Fit, fitOf } from './fit.ts';
-import type { Weights } from './weights.ts';
+import type { Weights } from './formats/weights.ts';
+import { findNonFinite } from './layout.ts';
+import {
+  findLocations,
+  type MatchReport,
+  matchWeights,
+  type NetworkLocations,
+} from './matchWeights.ts';
+import { type OpenWeightsOptions, openWeights } from './openWeights.ts';
 
-export interface LoadOptions {
+/** `fileName` and `part` are for a source of bytes: parsed weights have them already. */
+export interface LoadWeightsOptions extends OpenWeightsOptions {
   /**
-   * `kept`: the head (`network.head`) is loaded as all else; the default. `new`: it keeps the first
-   * values that it has, for classes of your own, and the
-   * file's may have any shape or none.
+   * `load`: the head (`network.head`) is loaded as all other layers; the default. `skip`: it keeps
+   * its initial values, for classes of your own; the file's head may have any shape or be absent.
    */
-  readonly head?: 'kept' | 'new';
-  /** What the file calls our layers, where it is none of `network.names`. */
-  readonly names?: StateDictKeyMap;
-  /** Weights that the file lacks: `refused`, the default, or `left` as they are. */
-  readonly missing?: 'refused' | 'left';
+  readonly head?: 'load' | 'skip';
+  /** Names of our layers in the file, if none of `network.keyMaps` gives them. */
+  readonly keyMap?: StateDictKeyMap;
+  /** What to do with weights that the file lacks: `error`, the default, or `ignore`. */
+  readonly missing?: 'error' | 'ignore';
   /**
-   * Tensors that the network has no place for: `refused`, the default, or `ignored`. Batch norm's
-   * `num_batches_tracked` always are.
+   * What to do with tensors that belong to no weight of the network: `error`, the default, or
+   * `ignore`. Batch norm's `num_batches_tracked` are always ignored.
    */
-  readonly unexpected?: 'refused' | 'ignored';
+  readonly unexpected?: 'error' | 'ignore';
 }
 
-/** What came of loading: every weight of the network and every tensor of the file is in it. */
+/** The result of loading: it lists every weight of the network and every tensor of the file. */
 export interface LoadReport {
   /**
-   * By whose names they were found: `own`, one of `network.names`, `own names in PyTorch`, `in
-   * order` (an `nn.Sequential`), `given`.
+   * The key map by which tensors were found: `own`, the name of one of `network.keyMaps`, `own
+   * names in PyTorch`, `by position` (an `nn.Sequential`), or `custom` (the option `keyMap`).
    */
-  readonly scheme: string;
-  /** What stands before every name in the file: `module.`; usually nothing. */
+  readonly keyMap: string;
+  /** Prefix of every name in the file: `module.`; usually empty. */
   readonly prefix: string;
   /** Weights of the network that were loaded. */
   readonly loaded: readonly string[];
-  /** Weights of the network that were left as they are: a new head, and what was missing. */
-  readonly left: readonly string[];
+  /** Weights of the network that keep their values: a skipped head, and ignored missing ones. */
+  readonly unchanged: readonly string[];
   /** Tensors of the file that were not read. */
   readonly ignored: readonly string[];
 }
 
 /**
- * Puts a file's weights into a network: its own names and PyTorch's, with kernels turned from OIHW
- * to HWIO, whatever float type they have. Names are those
- * of the scheme that fits best, and a prefix that all of them have is found. Variables keep their
- * identity, and one tensor at a time is in memory.
- * Names, shapes and types are checked before the first is assigned; where a number turns out not to
- * be finite, those before it have been.
+ * Loads a file's weights into a network: by its own names or PyTorch's, with kernels transposed
+ * from OIHW to HWIO, from any float type. The key map that fits best is used, and a prefix that all
+ * names have is found. Variables keep their identity, and one tensor at a time is in memory. Names,
+ * shapes and types are checked before the first is assigned; if a value turns out not to be finite,
+ * the weights before it have been assigned.
  *
  * ```ts
- * loadWeights(teacher, await readWeights('resnet50.safetensors'), { head: 'new' });
+ * loadWeights(teacher, bytes, { head: 'skip' });
  * ```
+ * @param source The bytes of a file, or weights from `openWeights`. For paths, addresses and the
+ * Hugging Face hub: `loadWeights` of @kd/models/node.
  * @throws RangeError that lists what is missing, unexpected or of another shape (with both shapes),
  * the first ten names of each.
  */
 export function loadWeights(
   network: Network,
-  weights: Weights,
-  options: LoadOptions = {},
+  source: Uint8Array | Weights,
+  options: LoadWeightsOptions = {},
 ): LoadReport {
-  const {
-    head = 'kept',
-    names: given,
-    missing = 'refused',
-    unexpected: surplus = 'refused',
-  } = options;
-  ensure(head === 'kept' || head === 'new', 'loadWeights', 'head kept or new', head);
+  const { head = 'load', keyMap, missing = 'error', unexpected = 'error', ...opening } = options;
+  ensure(head === 'load' || head === 'skip', 'loadWeights', 'head load or skip', head);
+  for (const [name, value] of Object.entries({ missing, unexpected }))
+    ensure(
+      value === 'error' || value === 'ignore',
+      'loadWeights',
+      `${name} error or ignore`,
+      value,
+    );
+  const skipsHead = head === 'skip';
   ensure(
-    missing === 'refused' || missing === 'left',
+    !skipsHead || network.head !== undefined,
     'loadWeights',
-    'missing refused or left',
-    missing,
-  );
-  ensure(
-    surplus === 'refused' || surplus === 'ignored',
-    'loadWeights',
-    'unexpected refused or ignored',
-    surplus,
-  );
-  const isHeadNew = head === 'new';
-  ensure(
-    !isHeadNew || network.head !== undefined,
-    'loadWeights',
-    "a network that names its head, for head: 'new'",
+    "a network that names its head, for head: 'skip'",
     network.name ?? 'one without',
   );
-  const names = bestFileNames(network, weights, given);
-  const fit = fitOf(network, weights, names, isHeadNew);
+  const weights = source instanceof Uint8Array ? openWeights(source, opening) : source;
+  const locations = findLocations(network, weights, keyMap);
+  const match = matchWeights(network, weights, locations, skipsHead);
   const isRefused =
-    fit.unfit.length > 0 ||
-    (missing === 'refused' && fit.missing.length > 0) ||
-    (surplus === 'refused' && fit.unexpected.length > 0);
-  if (isRefused || fit.found.length === 0) throw refusal(network, weights, names, fit);
+    match.mismatched.length > 0 ||
+    (missing === 'error' && match.missing.length > 0) ||
+    (unexpected === 'error' && match.unexpected.length > 0);
+  if (isRefused || match.found.length === 0)
+    throw mismatchError(network, weights, locations, match);
 
-  for (const { ours, place, entry } of fit.found) {
-    const values = place.toOurs(entry.read());
-    const wrong = firstNotFinite(values);
+  for (const { ours, location, entry } of match.found) {
+    const values = location.toOurs(entry.read());
+    const wrong = findNonFinite(values);
     if (wrong !== undefined)
       throw expectedError(
-        weights.place,
-        `finite numbers in ${place.name}`,
+        weights.fileName,
+        `finite numbers in ${location.name}`,
         wrong,
         'the file is damaged, or its training diverged',
       );
     const variable = network.weights[ours] as Variable;
     tidy(() => variable.assign(persistentTensor(variable.shape, (own) => own.set(values))));
   }
-  const read = new Set(fit.found.map(({ place }) => place.name));
+  const read = new Set(match.found.map(({ location }) => location.name));
   return {
-    scheme: names.scheme,
-    prefix: names.prefix,
-    loaded: fit.found.map(({ ours }) => ours),
-    left: [...fit.left, ...fit.missing.map(({ ours }) => ours)],
+    keyMap: locations.keyMap,
+    prefix: locations.prefix,
+    loaded: match.found.map(({ ours }) => ours),
+    unchanged: [...match.skipped, ...match.missing.map(({ ours }) => ours)],
     ignored: Object.keys(weights.entries).filter((name) => !read.has(name)),
   };
 }
 
-function refusal(
+function mismatchError(
   network: Network,
-  { place }: Weights,
-  { scheme, head }: FileNames,
-  fit: Fit,
+  { fileName }: Weights,
+  { keyMap, head }: NetworkLocations,
+  { missing, unexpected, mismatched }: MatchReport,
 ): RangeError {
+  const missingNames = missing.map(({ name }) => name);
   const lists = [
-    listed(
-      'missing',
-      fit.missing.map(({ name }) => name),
-    ),
-    listed('unexpected', fit.unexpected),
-    listed('of another shape or type', fit.unfit),
+    formatList('missing', missingNames),
+    formatList('unexpected', unexpected),
+    formatList('of another shape or type', mismatched),
   ];
-  const isHeadAlone = [
-    ...fit.missing.map(({ name }) => name),
-    ...fit.unexpected,
-    ...fit.unfit,
-  ].every((name) => head !== undefined && name.startsWith(head));
-  const remedy = isHeadAlone
-    ? "head: 'new' leaves the head as it is, for other classes"
-    : 'is it a file of this architecture? names: (layer) => … tells other names';
-  const wanted = `the ${Object.keys(network.weights).length} weights of ${network.name ?? 'the network'} in ${place} (names: ${scheme})`;
+  const isHeadAlone = [...missingNames, ...unexpected, ...mismatched].every(
+    (name) => head !== undefined && name.startsWith(head),
+  );
   return expectedError(
     'loadWeights',
-    wanted,
-    lists.filter((line) => line !== '').join('; '),
-    remedy,
+    `the ${Object.keys(network.weights).length} weights of ${network.name ?? 'the network'} in ${fileName} (names: ${keyMap})`,
+    lists.filter((list) => list !== '').join('; '),
+    isHeadAlone
+      ? "head: 'skip' keeps the network's own head, for other classes"
+      : 'is it a file of this architecture? keyMap: (layer) => … maps other names',
   );
 }
 
-function listed(what: string, names: readonly string[]): string {
+function formatList(title: string, names: readonly string[]): string {
   if (names.length === 0) return '';
-  return `${names.length} ${what}: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`;
+  return `${names.length} ${title}: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`;
 }

@@ -5,12 +5,12 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseWeights, type Weights } from '../../src/index.ts';
-import { bytesOf } from './checkpoints.ts';
-import { joined, legacyFile, raw, tensorPickle, text, torchZip } from './torchZip.ts';
+import { openWeights, type Weights } from '../../src/index.ts';
+import { bytesOf } from './checkpointFixtures.ts';
+import { joined, legacyFile, raw, tensorPickle, text, torchZip, zip } from './torchZip.ts';
 
 const six = new Uint8Array(new Float32Array([0, 1, 2, 3, 4, 5]).buffer);
-const parse = (bytes: Uint8Array): Weights => parseWeights(bytes, 'w.pth');
+const parse = (bytes: Uint8Array): Weights => openWeights(bytes, { fileName: 'w.pth' });
 const refuses = (bytes: Uint8Array, message: string): void => {
   expect(() => parse(bytes)).toThrow(
     expect.objectContaining({ name: 'RangeError', message: `w.pth${message}` }),
@@ -250,7 +250,7 @@ describe('tensors that do not lie in their storage', () => {
     const file = Buffer.from(legacyFile(tensorPickle({}), '', six)).toString('latin1');
     refuses(
       raw(file.replace('little_endian\x88', 'little_endian\x89')),
-      ': expected numbers with the low byte first (little_endian True), got others; save it anew on another machine.',
+      ': expected little-endian values (little_endian True), got others; save it anew on another machine.',
     );
     refuses(
       raw(file.replace('M\xe9\x03', 'M\xea\x03')),
@@ -292,5 +292,51 @@ describe('a file cut or altered anywhere is read or refused in one line', () => 
       ),
       { seed: 1, numRuns: 700 },
     );
+  });
+});
+
+describe('archives that torch.save would not write', () => {
+  const pickle = { name: 'w/data.pkl', bytes: raw(tensorPickle({})) };
+  const data = { name: 'w/data/0', bytes: six };
+
+  test.each([
+    [
+      'no pickle',
+      zip([data]),
+      ': expected a zip archive of torch.save, with one data.pkl, got 0 of them.',
+    ],
+    [
+      'two pickles',
+      zip([pickle, { ...pickle, name: 'v/data.pkl' }]),
+      ': expected a zip archive of torch.save, with one data.pkl, got 2 of them.',
+    ],
+    [
+      'another size than the storage',
+      zip([pickle, { ...data, size: 20 }]),
+      ': a: expected storage 0 of 24 bytes, got 20; the file is damaged.',
+    ],
+    [
+      'high bytes first',
+      zip([pickle, { name: 'w/byteorder', bytes: raw('big') }, data]),
+      ': expected little-endian values (byteorder little), got "big"; save it anew on another machine.',
+    ],
+    [
+      'a pickle that runs on',
+      torchZip('X\x10\0\0\0ab'),
+      /^: expected 16 bytes at byte \d+, got 2; the file is cut short\.$/,
+    ],
+  ])('%s', (_, bytes, message) => {
+    const wanted =
+      typeof message === 'string'
+        ? `w.pth${message}`
+        : expect.stringMatching(new RegExp(message.source.replace('^', '^w\\.pth')));
+    expect(() => parse(bytes)).toThrow(
+      expect.objectContaining({ name: 'RangeError', message: wanted }),
+    );
+  });
+
+  test('numbers of an archive with zip64 sizes and positions', () => {
+    const { entries } = parse(zip([pickle, { ...data, wide: true }]));
+    expect([...(entries.a?.read() ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

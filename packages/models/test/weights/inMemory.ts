@@ -16,5 +16,5 @@ export function entry(
 }
 
 export function inMemory(entries: Readonly<Record<string, TensorEntry>>): Weights {
-  return { place: 'memory.pth', entries, metadata: {} };
+  return { fileName: 'memory.pth', entries, metadata: {} };
 }

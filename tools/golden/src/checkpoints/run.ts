@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Network, sha256 } from '@kd/core';
-import { encodeTorchWeights, loadWeights, parseWeights, type Weights } from '@kd/models';
-import { readWeights } from '@kd/models/node';
-import type { JsonObject } from '../file.ts';
-import { objectOf, textOf } from '../values.ts';
+import { loadWeights, openWeights, saveWeights, type Weights } from '@kd/models';
+import { openWeights as openFile } from '@kd/models/node';
+import type { JsonObject } from '../format/file.ts';
+import { objectOf, textOf } from '../format/values.ts';
 import { networkFor } from './architecture.ts';
 import type { Fixtures } from './expected.ts';
 import { outputDifferences } from './outputs.ts';
@@ -48,7 +48,7 @@ async function runFile(
 ): Promise<Outcome> {
   const listed = objectOf(files, file);
   const inFile = await contentDifferences(readFileSync(path.join(folder, file)), listed);
-  const weights = await readWeights(path.join(folder, file));
+  const weights = await openFile(path.join(folder, file));
   if (listed.model === undefined)
     return outcome(
       file,
@@ -66,13 +66,13 @@ async function runFile(
   try {
     const tensors = tensorsOf(models, model);
     const inTensors = tensors === undefined ? [] : modelTensorDifferences(weights, tensors);
-    const { scheme } = loadWeights(network, weights);
+    const { keyMap } = loadWeights(network, weights);
     const outputs = await outputDifferences(
       network,
       input,
       objectOf(objectOf(models, model), 'expected'),
     );
-    const written = await writtenDifferences(network, weights, scheme);
+    const written = await writtenDifferences(network, weights, keyMap);
     return outcome(
       file,
       [...inFile, ...inTensors, ...outputs.why, ...written],
@@ -105,11 +105,11 @@ async function contentDifferences(content: Uint8Array, listed: JsonObject): Prom
 async function writtenDifferences(
   network: Network,
   weights: Weights,
-  scheme: string,
+  keyMapName: string,
 ): Promise<string[]> {
-  const names = network.keyMaps?.[scheme];
+  const keyMap = network.keyMaps?.[keyMapName];
   return fileDifferences(
-    parseWeights(await encodeTorchWeights(network, names && { names }), 'our file'),
+    openWeights(await saveWeights(network, keyMap && { keyMap }), { fileName: 'our file' }),
     weights,
   );
 }

@@ -1,0 +1,133 @@
+import type { InferenceNetwork, Network } from '@kd/core';
+import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { fuseBatchNorm, splitBackbone, studentCnn } from '../src/index.ts';
+import { expectSame, scatter } from './scatter.ts';
+import { smallNetworks, testImages } from './smallNetworks.ts';
+
+const inference = { training: false };
+
+onEveryEngine(() => {
+  test.each(Object.entries(smallNetworks))(
+    '%s: folded, it gives the same logits and features, follows its weights, and leaves no tensor',
+    async (_, make) => {
+      const images = testImages();
+      await expectNoNewTensors(() => {
+        const network = make();
+        const norms = Object.values(network.weights).filter((weight) => !weight.trainable);
+        scatter(network, 1);
+        const folded = network.inference?.() as InferenceNetwork;
+        expect(network.inference?.()).toBe(folded);
+        expectSame(network, folded, images);
+
+        scatter(network, 2);
+        if (norms.length > 0) expect(differenceOf(network, folded, images)).toBeGreaterThan(1e-3);
+        folded.refresh();
+        expectSame(network, folded, images);
+        network.dispose();
+      });
+      images.dispose();
+    },
+  );
+
+  test('a refresh after which nothing has moved computes nothing, and one weight is enough to fold anew', async () => {
+    const network = studentCnn({ classes: 10, seed: 1 });
+    const folded = network.inference?.() as InferenceNetwork;
+    const kernelsOfRefresh = async () => (await tf.profile(() => folded.refresh())).kernels.length;
+    expect(await kernelsOfRefresh()).toBe(0);
+    const variance = network.weights['stage2.bn.variance'] as tf.Variable;
+    tf.tidy(() => variance.assign(tf.fill(variance.shape, 3)));
+    expect(await kernelsOfRefresh()).toBeGreaterThan(0);
+    expect(await kernelsOfRefresh()).toBe(0);
+    network.dispose();
+  });
+
+  test('batch norm behind a convolution runs within its kernel', async () => {
+    const network = studentCnn({ classes: 10, seed: 1 });
+    const folded = network.inference?.() as InferenceNetwork;
+    const images = testImages();
+    const { kernels } = await tf.profile(() => tf.tidy(() => folded.forward(images).logits.shape));
+    const names = kernels.map(({ name }) => name);
+    expect(names.filter((name) => name === 'FusedConv2D')).toHaveLength(3);
+    expect(names.filter((name) => /norm/i.test(name))).toEqual([]);
+    images.dispose();
+    network.dispose();
+  });
+});
+
+function differenceOf(network: Network, folded: InferenceNetwork, images: tf.Tensor4D): number {
+  return tf.tidy(
+    () =>
+      tf
+        .max(
+          tf.abs(tf.sub(network.forward(images, inference).logits, folded.forward(images).logits)),
+        )
+        .dataSync()[0] as number,
+  );
+}
+
+const studentWeights = [
+  'fc.bias',
+  'fc.kernel',
+  ...[1, 2, 3].flatMap((stage) => [`stage${stage}.conv.bias`, `stage${stage}.conv.kernel`]),
+];
+
+onEveryEngine(() => {
+  test.each(Object.entries(smallNetworks))(
+    '%s: fused, it gives the same logits and features, and leaves no tensor',
+    async (_, make) => {
+      const images = testImages();
+      await expectNoNewTensors(() => {
+        const [network, taken] = [make(), make()];
+        for (const one of [network, taken]) scatter(one, 1);
+        const fused = fuseBatchNorm(taken);
+        expectSame(network, atInference(fused), images);
+        fused.dispose();
+        network.dispose();
+      });
+      images.dispose();
+    },
+  );
+
+  test('its own weights go as the fused ones come, and those that stay keep their names', async () => {
+    const others = tf.memory().numBytes;
+    const network = studentCnn({ classes: 10, seed: 1 });
+    network.inference?.();
+    const own = Object.entries(network.weights);
+    const before = tf.memory().numBytes - others;
+    const fused = fuseBatchNorm(network);
+    expect(Object.keys(fused.weights).sort()).toEqual(studentWeights.sort());
+    expect(tf.memory().numBytes - others).toBeLessThan(before / 1.9);
+    expect(own.filter(([, weight]) => !weight.isDisposed).map(([name]) => name)).toEqual([
+      'fc.kernel',
+      'fc.bias',
+    ]);
+    fused.dispose();
+  });
+});
+
+test('a fused network does not train', () => {
+  const fused = fuseBatchNorm(studentCnn({ classes: 10, seed: 1 }));
+  const images = testImages();
+  expect(() => fused.forward(images, { training: true })).toThrow(
+    'expected training: false, got true; fuse after the last training',
+  );
+  images.dispose();
+  fused.dispose();
+});
+
+test('a part of a network is not fused', () => {
+  const network = studentCnn({ classes: 10, seed: 1 });
+  expect(() => fuseBatchNorm(splitBackbone(network).head)).toThrow(
+    'fuseBatchNorm: expected a whole network',
+  );
+  expect(() => fuseBatchNorm({ weights: {}, forward: network.forward, dispose() {} })).toThrow(
+    'fuseBatchNorm: expected a network of createNetwork',
+  );
+  network.dispose();
+});
+
+function atInference(network: Network) {
+  return { forward: (images: tf.Tensor4D) => network.forward(images, { training: false }) };
+}
