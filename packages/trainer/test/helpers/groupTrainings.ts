@@ -3,17 +3,17 @@ import { adam, sgd } from '../../src/index.ts';
 import { linear, tinyCnn } from './networks.ts';
 import { INPUTS } from './source.ts';
 
-/** Argument of a process of `fixtures/groupTraining.ts`. */
+/** One of the trainings of a process of `fixtures/groupTraining.ts`. */
 export interface GroupTraining {
   readonly network: keyof typeof networks;
-  /** Another one is drawn by every process: the first one's must win. */
+  /** `own`: every process starts with other weights, and those of process 0 must win. */
   readonly networkSeed?: 'same' | 'own';
   readonly rows: number;
   readonly epochs: number;
   readonly batchSize?: number;
   readonly directory?: string;
   readonly resume?: boolean;
-  /** The last process does it to itself after this step of all. */
+  /** Number of steps after which the last process does `deed` to itself. */
   readonly at?: number;
   readonly deed?: 'kill' | 'stop' | 'interrupt';
 }

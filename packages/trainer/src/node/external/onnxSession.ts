@@ -1,5 +1,6 @@
 import { ensure, expectedError } from '@kd/core';
 import { importOptional } from '@kd/core/node';
+import { protobufFields } from '@kd/files';
 
 /** Values with a shape. */
 export interface OnnxValue {
@@ -181,63 +182,18 @@ function checkMessage(bytes: Uint8Array, kind: Kind, caller: string, depth: numb
     'more',
   );
   const children: Readonly<Record<number, Kind>> = kinds[kind];
-  for (let at = 0; at < bytes.length; ) {
-    const [tag, afterTag] = readVarint(bytes, at, caller);
-    const [field, wire] = [Math.floor(tag / 8), tag % 8];
-    if (wire === 0) at = readVarint(bytes, afterTag, caller)[1];
-    else if (wire === 1 || wire === 5) at = afterTag + (wire === 1 ? 8 : 4);
-    else {
-      ensure(
-        wire === 2,
-        caller,
-        'an ONNX file',
-        `a field of wire type ${wire}`,
-        'it is another kind of file, or damaged',
-      );
-      const [length, start] = readVarint(bytes, afterTag, caller);
-      at = start + length;
-      ensure(
-        at <= bytes.length,
-        caller,
-        `${length} bytes in a field`,
-        bytes.length - start,
-        'the file is cut short',
-      );
-      const remedy =
-        'save the weights inside: torch.onnx.export(…, external_data=False), or onnx.save(model, file)';
-      ensure(
-        kind !== 'tensor' || field !== EXTERNAL_DATA,
-        caller,
-        'all weights inside the file',
-        'some in another',
-        remedy,
-      );
-      const child = children[field];
-      if (child !== undefined) checkMessage(bytes.subarray(start, at), child, caller, depth + 1);
-    }
-  }
-}
-
-/** @returns The number, exact below 2⁵³, and the position after it. */
-function readVarint(bytes: Uint8Array, start: number, caller: string): [number, number] {
-  let value = 0;
-  for (let at = start; at < start + 10; at++) {
-    const byte = bytes[at];
+  for (const { number, value } of protobufFields(bytes, caller, 'an ONNX file')) {
+    if (!(value instanceof Uint8Array)) continue;
+    const remedy =
+      'save the weights inside: torch.onnx.export(…, external_data=False), or onnx.save(model, file)';
     ensure(
-      byte !== undefined,
+      kind !== 'tensor' || number !== EXTERNAL_DATA,
       caller,
-      'an ONNX file',
-      'one that ends within a number',
-      'it is another kind of file, or cut short',
+      'all weights inside the file',
+      'some in another',
+      remedy,
     );
-    value += (byte & 0x7f) * 2 ** (7 * (at - start));
-    if (byte < 0x80) return [value, at + 1];
+    const child = children[number];
+    if (child !== undefined) checkMessage(value, child, caller, depth + 1);
   }
-  ensure(
-    false,
-    caller,
-    'an ONNX file',
-    'a number of more than 10 bytes',
-    'it is another kind of file, or damaged',
-  );
 }
