@@ -43,13 +43,13 @@ export interface ProtobufField {
 /**
  * Reads the fields of a message in order. The bytes need not be trusted: nothing is read beyond
  * their end.
- * @param caller Start of messages. @param what What the message is: `an ONNX file`.
+ * @param caller Start of messages. @param what Kind of the message: `an ONNX file`.
  * @throws RangeError if the bytes are no message.
  */
 export function* protobufFields(
   message: Uint8Array,
-  caller: string,
-  what: string,
+  caller = 'protobufFields',
+  what = 'a protobuf message',
 ): Generator<ProtobufField, void, undefined> {
   let at = 0;
   const readVarint = (): number => {

@@ -1,5 +1,5 @@
+import { encodeProtobuf, type ProtobufValue } from '@kd/files';
 import type { TensorflowApi } from './api.ts';
-import { encodeMessage, type Field } from './protobuf.ts';
 import type { Pointer } from './types.ts';
 
 /**
@@ -26,7 +26,7 @@ export interface Cluster {
 export function openContext(api: TensorflowApi, threads: number, cluster?: Cluster): Context {
   const status = api.TF_NewStatus();
   const options = api.TFE_NewContextOptions();
-  const config = encodeMessage(configFields(threads));
+  const config = encodeProtobuf(configFields(threads));
   api.TFE_ContextOptionsSetConfig(options, config, config.length, status);
   assertOk(api, status, 'TFE_ContextOptionsSetConfig');
   const at = api.TFE_NewContext(options, status);
@@ -61,7 +61,7 @@ const interOpThreads = 2;
 /**
  * tensorflow.ConfigProto { intra_op_parallelism_threads (2), inter_op_parallelism_threads (5) }.
  */
-function configFields(threads: number): Field[] {
+function configFields(threads: number): ProtobufValue[] {
   return [
     [2, threads],
     [5, interOpThreads],
@@ -73,9 +73,12 @@ function configFields(threads: number): Field[] {
  * protocol (5) }.
  * @param config Fields of tensorflow.ConfigProto; the leader of the group is added.
  */
-function encodeServerDef({ workers, index }: Cluster, config: readonly Field[]): Uint8Array {
+function encodeServerDef(
+  { workers, index }: Cluster,
+  config: readonly ProtobufValue[],
+): Uint8Array {
   const tasks = workers.map(
-    (address, task): Field => [
+    (address, task): ProtobufValue => [
       2,
       [
         [1, task],
@@ -83,8 +86,8 @@ function encodeServerDef({ workers, index }: Cluster, config: readonly Field[]):
       ],
     ],
   );
-  const leader: Field = [16, [[1, '/job:worker/replica:0/task:0']]];
-  return encodeMessage([
+  const leader: ProtobufValue = [16, [[1, '/job:worker/replica:0/task:0']]];
+  return encodeProtobuf([
     [1, [[1, [[1, 'worker'], ...tasks]]]],
     [2, 'worker'],
     [3, index],

@@ -15,7 +15,7 @@ export interface GraphOutput {
 /**
  * Result and arguments of each function, one letter each: `p` pointer, size_t or uint64, `i` int
  * or enum, `l` int64, `f` float, `b` unsigned char, `s` C string, `d` bytes of a JavaScript array,
- * `o` TF_Output, `v` void. test/capi.test.ts compares them with TensorFlow's header.
+ * `o` TF_Output, `v` void. test/tensorflow.test.ts compares them with TensorFlow's header.
  */
 export type Signatures<Api> = { readonly [name in keyof Api]: string };
 

@@ -1,7 +1,7 @@
 import { ensure } from '@kd/core';
+import { protobufFields } from '@kd/files';
 import type { Attribute } from '../capi/attributes.ts';
 import { assertOk } from '../capi/context.ts';
-import { protobufFields } from '../capi/protobuf.ts';
 import type { Runtime } from '../capi/runtime.ts';
 import type { Pointer } from '../capi/types.ts';
 
@@ -73,7 +73,7 @@ function parseOpDef(message: Uint8Array): OpDef {
 function parseInputDef(message: Uint8Array): InputDef {
   const texts = new Map<number, string>();
   for (const { number, value } of protobufFields(message))
-    if (typeof value !== 'number') texts.set(number, Buffer.from(value).toString());
+    if (value instanceof Uint8Array) texts.set(number, Buffer.from(value).toString());
   const name = texts.get(argumentField.name) ?? '';
   const list =
     texts.get(argumentField.numberAttribute) ?? texts.get(argumentField.typeListAttribute);

@@ -1,5 +1,5 @@
+import { type ProtobufField, protobufFields } from '@kd/files';
 import { assertOk } from '../capi/context.ts';
-import { type ProtobufField, protobufFields } from '../capi/protobuf.ts';
 import type { Runtime } from '../capi/runtime.ts';
 import { Slots } from '../capi/scratchArena.ts';
 import { dataType, type Pointer } from '../capi/types.ts';
@@ -141,6 +141,6 @@ function parseBytesInUse(metadata: Uint8Array): number {
 
 function submessages(message: Uint8Array, field: ProtobufField['number']): Uint8Array[] {
   return [...protobufFields(message)].flatMap(({ number, value }) =>
-    number === field && typeof value !== 'number' ? [value] : [],
+    number === field && value instanceof Uint8Array ? [value] : [],
   );
 }
