@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { cosine, type Store } from '@kd/core';
 import { decodeSafetensors, encodeSafetensors, memoryStore } from '@kd/files';
 import * as tf from '@tensorflow/tfjs-core';
@@ -262,6 +263,33 @@ describe('a checkpoint', () => {
     for (const values of Object.values(tensors)) expect(values.every(Number.isFinite)).toBe(true);
     objective.dispose();
     end();
+  });
+});
+
+describe('files of earlier versions', () => {
+  const read = (name: string) =>
+    readFileSync(new URL(`fixtures/earlierFiles/${name}`, import.meta.url));
+
+  test('a checkpoint is resumed and ends with the same bits as the training that wrote it', async () => {
+    const store = memoryStore();
+    await store.write('last.safetensors', read('last.safetensors'));
+    const { options, end } = everything(store);
+    const rest = await reportsOf({ ...options, resume: true });
+    expect(rest.map(({ epoch }) => epoch)).toEqual([2, 3, 4]);
+    const expected = JSON.parse(read('weights.json').toString());
+    for (const [owner, weights] of Object.entries(end()))
+      for (const [name, values] of Object.entries(weights))
+        expect(values, name).toEqual(expected[owner][name]);
+  });
+
+  test('the weights of the best epoch are loaded', async () => {
+    const student = tinyCnn(2, 3, 9);
+    await loadVariables(student, read('best.safetensors'), 'best.safetensors');
+    const { tensors } = decodeSafetensors(read('best.safetensors'), 'best.safetensors');
+    expect(numbersOf(student.weights)['dense.kernel']).toEqual(
+      Array.from(tensors['dense.kernel']?.data as Float32Array),
+    );
+    student.dispose();
   });
 });
 
