@@ -6,9 +6,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type EngineName, startEngine } from '@kd/engine';
-import { readGolden } from './file.ts';
-import { linesOf } from './report.ts';
-import { runGolden } from './run.ts';
+import { readGolden } from './format/file.ts';
+import { linesOf } from './format/report.ts';
+import { runGolden } from './index.ts';
 
 const { KD_GOLDEN, KD_ENGINE, INIT_CWD = '.' } = process.env;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toleranceOf } from '../src/compare.ts';
+import { toleranceOf } from '../src/format/compare.ts';
 
 const conventions = {
   tolerance:

@@ -198,7 +198,12 @@ const objectives: Readonly<Record<string, () => Objective>> = {
     }),
   'methods on logits without a teacher': () =>
     combine({
-      uskd: uskd({ feature: { name: 'pooled', channels: 8, stride: 0 }, classes, beta: 0.5, mu: 0.1 }),
+      uskd: uskd({
+        feature: { name: 'pooled', channels: 8, stride: 0 },
+        classes,
+        beta: 0.5,
+        mu: 0.1,
+      }),
       virtual: virtualTeacher(),
       csKd: weighted(0.1, csKd()),
       self: weighted(0.1, previousEpochTargets(psKd(), { datasetSize: ROWS, classes })),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formula, valuesOf } from '../src/formula.ts';
+import { formula, valuesOf } from '../src/format/formula.ts';
 
 test('sums, products, brackets, signs, sin and cos', () => {
   expect(formula('1+2*3-4/2')({})).toBe(5);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ratesOf } from '../src/schedules.ts';
+import { ratesOf } from '../src/sections/schedules.ts';
 
 test('a scheduler that we do not have is named', () => {
   expect(ratesOf('CyclicLR base_lr=0.1 max_lr=1', 0.1, 20)).toEqual({ missing: 'CyclicLR' });

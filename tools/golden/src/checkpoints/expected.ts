@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
-import { isObject, type JsonObject } from '../file.ts';
-import { objectOf } from '../values.ts';
+import { isObject, type JsonObject } from '../format/file.ts';
+import { objectOf } from '../format/values.ts';
 
 /** A folder of checkpoints with `expected.json`: input, models, files and odd tensors. */
 export interface Fixtures {

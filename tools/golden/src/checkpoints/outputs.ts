@@ -1,8 +1,8 @@
 import type { Network } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { JsonObject } from '../file.ts';
-import { valuesOf } from '../formula.ts';
-import { numberOf, numbersOf, objectOf, rowsOf } from '../values.ts';
+import type { JsonObject } from '../format/file.ts';
+import { valuesOf } from '../format/formula.ts';
+import { numberOf, numbersOf, objectOf, rowsOf } from '../format/values.ts';
 
 /**
  * What another order of float32 sums may do: so many times what PyTorch's own float32 is from its

@@ -1,6 +1,6 @@
 import type { TensorEntry, Weights } from '@kd/models';
-import { isObject, type JsonObject } from '../file.ts';
-import { numberOf, numbersOf, objectOf } from '../values.ts';
+import { isObject, type JsonObject } from '../format/file.ts';
+import { numberOf, numbersOf, objectOf } from '../format/values.ts';
 
 const dtypes: Readonly<Record<string, string>> = {
   float64: 'F64',

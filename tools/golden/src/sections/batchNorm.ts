@@ -1,12 +1,12 @@
 import { expectedError } from '@kd/core';
 import { batchNorm, convolution, type Layer, relu, sequential } from '@kd/models';
 import * as tf from '@tensorflow/tfjs-core';
-import { difference, toleranceOf } from '../compare.ts';
-import type { GoldenFile, JsonObject } from '../file.ts';
-import { valuesOf } from '../formula.ts';
-import { optimizerOf } from '../optimizers.ts';
-import type { Recorder } from '../report.ts';
-import { numberOf, numbersOf, objectOf, objectsOf, textOf } from '../values.ts';
+import { difference, toleranceOf } from '../format/compare.ts';
+import type { GoldenFile, JsonObject } from '../format/file.ts';
+import { valuesOf } from '../format/formula.ts';
+import type { Recorder } from '../format/report.ts';
+import { numberOf, numbersOf, objectOf, objectsOf, textOf } from '../format/values.ts';
+import { optimizerOf } from './optimizers.ts';
 
 /** Our names of the weights → PyTorch's in the file. */
 const names = {

@@ -1,16 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { difference, type Tolerance, toleranceOf, widened } from '../compare.ts';
-import type { GoldenFile, LossEntry } from '../file.ts';
-import { type EntryInputs, inputsOf } from '../inputs.ts';
-import { lossKinds } from '../kinds/index.ts';
-import type { LossKind } from '../kinds/kind.ts';
-import type { Recorder } from '../report.ts';
+import type { LossCase } from '../cases/case.ts';
+import { lossCases } from '../cases/index.ts';
+import { difference, type Tolerance, toleranceOf, widened } from '../format/compare.ts';
+import type { GoldenFile, LossEntry } from '../format/file.ts';
+import type { Recorder } from '../format/report.ts';
+import { type EntryInputs, inputsOf } from '../inputs/inputs.ts';
 
 /** `losses` and `edges`: value and gradient of every entry of a kind that we implement. */
 export async function runLosses(file: GoldenFile, recorder: Recorder): Promise<void> {
   for (const section of ['losses', 'edges'] as const) {
     for (const entry of file[section] ?? []) {
-      const kind = lossKinds.find((candidate) => candidate.matches(entry));
+      const kind = lossCases.find((candidate) => candidate.matches(entry));
       const strange =
         kind && Object.keys(entry.options).find((option) => !kind.options.includes(option));
       if (kind === undefined) recorder.skip(section, nameOf(entry.loss));
@@ -32,7 +32,7 @@ export async function runLosses(file: GoldenFile, recorder: Recorder): Promise<v
 async function differencesOf(
   file: GoldenFile,
   entry: LossEntry,
-  kind: LossKind,
+  kind: LossCase,
   tolerance: Tolerance,
 ): Promise<string[]> {
   const inputs = inputsOf(file, entry);
@@ -61,7 +61,7 @@ function pointsOf({ gradientWith }: LossEntry): readonly string[] {
 
 function differentiate(
   entry: LossEntry,
-  kind: LossKind,
+  kind: LossCase,
   inputs: EntryInputs,
   entries: readonly LossEntry[],
 ): { value: tf.Tensor; grads: tf.Tensor[] } {

@@ -1,10 +1,10 @@
 import { crossEntropyPerExample, decoupledDivergence, klDivergencePerExample } from '@kd/losses';
 import * as tf from '@tensorflow/tfjs-core';
-import { difference, toleranceOf } from '../compare.ts';
-import { type GoldenFile, isObject, type JsonObject } from '../file.ts';
-import { inputsOf } from '../inputs.ts';
-import type { Recorder } from '../report.ts';
-import { numberOf, numbersOf } from '../values.ts';
+import { difference, toleranceOf } from '../format/compare.ts';
+import { type GoldenFile, isObject, type JsonObject } from '../format/file.ts';
+import type { Recorder } from '../format/report.ts';
+import { numberOf, numbersOf } from '../format/values.ts';
+import { inputsOf } from '../inputs/inputs.ts';
 
 /** What the section is about where it does not say: its inputs are the file's first. */
 const usualInputs: JsonObject = { student: 'S', teacher: 'T', labels: 'y' };

@@ -1,9 +1,21 @@
-import { reduceOnPlateau } from '@kd/core';
-import { difference } from '../compare.ts';
-import type { GoldenFile, JsonObject } from '../file.ts';
-import type { Recorder } from '../report.ts';
-import { ratesOf } from '../schedules.ts';
-import { numberOf, numbersOf, textOf } from '../values.ts';
+import {
+  cosine,
+  cosineRestarts,
+  exponential,
+  linear,
+  linearWarmup,
+  multiStep,
+  oneCycle,
+  polynomial,
+  reduceOnPlateau,
+  type Schedule,
+  step,
+} from '@kd/core';
+import { gradientReversalSchedule } from '@kd/losses';
+import { difference } from '../format/compare.ts';
+import type { GoldenFile, JsonObject } from '../format/file.ts';
+import type { Recorder } from '../format/report.ts';
+import { numberOf, numbersOf, textOf } from '../format/values.ts';
 
 /** Both are float64. */
 const relative = 1e-9;
@@ -55,4 +67,161 @@ function plateauDifferences(entry: JsonObject, expected: readonly number[]): str
   const [base, metrics] = [numberOf(entry, 'baseLearningRate'), numbersOf(entry, 'metrics')];
   const got = expected.map((_, at) => base * factorOf(metrics.slice(0, at)));
   return difference('learning rate', got, expected, relative);
+}
+
+/** A learning rate at every step of one of PyTorch's schedulers, through our schedules. */
+export interface Rates {
+  /** Steps that our progress 0 … 1 spans. */
+  readonly steps: number;
+  readonly schedule: Schedule;
+  /** The last step that ours describes; PyTorch's recursion goes up again after a cosine. */
+  readonly last?: number;
+}
+
+/** Numbers and lists of a description such as `StepLR step=6 gamma=0.1`. */
+type Options = Readonly<Record<string, number | readonly number[]>>;
+type Maker = (options: Options, base: number, steps: number, text: string) => Rates;
+
+/**
+ * PyTorch's schedulers that ours express. `steps` is the last step of the golden list, where the
+ * scheduler has no length of its own.
+ */
+const makers: Readonly<Record<string, Maker>> = {
+  CosineAnnealingLR(options, base) {
+    const steps = numberOf(options, 'T_max');
+    return {
+      steps,
+      last: steps,
+      schedule: cosine({ from: base, to: numberOf(options, 'eta_min', 0) }),
+    };
+  },
+  CosineAnnealingWarmRestarts(options, base, steps) {
+    const [first, growth] = [numberOf(options, 'T_0'), numberOf(options, 'T_mult', 1)];
+    const span = Math.max(steps, first + 1);
+    return {
+      steps: span,
+      schedule: cosineRestarts({
+        from: base,
+        to: numberOf(options, 'eta_min', 0),
+        first: first / span,
+        growth,
+      }),
+    };
+  },
+  StepLR(options, base, steps) {
+    const every = numberOf(options, 'step_size' in options ? 'step_size' : 'step');
+    const span = Math.max(steps, every + 1);
+    return {
+      steps: span,
+      schedule: step({ from: base, every: every / span, factor: numberOf(options, 'gamma', 0.1) }),
+    };
+  },
+  MultiStepLR(options, base, steps) {
+    const milestones = options.milestones as readonly number[];
+    const span = Math.max(steps, (milestones.at(-1) ?? 0) + 1);
+    return {
+      steps: span,
+      schedule: multiStep({
+        from: base,
+        at: milestones.map((at) => at / span),
+        factor: numberOf(options, 'gamma', 0.1),
+      }),
+    };
+  },
+  ExponentialLR: (options, base, steps) => ({
+    steps,
+    schedule: exponential({ from: base, to: base * numberOf(options, 'gamma') ** steps }),
+  }),
+  PolynomialLR: (options, base) => ({
+    steps: numberOf(options, 'total_iters'),
+    schedule: polynomial({ from: base, power: numberOf(options, 'power', 1) }),
+  }),
+  LinearLR: (options, base) => ({
+    steps: numberOf(options, 'total_iters'),
+    schedule: linear({
+      from: base * numberOf(options, 'start_factor', 1 / 3),
+      to: base * numberOf(options, 'end_factor', 1),
+    }),
+  }),
+  OneCycleLR(options, base, _, text) {
+    const total = numberOf(options, 'total_steps');
+    return {
+      steps: total - 1,
+      schedule: oneCycle({
+        peak: numberOf(options, 'max_lr', base),
+        rise: (numberOf(options, 'pct_start', 0.3) * total - 1) / (total - 1),
+        startDivisor: numberOf(options, 'div_factor' in options ? 'div_factor' : 'div', 25),
+        endDivisor: numberOf(
+          options,
+          'final_div_factor' in options ? 'final_div_factor' : 'final_div',
+          1e4,
+        ),
+        shape: /\blinear\b/.test(text) ? 'linear' : 'cosine',
+        phases: /\bthree_phase\b/.test(text) ? 3 : 2,
+      }),
+    };
+  },
+};
+
+/**
+ * The rates of a description, or the name of the scheduler that we do not have. `A, then B` is a
+ * warm-up before B where A is LinearLR.
+ */
+export function ratesOf(
+  description: string,
+  base: number,
+  steps: number,
+): Rates | { readonly missing: string } {
+  const [before, after] = description.split(/, then /);
+  const name = /\b(\w+(?:LR|Restarts))\b/.exec(before ?? '')?.[1];
+  const maker = name !== undefined && Object.hasOwn(makers, name) ? makers[name] : undefined;
+  if (before === undefined || name === undefined || maker === undefined)
+    return { missing: name ?? description };
+  if (after === undefined) return maker(optionsOf(before), base, steps, before);
+  if (name !== 'LinearLR') return { missing: `${name} before another` };
+
+  const options = optionsOf(before);
+  const over = numberOf(options, 'total_iters');
+  const then = ratesOf(after, base, steps - over);
+  if ('missing' in then) return then;
+  return {
+    steps: over + then.steps,
+    schedule: linearWarmup({
+      from: base * numberOf(options, 'start_factor', 1 / 3),
+      over: over / (over + then.steps),
+      into: then.schedule,
+    }),
+    ...(then.last !== undefined && { last: over + then.last }),
+  };
+}
+
+function optionsOf(text: string): Options {
+  const found = text.matchAll(/(\w+)=(\[[^\]]*\]|[-+.\de]+)/g);
+  return Object.fromEntries(
+    Array.from(found, ([, name, value]) => [name as string, parsed(value as string)]),
+  );
+}
+
+function parsed(text: string): number | readonly number[] {
+  return text.startsWith('[') ? text.slice(1, -1).split(',').map(Number) : Number(text);
+}
+
+/** `ctkdLambda`: what the gradient to a learned temperature is multiplied by, epoch by epoch. */
+export async function runCurriculum(
+  { ctkdLambda: section }: GoldenFile,
+  recorder: Recorder,
+): Promise<void> {
+  if (section === undefined) return;
+  await recorder.check('ctkdLambda', 'CTKD', () => {
+    const expected = numbersOf(section, 'valueAtEpoch');
+    const loops = numberOf(section, 'loops', 10);
+    const epochs = Math.max(expected.length, loops);
+    const schedule = gradientReversalSchedule({
+      over: loops / epochs,
+      from: numberOf(section, 'max', 0),
+      to: numberOf(section, 'min', -1),
+    });
+    const got = expected.map((_, epoch) => schedule(epoch / epochs));
+    return difference('lambda', got, expected, 1e-9);
+  });
 }

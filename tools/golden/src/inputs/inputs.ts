@@ -1,8 +1,8 @@
 import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { GoldenFile, GoldenInput, Json, JsonObject, LossEntry } from './file.ts';
-import { valuesOf } from './formula.ts';
-import { ownInput } from './ownInputs.ts';
+import type { GoldenFile, GoldenInput, Json, JsonObject, LossEntry } from '../format/file.ts';
+import { valuesOf } from '../format/formula.ts';
+import { ownInput } from './caseInputs.ts';
 
 /**
  * The inputs of an entry as functions of the tensors with a name, so that a gradient can be taken

@@ -1,7 +1,7 @@
 import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { isObject, type Json, type JsonObject, type LossEntry } from './file.ts';
-import { formula, valuesOf } from './formula.ts';
+import { isObject, type Json, type JsonObject, type LossEntry } from '../format/file.ts';
+import { formula, valuesOf } from '../format/formula.ts';
 
 /** What an entry says besides inputs and options: weights of modules, masks, margins. */
 export function extrasOf(entry: LossEntry): JsonObject {

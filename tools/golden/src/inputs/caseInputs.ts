@@ -1,7 +1,13 @@
 import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type GoldenFile, isObject, type Json, type JsonObject, type LossEntry } from './file.ts';
-import { valuesOf } from './formula.ts';
+import {
+  type GoldenFile,
+  isObject,
+  type Json,
+  type JsonObject,
+  type LossEntry,
+} from '../format/file.ts';
+import { valuesOf } from '../format/formula.ts';
 
 /**
  * An input that an entry defines itself: under the name of its role (`logScale: [numbers]`,

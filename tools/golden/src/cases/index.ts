@@ -1,0 +1,15 @@
+import type { LossCase } from './case.ts';
+import { contrastCases } from './contrast.ts';
+import { featureCases } from './features.ts';
+import { logitCases } from './logits.ts';
+import { relationCases } from './relations.ts';
+import { teacherCases } from './teachers.ts';
+
+/** The entries of `losses` and `edges` that are implemented. A new method is a row in one of these. */
+export const lossCases: readonly LossCase[] = [
+  ...teacherCases,
+  ...contrastCases,
+  ...featureCases,
+  ...logitCases,
+  ...relationCases,
+];

@@ -1,4 +1,0 @@
-import { defineProject } from 'vitest/config';
-import { project } from '../../vitest.shared.ts';
-
-export default defineProject(project('tools-golden'));
