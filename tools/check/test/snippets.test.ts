@@ -60,7 +60,7 @@ test('weights go from a network to a file for PyTorch and into another network, 
 
 test.each([
   ['models', 'freeze(network', "[ 'fc.kernel', 'fc.bias' ]"],
-  ['trainer', 'cacheOutputs', 'confusion'],
+  ['trainer', 'splitBackbone', 'confusion'],
 ])('the README of @kd/%s freezes and trains a head as printed', async (short, word, printed) => {
   const all = await snippets(join(root, `packages/${short}/README.md`));
   const snippet = all.find((each) => each.includes(word)) as string;
