@@ -74,7 +74,7 @@ describe('a pretrained teacher, on wasm', { timeout: 300_000 }, () => {
         },
         optimizer: { name: 'adam', batchSize: 8 },
         augmentation: { padding: 0, flip: false, views: 1 },
-        teacher: { ...teacher, epochs: 2 },
+        teacher: { ...teacher, epochs: 1 },
         student: { ...tinyConfig.student, size: 16 },
       },
     });

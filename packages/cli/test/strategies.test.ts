@@ -3,28 +3,38 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { footnotes } from '@kd/report';
 import { memory } from '@tensorflow/tfjs-core';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { experiment as quick } from '../../../examples/cifar10/quick.ts';
 import { configure, type Overrides } from '../src/experiment/configure.ts';
 import type { MethodName } from '../src/experiment/methods.ts';
 import { UsageError } from '../src/experiment/usageError.ts';
 import { distilledJob, generationJobs } from '../src/run/jobs.ts';
-import type { ExperimentRun } from '../src/run/runDirectory.ts';
+import type { ExperimentRun, FoundRun } from '../src/run/runDirectory.ts';
+import { reuseTeacher } from '../src/survey/surveyMethods.ts';
 import { experiment } from './fixtures/tinyExperiment.ts';
 import { type TinyRunOptions, tinyRun } from './fixtures/tinyRun.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'kd-strategies-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
+/** Teacher and student alone are the same for all strategies. */
+let base: FoundRun;
+beforeAll(async () => {
+  const directory = path.join(root, 'base');
+  base = { directory, record: await tinyRun(directory) };
+});
+
 /** Runs the tiny experiment with a method, with the tiny assistant or two generations. */
-function run(
+async function run(
   method: MethodName,
-  directory: string,
+  name: string,
   options: TinyRunOptions = {},
 ): Promise<ExperimentRun> {
   const overrides: Overrides = { method, ...(method === 'bornAgain' && { generations: 2 }) };
-  const { distillation } = configure({ ...experiment, assistant: 'student-cnn' }, overrides);
-  return tinyRun(path.join(root, directory), { ...options, config: { distillation } });
+  const config = configure({ ...experiment, assistant: 'student-cnn' }, overrides);
+  const directory = path.join(root, name);
+  await reuseTeacher(base, config, directory, 'none');
+  return tinyRun(directory, options);
 }
 
 const bestWeights = (directory: string, stage: string) =>
@@ -36,7 +46,7 @@ describe('a strategy', () => {
   test.each([
     [
       'teacherAssistants',
-      ['teacher 2', 'assistant 2', 'baseline-3 2', 'distilled-3 2'],
+      ['teacher 2', 'baseline-3 2', 'assistant 2', 'distilled-3 2'],
       ['logits-assistant', 'logits-3'],
       'assistant 1/2',
     ],

@@ -143,7 +143,8 @@ export function parseFlags(
     }
     if (token.kind !== 'option') continue;
     const name = known.find((each) => each === token.name);
-    if (name === undefined) throw unknownFlag(command, known, token);
+    if (name === undefined)
+      throw unknownFlag(command, known, token, token.value ?? args[token.index + 1]);
     const { takes } = flags[name];
     if (takes === '' && token.value !== undefined)
       throw usageError(`--${name}`, 'no value', token.value);
@@ -166,7 +167,8 @@ function completeResume(args: readonly string[]): string[] {
 function unknownFlag(
   command: string,
   known: readonly FlagName[],
-  { name, rawName, value = '' }: { name: string; rawName: string; value?: string | undefined },
+  { name, rawName }: { readonly name: string; readonly rawName: string },
+  value = '',
 ): UsageError {
   if (name === 'preset') {
     const file = Object.hasOwn(presetFiles, value)

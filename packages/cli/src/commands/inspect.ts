@@ -13,6 +13,7 @@ import { comparedJobs } from '../run/jobs.ts';
 import { buildNetwork, loadTrained } from '../run/networks.ts';
 import { reportStage } from '../run/resultStages.ts';
 import { type FoundRun, findRun } from '../run/runDirectory.ts';
+import { resumeCommand } from '../run/runExperiment.ts';
 import { type Command, invocation } from './command.ts';
 import { type CommandLine, readEngine, readFlag, readText } from './flags.ts';
 import { loadDatasetModule, loadExperiment } from './modules.ts';
@@ -59,7 +60,7 @@ export const report: Command = {
       'kd report',
       'a run whose networks are all tested',
       `${target}, which is ${found.record.status}`,
-      `go on with it: ${resumeCommand(found, target)}`,
+      `go on with it: ${resumeCommand(found.record, target)}`,
     );
     const images = await loadRunImages(found, line, services);
     const file = await reportStage({
@@ -179,11 +180,4 @@ function requireOperand({ operand }: CommandLine, command: string, expected: str
   if (operand !== undefined) return operand;
   const remedy = `${invocation} ${command} --help says more`;
   throw usageError(`kd ${command}`, expected, 'nothing', remedy);
-}
-
-function resumeCommand(
-  { record }: { readonly record: { readonly command: string } },
-  target: string,
-) {
-  return `${record.command.replace(/ --(?!data).*/, '')} --resume ${target}`;
 }

@@ -52,7 +52,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return await command.run(line, { createProgress: createProgress(), log, signal });
   } catch (error) {
     if (signal.aborted) return 130;
-    process.stderr.write(`kd: ${describeError(error)}\n`);
+    const message = describeError(error);
+    process.stderr.write(/^kd\b/.test(message) ? `${message}\n` : `kd: ${message}\n`);
     return error instanceof UsageError ? 2 : 1;
   } finally {
     dispose();

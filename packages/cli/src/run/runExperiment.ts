@@ -169,6 +169,11 @@ export function formatFlags(overrides: Overrides, engine: EngineName): string {
   return ['', ...flags, `--engine ${engine}`].join(' ');
 }
 
+/** Formats the command that goes on with a run: its own, without the flags that it was given. */
+export function resumeCommand({ command }: ExperimentRun, directory: string): string {
+  return `${command.replace(/ --(?!data\b)[a-z].*/, '')} --resume ${directory}`;
+}
+
 /**
  * Checks that flags beside `--resume` are those of the run.
  * @throws UsageError that names the first that is not.
@@ -190,7 +195,7 @@ export function expectSameRun(
       '--resume',
       `a run of ${experiment.name}`,
       `${directory} of ${recorded.experiment}`,
-      `its own command goes on with it: ${record.command.replace(/ --.*/, '')} --resume ${directory}`,
+      `its own command goes on with it: ${resumeCommand(record, directory)}`,
     );
   const { distillation, teacher, student } = recorded;
   const pairs: readonly (readonly [flag: string, given: unknown, recorded: unknown])[] = [
