@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
-import { ensureDirectory } from '@kd/files/node';
+import { ensureDirectory, isProcessRunning } from '@kd/files/node';
 
 /**
  * An installation is written to a staging directory and renamed into place when it is complete. An
@@ -29,17 +29,9 @@ export async function createStagingDirectory(beside: string): Promise<string> {
  */
 async function isAbandoned(staging: string): Promise<boolean> {
   const [, machine, owner] = /^\.part-(.*)-(\d+)-\w+$/.exec(basename(staging)) ?? [];
-  if (machine === hostname()) return !isRunning(Number(owner));
+  if (machine === hostname()) return !isProcessRunning(Number(owner));
   const found = await stat(staging).catch(() => undefined);
   return found !== undefined && Date.now() - found.mtimeMs > secondsOfDay * 1000;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** @throws Error if the disk has less free space. */
