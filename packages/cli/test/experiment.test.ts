@@ -240,16 +240,16 @@ describe('the images of a run', () => {
       test: 12,
       student: 16,
     });
-    expect([train, studentTrain, validation, testSet].map(({ rows }) => rows.length)).toEqual([
+    expect([train, studentTrain, validation, testSet].map(({ indices: rows }) => rows.length)).toEqual([
       32, 16, 8, 12,
     ]);
-    expect(Array.from(studentTrain.rows).every((row) => train.rows.includes(row))).toBe(true);
-    expect(Array.from(validation.rows).some((row) => train.rows.includes(row))).toBe(false);
+    expect(Array.from(studentTrain.indices).every((row) => train.indices.includes(row))).toBe(true);
+    expect(Array.from(validation.indices).some((row) => train.indices.includes(row))).toBe(false);
   });
 
   test('are all of them, a tenth for validation, where the experiment has no numbers', () => {
     const { train, studentTrain, validation, test: testSet } = selectImages(stripes());
-    expect([train, studentTrain, validation, testSet].map(({ rows }) => rows.length)).toEqual([
+    expect([train, studentTrain, validation, testSet].map(({ indices: rows }) => rows.length)).toEqual([
       43, 43, 5, 16,
     ]);
   });

@@ -26,8 +26,8 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 
-const set = pictures();
-const sourceOf = () =>
+const set = channelImages();
+const createLoader = () =>
   dataLoader(set, {
     batchSize: 8,
     seed: 3,
@@ -42,7 +42,7 @@ const common = {
   seed: 5,
 };
 
-const makers: Record<string, () => Network> = {
+const networks: Record<string, () => Network> = {
   ResNet: () =>
     resnet({
       depth: { block: 'basic', blocks: [1, 1, 1, 1] },
@@ -66,23 +66,23 @@ const makers: Record<string, () => Network> = {
 };
 
 onEveryEngine(() => {
-  test.each(Object.entries(makers))(
-    '%s: a head trained on recorded features is the head trained through the frozen body',
+  test.each(Object.entries(networks))(
+    '%s: a head trained on cached features is the head trained through the frozen backbone',
     async (_, make) => {
       await expectNoNewTensors(async () => {
-        const through = freeze(settled(make()), 'body');
-        const before = numbersOf(through);
-        const throughReports = await trained(through, sourceOf());
+        const through = freeze(withAverages(make()), 'body');
+        const before = copyWeights(through);
+        const throughReports = await trained(through, createLoader());
         const moved = Object.keys(before).filter(
           (name) => !same(before[name] as Float32Array, through.weights[name] as tf.Variable),
         );
         expect(moved).toEqual(['fc.kernel', 'fc.bias']);
 
-        const whole = settled(make());
-        const { backbone: body, head } = splitBackbone(whole);
-        const [store, source] = [memoryStore(), sourceOf()];
-        await cacheOutputs({ backbone: body, data: source, store });
-        const features = await cachedBatches({ backbone: body, data: source, store });
+        const whole = withAverages(make());
+        const { backbone, head } = splitBackbone(whole);
+        const [store, source] = [memoryStore(), createLoader()];
+        await cacheOutputs({ backbone, data: source, store });
+        const features = await cachedBatches({ backbone, data: source, store });
         const cachedReports = await trained(head, features);
 
         for (const [name, weight] of Object.entries(through.weights))
@@ -99,15 +99,15 @@ onEveryEngine(() => {
     },
   );
 
-  test('then all of it is tuned, the body at a tenth of the rate', async () => {
+  test('then all of it is tuned, the backbone at a tenth of the rate', async () => {
     await expectNoNewTensors(async () => {
-      const network = freeze(settled((makers.ResNet as () => Network)()), { upTo: 'stage2' });
-      const before = numbersOf(network);
+      const network = freeze(withAverages((networks.ResNet as () => Network)()), { upTo: 'stage2' });
+      const before = copyWeights(network);
       const optimizer = layerwiseLearningRate(sgd({ momentum: 0.9 }), { fc: 1, '': 0.1 });
       for await (const _ of train({
         ...common,
         student: network,
-        data: sourceOf(),
+        data: createLoader(),
         optimizer,
         epochs: 1,
       }));
@@ -122,8 +122,8 @@ onEveryEngine(() => {
   });
 });
 
-/** Trains, and sees that no step leaves a tensor behind. */
-async function trained(student: Network, source: ReturnType<typeof sourceOf>) {
+/** Trains, and checks that no step leaves a tensor behind. */
+async function trained(student: Network, source: ReturnType<typeof createLoader>) {
   const [reports, tensors] = [[] as EpochReport[], [] as number[]];
   const onStep = () => tensors.push(tf.memory().numTensors);
   for await (const report of train({ ...common, student, data: source, onStep }))
@@ -132,8 +132,8 @@ async function trained(student: Network, source: ReturnType<typeof sourceOf>) {
   return reports;
 }
 
-/** Gives batch norm averages as after a training, the same every time. */
-function settled(network: Network): Network {
+/** Sets the averages of batch norm as after a training, the same every time. */
+function withAverages(network: Network): Network {
   for (const [at, [name, weight]] of Object.entries(network.weights).entries()) {
     if (!/\.(mean|variance)$/.test(name)) continue;
     const values = Float32Array.from(
@@ -145,7 +145,7 @@ function settled(network: Network): Network {
   return network;
 }
 
-function numbersOf(network: Network): Record<string, Float32Array> {
+function copyWeights(network: Network): Record<string, Float32Array> {
   return Object.fromEntries(
     Object.entries(network.weights).map(([name, weight]) => [
       name,
@@ -158,8 +158,8 @@ function same(before: Float32Array, weight: tf.Variable): boolean {
   return weight.dataSync().every((value, at) => Object.is(value, before[at]));
 }
 
-/** 32 pictures, 8 × 8 × 3, brighter in the channel of their class. */
-function pictures() {
+/** 32 images, 8 × 8 × 3, brighter in the channel of their class. */
+function channelImages() {
   const pixels = Uint8Array.from({ length: 32 * 192 }, (_, at) => {
     const row = Math.floor(at / 192);
     return Math.floor(120 * uniform(1, row, at % 192)) + (at % 3 === row % 3 ? 100 : 0);

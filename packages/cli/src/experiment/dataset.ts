@@ -54,7 +54,7 @@ const seed = 0;
  * @throws UsageError where it has too few.
  */
 export function selectImages(whole: LoadedDataset, counts: ImageCounts = {}): RunImages {
-  const available = whole.train.rows.length;
+  const available = whole.train.indices.length;
   const wanted = counts.train;
   const tenth = Math.round((wanted ?? available) / 10);
   const validationCount = counts.validation ?? tenth;
@@ -71,9 +71,9 @@ export function selectImages(whole: LoadedDataset, counts: ImageCounts = {}): Ru
   );
   return {
     train,
-    studentTrain: takeSubset(train, counts.student ?? train.rows.length),
+    studentTrain: takeSubset(train, counts.student ?? train.indices.length),
     validation,
-    test: takeSubset(whole.test, counts.test ?? whole.test.rows.length),
+    test: takeSubset(whole.test, counts.test ?? whole.test.indices.length),
     source: whole.source,
   };
 }
@@ -87,7 +87,7 @@ export async function describeImages({
 }: RunImages): Promise<DataRecord> {
   const describe = async (set: ImageDataset): Promise<DatasetRecord> => ({
     name: set.name,
-    images: set.rows.length,
+    images: set.indices.length,
     fingerprint: await set.fingerprint(),
   });
   return {
@@ -101,12 +101,12 @@ export async function describeImages({
 }
 
 /** Returns the label of every row of the whole set; −1 for rows that are not in this subset. */
-export function labelsByRow({ labels, rows }: ImageDataset): Int32Array {
+export function labelsByRow({ labels, indices: rows }: ImageDataset): Int32Array {
   const known = new Int32Array(labels.length).fill(-1);
   for (const row of rows) known[row] = labels[row] as number;
   return known;
 }
 
 function takeSubset(set: ImageDataset, count: number): ImageDataset {
-  return count === set.rows.length ? set : stratifiedSubset(set, count, { seed });
+  return count === set.indices.length ? set : stratifiedSubset(set, count, { seed });
 }

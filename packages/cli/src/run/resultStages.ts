@@ -26,7 +26,7 @@ export async function testStage(
   if (writer.record.results[name] === undefined) {
     const network = await loadTrained(context, job);
     try {
-      const { rows, classNames, imageShape } = images.test;
+      const { indices: rows, classNames, imageShape } = images.test;
       const data = new Float32Array(rows.length * classNames.length);
       let filled = 0;
       const onLogits = (logits: Float32Array) => {
@@ -57,10 +57,10 @@ export async function reportStage(context: RunContext): Promise<string> {
   const size = test.imageShape[0] * test.imageShape[1] * test.imageShape[2];
   const page = await renderReport(record, {
     image: (index) => {
-      const row = test.rows[index] as number;
+      const row = test.indices[index] as number;
       return test.pixels.subarray(row * size, (row + 1) * size);
     },
-    labels: Array.from(test.rows, (row) => test.labels[row] as number),
+    labels: Array.from(test.indices, (row) => test.labels[row] as number),
     logits: {
       teacher: await readLogits(directory, 'teacher', seed),
       baseline: await readLogits(directory, 'baseline', seed),
