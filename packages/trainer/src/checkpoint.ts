@@ -38,7 +38,7 @@ export const BEST_FILE = 'best.safetensors';
 
 const VERSION = '1';
 
-/** What a resumed training must have in common with the one it continues: field → JSON value. */
+/** Settings that a resumed training must have in common with the saved one: field → JSON value. */
 export type CheckpointSettings = Readonly<Record<string, unknown>>;
 
 /** A checkpoint that was read. */

@@ -41,7 +41,8 @@ export interface TrainOptions {
   /** Upper bound of the norm of all gradients together, > 0. */
   readonly clipNorm?: number | undefined;
   /**
-   * Decay of an exponential moving average of the weights, 0 ≤ d < 1, or its options. The validation,
+   * Decay of an exponential moving average of the weights, 0 ≤ d < 1, or its options. The
+   * validation,
    * `best.safetensors` and the student after the training then have the averaged weights.
    */
   readonly ema?: number | EmaOptions | undefined;
@@ -66,7 +67,9 @@ export interface TrainOptions {
   readonly store?: Store | undefined;
   /** Continues from the store's `last.safetensors`, or starts from the beginning without one. */
   readonly resume?: boolean | undefined;
-  /** Stops the training after the current step: `train` saves and throws `TrainingInterruptedError`. */
+  /**
+   * Stops the training after the current step: `train` saves and throws `TrainingInterruptedError`.
+   */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((step: StepReport) => void) | undefined;
   /** Settings of your own, as JSON: kept in the checkpoint; resuming with other ones is refused. */

@@ -2,7 +2,7 @@ import { compile, ensure, type ProcessGroup, type Store } from '@kd/core';
 import { shardRange } from '@kd/core/internal';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** How the work of process 0 ended. */
+/** Outcomes of the work of process 0. */
 const outcomes = { nothing: 0, bytes: 1, error: 2 } as const;
 
 /**
@@ -129,7 +129,8 @@ export function allReduce(group: ProcessGroup, tensors: readonly tf.Tensor[]): t
 }
 
 /**
- * Joins the columns of a matrix that are spread over the processes, for all of them: each adds zeros
+ * Joins the columns of a matrix that are spread over the processes, for all of them: each adds
+ * zeros
  * for the others' columns. @param own [rows, columns of this shard]. @param count Columns in total.
  */
 export function allGatherColumns(

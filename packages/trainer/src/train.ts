@@ -37,9 +37,11 @@ const YIELD_INTERVAL = 30;
  *
  * While the caller has control, the student has the weights of the last step, or with `ema` their
  * averages. The weights of the best epoch are in the store's `best.safetensors`, for
- * `loadVariables`. `last.safetensors` has the whole state: a resumed training continues as if it had
+ * `loadVariables`. `last.safetensors` has the whole state: a resumed training continues as if it
+ * had
  * never stopped, to the last bit on the `cpu` engine.
- * @throws RangeError on options that do not fit, and if a loss term or a weight is no longer finite;
+ * @throws RangeError on options that do not fit, and if a loss term or a weight is no longer
+ * finite;
  * such weights are never saved.
  * @throws TrainingInterruptedError when the signal stops the training.
  */
@@ -213,7 +215,8 @@ function computeLearningRate(
 }
 
 /**
- * In a group the process that first reads a broken loss stops, and the others fail in the next step:
+ * In a group the process that first reads a broken loss stops, and the others fail in the next
+ * step:
  * they throw the error about the loss as well.
  */
 async function explainFailure(
@@ -354,7 +357,9 @@ function totalLoss({ terms }: EpochReport): number {
   return terms.total ?? Number.POSITIVE_INFINITY;
 }
 
-/** Reports of all epochs are kept, and the confusion matrix of 1,000 classes has a million numbers. */
+/**
+ * Reports of all epochs are kept, and the confusion matrix of 1,000 classes has a million numbers.
+ */
 function withoutConfusion({ confusion: _, ...metrics }: EvaluationResult): Metrics {
   return metrics;
 }

@@ -15,11 +15,15 @@ import type { EpochReport, TrainingPosition } from './reports.ts';
 export interface TrainState {
   readonly student: Network;
   readonly objective: Objective;
-  /** The weights that the optimizer updates, by name; those of the objective as `objective.<name>`. */
+  /**
+   * The weights that the optimizer updates, by name; those of the objective as `objective.<name>`.
+   */
   readonly trainable: Readonly<Record<string, Variable>>;
   readonly optimizer: Optimizer;
   readonly ema: ExponentialMovingAverage | undefined;
-  /** Metrics of the current epoch; created at the first step, when the names of the terms are known. */
+  /**
+   * Metrics of the current epoch; created at the first step, when the names of the terms are known.
+   */
   metrics: RunningMetrics | undefined;
   /** Replaced after every step and epoch. */
   progress: TrainProgress;

@@ -36,7 +36,9 @@ export interface TrainStepOptions {
 /** Values that change from step to step. */
 export interface StepOptions {
   readonly learningRate: number;
-  /** Fraction of the training before this step, 0–1, at which the objective's schedules are taken. */
+  /**
+   * Fraction of the training before this step, 0–1, at which the objective's schedules are taken.
+   */
   readonly progress: number;
   /** Number of the step in its epoch, from 1; named in the error on a loss that is not finite. */
   readonly step: number;
@@ -64,7 +66,8 @@ export type TrainStep = (batch: Batch, options: StepOptions) => Promise<StepResu
  *
  *     const state = createTrainState({ student, objective, optimizer: adam() });
  *     const step = trainStep(state, { classes: 10, teacher: networkTeacher(teacher) });
- *     const { total } = await step(batch, { learningRate, progress, step: 1, stepsBefore: 0, seed });
+ *     const { total } = await step(batch, { learningRate, progress, step: 1, stepsBefore: 0, seed
+ *     });
  *
  * All but the teacher is one compiled call of the engine, which reads nothing back. The first call
  * validates the student and the objective against the batch.
@@ -246,7 +249,8 @@ function computeGradients(
 }
 
 /**
- * Gradients of the batch, or of the shard's share of the total, so that their sum over all shards is
+ * Gradients of the batch, or of the shard's share of the total, so that their sum over all shards
+ * is
  * that of the whole batch. All tensors live in the caller's tidy.
  */
 function differentiate(

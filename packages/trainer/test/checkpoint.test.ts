@@ -129,7 +129,7 @@ describe('a resumed training', () => {
     },
   );
 
-  test('killed between checkpoints goes on from the last one and ends with the same bits', async () => {
+  test('killed between checkpoints continues from the last one and ends with the same bits', async () => {
     const whole = await uninterrupted();
     const store = memoryStore();
     const { options, end } = everything(store);
@@ -144,20 +144,20 @@ describe('a resumed training', () => {
     expect(again.end()).toStrictEqual(whole.weights);
   });
 
-  test('that was over does nothing but bring the weights', async () => {
+  test('that was complete only restores the weights', async () => {
     const whole = await uninterrupted();
     const { options, end } = everything(whole.store);
     expect(await reportsOf({ ...options, resume: true })).toEqual([]);
     expect(end()).toStrictEqual(whole.weights);
   });
 
-  test('without a checkpoint begins at the beginning', async () => {
+  test('without a checkpoint starts from the beginning', async () => {
     const { options, end } = everything(memoryStore());
     expect(await reportsOf({ ...options, resume: true })).toHaveLength(4);
     end();
   });
 
-  test('without a store says that nothing is saved', async () => {
+  test('without a store reports that nothing is saved', async () => {
     const { options, end } = everything(memoryStore());
     const message = await messageOf(
       reportsOf({ ...options, store: undefined, signal: AbortSignal.abort() }),
@@ -241,7 +241,7 @@ describe('a checkpoint', () => {
     );
   });
 
-  test('refused leaves networks as they were and no tensor behind', async () => {
+  test('that is refused leaves networks unchanged and no tensor behind', async () => {
     const store = await begun();
     const { options, end } = everything(store);
     const [before, tensors] = [numbersOf(options.student.weights), tf.memory().numTensors];
@@ -441,7 +441,7 @@ describe('variables in a file', () => {
     tf.dispose([one.weights, two.weights]);
   });
 
-  test('of another program load where names and shapes fit', async () => {
+  test('of another program are loaded if names and shapes fit', async () => {
     const network = linear(2, 2, 1);
     const kernel = { dtype: 'F32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } as const;
     const bias = { dtype: 'F32', shape: [2], data: Float32Array.of(5, 6) } as const;

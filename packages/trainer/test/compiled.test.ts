@@ -56,7 +56,7 @@ function counting(network: Network) {
 }
 
 onEveryEngine((engine) => {
-  test('twenty steps, the last of each epoch smaller, are traced twice where steps are traced', async () => {
+  test('twenty steps, the last of each epoch smaller, are traced twice on an engine that traces', async () => {
     const teacher = tinyCnn(2, 3, 1);
     const { counted, counts } = counting(tinyCnn(2, 3, 2));
     const options = twentySteps(counted, teacher);
@@ -113,7 +113,7 @@ describe('on an engine that compiles', () => {
     });
   });
 
-  test('the event loop turns during each step, and the training is what it is without', async () => {
+  test('the event loop runs during each step, and the training is the same as without', async () => {
     const [alone, timer, student] = [tinyCnn(2, 3, 2), { ticks: 0 }, tinyCnn(2, 3, 2)];
     const options = {
       objective: hard(),
@@ -248,10 +248,10 @@ describe('on an engine that compiles', () => {
   });
 });
 
-describe('a network that folds', () => {
+describe('a network with an inference form', () => {
   onCpu();
 
-  test('is asked in its folded form by teachers, by recordings and by evaluations, which bring it up to date first', async () => {
+  test('is evaluated in that form by teachers, caches and evaluations, which refresh it first', async () => {
     const { network, counts } = folding(INPUTS, 3, 1);
     const batches = tinySource();
     const teacher = networkTeacher(network);
@@ -269,7 +269,7 @@ describe('a network that folds', () => {
     network.dispose();
   });
 
-  test('trains by its own forward and is validated folded, brought up to date once an epoch', async () => {
+  test('trains by its own forward pass and is validated in that form, refreshed once per epoch', async () => {
     const { network, counts } = folding(INPUTS, 3, 1);
     const batches = tinySource();
     await reportsOf({

@@ -106,7 +106,7 @@ describe.skipIf(!hasTensorflow)('training in a group of processes', { timeout: 1
     [2, 'cnn', 20],
     [3, 'cnn', 24],
   ] as const)(
-    '%i processes, %s: to the last bit what one gets that adds the gradients of the shards',
+    '%i processes, %s: to the last bit what one process gets that adds the gradients of the shards',
     (size, network, rows) => {
       const at = size === 3 ? 2 : network === 'cnn' ? 1 : 0;
       const { weights, reports } = size === 3 ? resultOf(resumed[3] ?? [], 1) : resultOf(two, at);

@@ -30,7 +30,7 @@ function training(source: TinyOptions, more: Partial<TrainOptions> = {}): TrainO
 }
 
 describe('a group', () => {
-  test('of one process computes what no group computes, and reads and writes as well', async () => {
+  test('of one process computes the same as without a group, with a store too', async () => {
     const stores: Store[] = [memoryStore(), memoryStore()];
     const [one, none] = [
       training(
@@ -69,7 +69,7 @@ describe('a group', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  test('a store that fails is an error on every process', async () => {
+  test('a failing store is an error on every process', async () => {
     const full: Store = {
       location: 'a full disk',
       read: async () => undefined,
@@ -113,7 +113,7 @@ describe('a group', () => {
     },
   );
 
-  test('a source that deals other shards than it says', async () => {
+  test('a data loader with other shards than it declares is refused', async () => {
     const shard = { rank: 1, size: 2 };
     const batches = { ...tinySource({ shard: { rank: 0, size: 4 } }), shard };
     expect(await messageOf(reportsOf(training({}, { data: batches, group: alone(shard) })))).toBe(
@@ -121,7 +121,7 @@ describe('a group', () => {
     );
   });
 
-  test('evaluation and recording know about shards', async () => {
+  test('evaluate and cacheOutputs check the shard', async () => {
     const [network, source] = [tinyCnn(2, 3, 1), tinySource({ shard: { rank: 1, size: 2 } })];
     expect(await messageOf(evaluate(network, source))).toMatch(
       /^evaluate: expected tiny whole without a group, and in a group this process's shard of it/,

@@ -71,7 +71,7 @@ onEveryEngine(() => {
     },
   );
 
-  test('equal factors of 1 train as no factors do', async () => {
+  test('factors of 1 train as without factors', async () => {
     const trained = async (optimizer: OptimizerFactory) => {
       const student = tinyCnn(2, 3, 2);
       await reportsOf({
@@ -96,10 +96,10 @@ onEveryEngine(() => {
   });
 });
 
-describe('rates by layer', () => {
+describe('layerwiseLearningRate', () => {
   onCpu();
 
-  test('the longest key counts, at the dots; slots are kept by key', () => {
+  test('the longest key up to a dot counts; slots are named by key', () => {
     const names = ['stage1.conv', 'stage10.conv', 'stage1.conv.kernel', 'fc.kernel'];
     const weights = tf.tidy(() =>
       Object.fromEntries(names.map((name) => [name, tf.variable(tf.zeros([1]))])),
@@ -175,7 +175,7 @@ describe('rates by layer', () => {
     student.dispose();
   });
 
-  test('a step is one compiled function, whatever the groups', async () => {
+  test('a step is one compiled function with any groups', async () => {
     await whileCounting(async ({ compiled }) => {
       const student = tinyCnn(2, 3, 2);
       const optimizer = layerwiseLearningRate(adam(), { '': 0.1, dense: 1 });
@@ -197,7 +197,7 @@ describe('rates by layer', () => {
     });
   });
 
-  test('says what is wrong with factors', () => {
+  test('names what is wrong with the factors', () => {
     const weights = tf.tidy(() => ({
       'fc.kernel': tf.variable(tf.zeros([1])),
       'stem.kernel': tf.variable(tf.zeros([1])),

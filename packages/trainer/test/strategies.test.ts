@@ -77,7 +77,7 @@ async function byHand(students: readonly Network[]) {
 }
 
 describe('teacherAssistants', () => {
-  test('teaches the assistant, then by it the student', async () => {
+  test('distils the teacher into the assistant, then the assistant into the student', async () => {
     const { options, objectives, end } = setting();
     const students = pair();
     const reports = await allOf(teacherAssistants({ ...options, students }));
@@ -100,7 +100,7 @@ describe('teacherAssistants', () => {
     expect(numbersOf(students[1].weights)).toEqual((await byHand(pair()))[1]);
     end(...students);
   });
-  test('stopped in its second generation it continues there, to the last bit', async () => {
+  test('stopped in its second generation continues there, to the last bit', async () => {
     const stores = [memoryStore(), memoryStore()];
     const store = (generation: number) => stores[generation] as (typeof stores)[number];
     const first = setting();
@@ -135,7 +135,7 @@ describe('teacherAssistants', () => {
     expect(resumed.map(({ weights }) => numbersOf(weights))).toEqual(await byHand(pair()));
     second.end(...resumed);
   });
-  test('it keeps no tensors, and says that there are no students', async () => {
+  test('leaves no tensors behind, and needs a student', async () => {
     const { options, end } = setting();
     const students = pair();
     const objective = taught(() => 1);
@@ -151,7 +151,7 @@ describe('teacherAssistants', () => {
 });
 
 describe('bornAgain', () => {
-  test('each generation is made when its turn comes and taught by the one before', async () => {
+  test('each generation is created when its training begins and is distilled from the one before', async () => {
     const { options, end } = setting();
     const made: number[] = [];
     const student = (generation: number) => {
@@ -170,7 +170,7 @@ describe('bornAgain', () => {
       expectClose(weights.kernel?.dataSync() ?? [], expected[at]?.kernel ?? [], 1e-9);
     end(...students);
   });
-  test('no generations are named', async () => {
+  test('needs a generation', async () => {
     const { options, end } = setting();
     await expect(
       allOf(bornAgain({ ...options, generations: 0, student: () => linear(INPUTS, 3, 1) })),
@@ -228,7 +228,7 @@ async function distance(one: Network, other: Network): Promise<number> {
 }
 
 describe('mutualLearning', () => {
-  test('without a word to each other each learns as it does alone', async () => {
+  test('without a peer loss each student learns as it does alone', async () => {
     const [together, alone] = [students(), students()];
     await reportsOf({ ...options, ...mutualLearning(together, hard()) });
     for (const student of alone) await reportsOf({ ...options, student, objective: hard() });
@@ -238,7 +238,7 @@ describe('mutualLearning', () => {
     }
     disposeAll([...together, ...alone]);
   });
-  test('one step moves all at once, each towards the mean of its peers as they were before it', async () => {
+  test('one step updates all at once, each towards the mean of its peers before the step', async () => {
     const [all, rate] = [students(3), 0.1];
     const batches = tinySource({ rows: 4, batchSize: 4 });
     const expected: tf.Tensor[] = [];
@@ -271,7 +271,7 @@ describe('mutualLearning', () => {
     disposeAll(all);
     tf.dispose(expected);
   });
-  test('students that listen come nearer to each other, whatever their architectures', async () => {
+  test('students with a peer loss come nearer to each other, of any architectures', async () => {
     const make = (): [Network, Network] => [tinyCnn(2, 3, 1), linear(INPUTS, 3, 2)];
     const [listening, deaf] = [make(), make()];
     const reports = await reportsOf({
@@ -287,7 +287,7 @@ describe('mutualLearning', () => {
     expect(Object.values(each).reduce((sum, value) => sum + value, 0)).toBeCloseTo(total, 5);
     disposeAll([...listening, ...deaf]);
   });
-  test('the cohort says what each says and the mean of it, and names weights and taps by their student', () =>
+  test('a peer group has the outputs of its students, the mean of their logits, and weights and features named by student', () =>
     tf.tidy(() => {
       const all = [linear(INPUTS, 3, 1), tinyCnn(2, 3, 2)];
       const { student } = mutualLearning(all, hard());
@@ -305,7 +305,7 @@ describe('mutualLearning', () => {
       expect(Object.keys(student.weights)).toContain('1.dense.kernel');
       student.dispose();
     }));
-  test('a cohort may speak by its first student alone, whose accuracy a validation then is', async () => {
+  test('a peer group may output the logits of its first student, whose accuracy the validation then measures', async () => {
     const all = students();
     const reports = await reportsOf({
       ...options,
@@ -324,7 +324,7 @@ describe('mutualLearning', () => {
     ).toThrow("peerGroup: expected output 'mean' or 'first', got last.");
     disposeAll(all);
   });
-  test('each draws at random by itself', async () => {
+  test('each student has its own random numbers', async () => {
     const seeds: string[][] = [[], []];
     const all = [0, 1].map((at) => dropping(INPUTS, 3, 1, (seed) => seeds[at]?.push(seed.join())));
     await reportsOf({ ...options, epochs: 1, ...mutualLearning(all, hard()) });
@@ -332,14 +332,14 @@ describe('mutualLearning', () => {
     expect(seeds[0]?.some((seed) => seeds[1]?.includes(seed))).toBe(false);
     disposeAll(all);
   });
-  test('it keeps no tensors', async () => {
+  test('leaves no tensors behind', async () => {
     const all = students();
     await expectNoNewTensors(async () => {
       for await (const _ of train({ ...options, ...mutualLearning(all, near(1)) }));
     });
     disposeAll(all);
   });
-  test('one student alone and students of other classes are named', async () => {
+  test('one student alone and students of other classes are refused', async () => {
     expect(() => mutualLearning([], hard())).toThrow(
       new RangeError(
         'mutualLearning: expected two students or more, got 0; one has no peers: distill it from a teacher.',

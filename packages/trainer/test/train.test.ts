@@ -45,7 +45,7 @@ onEveryEngine(() => {
     student.dispose();
   });
 
-  test('one step of plain descent moves weights by the gradient', async () => {
+  test('one step of plain gradient descent changes weights by the gradient', async () => {
     const student = linear(INPUTS, 3, 1);
     const batches = tinySource({ rows: 5, batchSize: 5 });
     const before = numbersOf(student.weights);
@@ -209,7 +209,7 @@ describe('train', () => {
     student.dispose();
   });
 
-  test('reads nothing back in a step, and the sums now and then', async () => {
+  test('reads nothing back in a step, and the metrics now and then', async () => {
     const student = tinyCnn(2, 3, 1);
     const [synchronous, asynchronous] = [
       vi.spyOn(tf.Tensor.prototype, 'dataSync'),
@@ -237,7 +237,7 @@ describe('train', () => {
     student.dispose();
   });
 
-  test('gives the learning rate and the numbers of k / n at step k of n', async () => {
+  test('evaluates the learning rate and the schedules of the objective at k / n in step k of n', async () => {
     const student = linear(INPUTS, 3, 1);
     const asked: number[] = [];
     const steps: StepReport[] = [];
@@ -326,7 +326,7 @@ describe('train', () => {
     student.dispose();
   });
 
-  test('refuses at the door what makes no sense', async () => {
+  test('refuses options that make no sense', async () => {
     const student = linear(INPUTS, 3, 1);
     const refused = (more: object) => messageOf(reportsOf({ ...options(student), ...more }));
     expect(await refused({ epochs: 0 })).toBe(

@@ -54,7 +54,8 @@ interface CommonOptions {
    */
   readonly dtype?: 'float32' | 'float16' | undefined;
   /**
-   * Number of views to cache, from the first; all of the data loader by default. A training of fewer
+   * Number of views to cache, from the first; all of the data loader by default. A training of
+   * fewer
    * epochs needs fewer.
    */
   readonly views?: number | undefined;
@@ -77,8 +78,10 @@ export type CacheOutputsOptions = CommonOptions &
  * outputs: the logits of a teacher for `cachedTeacher`, the features of a backbone for
  * `cachedBatches`.
  *
- * Each output is stored in shards of at most 32 MiB, then a manifest. Shards of the same model, data
- * and view that are there already are kept: an interrupted call continues, and views and outputs can
+ * Each output is stored in shards of at most 32 MiB, then a manifest. Shards of the same model,
+ * data
+ * and view that are there already are kept: an interrupted call continues, and views and outputs
+ * can
  * be added later. A cache of another model or other data is replaced.
  * Disk space: 4 (or 2) bytes · views · images · values per image. Memory: one shard per output.
  * @returns The manifest, with the accuracy of a teacher under each view.
@@ -241,7 +244,7 @@ function findEarlier(
   });
 }
 
-/** Where the shards go, and how they are identified. */
+/** Location and key of the shards. */
 interface CacheTarget {
   readonly store: Store;
   readonly file: string;

@@ -124,7 +124,10 @@ export class OutputWriter {
   }
 }
 
-/** Number of images in a shard of logits whose largest logit (the first of equal ones) is the label's. */
+/**
+ * Number of images in a shard of logits whose largest logit (the first of equal ones) is the
+ * label's.
+ */
 export function countCorrect({ labels, values }: Pick<Shard, 'labels' | 'values'>): number {
   const classes = values.length / labels.length;
   return labels.reduce(
@@ -140,7 +143,9 @@ function argMax(values: ArrayLike<number>, start: number, count: number): number
   return best;
 }
 
-/** Reads a file; undefined if it was altered or belongs to something else, so that it is replaced. */
+/**
+ * Reads a file; undefined if it was altered or belongs to something else, so that it is replaced.
+ */
 export async function undefinedIfStale<Read>(
   read: () => Promise<Read | undefined>,
 ): Promise<Read | undefined> {

@@ -46,7 +46,8 @@ export interface TrainingResult {
   readonly last: EpochReport | undefined;
   readonly directory: string;
   /**
-   * Position at which Ctrl-C or the signal stopped the training; the network then has the weights of
+   * Position at which Ctrl-C or the signal stopped the training; the network then has the weights
+   * of
    * that moment.
    */
   readonly interrupted: TrainingPosition | undefined;

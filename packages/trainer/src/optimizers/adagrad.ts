@@ -11,6 +11,7 @@ import {
   zeroSlots,
 } from './shared.ts';
 
+/** Options of `adagrad`. */
 export interface AdagradOptions extends WeightDecayOptions {
   /** ε > 0, added to the root. */
   readonly epsilon?: number;

@@ -24,6 +24,7 @@ import {
   zeroSlots,
 } from './shared.ts';
 
+/** Options of `adam` and `adamW`. */
 export interface AdamOptions extends WeightDecayOptions {
   /** 0 ≤ β₁ < 1. */
   readonly beta1?: number;

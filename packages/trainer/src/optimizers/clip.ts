@@ -14,7 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 
 /**
- * Scales all gradients by one number so that their joint norm is at most `maxNorm`, as
+ * Scales all gradients by one factor so that their norm together is at most `maxNorm`, as
  * `torch.nn.utils.clip_grad_norm_`:
  * g ← g · min(1, maxNorm / (‖g‖ + 1e-6)), ‖g‖ over all of them.
  * @param maxNorm > 0.

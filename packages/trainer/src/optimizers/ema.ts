@@ -32,7 +32,8 @@ export interface EmaOptions {
 /** The exponential moving average of some weights. */
 export interface ExponentialMovingAverage extends Stateful {
   /**
-   * average ← d · average + (1 − d) · weight, for every weight. Uses tensors only, so that it can be
+   * average ← d · average + (1 − d) · weight, for every weight. Uses tensors only, so that it can
+   * be
    * part of a compiled step.
    */
   update(): void;

@@ -3,7 +3,8 @@ import { mul, type Scalar, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { prefixed, type Variables } from './shared.ts';
 
 /**
- * An optimizer with a learning rate per group of layers, like PyTorch's parameter groups: the rate of
+ * An optimizer with a learning rate per group of layers, like PyTorch's parameter groups: the rate
+ * of
  * a group is the training's learning rate times the group's factor, at every step of the schedule.
  * Weight decay, which is multiplied by the rate, scales with it.
  *

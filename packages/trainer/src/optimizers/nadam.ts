@@ -26,6 +26,7 @@ import {
   zeroSlots,
 } from './shared.ts';
 
+/** Options of `nadam`. */
 export interface NadamOptions extends WeightDecayOptions {
   /** 0 ≤ β₁ < 1. */
   readonly beta1?: number;
@@ -37,9 +38,9 @@ export interface NadamOptions extends WeightDecayOptions {
   readonly momentumDecay?: number;
 }
 
-/** How far below β₁ the momentum begins, and the base of its growth. */
-const dip = 0.5;
-const growth = 0.96;
+/** ½ and 0.96 in the schedule of the momentum, μₜ. */
+const MOMENTUM_DIP = 0.5;
+const MOMENTUM_BASE = 0.96;
 
 /**
  * Adam with Nesterov's momentum, as `torch.optim.NAdam`: g ← g + λw; m ← β₁m + (1 − β₁)g; v ← β₂v +
@@ -76,7 +77,7 @@ export function nadam(options: NadamOptions = {}): OptimizerFactory {
         ...zeroSlots('second', weights),
       };
       const momentumAt = (time: Tensor): Tensor =>
-        mul(sub(1, mul(pow(growth, mul(time, momentumDecay)), dip)), beta1);
+        mul(sub(1, mul(pow(MOMENTUM_BASE, mul(time, momentumDecay)), MOMENTUM_DIP)), beta1);
       return slottedOptimizer(
         'nadam',
         weights,

@@ -11,6 +11,7 @@ import {
   zeroSlots,
 } from './shared.ts';
 
+/** Options of `rmsProp`. */
 export interface RmsPropOptions extends WeightDecayOptions {
   /** α of the running mean of squares, 0 ≤ α < 1. */
   readonly alpha?: number;
@@ -28,7 +29,7 @@ export interface RmsPropOptions extends WeightDecayOptions {
  * ε);
  * w ← w − ηd, or with momentum b ← μb + d, w ← w − ηb.
  *
- * Slots: `square.<weight>`, `mean.<weight>` where centered, `momentum.<weight>` with momentum.
+ * Slots: `square.<weight>`, `mean.<weight>` if centered, `momentum.<weight>` with momentum.
  * Source: Hinton, Neural networks for machine learning, lecture 6; centered: Graves 2013.
  * @throws RangeError on an option out of range.
  */

@@ -20,12 +20,13 @@ import {
   zeroSlots,
 } from './shared.ts';
 
+/** Options of `sgd`. */
 export interface SgdOptions extends WeightDecayOptions {
   /** μ, 0 ≤ μ < 1. */
   readonly momentum?: number;
-  /** Look ahead along the momentum. */
+  /** Nesterov's momentum: the gradient plus μ times the updated momentum. */
   readonly nesterov?: boolean;
-  /** δ, 0 ≤ δ ≤ 1: takes this part off each gradient that enters the momentum, but the first. */
+  /** δ, 0 ≤ δ ≤ 1: gradients enter the momentum with the factor 1 − δ, except the first. */
   readonly dampening?: number;
 }
 
@@ -34,7 +35,7 @@ export interface SgdOptions extends WeightDecayOptions {
  * g ← g + λw; m ← μm + (1 − δ)g (m ← g at the first step); w ← w − η m, or w − η (g + μm) with
  * Nesterov.
  *
- * Slots: `momentum.<weight>`, and `step` where there is dampening.
+ * Slots: `momentum.<weight>`, and `step` with dampening.
  * Source: Sutskever et al. 2013, in PyTorch's form (the learning rate is outside the momentum).
  * @throws RangeError on an option out of range, and on Nesterov without momentum or with dampening.
  */

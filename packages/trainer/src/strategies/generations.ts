@@ -38,7 +38,8 @@ export interface BornAgainOptions extends GenerationOptions {
 }
 
 /**
- * Born-again networks: a student of its teacher's own architecture is distilled from it, then teaches
+ * Born-again networks: a student of its teacher's own architecture is distilled from it, then
+ * teaches
  * the next student, and so on.
  *
  *     bornAgain({
@@ -65,7 +66,8 @@ export function bornAgain({
 /** Options of `teacherAssistants`. */
 export interface TeacherAssistantOptions extends GenerationOptions {
   /**
-   * The assistants from the largest down, then the student, each trained in place; they still belong
+   * The assistants from the largest down, then the student, each trained in place; they still
+   * belong
    * to the caller.
    */
   readonly students: readonly Network[];

@@ -30,7 +30,8 @@ export interface MutualLearning {
 }
 
 /**
- * Deep mutual learning: students teach each other from the first step, without a pretrained teacher.
+ * Deep mutual learning: students teach each other from the first step, without a pretrained
+ * teacher.
  *
  * Σ_k mean_{l ≠ k} objective(student k, teacher l). With cross entropy and soft targets at
  * temperature 1 that is the paper's CE_k + 1/(K − 1) · Σ_{l ≠ k} KL(p_l ‖ p_k), summed over the
@@ -40,7 +41,8 @@ export interface MutualLearning {
  *     train({ ...mutualLearning([a, b], objective), data, optimizer, learningRate, epochs })
  *
  * All students are updated at once, after one forward pass each, as common implementations do
- * (AberHu's zoo); the paper's algorithm 1 updates one after the other. `clipNorm` bounds the norm of
+ * (AberHu's zoo); the paper's algorithm 1 updates one after the other. `clipNorm` bounds the norm
+ * of
  * all their gradients together. Evaluate each student afterwards by itself: `evaluate(a, data)`.
  * @param students Two or more, of any architectures; they still belong to the caller.
  * @param objective Gets each peer as its teacher. Its own weights are shared by all pairs.
@@ -106,8 +108,9 @@ export interface PeerGroupOptions {
 
 /**
  * Several networks as one that trains in one step. Its features are the outputs of the members,
- * `0.logits`, `0.<feature>`, `1.logits` …, its weights theirs, `0.<name>` … The members belong to the
- * caller, or to whoever disposes of the group.
+ * `0.logits`, `0.<feature>`, `1.logits` …, its weights theirs, `0.<name>` … The members belong to
+ * the
+ * caller; disposing of the group disposes of them.
  *
  * `mutualLearning` creates one. A checkpoint of its training is loaded into one:
  * `loadVariables(peerGroup([a, b]), bytes, 'best')`.

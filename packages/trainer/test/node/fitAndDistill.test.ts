@@ -38,7 +38,7 @@ describe('fit and distill', () => {
     epochs: 3,
   });
 
-  test('fit trains, reports, keeps last and best, and leaves the best weights in the network', async () => {
+  test('fit trains, reports, saves last and best, and leaves the best weights in the network', async () => {
     const network = linear(INPUTS, 3, 1);
     // A rate that spoils the last epochs.
     const learningRate = (progress: number) => (progress < 0.5 ? 0.1 : 100);
@@ -145,7 +145,7 @@ describe('fit and distill', () => {
     tf.dispose([teacher.weights, student.weights, objective.weights]);
   });
 
-  test('Ctrl-C saves and says how to go on; going on ends as if it had never come', async () => {
+  test('Ctrl-C saves and prints how to continue; the resumed training ends as if uninterrupted', async () => {
     const [whole, network] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 1)];
     await fit({ ...usual(), ...quiet(), network: whole, objective: hard() });
     rmSync(join(directory, 'last.safetensors'));

@@ -31,7 +31,8 @@ const mean = [0.485, 0.456, 0.406];
 const std = [0.229, 0.224, 0.225];
 
 /**
- * (images − mean) / std with ImageNet's statistics, without resizing, for networks of torchvision and
+ * (images − mean) / std with ImageNet's statistics, without resizing, for networks of torchvision
+ * and
  * most of timm.
  */
 export const imagenetNormalized: ImagePreprocessor = {

@@ -23,7 +23,8 @@ export interface LogitsTeacherOptions {
   /**
    * The view of the images for which the logits were computed; by default the one without
    * augmentation. Images under another view are refused, since their pixels differ. `ignored` uses
-   * the same logits under every augmentation, for images that the teacher has not been evaluated on.
+   * the same logits under every augmentation, for images that the teacher has not been evaluated
+   * on.
    */
   readonly view?: ViewKey | 'ignored';
   /** Name of the teacher; by default that of the file. */
@@ -33,10 +34,12 @@ export interface LogitsTeacherOptions {
 const MAX_BYTES = 2 ** 31;
 
 /**
- * A teacher whose logits are in a file: a matrix [images, classes], `.npy` or safetensors, row i for
+ * A teacher whose logits are in a file: a matrix [images, classes], `.npy` or safetensors, row i
+ * for
  * image i of the whole data set (not of a split). `evaluate(teacher, data)` shows whether rows and
  * images belong together. Memory: 4 bytes · images · classes.
- * @throws RangeError that names the file and what is wrong in it; later, on images under another view
+ * @throws RangeError that names the file and what is wrong in it; later, on images under another
+ * view
  * and on images beyond the last row.
  */
 export async function logitsTeacher(

@@ -25,7 +25,8 @@ export interface OnnxTeacherOptions {
   /** Layout of the model's images and maps; `NCHW`, as PyTorch exports. */
   readonly layout?: 'NCHW' | 'NHWC';
   /**
-   * Preprocessing of the images, which are 0–1. By default ImageNet's mean and std without resizing;
+   * Preprocessing of the images, which are 0–1. By default ImageNet's mean and std without
+   * resizing;
    * `createPreprocessor` of @kd/models also resizes.
    */
   readonly prepare?: ImagePreprocessor;
@@ -45,7 +46,8 @@ export interface OnnxTeacherOptions {
  * A network in an ONNX file as a teacher, run by ONNX Runtime on the CPU (`onnxruntime-node`, to be
  * installed). It only has `predictAsync`, which `train`, `distill`, `evaluate`, `cacheOutputs` and
  * ensembles use. A model of a fixed batch size is run in parts, the last one padded with zeros.
- * @throws RangeError that names the file and what does not fit: inputs and outputs, their shapes and
+ * @throws RangeError that names the file and what does not fit: inputs and outputs, their shapes
+ * and
  * types, weights outside of the file.
  */
 export async function onnxTeacher(

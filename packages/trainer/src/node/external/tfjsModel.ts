@@ -10,7 +10,8 @@ import { readBounded } from './externalTeacher.ts';
 /** A model of either format, ready to run. */
 export interface TfjsModel {
   /**
-   * Declared shape [batch, height, width, channels], null for a side of any size; undefined if there
+   * Declared shape [batch, height, width, channels], null for a side of any size; undefined if
+   * there
    * is none.
    */
   readonly inputShape: readonly (number | null)[] | undefined;

@@ -22,7 +22,8 @@ import { openTfjsModel, readTfjsFiles, type TfjsModel } from './tfjsModel.ts';
 /** Options of `tfjsTeacher`. */
 export interface TfjsTeacherOptions {
   /**
-   * Preprocessing of the images, which are 0–1; none. `createPreprocessor` of @kd/models resizes and
+   * Preprocessing of the images, which are 0–1; none. `createPreprocessor` of @kd/models resizes
+   * and
    * normalizes.
    */
   readonly prepare?: ImagePreprocessor;
@@ -40,7 +41,8 @@ export interface TfjsTeacherOptions {
 }
 
 /**
- * A TensorFlow.js model as a teacher: a graph model (`@tensorflow/tfjs-converter`) or a layers model
+ * A TensorFlow.js model as a teacher: a graph model (`@tensorflow/tfjs-converter`) or a layers
+ * model
  * (`@tensorflow/tfjs-layers`), run by the engine. It only has `predictAsync`, since graphs may need
  * it. Whether its output is of the declared kind is checked with the first batch.
  * @param location Directory with `model.json` and the files of weights, or the path of that file.
