@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/models
+ */
 export {
   type CifarResnetDepth,
   type CifarResnetOptions,

@@ -36,16 +36,18 @@ onEveryEngine(() => {
   });
 
   test('the mask is the same for the same seed and name, on every engine, and another for others', () => {
-    const ask = (name: string, a: number, b: number) => {
+    const maskOf = (name: string, a: number, b: number) => {
       const y = dropout({ rate: 0.5 })(name, 0).apply(tf.ones([20]), {
         training: true,
         seed: seedTensor(a, b),
       });
       return Array.from(y.dataSync(), (value) => (value === 0 ? '0' : '1')).join('');
     };
-    expect(ask('drop', 1, 2)).toBe(MASK);
-    expect(ask('drop', 1, 2)).toBe(MASK);
-    expect(new Set([MASK, ask('drop', 2, 2), ask('drop', 1, 3), ask('other', 1, 2)]).size).toBe(4);
+    expect(maskOf('drop', 1, 2)).toBe(MASK);
+    expect(maskOf('drop', 1, 2)).toBe(MASK);
+    expect(
+      new Set([MASK, maskOf('drop', 2, 2), maskOf('drop', 1, 3), maskOf('other', 1, 2)]).size,
+    ).toBe(4);
   });
 
   test('at inference x passes, with and without a seed', () => {
@@ -80,7 +82,7 @@ onEveryEngine(() => {
     expect(new Set(masks).size).toBe(3);
   });
 
-  test('in a network it is no weight and no feature is lost when that is folded', () => {
+  test('in a network it has no weights, and no feature is lost at fused inference', () => {
     const network = createNetwork({
       name: 'own',
       seed: 0,
@@ -95,9 +97,9 @@ onEveryEngine(() => {
     expect(Object.keys(network.weights).filter((name) => name.startsWith('drop'))).toEqual([]);
     const images = tf.fill([2, 4, 4, 3], 0.3) as tf.Tensor4D;
     const { logits, features } = network.forward(images, { training: false });
-    const folded = network.inference?.().forward(images);
-    expectClose(folded?.logits.dataSync() ?? [], logits.dataSync(), 1e-5);
-    expectClose(folded?.features.drop?.dataSync() ?? [], features.pooled?.dataSync() ?? [], 1e-5);
+    const fused = network.inference?.().forward(images);
+    expectClose(fused?.logits.dataSync() ?? [], logits.dataSync(), 1e-5);
+    expectClose(fused?.features.drop?.dataSync() ?? [], features.pooled?.dataSync() ?? [], 1e-5);
     network.dispose();
   });
 });
@@ -136,7 +138,7 @@ onEveryEngine(() => {
       const images = tf.fill([2, 4, 4, 3], 0.5) as tf.Tensor4D;
       await expectNoNewTensors(() => {
         const network = fromLayersModel(headed(make()), { taps: ['noise'] });
-        const ask = (step: number) =>
+        const noiseAt = (step: number) =>
           tf.tidy(() => {
             const seed = tf.tensor1d([9, step], 'int32');
             return Array.from(
@@ -146,8 +148,10 @@ onEveryEngine(() => {
         const plain = tf.tidy(() =>
           Array.from(network.forward(images, { training: false }).features.noise?.dataSync() ?? []),
         );
-        expect(ask(1)).toEqual(ask(1));
-        expect(new Set([ask(1), ask(2), plain].map((values) => values.join())).size).toBe(3);
+        expect(noiseAt(1)).toEqual(noiseAt(1));
+        expect(new Set([noiseAt(1), noiseAt(2), plain].map((values) => values.join())).size).toBe(
+          3,
+        );
         expectClose(plain, new Array(plain.length).fill(0.5), 0);
         network.dispose();
       });

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * The golden checkpoints' weights, which a formula gives: hash u(n, k) in [0, 1), n the flat index
- * in PyTorch's layout, k the place in state_dict().
+ * in PyTorch's layout, k the position in state_dict().
  */
 export function hashed(n: number, k: number, seed: number): number {
   let h =
@@ -64,7 +64,7 @@ export function fillByFormula(network: Network, seed: number, lastNorm: string):
     if (name === null) return;
     const variable = network.weights[name] as tf.Variable;
     const u = (n: number) => hashed(n, k, seed);
-    const centred = (n: number) => 2 * u(n) - 1;
+    const centered = (n: number) => 2 * u(n) - 1;
     const { shape } = variable;
     const last = name.endsWith(`.${lastNorm}.scale`);
     const vectorRules: Record<string, (n: number) => number> = {
@@ -72,9 +72,9 @@ export function fillByFormula(network: Network, seed: number, lastNorm: string):
       variance: (n) => 0.5 + u(n),
     };
     const vector =
-      vectorRules[name.split('.').at(-1) as string] ?? ((n: number) => 0.2 * centred(n));
+      vectorRules[name.split('.').at(-1) as string] ?? ((n: number) => 0.2 * centered(n));
     const fanIn = shape.slice(0, -1).reduce((product, side) => product * side, 1);
-    const kernel = (n: number) => centred(n) * Math.sqrt(6 / fanIn);
+    const kernel = (n: number) => centered(n) * Math.sqrt(6 / fanIn);
     const [from, to] = shape.slice(-2) as [number, number];
     const size = shape.length === 4 ? (shape[0] as number) : 1;
     const values =

@@ -43,21 +43,19 @@ onEveryEngine(() => {
 
   test('resizes and normalizes its images if asked to', () => {
     const model = classifier();
-    const preparation: PreprocessingOptions = {
+    const prepare: PreprocessingOptions = {
       size: 8,
       interpolation: 'bicubic',
       normalize: imagenetNormalization,
     };
-    const network = fromLayersModel(model, { prepare: preparation });
+    const network = fromLayersModel(model, { prepare });
     expect(network.preprocessing).toBe(
       'resize(8, bicubic, antialias), centerCrop(8), normalize(mean 0.485 0.456 0.406, std 0.229 0.224 0.225)',
     );
     const images = tf.randomUniform([2, 12, 20, 3], 0, 1, 'float32', 1) as tf.Tensor4D;
     const [own, direct] = tf.tidy(() => [
       network.forward(images, { training: false }).logits.dataSync(),
-      (
-        model.predict(checkedPreprocessor('test', preparation).prepare(images)) as tf.Tensor
-      ).dataSync(),
+      (model.predict(checkedPreprocessor('test', prepare).prepare(images)) as tf.Tensor).dataSync(),
     ]);
     expectClose(own as Float32Array, direct as Float32Array, 1e-6);
     images.dispose();

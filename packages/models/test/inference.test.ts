@@ -10,31 +10,31 @@ const inference = { training: false };
 
 onEveryEngine(() => {
   test.each(Object.entries(smallNetworks))(
-    '%s: folded, it gives the same logits and features, follows its weights, and leaves no tensor',
+    '%s: fused, it gives the same logits and features, follows its weights after refresh, and leaves no tensor',
     async (_, make) => {
       const images = testImages();
       await expectNoNewTensors(() => {
         const network = make();
         const norms = Object.values(network.weights).filter((weight) => !weight.trainable);
         scatter(network, 1);
-        const folded = network.inference?.() as InferenceNetwork;
-        expect(network.inference?.()).toBe(folded);
-        expectSame(network, folded, images);
+        const fused = network.inference?.() as InferenceNetwork;
+        expect(network.inference?.()).toBe(fused);
+        expectSame(network, fused, images);
 
         scatter(network, 2);
-        if (norms.length > 0) expect(differenceOf(network, folded, images)).toBeGreaterThan(1e-3);
-        folded.refresh();
-        expectSame(network, folded, images);
+        if (norms.length > 0) expect(differenceOf(network, fused, images)).toBeGreaterThan(1e-3);
+        fused.refresh();
+        expectSame(network, fused, images);
         network.dispose();
       });
       images.dispose();
     },
   );
 
-  test('a refresh after which nothing has moved computes nothing, and one weight is enough to fold anew', async () => {
+  test('a refresh computes nothing if no weight has changed, and folds again if one has', async () => {
     const network = studentCnn({ classes: 10, seed: 1 });
-    const folded = network.inference?.() as InferenceNetwork;
-    const kernelsOfRefresh = async () => (await tf.profile(() => folded.refresh())).kernels.length;
+    const fused = network.inference?.() as InferenceNetwork;
+    const kernelsOfRefresh = async () => (await tf.profile(() => fused.refresh())).kernels.length;
     expect(await kernelsOfRefresh()).toBe(0);
     const variance = network.weights['stage2.bn.variance'] as tf.Variable;
     tf.tidy(() => variance.assign(tf.fill(variance.shape, 3)));
@@ -45,9 +45,9 @@ onEveryEngine(() => {
 
   test('batch norm behind a convolution runs within its kernel', async () => {
     const network = studentCnn({ classes: 10, seed: 1 });
-    const folded = network.inference?.() as InferenceNetwork;
+    const fused = network.inference?.() as InferenceNetwork;
     const images = testImages();
-    const { kernels } = await tf.profile(() => tf.tidy(() => folded.forward(images).logits.shape));
+    const { kernels } = await tf.profile(() => tf.tidy(() => fused.forward(images).logits.shape));
     const names = kernels.map(({ name }) => name);
     expect(names.filter((name) => name === 'FusedConv2D')).toHaveLength(3);
     expect(names.filter((name) => /norm/i.test(name))).toEqual([]);
@@ -56,12 +56,12 @@ onEveryEngine(() => {
   });
 });
 
-function differenceOf(network: Network, folded: InferenceNetwork, images: tf.Tensor4D): number {
+function differenceOf(network: Network, fused: InferenceNetwork, images: tf.Tensor4D): number {
   return tf.tidy(
     () =>
       tf
         .max(
-          tf.abs(tf.sub(network.forward(images, inference).logits, folded.forward(images).logits)),
+          tf.abs(tf.sub(network.forward(images, inference).logits, fused.forward(images).logits)),
         )
         .dataSync()[0] as number,
   );
@@ -75,7 +75,7 @@ const studentWeights = [
 
 onEveryEngine(() => {
   test.each(Object.entries(smallNetworks))(
-    '%s: fused, it gives the same logits and features, and leaves no tensor',
+    '%s: after fuseBatchNorm it gives the same logits and features, and leaves no tensor',
     async (_, make) => {
       const images = testImages();
       await expectNoNewTensors(() => {
@@ -90,7 +90,7 @@ onEveryEngine(() => {
     },
   );
 
-  test('its own weights go as the fused ones come, and those that stay keep their names', async () => {
+  test('its own weights are freed as fused ones are created, and those that stay keep their names', async () => {
     const others = tf.memory().numBytes;
     const network = studentCnn({ classes: 10, seed: 1 });
     network.inference?.();

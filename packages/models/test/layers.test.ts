@@ -106,13 +106,13 @@ onEveryEngine(() => {
   });
 });
 
-test('relu, times and maxPool do as they are called', () => {
+test('relu, scale and maxPool compute what their names say', () => {
   const layer = sequential({ relu: relu(), double: scale(2), pool: maxPool() })('own', 0);
   const y = layer.apply(tf.tensor4d([-1, 2, -3, -4], [1, 2, 2, 1]), inference);
   expect([y.shape, Array.from(y.dataSync())]).toEqual([[1, 1, 1, 1], [4]]);
 });
 
-test('weights start from draws of (seed, name) alone', () => {
+test('initial values depend on the seed alone', () => {
   const he = initialValues(kaimingNormalFanOut, { fanIn: 9, fanOut: 18 }, 77, 6);
   expectClose(
     he,
@@ -436,15 +436,15 @@ function depthwiseByHand(
       : Math.floor((height + 2 * padding - size) / stride) + 1;
   const before =
     padding === 'same' ? Math.floor(Math.max(0, (side - 1) * stride + size - height) / 2) : padding;
-  const places = (count: number) => Array.from({ length: count }, (_, at) => at);
+  const range = (count: number) => Array.from({ length: count }, (_, at) => at);
   return images.flatMap((image) =>
-    places(side * side * channels).map((n) => {
+    range(side * side * channels).map((n) => {
       const [row, column, channel] = [
         Math.floor(n / (side * channels)),
         Math.floor(n / channels) % side,
         n % channels,
       ];
-      const products = places(size * size).map((at) => {
+      const products = range(size * size).map((at) => {
         const [i, j] = [Math.floor(at / size), at % size];
         const pixel =
           image[row * stride + i - before]?.[column * stride + j - before]?.[channel] ?? 0;

@@ -20,7 +20,7 @@ import {
 } from '../src/index.ts';
 import { initialValues } from './initialValues.ts';
 
-const makers: Record<string, (seed: number) => Network> = {
+const variants: Record<string, (seed: number) => Network> = {
   tutorialCnn: (seed) => tutorialCnn({ classes: 10, seed }),
   studentCnn: (seed) => studentCnn({ classes: 10, seed }),
   'cifarResnet 8': (seed) => cifarResnet({ depth: 8, classes: 10, seed }),
@@ -33,10 +33,10 @@ const makers: Record<string, (seed: number) => Network> = {
 };
 
 onEveryEngine(() => {
-  test.each(Object.entries(makers))(
+  test.each(Object.entries(variants))(
     '%s: taps are as described, nothing changes at training: false, no tensor is left',
     async (_, make) => {
-      const images = pictures();
+      const images = testImages();
       await expectNoNewTensors(async () => {
         const network = make(1);
         const before = await fingerprint(network);
@@ -89,7 +89,7 @@ onEveryEngine(() => {
   });
 });
 
-test.each(Object.entries(makers))(
+test.each(Object.entries(variants))(
   '%s: equal seeds are equal networks, other seeds are others, and both live side by side',
   async (_, make) => {
     const networks = [make(1), make(1), make(2)];
@@ -137,7 +137,7 @@ test('width multiplies the channels', () => {
   teacher.dispose();
 });
 
-test('images are normalized inside, and the network says how', () => {
+test('images are normalized by the network, which describes how', () => {
   const layers = { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) };
   const [plain, normalized] = [{ mean: [0, 0, 0], std: [1, 1, 1] }, imagenetNormalization].map(
     (normalize) => createNetwork({ name: 'own', layers, seed: 0, prepare: { normalize } }),
@@ -197,7 +197,7 @@ test('what cannot be built or fed is refused by name', () => {
   );
 });
 
-function pictures(): tf.Tensor4D {
+function testImages(): tf.Tensor4D {
   return tf.tensor4d(
     Float32Array.from(
       { length: 2 * 8 * 8 * 3 },
@@ -296,8 +296,15 @@ function normWeights(norm: string): string[] {
   return ['scale', 'offset', 'mean', 'variance'].map((part) => `${norm}.${part}`);
 }
 
-test('without an engine the error says how to start one', () => {
-  expect(() => studentCnn({ classes: 10, seed: 0 })).toThrow(
-    'studentCnn 16-32-64: expected a started engine, got none; await startEngine() of @kd/engine first.',
-  );
+test('without an engine the error names how to start one', () => {
+  const current = tf.engine();
+  const { registryFactory } = current;
+  current.registryFactory = {};
+  try {
+    expect(() => studentCnn({ classes: 10, seed: 0 })).toThrow(
+      'studentCnn 16-32-64: expected a started engine, got none; await startEngine() of @kd/engine first.',
+    );
+  } finally {
+    current.registryFactory = registryFactory;
+  }
 });

@@ -62,7 +62,7 @@ test.each(golden.matrices)(
 onEveryEngine(() => {
   test.each(titled)('%s', (_, { height, width, size, crop, interpolation, antialias, pixels }) => {
     const { prepare } = checkedPreprocessor('test', { size, crop, interpolation, antialias });
-    const images = picture(height, width);
+    const images = createImage(height, width);
     const resized = prepare(images);
     expect(resized.shape).toEqual([1, size, size, 3]);
     expectClose(resized.dataSync(), pixels, 1e-5);
@@ -71,7 +71,7 @@ onEveryEngine(() => {
 
   test.each([8, 32])('to %i: normalized before or after, it is the same', (size) => {
     const resizing: PreprocessingOptions = { size, interpolation: 'bicubic' };
-    const images = picture(12, 20);
+    const images = createImage(12, 20);
     const both = checkedPreprocessor('test', {
       ...resizing,
       normalize: imagenetNormalization,
@@ -92,19 +92,19 @@ onEveryEngine(() => {
       crop: 0.8,
       normalize: imagenetNormalization,
     });
-    const images = picture(4, 5);
+    const images = createImage(4, 5);
     const f = (x: tf.Tensor) => tf.mean(tf.square(prepare(x as tf.Tensor4D))) as tf.Scalar;
     const gradient = tf.grad(f)(images);
     expectClose(gradient.dataSync(), numericalGradient(f, images), 1e-3);
     tf.dispose([images, gradient]);
   });
 
-  test('images of the size wanted, and those taken as given, keep every bit; no tensor is left', async () => {
-    const images = picture(8, 8);
+  test('images of the requested size, and those taken as given, keep every bit; no tensor is left', async () => {
+    const images = createImage(8, 8);
     await expectNoNewTensors(() => {
-      for (const preparation of [{ size: 8, crop: 0.875 }, { size: 'asGiven' as const }]) {
+      for (const preprocessing of [{ size: 8, crop: 0.875 }, { size: 'asGiven' as const }]) {
         const same = tf.tidy(() =>
-          checkedPreprocessor('test', preparation).prepare(images).dataSync(),
+          checkedPreprocessor('test', preprocessing).prepare(images).dataSync(),
         );
         expect(same).toEqual(images.dataSync());
       }
@@ -115,16 +115,16 @@ onEveryEngine(() => {
     images.dispose();
   });
 
-  test('a network sees what its preparation makes of any image, folded too, whatever size came before', () => {
+  test('a network preprocesses images of any size, at fused inference too, whatever size came before', () => {
     const layers = { pooled: globalAveragePool(), fc: dense({ from: 3, to: 2 }) };
-    const preparation: PreprocessingOptions = {
+    const preprocessing: PreprocessingOptions = {
       size: 5,
       interpolation: 'bicubic',
       crop: 0.9,
       normalize: imagenetNormalization,
     };
     const [network, plain] = [
-      preparation,
+      preprocessing,
       { size: 'asGiven' as const, normalize: { mean: [0, 0, 0], std: [1, 1, 1] } },
     ].map((prepare) => createNetwork({ name: 'own', layers, seed: 0, prepare })) as [
       ReturnType<typeof createNetwork>,
@@ -135,16 +135,16 @@ onEveryEngine(() => {
       [3, 4],
       [9, 12],
     ] as const) {
-      const images = picture(height, width);
-      const [own, folded, byHand] = tf.tidy(() => [
+      const images = createImage(height, width);
+      const [own, fused, byHand] = tf.tidy(() => [
         network.forward(images, { training: false }).logits.dataSync(),
         network.inference?.().forward(images).logits.dataSync(),
         plain
-          .forward(checkedPreprocessor('test', preparation).prepare(images), { training: false })
+          .forward(checkedPreprocessor('test', preprocessing).prepare(images), { training: false })
           .logits.dataSync(),
       ]);
       expectClose(own as Float32Array, byHand as Float32Array, 1e-6);
-      expectClose(folded as Float32Array, byHand as Float32Array, 1e-6);
+      expectClose(fused as Float32Array, byHand as Float32Array, 1e-6);
       images.dispose();
     }
     network.dispose();
@@ -152,7 +152,7 @@ onEveryEngine(() => {
   });
 });
 
-test('a network says what it does to its images', () => {
+test('a network describes its preprocessing', () => {
   const statistics = 'normalize(mean 0.485 0.456 0.406, std 0.229 0.224 0.225)';
   const options = {
     depth: { block: 'basic', blocks: [1, 1, 1, 1] },
@@ -161,24 +161,24 @@ test('a network says what it does to its images', () => {
     classes: 2,
     seed: 0,
   } as const;
-  const saysWith = (prepare: PreprocessingOptions) => resnet({ ...options, prepare }).preprocessing;
-  expect(saysWith({})).toBe(`resize(224, bilinear, antialias), centerCrop(224), ${statistics}`);
-  expect(saysWith({ crop: 0.875 })).toBe(
+  const describe = (prepare: PreprocessingOptions) => resnet({ ...options, prepare }).preprocessing;
+  expect(describe({})).toBe(`resize(224, bilinear, antialias), centerCrop(224), ${statistics}`);
+  expect(describe({ crop: 0.875 })).toBe(
     `resize(256, bilinear, antialias), centerCrop(224), ${statistics}`,
   );
-  expect(saysWith({ crop: 224 / 232 })).toBe(
+  expect(describe({ crop: 224 / 232 })).toBe(
     `resize(232, bilinear, antialias), centerCrop(224), ${statistics}`,
   );
-  expect(saysWith({ size: 160, interpolation: 'bicubic', antialias: false })).toBe(
+  expect(describe({ size: 160, interpolation: 'bicubic', antialias: false })).toBe(
     `resize(160, bicubic), centerCrop(160), ${statistics}`,
   );
-  expect(saysWith({ size: 'asGiven' })).toBe(statistics);
+  expect(describe({ size: 'asGiven' })).toBe(statistics);
   expect(resnet({ ...options, stem: 'cifar' }).preprocessing).toBe(
     'normalize(mean 0.4914 0.4822 0.4465, std 0.247 0.2435 0.2616)',
   );
 });
 
-test("a network's own preparation stays where its user wants nothing else", () => {
+test("a network's own preprocessing stays except for the user's changes", () => {
   const own: PreprocessingOptions = {
     size: 224,
     interpolation: 'bicubic',
@@ -193,9 +193,9 @@ test("a network's own preparation stays where its user wants nothing else", () =
   });
 });
 
-test('what cannot be prepared is refused', () => {
-  const message = (preparation: PreprocessingOptions) => () =>
-    checkedPreprocessor('net', preparation);
+test('invalid options are refused', () => {
+  const message = (preprocessing: PreprocessingOptions) => () =>
+    checkedPreprocessor('net', preprocessing);
   expect(message({ size: 0 })).toThrow(
     'net: expected size as a whole number of pixels ≥ 1, or asGiven, got 0.',
   );
@@ -211,7 +211,7 @@ test('what cannot be prepared is refused', () => {
 });
 
 /** [1, height, width, 3], by the formula of the golden images. */
-function picture(height: number, width: number): tf.Tensor4D {
+function createImage(height: number, width: number): tf.Tensor4D {
   const shape = [1, height, width, 3] as const;
   return tf.tensor4d(
     toNhwc((n) => 0.5 + 0.5 * Math.sin(0.37 * n + 1e-4 * n * n), shape),
@@ -220,7 +220,7 @@ function picture(height: number, width: number): tf.Tensor4D {
 }
 
 onEveryEngine(() => {
-  test('a preparation by itself resizes and normalizes, and says so', () => {
+  test('createPreprocessor resizes and normalizes, and describes it', () => {
     const { description, prepare } = createPreprocessor({
       size: 4,
       normalize: imagenetNormalization,

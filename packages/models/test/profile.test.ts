@@ -71,7 +71,7 @@ test('the summary is a table that ends with totals and what was counted', () => 
   network.dispose();
 });
 
-test('a network that reports no layers shows its parameters and says that FLOPs are unknown', () => {
+test('a network that reports no layers shows its parameters and unknown FLOPs', () => {
   const kernel = tf.variable(tf.zeros([12, 10]));
   const network: Network = {
     weights: { kernel },

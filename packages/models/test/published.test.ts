@@ -264,7 +264,7 @@ onEveryEngine((engine) => {
       make: () => shuffleNetV2({ ...options, stem: 'cifar', width: 0.5 }),
     },
   ])(
-    '$title: a step along the gradient lowers the loss in training by as much as the gradient says',
+    '$title: a step along the gradient lowers the loss in training by as much as the gradient predicts',
     ({ side, make }) => {
       const network = make();
       // Where the last maps are single pixels, batch norm over four numbers makes the loss so steep

@@ -8,9 +8,9 @@ import { expect } from 'vitest';
  * of the start.
  */
 export function scatter(network: Network, seed: number): void {
-  for (const [place, [name, weight]] of Object.entries(network.weights).entries()) {
+  for (const [position, [name, weight]] of Object.entries(network.weights).entries()) {
     tf.tidy(() => {
-      const noise = tf.randomUniform(weight.shape, -0.5, 0.5, 'float32', 100 * seed + place);
+      const noise = tf.randomUniform(weight.shape, -0.5, 0.5, 'float32', 100 * seed + position);
       if (/\.(scale|variance)$/.test(name)) weight.assign(tf.add(1, noise));
       else if (/\.(offset|mean)$/.test(name)) weight.assign(tf.mul(0.4, noise));
       else
@@ -24,11 +24,11 @@ export function scatter(network: Network, seed: number): void {
 /** The same logits and features, in the same order, within rounding. */
 export function expectSame(
   network: Network,
-  folded: Pick<InferenceNetwork, 'forward'>,
+  fused: Pick<InferenceNetwork, 'forward'>,
   images: tf.Tensor4D,
 ): void {
   const expected = network.forward(images, { training: false });
-  const got = folded.forward(images);
+  const got = fused.forward(images);
   expect(Object.keys(got.features)).toEqual(Object.keys(expected.features));
   const all = (outputs: Outputs) => [outputs.logits, ...Object.values(outputs.features)];
   all(got).forEach((tensor, at) => {

@@ -1,9 +1,11 @@
+// @isolated: it replaces a module.
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Network } from '@kd/core';
-import { explainStartFailure, onEveryEngine } from '@kd/testing';
+import { onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   type CifarResnetDepth,
   cifarResnet,
@@ -25,6 +27,12 @@ import {
 } from '../src/index.ts';
 import { networkNamed, published } from './mobileFixture.ts';
 import { entry, inMemory } from './weights/inMemory.ts';
+
+// The tests of this file need no initial values, and those of sixty million weights take their time.
+vi.mock('../src/layers/initializers.ts', async (original) => ({
+  ...(await original<typeof import('../src/layers/initializers.ts')>()),
+  initializedVariable: (_: string, shape: number[]) => tf.variable(tf.zeros(shape)),
+}));
 
 type Sizes = Readonly<
   Record<string, { readonly parameters: number; readonly multiplyAdds: number }>
@@ -59,107 +67,7 @@ const createFamily: Readonly<Record<string, (variant: string) => Network>> = {
   },
 };
 
-onEveryEngine((engine) => {
-  // What is counted depends on no engine, and the others take minutes.
-  const testOnce = test.skipIf(engine !== 'tensorflow');
-
-  testOnce.each(Object.entries(sizes))(
-    "%s weighs and costs what RepDistiller's does",
-    (title, published) => {
-      const [family, variant] = title.split(' ') as [string, string];
-      const network = createFamily[family]?.(variant) as Network;
-      const { parameters, macs } = profile(network, [32, 32, 3]);
-      expect({ parameters, multiplyAdds: macs }).toEqual(published);
-      network.dispose();
-    },
-  );
-
-  testOnce.each(Object.entries(torchvision))(
-    "ResNet-%s weighs and costs what torchvision's does",
-    (depth, [parameters, giga]) => {
-      const network = resnet({
-        depth: Number(depth) as ResnetDepth,
-        stem: 'imagenet',
-        classes: 1000,
-        seed: 0,
-      });
-      const own = profile(network, [32, 32, 3]);
-      expect([own.parameters, Number((own.macs / 1e9).toFixed(3))]).toEqual([parameters, giga]);
-      network.dispose();
-    },
-  );
-
-  testOnce(
-    'with the stem for CIFAR, ResNet-18 has 11.17 M parameters and 0.56 G multiply-adds at 32',
-    () => {
-      const network = resnet({ depth: 18, stem: 'cifar', classes: 10, seed: 0 });
-      expect(profile(network, [32, 32, 3])).toMatchObject({
-        parameters: 11_173_962,
-        macs: 555_422_720,
-      });
-      network.dispose();
-    },
-  );
-});
-
 const mobileRows = Object.entries(published).map(([title, expected]) => ({ title, ...expected }));
-
-onEveryEngine((engine) => {
-  // What is counted and named depends on no engine, and the others take minutes.
-  const testOnce = test.skipIf(engine !== 'tensorflow');
-
-  testOnce.each(mobileRows)(
-    '$title: weighs and costs as much, and every tensor has its weight',
-    ({ title, side, shapes, parameters, multiplyAdds }) => {
-      const network = networkNamed(title, {
-        classes: title.includes('cifar') ? 100 : 1000,
-        seed: 0,
-      });
-      expect(profile(network, [side, side, 3])).toMatchObject({ parameters, macs: multiplyAdds });
-      const entries = Object.entries(shapes).map(
-        ([name, shape], place) => [name, entry(shape, () => place)] as const,
-      );
-      const report = loadWeights(network, inMemory(Object.fromEntries(entries)));
-      expect(report).toMatchObject({
-        keyMap: title.split(' ')[0],
-        prefix: '',
-        unchanged: [],
-        ignored: [],
-      });
-      const places = Object.values(network.weights).map((weight) => weight.dataSync()[0] as number);
-      expect(places).toEqual([...places.keys()]);
-      network.dispose();
-    },
-  );
-});
-
-/**
- * Of the TensorFlow blog, 2020, and torchvision's table of its weights: millions of parameters,
- * millions of multiply-adds.
- */
-test.each([
-  { title: 'lukemelas efficientNetLite 0', parameters: 4.7, multiplyAdds: 407 },
-  { title: 'lukemelas efficientNetLite 1', parameters: 5.4, multiplyAdds: 631 },
-  { title: 'lukemelas efficientNetLite 2', parameters: 6.1, multiplyAdds: 899 },
-])(
-  '$title is the published network; its multiply-adds count some four to six percent for other layers too',
-  (row) => {
-    const own = published[row.title] as (typeof published)[string];
-    expect(Number((own.parameters / 1e6).toFixed(1))).toBe(row.parameters);
-    expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeGreaterThan(0.94);
-    expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeLessThan(0.96);
-  },
-);
-
-test.each([
-  { title: 'torchvision mobileNetV2 imagenet 1', giga: 0.301 },
-  { title: 'torchvision shuffleNetV2 imagenet 0.5', giga: 0.04 },
-  { title: 'torchvision shuffleNetV2 imagenet 1', giga: 0.145 },
-  { title: 'torchvision shuffleNetV2 imagenet 1.5', giga: 0.296 },
-  { title: 'torchvision shuffleNetV2 imagenet 2', giga: 0.583 },
-])('$title costs the $giga G of its table', ({ title, giga }) => {
-  expect(Number(((published[title]?.multiplyAdds ?? 0) / 1e9).toFixed(3))).toBe(giga);
-});
 
 /** Title → name → shape, in the order of state_dict(): written by test/torch/names.py. */
 const torchShapes = JSON.parse(
@@ -188,50 +96,6 @@ const keyMapRows: readonly [title: string, keyMap: string, make: () => Network][
   ['chenyaofo cifar100_resnet20', 'repDistiller', smallCifar(100, 'projection')],
 ];
 
-beforeAll(async () => {
-  expect(await explainStartFailure('cpu')).toBe(undefined);
-});
-
-test.each(keyMapRows)(
-  '%s: every tensor of the published module has its weight, and every weight its tensor',
-  (title, keyMap, make) => {
-    const network = make();
-    const shapes = Object.entries(torchShapes[title] ?? {});
-    const entries = Object.fromEntries(
-      shapes.map(([name, shape], place) => [
-        name,
-        { dtype: 'F32', shape, read: () => new Float32Array(sizeOf(shape)).fill(place) } as const,
-      ]),
-    );
-    const report = loadWeights(network, inMemory(entries));
-    expect(report).toMatchObject({ keyMap, prefix: '', unchanged: [], ignored: [] });
-    expect(report.loaded).toHaveLength(shapes.length);
-    // Their blocks begin with the body, as ours do; those of Hugging Face begin with the shortcut.
-    const places = Object.values(network.weights).map(firstOf);
-    if (keyMap !== 'huggingFace') expect(places).toEqual([...places.keys()]);
-    network.dispose();
-  },
-  60_000,
-);
-
-test.each(['resnet18', 'resnet50'])("timm's %s calls all of it as torchvision does", (name) => {
-  expect(torchShapes[`timm ${name}`]).toEqual(torchShapes[`torchvision ${name}`]);
-});
-
-function firstOf(weight: tf.Tensor): number {
-  return weight.dataSync()[0] as number;
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
-}
-
-// Sizes need no first values, and sixty million of them take their time.
-vi.mock('../src/layers/initializers.ts', async (original) => ({
-  ...(await original<typeof import('../src/layers/initializers.ts')>()),
-  initializedVariable: (_: string, shape: number[]) => tf.variable(tf.zeros(shape)),
-}));
-
 type Options = Readonly<Record<string, number | string>>;
 
 const families = {
@@ -248,7 +112,7 @@ const families = {
   efficientNetLite,
 } as unknown as Readonly<Record<string, (options: Options) => Network>>;
 
-/** Networks for pictures of CIFAR, counted for 10 classes at 32 × 32. */
+/** Networks for images of CIFAR, counted for 10 classes at 32 × 32. */
 const small: readonly (readonly [string, Options])[] = [
   ['studentCnn', {}],
   ['tutorialCnn', {}],
@@ -293,27 +157,153 @@ const large: readonly (readonly [string, Options])[] = [
 const readme = new URL('../README.md', import.meta.url);
 
 onEveryEngine((engine) => {
-  // What is counted depends on no engine, and the others take minutes.
-  test.skipIf(engine !== 'tensorflow')(
-    "the README's table of networks is what they count: KD_WRITE_README=1 writes it",
-    () => {
-      const text = readFileSync(readme, 'utf8');
-      const table = [
-        ...heading,
-        ...small.map((entry) => row(...entry, 10)),
-        ...large.map((entry) => row(...entry, 1000)),
-      ].join('\n');
-      const [before, after] = [
-        text.split('<!-- networks -->\n')[0],
-        text.split('\n<!-- /networks -->')[1],
-      ];
-      const whole = `${before}<!-- networks -->\n${table}\n<!-- /networks -->${after}`;
-      if (process.env.KD_WRITE_README === '1') writeFileSync(readme, whole);
-      else expect(text).toBe(whole);
+  // Sizes, costs and names depend on no engine, and the others take minutes.
+  if (engine !== 'tensorflow') {
+    test('sizes are counted on TensorFlow alone', ({ skip }) => skip());
+    return;
+  }
+
+  test.each(Object.entries(sizes))(
+    "%s weighs and costs what RepDistiller's does",
+    (title, published) => {
+      const [family, variant] = title.split(' ') as [string, string];
+      const network = createFamily[family]?.(variant) as Network;
+      const { parameters, macs } = profile(network, [32, 32, 3]);
+      expect({ parameters, multiplyAdds: macs }).toEqual(published);
+      network.dispose();
     },
-    180_000,
   );
+
+  test.each(Object.entries(torchvision))(
+    "ResNet-%s weighs and costs what torchvision's does",
+    (depth, [parameters, giga]) => {
+      const network = resnet({
+        depth: Number(depth) as ResnetDepth,
+        stem: 'imagenet',
+        classes: 1000,
+        seed: 0,
+      });
+      const own = profile(network, [32, 32, 3]);
+      expect([own.parameters, Number((own.macs / 1e9).toFixed(3))]).toEqual([parameters, giga]);
+      network.dispose();
+    },
+  );
+
+  test('with the stem for CIFAR, ResNet-18 has 11.17 M parameters and 0.56 G multiply-adds at 32', () => {
+    const network = resnet({ depth: 18, stem: 'cifar', classes: 10, seed: 0 });
+    expect(profile(network, [32, 32, 3])).toMatchObject({
+      parameters: 11_173_962,
+      macs: 555_422_720,
+    });
+    network.dispose();
+  });
+
+  test.each(mobileRows)(
+    '$title: weighs and costs as much, and every tensor has its weight',
+    ({ title, side, shapes, parameters, multiplyAdds }) => {
+      const network = networkNamed(title, {
+        classes: title.includes('cifar') ? 100 : 1000,
+        seed: 0,
+      });
+      expect(profile(network, [side, side, 3])).toMatchObject({ parameters, macs: multiplyAdds });
+      const entries = Object.entries(shapes).map(
+        ([name, shape], position) => [name, entry(shape, () => position)] as const,
+      );
+      const report = loadWeights(network, inMemory(Object.fromEntries(entries)));
+      expect(report).toMatchObject({
+        keyMap: title.split(' ')[0],
+        prefix: '',
+        unchanged: [],
+        ignored: [],
+      });
+      const positions = Object.values(network.weights).map(
+        (weight) => weight.dataSync()[0] as number,
+      );
+      expect(positions).toEqual([...positions.keys()]);
+      network.dispose();
+    },
+  );
+
+  test.each(keyMapRows)(
+    '%s: every tensor of the published module has its weight, and every weight its tensor',
+    (title, keyMap, make) => {
+      const network = make();
+      const shapes = Object.entries(torchShapes[title] ?? {});
+      const entries = Object.fromEntries(
+        shapes.map(([name, shape], position) => [
+          name,
+          {
+            dtype: 'F32',
+            shape,
+            read: () => new Float32Array(sizeOf(shape)).fill(position),
+          } as const,
+        ]),
+      );
+      const report = loadWeights(network, inMemory(entries));
+      expect(report).toMatchObject({ keyMap, prefix: '', unchanged: [], ignored: [] });
+      expect(report.loaded).toHaveLength(shapes.length);
+      // Their blocks begin with the body, as ours do; those of Hugging Face begin with the shortcut.
+      const positions = Object.values(network.weights).map(firstOf);
+      if (keyMap !== 'huggingFace') expect(positions).toEqual([...positions.keys()]);
+      network.dispose();
+    },
+    60_000,
+  );
+
+  test("the README's table of networks is what they count: KD_WRITE_README=1 writes it", () => {
+    const text = readFileSync(readme, 'utf8');
+    const table = [
+      ...heading,
+      ...small.map((entry) => row(...entry, 10)),
+      ...large.map((entry) => row(...entry, 1000)),
+    ].join('\n');
+    const [before, after] = [
+      text.split('<!-- networks -->\n')[0],
+      text.split('\n<!-- /networks -->')[1],
+    ];
+    const whole = `${before}<!-- networks -->\n${table}\n<!-- /networks -->${after}`;
+    if (process.env.KD_WRITE_README === '1') writeFileSync(readme, whole);
+    else expect(text).toBe(whole);
+  }, 180_000);
 });
+
+// Millions of parameters and of multiply-adds, from the TensorFlow blog, 2020, and torchvision's table
+// of its weights.
+test.each([
+  { title: 'lukemelas efficientNetLite 0', parameters: 4.7, multiplyAdds: 407 },
+  { title: 'lukemelas efficientNetLite 1', parameters: 5.4, multiplyAdds: 631 },
+  { title: 'lukemelas efficientNetLite 2', parameters: 6.1, multiplyAdds: 899 },
+])(
+  '$title is the published network; its multiply-adds count some four to six percent for other layers too',
+  (row) => {
+    const own = published[row.title] as (typeof published)[string];
+    expect(Number((own.parameters / 1e6).toFixed(1))).toBe(row.parameters);
+    expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeGreaterThan(0.94);
+    expect(own.multiplyAdds / 1e6 / row.multiplyAdds).toBeLessThan(0.96);
+  },
+);
+
+test.each([
+  { title: 'torchvision mobileNetV2 imagenet 1', giga: 0.301 },
+  { title: 'torchvision shuffleNetV2 imagenet 0.5', giga: 0.04 },
+  { title: 'torchvision shuffleNetV2 imagenet 1', giga: 0.145 },
+  { title: 'torchvision shuffleNetV2 imagenet 1.5', giga: 0.296 },
+  { title: 'torchvision shuffleNetV2 imagenet 2', giga: 0.583 },
+])('$title costs the $giga G of its table', ({ title, giga }) => {
+  expect(Number(((published[title]?.multiplyAdds ?? 0) / 1e9).toFixed(3))).toBe(giga);
+});
+
+test.each(['resnet18', 'resnet50'])("timm's %s has the names of torchvision", (name) => {
+  expect(torchShapes[`timm ${name}`]).toEqual(torchShapes[`torchvision ${name}`]);
+});
+
+function firstOf(weight: tf.Tensor): number {
+  return weight.dataSync()[0] as number;
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
+}
 
 const heading = [
   '| | classes | images | parameters | multiply-adds | taps: channels / stride |',

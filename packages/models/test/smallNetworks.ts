@@ -55,13 +55,13 @@ export const smallNetworks: Record<string, () => Network> = {
   'wideResnet 16-0.5': () => wideResnet({ depth: 16, width: 0.5, classes: 10, seed: 1 }),
   'vgg 11': () => vgg({ depth: 11, width: 1 / 16, classes: 10, seed: 1 }),
   'mobileNetV2 cifar': () => mobileNetV2({ stem: 'cifar', width: 1 / 8, classes: 10, seed: 1 }),
-  'all that folds and all that does not': mixed,
-  'groups, channels on their own and branches': grouped,
+  'every operation, fused and not fused': mixed,
+  'grouped, depthwise and branches': grouped,
 };
 
 /**
  * Convolutions with and without bias, batch norm and ReLU, also each where nothing stands before it
- * to be folded into.
+ * to be fused with.
  */
 function mixed(): Network {
   return createNetwork({
@@ -100,7 +100,7 @@ function mixed(): Network {
 
 /**
  * Grouped and depthwise convolutions with and without bias and batch norm, ReLU6, and branches that
- * fold, pass or run as they are.
+ * are fused, pass through or run as they are.
  */
 function grouped(): Network {
   return createNetwork({
@@ -136,7 +136,7 @@ function grouped(): Network {
   });
 }
 
-/** Two pictures, 16 × 16 × 3, that are the same every time. */
+/** Two images, 16 × 16 × 3, the same every time. */
 export function testImages(): tf.Tensor4D {
   return tf.tensor4d(
     Float32Array.from(

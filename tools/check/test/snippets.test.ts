@@ -53,8 +53,8 @@ describe('the first snippet runs as printed:', () => {
 
 test('weights go from a network to a file for PyTorch and into another network, as the README of @kd/models prints it', async () => {
   const all = await snippets(join(root, 'packages/models/README.md'));
-  const snippet = all.find((each) => each.includes('console.log(scheme')) as string;
-  const [, printed = ''] = /console\.log\(scheme.*\/\/ (.*)/.exec(snippet) ?? [];
+  const snippet = all.find((each) => each.includes('console.log(keyMap')) as string;
+  const [, printed = ''] = /console\.log\(keyMap.*\/\/ (.*)/.exec(snippet) ?? [];
   expect(await runSnippet('weights', snippet)).toContain(printed);
 });
 

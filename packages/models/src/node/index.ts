@@ -1,3 +1,4 @@
+/** @module @kd/models/node */
 export {
   type LoadFileOptions,
   loadWeights,

@@ -6,31 +6,38 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Weights } from '../../src/index.ts';
 
-interface Told {
+interface ExpectedTensor {
   readonly dtype: string;
   readonly shape: number[];
   readonly values: (number | string)[];
 }
 
-type Tellings = Record<string, Record<string, Told>>;
+type ExpectedFiles = Record<string, Record<string, ExpectedTensor>>;
 
-/** The files that are kept with the tests. */
-export const kept = fileURLToPath(new URL('../fixtures/checkpoints', import.meta.url));
+/** The files that are fixtures with the tests. */
+export const fixtures = fileURLToPath(new URL('../fixtures/checkpoints', import.meta.url));
 
 export function pathOf(file: string): string {
-  return path.join(kept, file);
+  return path.join(fixtures, file);
 }
 
 export function bytesOf(file: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(pathOf(file)));
 }
 
-/** Names, shapes and every number are those that PyTorch told, rounded to float32. */
-export function expectTensors(weights: Weights, file: string, name = file, folder = kept): void {
-  const told = JSON.parse(readFileSync(path.join(folder, 'expected.json'), 'utf8')) as Tellings;
-  const wanted = told[name] as Record<string, Told>;
-  expect(Object.keys(weights.entries).sort(), file).toEqual(Object.keys(wanted).sort());
-  for (const [tensor, { shape, values }] of Object.entries(wanted)) {
+/** Names, shapes and values are those written by PyTorch, rounded to float32. */
+export function expectTensors(
+  weights: Weights,
+  file: string,
+  name = file,
+  directory = fixtures,
+): void {
+  const files = JSON.parse(
+    readFileSync(path.join(directory, 'expected.json'), 'utf8'),
+  ) as ExpectedFiles;
+  const expected = files[name] as Record<string, ExpectedTensor>;
+  expect(Object.keys(weights.entries).sort(), file).toEqual(Object.keys(expected).sort());
+  for (const [tensor, { shape, values }] of Object.entries(expected)) {
     const entry = weights.entries[tensor];
     expect(entry?.shape, `${file}: ${tensor}`).toEqual(shape);
     expect([...(entry?.read() ?? [])], `${file}: ${tensor}`).toEqual(

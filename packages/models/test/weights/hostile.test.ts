@@ -46,7 +46,7 @@ describe('code in a pickle', () => {
     refuses(legacyFile(pickle, '', new Uint8Array(0)), refused(name));
   });
 
-  test('a call in the place of a tensor, of a function that nobody here knows', () => {
+  test('a call of an unknown function instead of a tensor', () => {
     const call = (callee: string) =>
       `}${text('fc')}c${callee}\n)Rs${text('a')}${tensorPickle({}).slice(3 + 6, -2)}s.`;
     const { entries, metadata } = parse(torchZip(call('some.module\nmake_weights'), { 0: six }));
@@ -237,12 +237,12 @@ describe('tensors that do not lie in their storage', () => {
       count === undefined
         ? new Uint8Array(0)
         : joined([Uint8Array.of(count, 0, 0, 0, 0, 0, 0, 0), six.subarray(0, size)]);
-    const wanted =
+    const expected =
       typeof message === 'string'
         ? `w.pth${message}`
         : expect.stringMatching(new RegExp(message.source.replace('^', '^w\\.pth')));
     expect(() => parse(legacyFile(tensorPickle({ length }), keys, data))).toThrow(
-      expect.objectContaining({ name: 'RangeError', message: wanted }),
+      expect.objectContaining({ name: 'RangeError', message: expected }),
     );
   });
 
@@ -326,12 +326,12 @@ describe('archives that torch.save would not write', () => {
       /^: expected 16 bytes at byte \d+, got 2; the file is cut short\.$/,
     ],
   ])('%s', (_, bytes, message) => {
-    const wanted =
+    const expected =
       typeof message === 'string'
         ? `w.pth${message}`
         : expect.stringMatching(new RegExp(message.source.replace('^', '^w\\.pth')));
     expect(() => parse(bytes)).toThrow(
-      expect.objectContaining({ name: 'RangeError', message: wanted }),
+      expect.objectContaining({ name: 'RangeError', message: expected }),
     );
   });
 

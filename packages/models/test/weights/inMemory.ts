@@ -2,8 +2,8 @@ import type { SafetensorsDtype } from '@kd/files';
 import type { TensorEntry, Weights } from '../../src/index.ts';
 
 /**
- * A tensor of a file that was never written. @param values One after another, or what each place
- * holds.
+ * A tensor as of a file.
+ * @param values The values, or a function of their position.
  */
 export function entry(
   shape: readonly number[],

@@ -329,7 +329,7 @@ test('saved weights that are not finite, and names that clash, are refused', asy
 
 const counted = (length: number) => Float32Array.from({ length }, (_, n) => n);
 
-test('kernels of convolutions are OIHW in PyTorch: every number finds its place', () => {
+test('kernels of convolutions are OIHW in PyTorch, and every value is moved to its position', () => {
   const { layer, part, shape, fromTorch, toTorch } = torchLayout(
     'stage1.conv.kernel',
     [2, 3, 4, 5],

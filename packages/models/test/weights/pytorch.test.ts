@@ -87,7 +87,7 @@ const imagenet = { ...common, stem: 'imagenet' } as const;
 const tiny = { blocks: [1, 2, 1, 1], channels: [8, 16, 32, 64] } as const;
 
 /** The kinds of `roundTrip.py`. */
-const makers: Readonly<Record<string, () => Network>> = {
+const networks: Readonly<Record<string, () => Network>> = {
   seed: () => tutorialCnn(common),
   basic: () =>
     resnet({
@@ -141,7 +141,7 @@ describe.skipIf(refusalOfTorch() !== undefined)(
         expect.arrayContaining(['seed', 'basic', 'bottleneck', 'cifar', 'sequential']),
       );
       for (const kind of kinds) {
-        const network = makers[kind]?.() as Network;
+        const network = networks[kind]?.() as Network;
         for (const format of ['pth', 'safetensors']) {
           for (const weight of Object.values(network.weights))
             tf.tidy(() => weight.assign(tf.zerosLike(weight)));
@@ -156,7 +156,7 @@ describe.skipIf(refusalOfTorch() !== undefined)(
     test("our files give its modules, loaded strictly, our networks' logits", async () => {
       const ours = new Map<string, Float32Array>();
       for (const kind of kinds) {
-        const network = makers[kind]?.() as Network;
+        const network = networks[kind]?.() as Network;
         await loadWeights(network, file(`${kind}.safetensors`));
         const keyMap =
           kind === 'sequential' ? counted : network.keyMaps?.[kind.split(' ')[0] as string];
