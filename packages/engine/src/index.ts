@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/engine
+ */
 export type { Engine, EngineName, Unavailable } from './contracts.ts';
 export type { ProcessGroupOptions } from './node/distributed/options.ts';
 export {

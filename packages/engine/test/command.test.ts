@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/node/engineCommand.ts';
 import { runNode } from './child.ts';
 
-describe('kd-engine', () => {
+describe.concurrent('kd-engine', () => {
   const command = (...args: string[]) =>
     runNode('src/node/command.ts', args, { KD_LIBTENSORFLOW: '/nowhere' });
 
@@ -64,29 +64,60 @@ describe('kd-engine', () => {
     });
   });
 
-  test('what it does not know ends with status 2', () => {
-    expect(command('train')).toMatchObject({
+  test('what it does not know ends with status 2', async () => {
+    expect(await command('train')).toMatchObject({
       status: 2,
       stdout: '',
       stderr: expect.stringMatching(/^kd-engine: expected .*\n$/),
     });
   });
 
-  test('doctor says what is here and what is not and why, and ends well where an engine trains', () => {
-    const { status, stdout, stderr } = command('doctor');
+  test('doctor says what is here and what is not and why, and ends well where an engine trains', async () => {
+    const { status, stdout, stderr } = await command('doctor');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`node           ${process.version}`);
     expect(stdout).toContain(
       'tensorflow     absent: KD_LIBTENSORFLOW names it, but there is no directory /nowhere',
     );
     expect(stdout).toMatch(/wasm {11}trains: 4\.\d+\.\d+, CPU, \d threads?, WebAssembly/);
-    expect(stdout).toContain('startEngine() takes wasm. `npx kd-engine install` brings tensorflow');
+    expect(stdout).toContain(
+      'startEngine() uses wasm. `npx kd-engine install` installs tensorflow',
+    );
   });
 
-  test('install says why it cannot', () => {
-    expect(command('install')).toMatchObject({
+  test('install says why it cannot', async () => {
+    expect(await command('install')).toMatchObject({
       status: 1,
       stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no directory /nowhere\n',
     });
   });
+});
+
+test.concurrent('TF.js’s own tests run on an engine; the last line counts them', async () => {
+  const { status, stdout } = await runNode('conformance/main.ts', [
+    '--engine',
+    'wasm',
+    '--filter',
+    '^(add|tensor) .*(broadcast|float32 -> bool|complex64 -> bool)',
+  ]);
+  expect(stdout).toContain(
+    'excluded 2: no kernel: complex numbers\n        add complex number broadcasting addition\n        tensor cast complex64 -> bool\n',
+  );
+  expect(stdout.trimEnd()).toMatch(/\n\d+ passed, 0 failed, 2 excluded$/);
+  expect(status).toBe(0);
+});
+
+test.concurrent('a failing test is shown, and the exit status says so', async () => {
+  const { status, stdout } = await runNode('conformance/main.ts', [
+    '--engine',
+    'wasm',
+    '--excluded',
+    '--filter',
+    'cast complex64 -> bool',
+  ]);
+  expect(stdout).toMatch(
+    /^FAILED {2}tensor cast complex64 -> bool\n {8}Error: Kernel 'Complex' not registered for backend 'wasm'/,
+  );
+  expect(stdout.trimEnd()).toMatch(/\n0 passed, 1 failed, 0 excluded$/);
+  expect(status).toBe(1);
 });

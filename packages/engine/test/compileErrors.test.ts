@@ -153,7 +153,7 @@ describe.skipIf('reason' in locateLibrary())(
         here(-2),
         'Einsum: ',
       );
-      const line = here(2);
+      const line = here(5);
       expectRefusal(
         () =>
           tf

@@ -1,14 +1,25 @@
 import { normal } from '@kd/core';
 
+/** The longest array so far of each seed: shorter ones are its beginning. */
+const drawn = new Map<number, Float32Array>();
+
 /** Normal numbers, the same in every run. */
 export function pseudoRandom(seed: number, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, side) => product * side, 1);
-  return Float32Array.from({ length: count }, (_, at) => normal(seed, 0, at));
+  const known = drawn.get(seed) ?? new Float32Array();
+  if (known.length < count) {
+    const longer = Float32Array.from(
+      { length: count },
+      (_, at) => known[at] ?? normal(seed, 0, at),
+    );
+    drawn.set(seed, longer);
+  }
+  return (drawn.get(seed) as Float32Array).slice(0, count);
 }
 
 /**
- * Throws where a number is off by more than `relative` of the largest there is. (@kd/testing stands
- * above this package.)
+ * Throws if a number is off by more than `relative` of the largest. (@kd/testing stands above this
+ * package.)
  */
 export function closeTo(
   actual: ArrayLike<number>,

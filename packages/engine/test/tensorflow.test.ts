@@ -11,6 +11,10 @@ import {
 } from '../src/node/library/libraryFiles.ts';
 import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { signatures } from '../src/node/tensorflow/capi/api.ts';
+import { attributeType, dataType } from '../src/node/tensorflow/capi/types.ts';
+import { groupInputs, OpDefs } from '../src/node/tensorflow/graph/opDefs.ts';
+import cApiTypes from './fixtures/cApiTypes.json' with { type: 'json' };
 import { pseudoRandom } from './numbers.ts';
 
 describe.skipIf('reason' in locateLibrary())('the binding', () => {
@@ -147,3 +151,101 @@ describe('where libtensorflow is looked for', () => {
     });
   });
 });
+
+describe.skipIf('reason' in locateLibrary())('which inputs of an op are lists', () => {
+  beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
+
+  const definitionOf = (op: string) => {
+    const { binding } = tf.backend() as NodeBackend;
+    return binding.tracing((trace) => new OpDefs(binding.runtime).find(trace.builder.graph, op));
+  };
+  const types = (name: string, count: number) => ({
+    name,
+    type: attributeType.type,
+    value: Array.from({ length: count }, () => dataType.float32),
+  });
+  const int = (name: string, value: number) => ({ name, type: attributeType.int, value });
+
+  test('TensorFlow itself tells', () => {
+    expect(definitionOf('MatMul')).toEqual({
+      inputs: [{ name: 'a' }, { name: 'b' }],
+      stateful: false,
+    });
+    expect(definitionOf('ConcatV2').inputs).toEqual([
+      { name: 'values', list: 'N' },
+      { name: 'axis' },
+    ]);
+    expect(definitionOf('IdentityN').inputs).toEqual([{ name: 'input', list: 'T' }]);
+    expect(definitionOf('RandomUniform').stateful).toBe(true);
+    expect(() => definitionOf('NoSuchOp')).toThrow(/^NoSuchOp: .*NoSuchOp/);
+  });
+
+  test('attributes say how long they are, and one that they do not mention takes what is left', () => {
+    const concat = definitionOf('ConcatV2');
+    const divided = [{ list: ['a', 'b', 'c'] }, { single: 'axis' }];
+    expect(groupInputs('ConcatV2', concat, [int('N', 3)], ['a', 'b', 'c', 'axis'])).toEqual(
+      divided,
+    );
+    expect(groupInputs('ConcatV2', concat, [], ['a', 'b', 'c', 'axis'])).toEqual(divided);
+    expect(
+      groupInputs('IdentityN', definitionOf('IdentityN'), [types('T', 2)], ['a', 'b']),
+    ).toEqual([{ list: ['a', 'b'] }]);
+    expect(groupInputs('AddN', definitionOf('AddN'), [int('N', 0)], [])).toEqual([{ list: [] }]);
+    const fused = definitionOf('_FusedConv2D');
+    expect(
+      groupInputs(
+        '_FusedConv2D',
+        fused,
+        [int('num_args', 1), types('TArgs', 1)],
+        ['x', 'filter', 'bias'],
+      ),
+    ).toContainEqual({ list: ['bias'] });
+  });
+
+  test('a number of inputs that cannot be right is refused', () => {
+    expect(() => groupInputs('MatMul', definitionOf('MatMul'), [], ['a'])).toThrow(
+      'MatMul: expected 2 inputs, got 1.',
+    );
+    expect(() =>
+      groupInputs('ConcatV2', definitionOf('ConcatV2'), [int('N', 3)], ['a', 'axis']),
+    ).toThrow('ConcatV2: expected 4 inputs, got 2.');
+    expect(() => groupInputs('ConcatV2', definitionOf('ConcatV2'), [], [])).toThrow(
+      'ConcatV2: expected 1 inputs or more, got 0.',
+    );
+  });
+});
+
+test('every C function is declared with the types of TensorFlow’s headers', () => {
+  expect(Object.keys(signatures).sort()).toEqual(Object.keys(cApiTypes).sort());
+  for (const [name, types] of Object.entries(cApiTypes)) {
+    const letters = [...(signatures[name] as string)];
+    expect([name, letters.length]).toEqual([name, types.length]);
+    letters.forEach((letter, at) => {
+      expect([name, at, lettersOf(types[at] as string)]).toEqual([
+        name,
+        at,
+        expect.stringContaining(letter),
+      ]);
+    });
+  }
+});
+
+/** The letters of `Signatures` that may stand for a C type. */
+function lettersOf(type: string): string {
+  if (type === 'const char*') return 'psd';
+  if (type === 'const void*') return 'pd';
+  if (type.endsWith('*')) return 'p';
+  const letters: Readonly<Record<string, string>> = {
+    void: 'v',
+    float: 'f',
+    int64_t: 'l',
+    size_t: 'p',
+    'unsigned char': 'b',
+    int: 'i',
+    'const int': 'i',
+    TF_Code: 'i',
+    TF_DataType: 'i',
+    TF_Output: 'o',
+  };
+  return letters[type] ?? `none for ${type}`;
+}

@@ -83,9 +83,9 @@ describe.skipIf(refusal !== undefined)('webgpu in Node', () => {
     product.dispose();
   });
 
-  test('a process ends as it should, also during a read', () => {
-    const ends = ['wait', 'exit', 'throw'].map((how) =>
-      runNode('test/fixtures/webgpuEnds.ts', [how]),
+  test('a process ends as it should, also during a read', async () => {
+    const ends = await Promise.all(
+      ['wait', 'exit', 'throw'].map((how) => runNode('test/fixtures/webgpuEnds.ts', [how])),
     );
     expect(ends.map(({ status }) => status)).toEqual([0, 3, 1]);
     expect(ends[0]).toMatchObject({ stdout: '256', stderr: '' });

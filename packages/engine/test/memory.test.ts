@@ -1,13 +1,106 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { compile } from '@kd/core';
+import { persistentTensor } from '@kd/core/internal';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startEngine } from '../src/index.ts';
 import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import type { NodeBackend } from '../src/node/tensorflow/binding/vendoredBackend.ts';
+import { DeviceMemory } from '../src/node/tensorflow/tensors/deviceMemory.ts';
 import { liveState } from './compiling.ts';
 import { pseudoRandom } from './numbers.ts';
+
+describe.skipIf('reason' in locateLibrary())('memory of what stays', () => {
+  beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
+
+  test('goes back when the tensor and all that share it are gone, and no array of JavaScript lies beside it', () => {
+    const before = process.memoryUsage();
+    const [sides, bytes] = [[4096, 4096], 2 ** 26];
+    const made = persistentTensor(sides, (values) => values.fill(1));
+    const shared = tf.reshape(made, [2 ** 24]);
+    const during = process.memoryUsage();
+    expect(during.rss - before.rss).toBeGreaterThan(0.9 * bytes);
+    expect(during.rss - before.rss).toBeLessThan(1.2 * bytes);
+    made.dispose();
+    expect(process.memoryUsage().rss - before.rss).toBeGreaterThan(0.9 * bytes);
+    shared.dispose();
+    expect(process.memoryUsage().rss - before.rss).toBeLessThan(0.2 * bytes);
+  });
+
+  test('the same pages serve thousands of tensors', () => {
+    const before = process.memoryUsage().rss;
+    for (let round = 0; round < 2000; round++) {
+      const made = persistentTensor([128, 256], (values) => {
+        expect([values[0], values.length]).toEqual([0, 32_768]);
+        values[0] = round;
+      });
+      expect(made.dataSync()[0]).toBe(round);
+      made.dispose();
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
+  });
+
+  test('is refused by name where there is none', () => {
+    const { tensors } = (tf.backend() as NodeBackend).binding;
+    expect(() => tensors.createMapped([2 ** 58], 2 ** 60, () => {})).toThrow(
+      `tensorflow: expected ${2 ** 60} bytes of memory for a tensor of shape [${2 ** 58}], got none; end other programs, or raise this process's limit (ulimit -v).`,
+    );
+  });
+});
+
+/** On the host, whose pool for oneDNN counts as a GPU's does. */
+describe.skipIf('reason' in locateLibrary())('memory that a device has handed out', () => {
+  const runtime = () => (tf.backend() as NodeBackend).binding.runtime;
+  const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
+
+  beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
+
+  test('grows with a tensor and shrinks when it is disposed of', () => {
+    const memory = new DeviceMemory(runtime(), '/device:CPU:0');
+    const before = memory.bytesInUse();
+    const tensor = tf.tidy(() => tf.add(tf.zeros([2 ** 24]), 1));
+    expect(megabytes(memory.bytesInUse() - before)).toBeGreaterThanOrEqual(64);
+    expect(megabytes(memory.bytesInUse() - before)).toBeLessThan(128);
+    tensor.dispose();
+    expect(memory.bytesInUse()).toBe(before);
+  });
+
+  test('counts what a compiled step uses while it runs', async () => {
+    const memory = new DeviceMemory(runtime(), '/device:CPU:0');
+    const matrix = tf.tidy(() => tf.clone(tf.eye(1000))) as tf.Tensor2D;
+    const step = compile((x: tf.Tensor) =>
+      tf.tidy(() => {
+        let product = x as tf.Tensor2D;
+        for (let count = 0; count < 24; count++) product = tf.matMul(product, x as tf.Tensor2D);
+        return tf.mean(product);
+      }),
+    );
+    const before = memory.bytesInUse();
+    const pending = step.callAsync(matrix);
+    const most = { bytes: 0 };
+    const timer = setInterval(() => {
+      most.bytes = Math.max(most.bytes, memory.bytesInUse());
+    }, 5);
+    const result = await pending;
+    clearInterval(timer);
+    expect(most.bytes - before).toBeGreaterThanOrEqual(4e6);
+    tf.dispose([result, matrix]);
+  });
+
+  test('a device that is not there is an error with TensorFlow’s message, and the next op runs', () => {
+    expect(() => new DeviceMemory(runtime(), '/device:GPU:7').bytesInUse()).toThrow(
+      /^tf\.memory: .*GPU:7/s,
+    );
+    expect(tf.tidy(() => tf.add(1, 2).arraySync())).toBe(3);
+  });
+
+  test('tf.memory names a GPU’s, where there is one', () => {
+    expect('numBytesInGPU' in tf.memory()).toBe(
+      (tf.backend() as NodeBackend).binding.isUsingGpuDevice(),
+    );
+  });
+});
 
 /** Collects garbage now: `gc` is there once V8 has the flag. */
 function collector(): () => void {
