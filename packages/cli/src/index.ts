@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/cli
+ */
 export {
   type Architecture,
   type ArchitectureName,

@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/core
+ */
 export { type CompiledFunction, compile } from './compile.ts';
 export type {
   Backbone,

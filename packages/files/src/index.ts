@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/files
+ */
 export { float16Table, toFloat16 } from './formats/float16.ts';
 export { isNpy, type NpyArray, readNpyHeader } from './formats/npy.ts';
 export { readPng } from './formats/png.ts';

@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/losses
+ */
 export { combine } from './combine.ts';
 export {
   type ContrastLossOptions,

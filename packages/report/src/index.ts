@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/report
+ */
 export {
   formatCount,
   formatMethod,

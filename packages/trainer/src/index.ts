@@ -1,3 +1,7 @@
+/**
+ * {@include ../README.md}
+ * @module @kd/trainer
+ */
 export { type CachedBatchesOptions, cachedBatches } from './cache/cachedBatches.ts';
 export { type CachedTeacherOptions, cachedTeacher } from './cache/cachedTeacher.ts';
 export { type CacheOutputsOptions, cacheOutputs } from './cache/cacheOutputs.ts';

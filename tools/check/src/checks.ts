@@ -36,7 +36,7 @@ export function bundleSizes(): Promise<Outcome> {
   return runTool('size-limit', [], background);
 }
 
-/** The API pages; each package's reads the build of the packages below it. */
+/** The API pages of all packages, read from their sources. */
 export function apiPages(): Promise<Outcome> {
   return runTool('typedoc', ['--logLevel', 'Error'], background);
 }

@@ -57,6 +57,7 @@ async function checkSources(): Promise<void> {
   await check('types', types);
   await check('nothing unused', unused);
   await check('changesets', changesets);
+  await check('API pages', apiPages);
 }
 
 async function checkPackages(): Promise<void> {
@@ -69,7 +70,6 @@ async function checkPackages(): Promise<void> {
   await check('packages in an empty project', () => installAndRun(tarballs));
   await check('packages as published', () => publishedTypes(tarballs));
   await check('browser bundles', bundleSizes);
-  await check('API pages', apiPages);
 }
 
 async function check(name: string, run: () => Promise<Outcome>): Promise<boolean> {

@@ -1,3 +1,4 @@
+/** @module @kd/files/node */
 export { ensureDirectory, writeFileAtomic } from './atomicWrite.ts';
 export { cacheDirectory } from './cacheDirectory.ts';
 export { hashBytes, hashFile } from './checksum.ts';

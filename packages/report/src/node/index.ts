@@ -1,1 +1,2 @@
+/** @module @kd/report/node */
 export { openRunRecord, type RunRecordWriter, readRunRecord } from './runRecordFile.ts';

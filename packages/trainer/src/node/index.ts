@@ -1,3 +1,4 @@
+/** @module @kd/trainer/node */
 export { type DistillOptions, distill } from './distill.ts';
 export { type LogitsTeacherOptions, logitsTeacher } from './external/logitsTeacher.ts';
 export { type OnnxTeacherOptions, onnxTeacher } from './external/onnxTeacher.ts';
