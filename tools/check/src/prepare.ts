@@ -1,10 +1,8 @@
 import type { Outcome } from './process.ts';
 
 /**
- * Makes the engines that the tests run on present: the TensorFlow library is found, or fetched with
- * pip as `kd-engine install` does.
- * Without it the tests still run, on the engines that are here; where `KD_REQUIRE_ENGINES` names
- * `tensorflow` they fail.
+ * Finds the TensorFlow library, or fetches it with pip as `kd-engine install` does. Without it the
+ * tests run on the engines that are here; they fail if `KD_REQUIRE_ENGINES` names `tensorflow`.
  */
 export async function prepareEngines(): Promise<Outcome> {
   const [{ installTensorflow }, { createProgress }] = await Promise.all([
@@ -15,7 +13,7 @@ export async function prepareEngines(): Promise<Outcome> {
     createProgress: createProgress(),
     log: (line) => console.log(`  ${line}`),
   });
-  if ('folder' in found) return { ok: true, output: '' };
+  if ('directory' in found) return { ok: true, output: '' };
   const required = (process.env.KD_REQUIRE_ENGINES ?? '').split(',').includes('tensorflow');
   console.log(
     `  no tensorflow engine: ${found.reason}${required ? '' : '; its tests are skipped.'}`,
@@ -23,10 +21,7 @@ export async function prepareEngines(): Promise<Outcome> {
   return { ok: !required, output: found.reason };
 }
 
-/**
- * Makes CIFAR-10 present, which the root README's snippet reads: from the cache, or downloaded into
- * it.
- */
+/** Finds CIFAR-10, which the root README's snippet reads, in the cache, or downloads it. */
 export async function prepareImages(): Promise<Outcome> {
   const [{ loadCifar10 }, { createProgress }] = await Promise.all([
     import('@kd/data/node'),

@@ -1,7 +1,6 @@
 /**
- * `npm run readme:update -- runs/quick …`: writes what runs found into the root README, between
- * `<!-- run:quick -->` and `<!-- /run:quick -->`.
- * No number there is typed by hand.
+ * `npm run readme:update -- runs/quick …`: writes the results of runs into the root README, between
+ * `<!-- run:quick -->` and `<!-- /run:quick -->`. No number there is typed by hand.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,32 +18,36 @@ import { root } from './process.ts';
 
 const readme = join(root, 'README.md');
 let text = await readFile(readme, 'utf8');
-for (const folder of process.argv.slice(2)) {
-  const record = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as RunRecord;
-  text = replaceBetween(text, `run:${record.config.experiment}`, finding(record, folder));
+for (const directory of process.argv.slice(2)) {
+  const record = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8')) as RunRecord;
+  text = replaceBetween(
+    text,
+    `run:${record.config.experiment}`,
+    describeFinding(record, directory),
+  );
 }
 await writeFile(readme, text);
 
-function finding(record: RunRecord, folder: string): string {
+function describeFinding(record: RunRecord, directory: string): string {
   const summary = summarize(record);
   if (summary === undefined)
     throw new Error(
-      `readme:update: expected a finished run in ${folder}, got one that is ${record.status}.`,
+      `readme:update: expected a finished run in ${directory}, got one that is ${record.status}.`,
     );
   const { engine, machine, versions } = record.environment;
-  const place = `${engine.name} ${engine.version} on ${machine.processor}, ${machine.cores} cores, Node ${versions.node}`;
+  const where = `${engine.name} ${engine.version} on ${machine.processor}, ${machine.cores} cores, Node ${versions.node}`;
   const sentences = [summarizeGain(record, summary).sentence, ...[footnotes(record) ?? []].flat()];
-  return `${markdownTable(summary)}\n\n${sentences.join(' ')} ${formatDuration(record.seconds)} in all; ${place}.`;
+  return `${markdownTable(summary)}\n\n${sentences.join(' ')} ${formatDuration(record.seconds)} in all; ${where}.`;
 }
 
-function markdownTable({ networks: actors }: Summary): string {
+function markdownTable({ networks }: Summary): string {
   const rows = [
     ['', 'network', ...resultColumns.map(({ title }) => title)],
     ['---', '---', ...resultColumns.map(() => '---:')],
-    ...actors.map((actor) => [
-      roleTitles[actor.role],
-      actor.architecture,
-      ...resultColumns.map(({ format }) => format(actor)),
+    ...networks.map((network) => [
+      roleTitles[network.role],
+      network.architecture,
+      ...resultColumns.map(({ format }) => format(network)),
     ]),
   ];
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
