@@ -240,18 +240,18 @@ describe('the images of a run', () => {
       test: 12,
       student: 16,
     });
-    expect([train, studentTrain, validation, testSet].map(({ indices: rows }) => rows.length)).toEqual([
-      32, 16, 8, 12,
-    ]);
+    expect([train, studentTrain, validation, testSet].map(({ indices }) => indices.length)).toEqual(
+      [32, 16, 8, 12],
+    );
     expect(Array.from(studentTrain.indices).every((row) => train.indices.includes(row))).toBe(true);
     expect(Array.from(validation.indices).some((row) => train.indices.includes(row))).toBe(false);
   });
 
   test('are all of them, a tenth for validation, where the experiment has no numbers', () => {
     const { train, studentTrain, validation, test: testSet } = selectImages(stripes());
-    expect([train, studentTrain, validation, testSet].map(({ indices: rows }) => rows.length)).toEqual([
-      43, 43, 5, 16,
-    ]);
+    expect([train, studentTrain, validation, testSet].map(({ indices }) => indices.length)).toEqual(
+      [43, 43, 5, 16],
+    );
   });
 
   test('must not be more than there are', () => {

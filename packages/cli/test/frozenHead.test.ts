@@ -101,7 +101,9 @@ onEveryEngine(() => {
 
   test('then all of it is tuned, the backbone at a tenth of the rate', async () => {
     await expectNoNewTensors(async () => {
-      const network = freeze(withAverages((networks.ResNet as () => Network)()), { upTo: 'stage2' });
+      const network = freeze(withAverages((networks.ResNet as () => Network)()), {
+        upTo: 'stage2',
+      });
       const before = copyWeights(network);
       const optimizer = layerwiseLearningRate(sgd({ momentum: 0.9 }), { fc: 1, '': 0.1 });
       for await (const _ of train({

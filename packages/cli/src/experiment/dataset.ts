@@ -100,10 +100,10 @@ export async function describeImages({
   };
 }
 
-/** Returns the label of every row of the whole set; −1 for rows that are not in this subset. */
-export function labelsByRow({ labels, indices: rows }: ImageDataset): Int32Array {
+/** Returns the label of every image of the whole set; −1 for those that are not in this subset. */
+export function labelsByIndex({ labels, indices }: ImageDataset): Int32Array {
   const known = new Int32Array(labels.length).fill(-1);
-  for (const row of rows) known[row] = labels[row] as number;
+  for (const index of indices) known[index] = labels[index] as number;
   return known;
 }
 

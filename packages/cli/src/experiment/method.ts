@@ -32,7 +32,9 @@ export interface ObjectiveWeights {
 
 /** A distillation method with the weights and the temperature of its paper. */
 export interface Method {
-  /** What it needs of the teacher: cached logits, features of a forward pass per batch, or nothing. */
+  /**
+   * What it needs of the teacher: cached logits, features of a forward pass per batch, or nothing.
+   */
   readonly needs: 'logits' | 'features' | 'nothing';
   /** Absent where the method has none. */
   readonly temperature?: number;
@@ -47,12 +49,15 @@ export interface Method {
    */
   readonly clipNorm?: number;
   /**
-   * Networks that are trained besides teacher and student. `assistant`: one of a size between, taught
+   * Networks that are trained besides teacher and student. `assistant`: one of a size between,
+   * taught
    * by the teacher, teaches the student. `generations`: students in a row, each taught by the one
    * before, the first by the student alone. `peer`: student and peer teach each other.
    */
   readonly strategy?: 'assistant' | 'generations' | 'peer';
-  /** Makes the network that trains, where it is not the plain student. It owns the plain student. */
+  /**
+   * Makes the network that trains, where it is not the plain student. It owns the plain student.
+   */
   readonly wrapStudent?: (
     context: Pick<MethodContext, 'student' | 'teacher' | 'head' | 'seed'>,
   ) => Network;

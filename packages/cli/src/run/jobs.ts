@@ -95,7 +95,9 @@ export function logitsStage({ role, name, seed }: TrainingJob): string {
   return role === 'distilled' ? `logits-${seed}` : `logits-${name}`;
 }
 
-/** Names the directory with the cached features of a pretrained backbone, for the views of a seed. */
+/**
+ * Names the directory with the cached features of a pretrained backbone, for the views of a seed.
+ */
 export function featuresStage(seed: number): string {
   return `features-${seed}`;
 }

@@ -26,15 +26,15 @@ export async function testStage(
   if (writer.record.results[name] === undefined) {
     const network = await loadTrained(context, job);
     try {
-      const { indices: rows, classNames, imageShape } = images.test;
-      const data = new Float32Array(rows.length * classNames.length);
+      const { indices, classNames, imageShape } = images.test;
+      const data = new Float32Array(indices.length * classNames.length);
       let filled = 0;
       const onLogits = (logits: Float32Array) => {
         data.set(logits, filled);
         filled += logits.length;
       };
       const test = await evaluate(network, evaluationLoader(context, 'test'), { onLogits });
-      const logits = { dtype: 'F32', shape: [rows.length, classNames.length], data } as const;
+      const logits = { dtype: 'F32', shape: [indices.length, classNames.length], data } as const;
       await stageStore(context, name).write(logitsFile, encodeSafetensors({ logits }));
       const { parameters, bytes, flops } = profile(network, imageShape);
       await writer.addResult(name, { role, seed, parameters, bytes, flops, test });

@@ -11,7 +11,7 @@ import {
   sgd,
 } from '@kd/trainer';
 import { distill, fit, type TrainingOptions, type TrainingResult } from '@kd/trainer/node';
-import { labelsByRow } from '../experiment/dataset.ts';
+import { labelsByIndex } from '../experiment/dataset.ts';
 import type { AdamTraining, SgdTraining } from '../experiment/defineExperiment.ts';
 import type { MethodContext } from '../experiment/method.ts';
 import { createObjective, findMethod } from '../experiment/methods.ts';
@@ -191,7 +191,7 @@ async function setUpDistillation(
     student: kept,
     teacher: network,
     head: headGeometry(from),
-    labels: labelsByRow(images.studentTrain),
+    labels: labelsByIndex(images.studentTrain),
     classes: images.train.classNames.length,
     batchSize: optimizer.batchSize,
     seed: job.seed,
