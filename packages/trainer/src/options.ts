@@ -42,8 +42,8 @@ export interface TrainOptions {
   readonly clipNorm?: number | undefined;
   /**
    * Decay of an exponential moving average of the weights, 0 ≤ d < 1, or its options. The
-   * validation,
-   * `best.safetensors` and the student after the training then have the averaged weights.
+   * validation, `best.safetensors` and the student after the training then have the averaged
+   * weights.
    */
   readonly ema?: number | EmaOptions | undefined;
   /** Evaluated after each epoch. */

@@ -130,8 +130,8 @@ export function allReduce(group: ProcessGroup, tensors: readonly tf.Tensor[]): t
 
 /**
  * Joins the columns of a matrix that are spread over the processes, for all of them: each adds
- * zeros
- * for the others' columns. @param own [rows, columns of this shard]. @param count Columns in total.
+ * zeros for the others' columns. @param own [rows, columns of this shard]. @param count Columns in
+ * total.
  */
 export function allGatherColumns(
   group: ProcessGroup,

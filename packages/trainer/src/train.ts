@@ -38,11 +38,9 @@ const YIELD_INTERVAL = 30;
  * While the caller has control, the student has the weights of the last step, or with `ema` their
  * averages. The weights of the best epoch are in the store's `best.safetensors`, for
  * `loadVariables`. `last.safetensors` has the whole state: a resumed training continues as if it
- * had
- * never stopped, to the last bit on the `cpu` engine.
+ * had never stopped, to the last bit on the `cpu` engine.
  * @throws RangeError on options that do not fit, and if a loss term or a weight is no longer
- * finite;
- * such weights are never saved.
+ * finite; such weights are never saved.
  * @throws TrainingInterruptedError when the signal stops the training.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, void, undefined> {
@@ -216,8 +214,7 @@ function computeLearningRate(
 
 /**
  * In a group the process that first reads a broken loss stops, and the others fail in the next
- * step:
- * they throw the error about the loss as well.
+ * step: they throw the error about the loss as well.
  */
 async function explainFailure(
   state: TrainState,

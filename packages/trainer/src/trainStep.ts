@@ -250,8 +250,7 @@ function computeGradients(
 
 /**
  * Gradients of the batch, or of the shard's share of the total, so that their sum over all shards
- * is
- * that of the whole batch. All tensors live in the caller's tidy.
+ * is that of the whole batch. All tensors live in the caller's tidy.
  */
 function differentiate(
   { student, objective, trainable }: TrainState,

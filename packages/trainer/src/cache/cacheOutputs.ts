@@ -55,8 +55,7 @@ interface CommonOptions {
   readonly dtype?: 'float32' | 'float16' | undefined;
   /**
    * Number of views to cache, from the first; all of the data loader by default. A training of
-   * fewer
-   * epochs needs fewer.
+   * fewer epochs needs fewer.
    */
   readonly views?: number | undefined;
   /** Bytes of a shard's values at most, ≥ 1, and one image at least; 2²⁵, which is 32 MiB. */
@@ -79,11 +78,9 @@ export type CacheOutputsOptions = CommonOptions &
  * `cachedBatches`.
  *
  * Each output is stored in shards of at most 32 MiB, then a manifest. Shards of the same model,
- * data
- * and view that are there already are kept: an interrupted call continues, and views and outputs
- * can
- * be added later. A cache of another model or other data is replaced.
- * Disk space: 4 (or 2) bytes · views · images · values per image. Memory: one shard per output.
+ * data and view that are there already are kept: an interrupted call continues, and views and
+ * outputs can be added later. A cache of another model or other data is replaced. Disk space: 4 (or
+ * 2) bytes · views · images · values per image. Memory: one shard per output.
  * @returns The manifest, with the accuracy of a teacher under each view.
  * @throws RangeError if the data loader has infinitely many views or is a shard, on an output that
  * the model does not have, and on values that are not finite.

@@ -26,21 +26,16 @@ export interface CachedBatchesOptions {
   readonly backbone: Backbone;
   /**
    * Number of views that must be cached, from the first, and that epochs go through; all of the
-   * data
-   * loader by default.
+   * data loader by default.
    */
   readonly views?: number | undefined;
 }
 
 /**
  * A data loader of cached backbone features for training the head: the same images in the same
- * order
- * under the same views as `data`, with features in place of pixels (vectors as maps of 1 × 1). Use
- * it
- * in `train`, `fit` or `evaluate` with `splitBackbone(network).head`. A cached teacher works with
- * it
- * as with `data`.
- * Memory: all images under one view.
+ * order under the same views as `data`, with features in place of pixels (vectors as maps of 1 ×
+ * 1). Use it in `train`, `fit` or `evaluate` with `splitBackbone(network).head`. A cached teacher
+ * works with it as with `data`. Memory: all images under one view.
  * @throws RangeError that names what does not fit: data set, images, backbone, preprocessing or
  * views; later, on a shard that is missing or was altered.
  */

@@ -33,17 +33,14 @@ export interface CachedTeacherOptions {
 
 /**
  * A teacher whose outputs are looked up by image and view in a cache. It costs a copy of its
- * outputs
- * per image.
+ * outputs per image.
  *
  * A view is read when its first batch comes: use `predictAsync`, as `train` does. A direct call
- * works
- * for the view that was read last.
+ * works for the view that was read last.
  *
  * When it is opened, data set, images, teacher and views of the cache must be the given ones, and
- * the
- * accuracy, computed again from the labels of `data`, must be that of the manifest: logits that do
- * not belong to their images are noticed here.
+ * the accuracy, computed again from the labels of `data`, must be that of the manifest: logits that
+ * do not belong to their images are noticed here.
  * @throws RangeError that names what does not fit; later, on an image or a view that is not cached.
  */
 export async function cachedTeacher(options: CachedTeacherOptions): Promise<Teacher> {

@@ -2,8 +2,7 @@
  * The files of an output cache.
  *
  * `<file>` is written last: metadata `format`, `version` and `manifest` (JSON of `OutputCache`),
- * and
- * the tensors `indices` I32 [rows] and `labels` I32 [rows].
+ * and the tensors `indices` I32 [rows] and `labels` I32 [rows].
  *
  * `<file>.<output>.view<v>.shard<s>.safetensors` has some rows of one output under one view:
  * metadata `format`, `version`, `key`, `output` and `view`, and the tensors `indices` I32 [n],

@@ -47,8 +47,7 @@ export interface TrainingResult {
   readonly directory: string;
   /**
    * Position at which Ctrl-C or the signal stopped the training; the network then has the weights
-   * of
-   * that moment.
+   * of that moment.
    */
   readonly interrupted: TrainingPosition | undefined;
 }

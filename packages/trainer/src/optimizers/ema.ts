@@ -33,8 +33,7 @@ export interface EmaOptions {
 export interface ExponentialMovingAverage extends Stateful {
   /**
    * average ← d · average + (1 − d) · weight, for every weight. Uses tensors only, so that it can
-   * be
-   * part of a compiled step.
+   * be part of a compiled step.
    */
   update(): void;
   /** Exchanges averages and weights, bit for bit and without copying; a second call undoes it. */

@@ -4,9 +4,8 @@ import { prefixed, type Variables } from './shared.ts';
 
 /**
  * An optimizer with a learning rate per group of layers, like PyTorch's parameter groups: the rate
- * of
- * a group is the training's learning rate times the group's factor, at every step of the schedule.
- * Weight decay, which is multiplied by the rate, scales with it.
+ * of a group is the training's learning rate times the group's factor, at every step of the
+ * schedule. Weight decay, which is multiplied by the rate, scales with it.
  *
  *     layerwiseLearningRate(sgd({ momentum: 0.9 }), { fc: 1, stage4: 0.1, '': 0.01 })
  *

@@ -24,10 +24,9 @@ export interface RmsPropOptions extends WeightDecayOptions {
 }
 
 /**
- * RMSProp, as `torch.optim.RMSprop`:
- * g ← g + λw; s ← αs + (1 − α)g²; centered: a ← αa + (1 − α)g, s − a² for s below; d = g / (√s +
- * ε);
- * w ← w − ηd, or with momentum b ← μb + d, w ← w − ηb.
+ * RMSProp, as `torch.optim.RMSprop`: g ← g + λw; s ← αs + (1 − α)g²; d = g / (√s + ε);
+ * w ← w − ηd, or with momentum b ← μb + d, w ← w − ηb. Centered: a ← αa + (1 − α)g, and s − a²
+ * replaces s in d.
  *
  * Slots: `square.<weight>`, `mean.<weight>` if centered, `momentum.<weight>` with momentum.
  * Source: Hinton, Neural networks for machine learning, lecture 6; centered: Graves 2013.

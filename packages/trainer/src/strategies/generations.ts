@@ -39,8 +39,7 @@ export interface BornAgainOptions extends GenerationOptions {
 
 /**
  * Born-again networks: a student of its teacher's own architecture is distilled from it, then
- * teaches
- * the next student, and so on.
+ * teaches the next student, and so on.
  *
  *     bornAgain({
  *       teacher,
@@ -67,8 +66,7 @@ export function bornAgain({
 export interface TeacherAssistantOptions extends GenerationOptions {
   /**
    * The assistants from the largest down, then the student, each trained in place; they still
-   * belong
-   * to the caller.
+   * belong to the caller.
    */
   readonly students: readonly Network[];
 }

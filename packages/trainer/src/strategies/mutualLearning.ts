@@ -42,8 +42,7 @@ export interface MutualLearning {
  *
  * All students are updated at once, after one forward pass each, as common implementations do
  * (AberHu's zoo); the paper's algorithm 1 updates one after the other. `clipNorm` bounds the norm
- * of
- * all their gradients together. Evaluate each student afterwards by itself: `evaluate(a, data)`.
+ * of all their gradients together. Evaluate each student afterwards by itself: `evaluate(a, data)`.
  * @param students Two or more, of any architectures; they still belong to the caller.
  * @param objective Gets each peer as its teacher. Its own weights are shared by all pairs.
  * @param options.output The logits that a validation evaluates: the `mean` of all students by
@@ -109,8 +108,7 @@ export interface PeerGroupOptions {
 /**
  * Several networks as one that trains in one step. Its features are the outputs of the members,
  * `0.logits`, `0.<feature>`, `1.logits` …, its weights theirs, `0.<name>` … The members belong to
- * the
- * caller; disposing of the group disposes of them.
+ * the caller; disposing of the group disposes of them.
  *
  * `mutualLearning` creates one. A checkpoint of its training is loaded into one:
  * `loadVariables(peerGroup([a, b]), bytes, 'best')`.

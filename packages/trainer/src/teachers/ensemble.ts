@@ -43,8 +43,7 @@ export function ensemble(teachers: readonly Teacher[]): Teacher {
  * loss per teacher; the value differs by a constant.
  * @param options.temperature T > 0.
  * @throws RangeError without teachers, if they differ in the number of classes, and on a
- * temperature
- * ≤ 0.
+ * temperature ≤ 0.
  * Source: You, Xu, Xu, Tao, "Learning from multiple teacher networks" (KDD 2017), equation 4.
  */
 export function probabilityEnsemble(

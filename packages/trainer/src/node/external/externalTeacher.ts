@@ -32,8 +32,7 @@ const std = [0.229, 0.224, 0.225];
 
 /**
  * (images − mean) / std with ImageNet's statistics, without resizing, for networks of torchvision
- * and
- * most of timm.
+ * and most of timm.
  */
 export const imagenetNormalized: ImagePreprocessor = {
   // Part of fingerprints in checkpoints, which keep their former word for std.

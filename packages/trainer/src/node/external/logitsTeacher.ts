@@ -35,12 +35,10 @@ const MAX_BYTES = 2 ** 31;
 
 /**
  * A teacher whose logits are in a file: a matrix [images, classes], `.npy` or safetensors, row i
- * for
- * image i of the whole data set (not of a split). `evaluate(teacher, data)` shows whether rows and
- * images belong together. Memory: 4 bytes · images · classes.
+ * for image i of the whole data set (not of a split). `evaluate(teacher, data)` shows whether rows
+ * and images belong together. Memory: 4 bytes · images · classes.
  * @throws RangeError that names the file and what is wrong in it; later, on images under another
- * view
- * and on images beyond the last row.
+ * view and on images beyond the last row.
  */
 export async function logitsTeacher(
   file: string,

@@ -26,8 +26,7 @@ export interface OnnxTeacherOptions {
   readonly layout?: 'NCHW' | 'NHWC';
   /**
    * Preprocessing of the images, which are 0–1. By default ImageNet's mean and std without
-   * resizing;
-   * `createPreprocessor` of @kd/models also resizes.
+   * resizing; `createPreprocessor` of @kd/models also resizes.
    */
   readonly prepare?: ImagePreprocessor;
   /** Output with the classes, [batch, classes]; required if the model has several outputs. */
@@ -47,8 +46,7 @@ export interface OnnxTeacherOptions {
  * installed). It only has `predictAsync`, which `train`, `distill`, `evaluate`, `cacheOutputs` and
  * ensembles use. A model of a fixed batch size is run in parts, the last one padded with zeros.
  * @throws RangeError that names the file and what does not fit: inputs and outputs, their shapes
- * and
- * types, weights outside of the file.
+ * and types, weights outside of the file.
  */
 export async function onnxTeacher(
   file: string,

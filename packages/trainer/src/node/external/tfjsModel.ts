@@ -11,8 +11,7 @@ import { readBounded } from './externalTeacher.ts';
 export interface TfjsModel {
   /**
    * Declared shape [batch, height, width, channels], null for a side of any size; undefined if
-   * there
-   * is none.
+   * there is none.
    */
   readonly inputShape: readonly (number | null)[] | undefined;
   /** Names of the declared outputs. */

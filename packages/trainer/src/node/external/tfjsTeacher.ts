@@ -23,8 +23,7 @@ import { openTfjsModel, readTfjsFiles, type TfjsModel } from './tfjsModel.ts';
 export interface TfjsTeacherOptions {
   /**
    * Preprocessing of the images, which are 0–1; none. `createPreprocessor` of @kd/models resizes
-   * and
-   * normalizes.
+   * and normalizes.
    */
   readonly prepare?: ImagePreprocessor;
   /**
@@ -42,9 +41,8 @@ export interface TfjsTeacherOptions {
 
 /**
  * A TensorFlow.js model as a teacher: a graph model (`@tensorflow/tfjs-converter`) or a layers
- * model
- * (`@tensorflow/tfjs-layers`), run by the engine. It only has `predictAsync`, since graphs may need
- * it. Whether its output is of the declared kind is checked with the first batch.
+ * model (`@tensorflow/tfjs-layers`), run by the engine. It only has `predictAsync`, since graphs
+ * may need it. Whether its output is of the declared kind is checked with the first batch.
  * @param location Directory with `model.json` and the files of weights, or the path of that file.
  * @throws RangeError that names the file and the field, or what of the model does not fit.
  */
