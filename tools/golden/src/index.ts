@@ -10,7 +10,7 @@ import { runCurriculum, runSchedules } from './sections/schedules.ts';
 export { type GoldenFile, readGolden } from './format/file.ts';
 export { linesOf, type Report } from './format/report.ts';
 
-/** Runs everything in the file that we implement, on the current engine. */
+/** Runs everything in the file that is implemented, on the current engine. */
 export async function runGolden(file: GoldenFile): Promise<Report> {
   const records = recorder();
   for (const run of [

@@ -1,7 +1,7 @@
 /**
  * `KD_GOLDEN=<file> KD_ENGINE=<engine> npm run golden`: golden numbers through the public API of
  * the packages.
- * Exit code 0: nothing failed. 1: something did. 2: no such file or engine.
+ * Exit code 0: nothing failed. 1: something failed. 2: no such file or engine.
  */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { readFixtures } from '../src/checkpoints/expected.ts';
 import { type Outcome, runFixtures } from '../src/checkpoints/run.ts';
 
-const folder = fileURLToPath(new URL('../checkpoints', import.meta.url));
+const directory = fileURLToPath(new URL('../checkpoints', import.meta.url));
 const altered = mkdtempSync(join(tmpdir(), 'kd-fixtures-'));
 afterAll(() => rmSync(altered, { recursive: true }));
 
@@ -22,7 +22,7 @@ async function outcomes(from: string): Promise<Outcome[]> {
 onEveryEngine(() => {
   test("checkpoints of PyTorch in every format give PyTorch's logits, and are written as they were", async () => {
     const before = tf.memory().numTensors;
-    const all = await outcomes(folder);
+    const all = await outcomes(directory);
     expect(all.filter(({ result }) => result !== 'passed')).toEqual([]);
     expect(all).toHaveLength(17);
     expect(tf.memory().numTensors).toBe(before);
@@ -31,9 +31,9 @@ onEveryEngine(() => {
 
 test('what differs is told by file, tensor and number; what is not listed or not known is skipped', async () => {
   for (const name of ['small_student.safetensors', 'small_student.pth', 'odd_tensors.pth'])
-    copyFileSync(join(folder, name), join(altered, name));
-  copyFileSync(join(folder, 'odd_tensors.pth'), join(altered, 'unknown.pth'));
-  const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'));
+    copyFileSync(join(directory, name), join(altered, name));
+  copyFileSync(join(directory, 'odd_tensors.pth'), join(altered, 'unknown.pth'));
+  const expected = JSON.parse(readFileSync(join(directory, 'expected.json'), 'utf8'));
   expected.files = {
     'small_student.safetensors': { ...expected.files['small_student.safetensors'], bytes: 7 },
     'unknown.pth': { model: 'small_student' },
@@ -68,7 +68,7 @@ test('what differs is told by file, tensor and number; what is not listed or not
   expect(unlisted).toMatchObject({ file: 'small_student.pth', result: 'skipped' });
 });
 
-test('the command prints a line for every file and the counts last; a folder that is none is exit code 2', () => {
+test('the command prints a line for every file and the counts last; a missing directory is exit code 2', () => {
   const run = (env: Record<string, string>) => {
     const main = fileURLToPath(new URL('../src/checkpoints/main.ts', import.meta.url));
     const options = {
@@ -94,7 +94,7 @@ test('the command prints a line for every file and the counts last; a folder tha
     status: 2,
     errors: [
       expect.stringMatching(
-        /^fixtures: expected a folder of checkpoints with expected\.json, got .*; set KD_FIXTURES\.$/,
+        /^fixtures: expected a directory of checkpoints with expected\.json, got .*; set KD_FIXTURES\.$/,
       ),
     ],
   });

@@ -214,7 +214,7 @@ const objectives: Readonly<Record<string, () => Objective>> = {
 const connected = () => {
   const pair = {
     student: { name: 'pooled', channels: 8, stride: 0 },
-    teacher: { name: 'said', channels: classes, stride: 0 },
+    teacher: { name: 'logits', channels: classes, stride: 0 },
   };
   return combine({
     hard: crossEntropy(),
@@ -228,7 +228,7 @@ const connected = () => {
 
 /** Between the student's rows and those that the teacher says, of another width. */
 const related = () => {
-  const pair = { student: 'pooled', teacher: 'said' };
+  const pair = { student: 'pooled', teacher: 'logits' };
   return combine({
     hard: crossEntropy(),
     distances: weighted(0.1, rkd(pair)),
@@ -242,7 +242,7 @@ const related = () => {
 const contrasting = () => {
   const taps = {
     student: { name: 'pooled', channels: 8, stride: 0 },
-    teacher: { name: 'said', channels: classes, stride: 0 },
+    teacher: { name: 'logits', channels: classes, stride: 0 },
     embedding: 4,
   };
   const labels = Array.from({ length: ROWS }, (_, row) => row % classes);

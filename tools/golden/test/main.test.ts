@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'kd-golden-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'kd-golden-'));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 function golden(text: string, engine = 'cpu') {
-  const path = join(folder, 'golden.json');
+  const path = join(directory, 'golden.json');
   writeFileSync(path, text);
   const env = { ...process.env, KD_GOLDEN: path, KD_ENGINE: engine, NODE_OPTIONS: '' };
   const { status, stdout, stderr } = spawnSync(

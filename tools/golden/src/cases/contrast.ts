@@ -11,7 +11,7 @@ import { featureStepOf, type LossCase } from './case.ts';
 /** Contrastive methods. */
 export const contrastCases: readonly LossCase[] = [
   /**
-   * `CRD ContrastLoss on fixed scores`: scores are probabilities' numerators, the positive pair's
+   * `CRD ContrastLoss on fixed scores`: scores are numerators of probabilities, the positive pair's
    * first.
    */
   {
@@ -29,8 +29,8 @@ export const contrastCases: readonly LossCase[] = [
     },
   },
   /**
-   * `CRD with memory bank, step 1 of 2`: a later step goes on from the entries of the steps before
-   * it, which hold weights and memories.
+   * `CRD with memory bank, step 1 of 2`: a later step continues from the entries of the steps
+   * before it, which define weights and memory banks.
    */
   {
     method: 'crd',
@@ -61,7 +61,7 @@ export const contrastCases: readonly LossCase[] = [
           scheduledValues: {},
         });
       });
-      // What the gradient needs of them was kept.
+      // The gradient keeps what it needs of them.
       tf.dispose(term.weights ?? {});
       return values.at(-1) as Scalar;
     },
@@ -113,7 +113,7 @@ function crdTerm(
   });
 }
 
-/** The entries of the steps 1 … of the same run, which stand before this one. */
+/** Returns the entries of the earlier steps of the same run, which are listed before this one. */
 function stepsBefore(entry: LossEntry, entries: readonly LossEntry[]): LossEntry[] {
   const settings = ({ options }: LossEntry) => JSON.stringify({ ...options, step: 0 });
   const found: LossEntry[] = [];
@@ -130,7 +130,7 @@ function stepsBefore(entry: LossEntry, entries: readonly LossEntry[]): LossEntry
   return found;
 }
 
-/** Weights and memories of the first step. */
+/** Assigns the weights and the memory banks of the first step. */
 function fillCrd(entry: LossEntry, weights: Readonly<Record<string, tf.Variable>>): void {
   const {
     'student.memory': ofStudent,
@@ -154,7 +154,7 @@ function fillCrd(entry: LossEntry, weights: Readonly<Record<string, tf.Variable>
   }
 }
 
-/** `es (step 2: 1.1*es; …)`. */
+/** Reads the student's factor from `es (step 2: 1.1*es; …)`. */
 function studentFactor({ options, inputs }: LossEntry): number {
   const later = new RegExp(`step ${numberOf(options, 'step', 1)}: ([\\d.]+)\\*`).exec(
     String(inputs.student),

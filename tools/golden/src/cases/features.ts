@@ -65,7 +65,7 @@ export const featureCases: readonly LossCase[] = [
   }),
   /**
    * `OFD partial L2 with margin (no connector)`, `OFD with connector (…)`; `OFD as MMRazor: …,
-   * sum/B/1000`, whose teacher has the margins applied.
+   * sum/B/1000`, with a teacher to which the margins are applied already.
    */
   moduleCase({
     method: 'ofd',
@@ -83,9 +83,9 @@ export const featureCases: readonly LossCase[] = [
     },
   }),
   /**
-   * `MGD distance as MMRazor (sum of squares / B * alpha, no generation)`, `MGD with generation block
-   * and a fixed channel mask`, whose mask the entry brings:
-   * lambda, of which it was drawn, is not needed.
+   * `MGD distance as MMRazor (sum of squares / B * alpha, no generation)`, `MGD with generation
+   * block and a fixed channel mask`, which is in the entry: lambda, from which it was drawn, is not
+   * needed.
    */
   {
     method: 'mgd',
@@ -187,7 +187,7 @@ export const featureCases: readonly LossCase[] = [
       return withModule(entry, term, (term) => term(step));
     },
   },
-  /** `SRRL feature matching (spatial means)`: without a classifier, hints on means. */
+  /** `SRRL feature matching (spatial means)`: without a classifier it equals hints on means. */
   {
     method: 'srrl',
     matches: (entry) => /^SRRL\b/.test(entry.loss) && !hasClassifier(entry),
@@ -217,7 +217,7 @@ export const featureCases: readonly LossCase[] = [
       return srrl(pair, classifierHead(entry, pair.teacher.channels), { ...weights, regressor });
     },
   }),
-  /** `SimKD feature loss`: the maps of the student that ends in the teacher's classifier. */
+  /** `SimKD feature loss`: the maps of a student that ends in the teacher's classifier. */
   {
     method: 'simKd',
     matches: ({ loss }) => /^SimKD\b/.test(loss),
@@ -253,9 +253,9 @@ export const featureCases: readonly LossCase[] = [
     },
   },
   /**
-   * `VID, identity 1x1 regressors (two ReLUs between stay)`, `VID, 1x1 regressors of given weights`.
-   * The gradient is taken to the logarithms of the scales too, which a term keeps to itself: hence
-   * the function of the paper and the regressor one by one.
+   * `VID, identity 1x1 regressors (two ReLUs between stay)`, `VID, 1x1 regressors of given
+   * weights`. The gradient is also taken with respect to the logarithms of the scales, which a term
+   * does not expose: hence the function of the paper and the regressor separately.
    */
   {
     method: 'vid',
@@ -284,12 +284,12 @@ export const featureCases: readonly LossCase[] = [
   },
 ];
 
-/** What an entry without a module compares is compared as it is. */
+/** Features of an entry without a module are compared without a regressor. */
 function regressorOf<Layer>(entry: LossEntry, layer: Layer): Layer | 'none' {
   return hasModule(entry) ? layer : 'none';
 }
 
-/** From the teacher's batch norm where the entry brings it. */
+/** Computes the margins from the teacher's batch norm if the entry has it. */
 function marginOf(entry: LossEntry): readonly number[] {
   const extras = extrasOf(entry);
   if (extras.batchNorm === undefined) return numbersOf(extras, 'margin');
@@ -297,7 +297,7 @@ function marginOf(entry: LossEntry): readonly number[] {
   return ofdMargin(numbersOf(norm, 'weight'), numbersOf(norm, 'bias'));
 }
 
-/** Margins that change nothing. */
+/** Margins that have no effect. */
 function lowest(channels: number): readonly number[] {
   return new Array(channels).fill(-1e6);
 }
@@ -313,8 +313,8 @@ function expectScale({ scale = 'sum / B / 1000 * 3' }: JsonObject): void {
 }
 
 /**
- * [batch, channels], or in PyTorch's order [batch, channels, height, width] with ones where it
- * broadcasts.
+ * Reads a mask [batch, channels], or in PyTorch's order [batch, channels, height, width] with ones
+ * where it broadcasts.
  */
 function maskOf(kept: Tensor): Tensor {
   const [batch = 0, channels = 0] = kept.shape;
@@ -335,7 +335,7 @@ function trained(weights: Readonly<Record<string, tf.Variable>>): Record<string,
   return Object.fromEntries(Object.entries(weights).filter(([, { trainable }]) => trainable));
 }
 
-/** As many channels as the first weight has rows. */
+/** Returns the number of rows of the first weight. */
 function hiddenIn(entry: LossEntry): number | undefined {
   const [first] = Object.values(extrasOf(entry).module ?? {});
   return Array.isArray(first) ? first.length : undefined;

@@ -5,7 +5,10 @@ import { logitCases } from './logits.ts';
 import { relationCases } from './relations.ts';
 import { teacherCases } from './teachers.ts';
 
-/** The entries of `losses` and `edges` that are implemented. A new method is a row in one of these. */
+/**
+ * The implemented kinds of entries of `losses` and `edges`. A new method is a row in one of these
+ * tables.
+ */
 export const lossCases: readonly LossCase[] = [
   ...teacherCases,
   ...contrastCases,

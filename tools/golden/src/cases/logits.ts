@@ -158,7 +158,9 @@ export const logitCases: readonly LossCase[] = [
     options: ['temperature', 'classes'],
     term: (options) => batchCorrelation({ temperature: numberOf(options, 'temperature', 4) }),
   }),
-  /** `MLKD, sum of the four parts exactly as the fork computes them`: of a weak and a strong view. */
+  /**
+   * `MLKD, sum of the four parts exactly as the fork computes them`, with a weak and a strong view.
+   */
   {
     method: 'mlkd',
     matches: ({ loss, inputs }) =>
@@ -191,8 +193,8 @@ export const logitCases: readonly LossCase[] = [
     },
   },
   /**
-   * `CTKD global temperature`: value, and gradients to the student and to the temperature's weight.
-   * `temperature` only tells what comes out.
+   * `CTKD global temperature`: value, and gradients with respect to the student and the
+   * temperature's weight. `temperature` only states the result.
    */
   {
     method: 'ctkd',
@@ -214,7 +216,7 @@ export const logitCases: readonly LossCase[] = [
       ) as Scalar;
     },
   },
-  /** `PS-KD`: the teacher is the student of an epoch ago. */
+  /** `PS-KD`: the teacher is the student of the previous epoch. */
   {
     method: 'psKd',
     matches: ({ loss, inputs }) => /^PS-KD($|,)/.test(loss) && inputs.previous !== undefined,
@@ -222,7 +224,7 @@ export const logitCases: readonly LossCase[] = [
     value: ({ options }, roles) =>
       psKd({ alpha: alphaOf(options) })(stepOf(roles, 'student', 'previous')),
   },
-  /** `CS-KD regulariser`: soft targets of another picture of the class. */
+  /** `CS-KD regulariser`: soft targets from another image of the class. */
   {
     method: 'csKd',
     matches: ({ loss, inputs }) => /^CS-KD\b/.test(loss) && inputs.sameClassOther !== undefined,
@@ -246,7 +248,7 @@ export const logitCases: readonly LossCase[] = [
       );
     },
   }),
-  /** `Tf-KD self`: soft targets of an earlier training of the student. */
+  /** `Tf-KD self`: soft targets from an earlier training of the student. */
   logitCase({
     method: 'softTargets',
     matches: ({ loss }) => /^Tf-KD self\b/.test(loss),
@@ -258,7 +260,7 @@ export const logitCases: readonly LossCase[] = [
         softTargets({ temperature: numberOf(options, 'temperature', 20) }),
       ),
   }),
-  /** `USKD`: the weak classifier `fc` of the entry on the rows or maps `middle`. */
+  /** `USKD`: the weak classifier `fc` of the entry on the feature `middle`. */
   {
     method: 'uskd',
     matches: ({ loss, inputs }) => /^USKD($|,)/.test(loss) && inputs.middle !== undefined,
@@ -287,7 +289,10 @@ function spreadOf({ spread = 'C' }: JsonObject): 'all classes' | 'other classes'
   throw expectedError('golden', 'spread C or C-1', spread);
 }
 
-/** A mean over batch × classes is the right mean divided by the classes. */
+/**
+ * Returns the factor of a reduction: a mean over batch × classes is the mean over the batch divided
+ * by the classes.
+ */
 export function shareOf({ reduction = 'batchmean' }: JsonObject, classes: number): number {
   if (reduction === 'batchmean') return 1;
   if (reduction === 'mean') return 1 / classes;
@@ -318,7 +323,7 @@ function temperaturesOf(options: JsonObject): readonly number[] {
     : numbersOf(options, 'temperatures');
 }
 
-/** By the schedule at the entry's epoch where it has one, so that the schedule is proven too. */
+/** Evaluates the schedule at the entry's epoch if it has one, which tests the schedule too. */
 function alphaOf(options: JsonObject): number {
   if (options.epochs === undefined) return numberOf(options, 'alpha');
   const epochs = numberOf(options, 'epochs');
@@ -328,8 +333,8 @@ function alphaOf(options: JsonObject): number {
 }
 
 /**
- * (1 − alpha) · cross entropy + alpha · multiplier · the term, averaged over classes as the
- * published code does.
+ * (1 − alpha) · cross entropy + alpha · multiplier · the term, averaged over classes as in the
+ * published code.
  */
 function besideLabels(options: JsonObject, classes: number, term: LossTerm): LossTerm {
   const alpha = numberOf(options, 'alpha');

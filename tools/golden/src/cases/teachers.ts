@@ -9,7 +9,7 @@ import { type LossCase, type Roles, stepOf } from './case.ts';
 
 /** Several teachers, and students that teach each other. */
 export const teacherCases: readonly LossCase[] = [
-  /** `KD from the mean of two teachers' logits`: the trainer's ensemble of them. */
+  /** `KD from the mean of two teachers' logits`: `ensemble` of the trainer. */
   {
     method: 'ensemble',
     matches: ({ options, inputs }) => Array.isArray(inputs.teachers) && options.mean === 'logits',
@@ -17,7 +17,8 @@ export const teacherCases: readonly LossCase[] = [
     value: ({ options }, roles) => taughtBy(ensemble(asTeachers(roles)), options, roles),
   },
   /**
-   * `KD from the mean of two teachers' softened probabilities`: the trainer's other ensemble of them.
+   * `KD from the mean of two teachers' softened probabilities`: `probabilityEnsemble` of the
+   * trainer.
    */
   {
     method: 'probabilityEnsemble',
@@ -47,18 +48,18 @@ export const teacherCases: readonly LossCase[] = [
     },
   },
   /**
-   * `DML, loss of network 1: CE(S,y) + KL(S2 || S)`: what one student of a cohort pays, cross entropy
-   * and the mean of the divergences from its peers.
+   * `DML, loss of network 1: CE(S,y) + KL(S2 || S)`: the loss of one student of a peer group, cross
+   * entropy and the mean of the divergences from its peers.
    */
   {
     method: 'mutualLearning',
     matches: ({ loss }) => /^DML\b/.test(loss),
     options: ['temperature'],
     value(entry, roles) {
-      const cohort = roles.roles.filter((role) => role !== 'labels');
+      const peerRoles = roles.roles.filter((role) => role !== 'labels');
       const temperature = numberOf(entry.options, 'temperature', 1);
       const peers = combine({ hard: crossEntropy(), peers: softTargets({ temperature }) });
-      const students = cohort.map((role) => saying(roles.tensor(role) as Tensor2D));
+      const students = peerRoles.map((role) => constantNetwork(roles.tensor(role) as Tensor2D));
       const { student, objective } = mutualLearning(students, peers);
       const outputs = student.forward(tf.zeros([1, 1, 1, 1]), { training: true });
       const { terms } = objective({
@@ -66,7 +67,7 @@ export const teacherCases: readonly LossCase[] = [
         labels: roles.tensor('labels') as Tensor1D,
         scheduledValues: {},
       });
-      const learner = cohort.indexOf(learnerOf(entry));
+      const learner = peerRoles.indexOf(learnerOf(entry));
       return tf.add<Scalar>(
         terms[`${learner}.hard`] as Scalar,
         terms[`${learner}.peers`] as Scalar,
@@ -93,7 +94,7 @@ function share(options: JsonObject, count: number) {
   });
 }
 
-/** A batch of as many blank pictures: these teachers do not look at them. */
+/** A batch of blank images of that size, which these teachers do not read. */
 function batchFor({ labels }: LossInputs): Batch {
   const rows = labels.shape[0];
   return {
@@ -108,12 +109,12 @@ function teachersOf(roles: Roles): Tensor2D[] {
   return roles.tensors('teachers') as Tensor2D[];
 }
 
-/** A network that says the same of every picture. */
-function saying(logits: Tensor2D): Network {
+/** A network with the same outputs for every image. */
+function constantNetwork(logits: Tensor2D): Network {
   return { weights: {}, forward: () => ({ logits, features: {} }), dispose: () => {} };
 }
 
-/** The network whose loss it is: the first of those that the gradient is taken to. */
+/** The network whose loss it is: the first that the gradient is taken with respect to. */
 function learnerOf({ inputs, gradientWith }: LossEntry): string {
   return Object.keys(inputs).find((role) => inputs[role] === gradientWith?.[0]) ?? 'first';
 }

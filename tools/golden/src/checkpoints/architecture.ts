@@ -8,15 +8,15 @@ import {
   type Weights,
 } from '@kd/models';
 
-/** The input goes in as it is. */
+/** Preprocessing that leaves the input unchanged. */
 const prepare: PreprocessingOptions = {
   size: 'asGiven',
   normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
 };
 
 /**
- * The network that these tensors are of, as names and shapes tell it; undefined where they tell of
- * none that we have.
+ * Creates the network that these tensors belong to, recognized by names and shapes; undefined if
+ * there is none.
  */
 export function networkFor({ entries }: Weights): Network | undefined {
   const sides = (name: string): readonly number[] =>

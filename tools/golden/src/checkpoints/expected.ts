@@ -4,26 +4,27 @@ import { ensure, expectedError } from '@kd/core';
 import { isObject, type JsonObject } from '../format/file.ts';
 import { objectOf } from '../format/values.ts';
 
-/** A folder of checkpoints with `expected.json`: input, models, files and odd tensors. */
+/** A directory of checkpoints with `expected.json`: input, models, files and odd tensors. */
 export interface Fixtures {
-  readonly folder: string;
+  readonly directory: string;
   readonly input: JsonObject;
-  /** Name of a model → its tensors and what it says of the input. */
+  /** Name of a model → its tensors and its outputs for the input. */
   readonly models: JsonObject;
   /** Name of a file → its size, sha256 and model. */
   readonly files: JsonObject;
   /** Name → dtype, shape and values, for the files without a model. */
   readonly oddTensors: JsonObject;
-  /** Checkpoints that are in the folder and that `files` does not list. */
+  /** Checkpoints in the directory that `files` does not list. */
   readonly unlisted: readonly string[];
 }
 
 /**
- * @throws RangeError, in one line, where the folder or its `expected.json` is not there or is
- * something else.
+ * Reads `expected.json` of a directory.
+ * @throws RangeError, in one line, if the directory or its `expected.json` is missing or something
+ * else.
  */
-export function readFixtures(folder: string): Fixtures {
-  const parsed = parse(path.join(folder, 'expected.json'));
+export function readFixtures(directory: string): Fixtures {
+  const parsed = parse(path.join(directory, 'expected.json'));
   const files = objectOf(parsed, 'files');
   const strange = Object.keys(files).find(
     (name) => path.basename(name) !== name || name === '' || name.startsWith('.'),
@@ -31,17 +32,17 @@ export function readFixtures(folder: string): Fixtures {
   ensure(
     strange === undefined,
     'fixtures',
-    `names of files in ${folder} itself`,
+    `names of files in ${directory} itself`,
     strange,
     'look into expected.json',
   );
-  const unlisted = readdirSync(folder).filter(
+  const unlisted = readdirSync(directory).filter(
     (name) => /\.(pth|pt|bin|th|safetensors)$/.test(name) && !Object.hasOwn(files, name),
   );
   const optional = (name: string): JsonObject =>
     parsed[name] === undefined ? {} : objectOf(parsed, name);
   return {
-    folder,
+    directory,
     files,
     unlisted,
     input: objectOf(parsed, 'input'),
@@ -57,7 +58,7 @@ function parse(file: string): JsonObject {
   } catch (cause) {
     throw expectedError(
       'fixtures',
-      'a folder of checkpoints with expected.json',
+      'a directory of checkpoints with expected.json',
       `${file} (${(cause as Error).message})`,
       'set KD_FIXTURES',
     );

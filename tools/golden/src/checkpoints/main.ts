@@ -1,7 +1,7 @@
 /**
- * `KD_FIXTURES=<folder> KD_ENGINE=<engine> npm run fixtures`: checkpoints of PyTorch through the
+ * `KD_FIXTURES=<directory> KD_ENGINE=<engine> npm run fixtures`: checkpoints of PyTorch through the
  * public API of @kd/models.
- * Exit code 0: nothing failed. 1: something did. 2: no such folder or engine.
+ * Exit code 0: nothing failed. 1: something failed. 2: no such directory or engine.
  */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -5,14 +5,14 @@ import { valuesOf } from '../format/formula.ts';
 import { numberOf, numbersOf, objectOf, rowsOf } from '../format/values.ts';
 
 /**
- * What another order of float32 sums may do: so many times what PyTorch's own float32 is from its
- * float64.
+ * Allowed multiple of PyTorch's own error, its float32 against its float64: another order of
+ * float32 sums has such errors.
  */
 const float32Multiple = 10;
-/** … and in parts of the largest number, where PyTorch happened to be very near. */
+/** Allowed share of the largest number, if PyTorch happened to be very near. */
 const float32Rounding = 2e-6;
 
-/** Logits and pooled features of the fixtures' input against those of PyTorch in float64. */
+/** Compares logits and pooled features of the fixtures' input with PyTorch's in float64. */
 export async function outputDifferences(
   network: Network,
   input: JsonObject,
@@ -38,7 +38,7 @@ export async function outputDifferences(
   };
 }
 
-/** All of them, or the first ten of every row. */
+/** Returns all of them, or the first ten of every row. */
 function rowsIn(reference: JsonObject, name: string): readonly (readonly number[])[] {
   const key = [name, `${name}First10`].find((one) => reference[one] !== undefined);
   return key === undefined ? [] : rowsOf(reference, key);

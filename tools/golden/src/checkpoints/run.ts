@@ -15,16 +15,17 @@ import {
   tensorsOf,
 } from './tensors.ts';
 
-/** What came of one file. */
+/** The result of one file. */
 export interface Outcome {
   readonly file: string;
   readonly result: 'passed' | 'failed' | 'skipped';
-  /** What was found: one line a difference, or what is worth telling. */
+  /** One line for each difference, or a remark. */
   readonly notes: readonly string[];
 }
 
 /**
- * Every listed file, read, loaded into its network, run and written again, on the current engine.
+ * Reads every listed file, loads it into its network, runs it and writes it again, on the current
+ * engine.
  */
 export async function* runFixtures(fixtures: Fixtures): AsyncGenerator<Outcome> {
   for (const file of Object.keys(fixtures.files)) {
@@ -43,12 +44,12 @@ export async function* runFixtures(fixtures: Fixtures): AsyncGenerator<Outcome> 
 }
 
 async function runFile(
-  { folder, files, models, input, oddTensors }: Fixtures,
+  { directory, files, models, input, oddTensors }: Fixtures,
   file: string,
 ): Promise<Outcome> {
   const listed = objectOf(files, file);
-  const inFile = await contentDifferences(readFileSync(path.join(folder, file)), listed);
-  const weights = await openFile(path.join(folder, file));
+  const inFile = await contentDifferences(readFileSync(path.join(directory, file)), listed);
+  const weights = await openFile(path.join(directory, file));
   if (listed.model === undefined)
     return outcome(
       file,
@@ -101,7 +102,7 @@ async function contentDifferences(content: Uint8Array, listed: JsonObject): Prom
   ];
 }
 
-/** Our file for PyTorch, by the names of the file that was loaded, holds what that file held. */
+/** Checks that our file for PyTorch, with the names of the loaded file, has the same contents. */
 async function writtenDifferences(
   network: Network,
   weights: Weights,

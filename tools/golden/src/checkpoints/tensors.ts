@@ -16,8 +16,7 @@ const dtypes: Readonly<Record<string, string>> = {
 };
 
 /**
- * Tensors of a model: their names are those of the file, and each has its type, shape, first
- * numbers and sum.
+ * Compares the tensors of a model: the names, and the type, shape, first numbers and sum of each.
  */
 export function modelTensorDifferences({ entries }: Weights, tensors: JsonObject): string[] {
   const extra = Object.keys(entries).filter((name) => !Object.hasOwn(tensors, name));
@@ -43,8 +42,8 @@ export function modelTensorDifferences({ entries }: Weights, tensors: JsonObject
 }
 
 /**
- * Tensors of a file without a model. What is listed without a type is no tensor of the file's own,
- * but the reader tells that it is there.
+ * Compares the tensors of a file without a model. What is listed without a type is not a tensor,
+ * but the reader has to report it.
  */
 export function oddTensorDifferences(
   { entries, metadata }: Weights,
@@ -65,8 +64,8 @@ export function oddTensorDifferences(
 }
 
 /**
- * Tensors of two files that are the same to the last bit; PyTorch's counters of batches aside,
- * which we do not keep.
+ * Compares the tensors of two files to the last bit; except PyTorch's counters of batches, which
+ * are not kept.
  */
 export function fileDifferences(ours: Weights, theirs: Weights): string[] {
   const names = new Set([...Object.keys(ours.entries), ...Object.keys(theirs.entries)]);
@@ -115,8 +114,8 @@ function valueDifferences(
 }
 
 /**
- * What is listed of a model's tensors; undefined where nothing is, as of those that are another
- * model's in half precision.
+ * Returns the listed tensors of a model; undefined if there are none, as for another model in half
+ * precision.
  */
 export function tensorsOf(models: JsonObject, model: string): JsonObject | undefined {
   const tensors = objectOf(models, model).tensors;

@@ -1,7 +1,7 @@
 import type { GoldenFile } from './file.ts';
 
 /**
- * How far a float32 computation may be from the float64 reference, relative to the reference's
+ * Allowed error of a float32 computation against the float64 reference, relative to the reference's
  * norm.
  */
 export interface Tolerance {
@@ -9,14 +9,14 @@ export interface Tolerance {
   readonly gradient: number;
 }
 
-/** A reference's own float32 error times this is allowed where that is more. */
+/** Allowed multiple of a reference's own float32 error, if that is more. */
 const float32Multiple = 10;
-/** Below it, a number counts as zero. */
-const nothing = 1e-6;
+/** A number below it counts as zero. */
+const zero = 1e-6;
 
 /**
- * What `conventions.tolerance` says in words: `value 1e-5 relative, gradient 1e-4 of its norm; DKD,
- * RKD 1e-4; KDSVD 1e-2 for gradients`.
+ * Reads `conventions.tolerance`: `value 1e-5 relative, gradient 1e-4 of its norm; DKD, RKD 1e-4;
+ * KDSVD 1e-2 for gradients`.
  * @param loss Of the entry: one that begins with a method named there has that method's tolerance.
  */
 export function toleranceOf(file: GoldenFile, loss = ''): Tolerance {
@@ -37,7 +37,7 @@ export function toleranceOf(file: GoldenFile, loss = ''): Tolerance {
   }, usual);
 }
 
-/** The tolerance of an entry that states the reference's own error in float32. */
+/** Widens the tolerance for an entry that states the reference's own error in float32. */
 export function widened(
   tolerance: Tolerance,
   float32Error: { readonly value?: number; readonly gradient?: number } = {},
@@ -49,9 +49,9 @@ export function widened(
 }
 
 /**
- * Nothing where ‖got − expected‖ ≤ relative · ‖expected‖, and both are finite; else what is wrong,
- * naming the worst element.
- * `got` may go on after the end of `expected`, which often holds the first numbers only.
+ * Returns nothing if ‖got − expected‖ ≤ relative · ‖expected‖ and both are finite; else the
+ * difference with its worst element. `got` may be longer than `expected`, which often has the first
+ * numbers only.
  */
 export function difference(
   what: string,
@@ -63,7 +63,9 @@ export function difference(
     return [`${what}: expected ${expected.length} numbers, got ${got.length}`];
   const unfit = Array.from(got).findIndex((value) => !Number.isFinite(value));
   if (unfit >= 0)
-    return [`${what}${place(unfit, got.length)}: expected a finite number, got ${got[unfit]}`];
+    return [
+      `${what}${elementSuffix(unfit, got.length)}: expected a finite number, got ${got[unfit]}`,
+    ];
   let [norm, error, worst, worstAt] = [0, 0, -1, 0];
   for (let at = 0; at < expected.length; at++) {
     const wanted = expected[at] as number;
@@ -72,16 +74,16 @@ export function difference(
     error = Math.hypot(error, off);
     if (off > worst) [worst, worstAt] = [off, at];
   }
-  if (error <= Math.max(relative * norm, nothing)) return [];
+  if (error <= Math.max(relative * norm, zero)) return [];
   const share =
     norm === 0 ? `${error.toExponential(1)}` : `${(error / norm).toExponential(1)} of the norm`;
   const numbers = `expected ${show(expected[worstAt] as number)}, got ${show(got[worstAt] as number)}`;
   return [
-    `${what}${place(worstAt, expected.length)}: ${numbers} (off by ${share}, allowed ${relative.toExponential(1)})`,
+    `${what}${elementSuffix(worstAt, expected.length)}: ${numbers} (off by ${share}, allowed ${relative.toExponential(1)})`,
   ];
 }
 
-function place(at: number, of: number): string {
+function elementSuffix(at: number, of: number): string {
   return of === 1 ? '' : `[${at}]`;
 }
 

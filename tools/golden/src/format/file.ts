@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expectedError } from '@kd/core';
 
-/** What JSON holds where a shape is not promised. */
+/** A JSON value without a promised shape. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
@@ -11,12 +11,12 @@ export type JsonObject = { readonly [key: string]: Json | undefined };
  */
 export interface LossEntry {
   readonly id: string;
-  /** What it is, in words: how a kind recognises it. */
+  /** Its name in words, by which a case recognizes it. */
   readonly loss: string;
   readonly options: JsonObject;
   /** Role (student, teacher, labels …) → name of an input, expression over one, or values. */
   readonly inputs: JsonObject;
-  /** Names of the inputs that the gradient is taken to; edge cases: to the student. */
+  /** Names of the inputs that the gradient is taken with respect to; for edge cases the student. */
   readonly gradientWith?: readonly string[];
   readonly value?: number | string;
   readonly gradNorm?: number;
@@ -68,8 +68,8 @@ const objects = [
 ] as const;
 
 /**
- * @throws RangeError, in one line, where the file is missing, is not JSON or holds no section that
- * is known.
+ * Reads a file of golden numbers.
+ * @throws RangeError, in one line, if the file is missing, is not JSON or has no known section.
  */
 export function readGolden(path: string): GoldenFile {
   const parsed = parse(path, read(path));

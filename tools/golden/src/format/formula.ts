@@ -1,8 +1,9 @@
 import { expectedError } from '@kd/core';
 
 /**
- * A formula such as `sin(0.3*n+s)+0.2*cos(0.011*n*n)` as a function of its variables.
- * Sums, products, powers of ten, parentheses, sin, cos. @throws RangeError on anything else.
+ * Parses a formula such as `sin(0.3*n+s)+0.2*cos(0.011*n*n)` to a function of its variables: sums,
+ * products, powers of ten, parentheses, sin, cos.
+ * @throws RangeError for anything else.
  */
 export function formula(text: string): (variables: Readonly<Record<string, number>>) => number {
   const tokens = text.match(/\d*\.?\d+(?:e[+-]?\d+)?|[a-z]+|[-+*/()]/gi) ?? [];
@@ -49,8 +50,8 @@ export function formula(text: string): (variables: Readonly<Record<string, numbe
 }
 
 /**
- * The formula at every flat index n of the shape, rounded to float32. @param variables Others than
- * n.
+ * Evaluates the formula at every flat index n of the shape, rounded to float32.
+ * @param variables The variables other than n.
  */
 export function valuesOf(
   text: string,

@@ -1,21 +1,21 @@
-/** What came of the entries. */
+/** The results of all entries. */
 export interface Report {
   readonly passed: number;
   /** One line for each difference. */
   readonly failures: readonly { readonly where: string; readonly why: readonly string[] }[];
-  /** What is not implemented, by section and name, with how many entries. */
+  /** Number of entries that are not implemented, by section and name. */
   readonly skipped: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-/** Where the sections write. */
+/** The interface that the sections report to. */
 export interface Recorder {
-  /** Runs one entry: it passes when no difference comes back; an error is a failure too. */
+  /** Runs one entry: it passes if it returns no differences; an error is a failure too. */
   check(
     section: string,
     id: string,
     run: () => readonly string[] | Promise<readonly string[]>,
   ): Promise<void>;
-  /** An entry that we do not implement. @param name Of its kind. */
+  /** Reports an entry that is not implemented, by the name of its kind. */
   skip(section: string, name: string): void;
   report(): Report;
 }
@@ -38,7 +38,7 @@ export function recorder(): Recorder {
   };
 }
 
-/** The lines to print; the last is `N passed, N failed, N skipped`. */
+/** Returns the lines to print; the last is `N passed, N failed, N skipped`. */
 export function linesOf({ passed, failures, skipped }: Report): string[] {
   const failed = failures.flatMap(({ where: caller, why }) =>
     why.map((line) => `FAILED ${caller}: ${line}`),

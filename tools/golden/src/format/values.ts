@@ -1,7 +1,10 @@
 import { expectedError } from '@kd/core';
 import { isObject, type Json, type JsonObject } from './file.ts';
 
-/** A number out of an object. @param fallback Where it is missing; without one it must be there. */
+/**
+ * Reads a number of an object.
+ * @param fallback The value if it is missing; without one it is required.
+ */
 export function numberOf(object: JsonObject, name: string, fallback?: number): number {
   const value = object[name] ?? fallback;
   if (typeof value !== 'number') throw expectedError('golden', `${name} as a number`, value);
@@ -31,7 +34,7 @@ export function numbersOf(object: JsonObject, name: string): readonly number[] {
   return asNumbers(object[name], name);
 }
 
-/** Rows of numbers. */
+/** Reads rows of numbers. */
 export function rowsOf(object: JsonObject, name: string): readonly (readonly number[])[] {
   const value = object[name];
   if (!Array.isArray(value)) throw expectedError('golden', `${name} as rows of numbers`, value);

@@ -10,14 +10,12 @@ import {
 import { valuesOf } from '../format/formula.ts';
 
 /**
- * An input that an entry defines itself: under the name of its role (`logScale: [numbers]`,
- * `residual: "formula, NCHW [4, 7, 2, 2]"`), or, in it or in another
- * entry of the file, by `studentInput: "fsw = 1.1*roll(ftw, +1 channel: …) - 0.05"`. undefined
- * where there is no such definition.
- * A number among the options, under the name of the role (`rawTemperature: 1`), is a definition
- * too.
+ * Creates an input that an entry defines itself: under the name of its role (`logScale: [numbers]`,
+ * `residual: "formula, NCHW [4, 7, 2, 2]"`), as a number among its options (`rawTemperature: 1`),
+ * or, in this or another entry of the file, by `studentInput: "fsw = 1.1*roll(ftw, +1 channel: …) -
+ * 0.05"`. Returns undefined without such a definition.
  */
-export function ownInput(
+export function caseInput(
   file: GoldenFile,
   entry: JsonObject,
   role: string,
@@ -43,7 +41,7 @@ function repeated(row: readonly number[], times: number): tf.Tensor {
   return tf.tensor2d(new Array(times).fill(row), [times, row.length]);
 }
 
-/** As many rows as the other inputs have. */
+/** Returns the number of rows of the other inputs. */
 function batchOf(file: GoldenFile, { inputs }: JsonObject, role: string): number {
   const others = Object.entries(isObject(inputs) ? inputs : {}).flatMap(([other, source]) =>
     other === role ? [] : [source],
@@ -72,7 +70,7 @@ function byFormula(text: string): tf.Tensor {
   return tf.tidy(() => tf.transpose(tf.tensor(valuesOf(formula, shape), shape), [0, 2, 3, 1]));
 }
 
-/** `name = factor*roll(other, +shift channel …) ± offset`, around the end. */
+/** Evaluates `name = factor*roll(other, +shift channel …) ± offset`, wrapping around. */
 function rolled(text: string, at: (name: string) => tf.Tensor): tf.Tensor {
   const [, factor, other, shift, sign, offset] =
     /= ([\d.]+)\*roll\((\w+), ([-+]\d+) channel.*\) ([-+]) ([\d.]+)$/.exec(text) ?? [];

@@ -2,16 +2,19 @@ import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { GoldenFile, GoldenInput, Json, JsonObject, LossEntry } from '../format/file.ts';
 import { valuesOf } from '../format/formula.ts';
-import { ownInput } from './caseInputs.ts';
+import { caseInput } from './caseInputs.ts';
 
 /**
- * The inputs of an entry as functions of the tensors with a name, so that a gradient can be taken
- * to those.
+ * The inputs of an entry as functions of the named tensors, so that gradients can be taken with
+ * respect to those.
  */
 export interface EntryInputs {
-  /** Every named or inline tensor that the entry uses. The caller owns them. */
+  /** Every named or inline tensor that the entry uses, owned by the caller. */
   readonly sources: Readonly<Record<string, tf.Tensor>>;
-  /** One tensor for a role (student, teacher …). @param from Sources, or what stands for them. */
+  /**
+   * Returns one tensor of a role (student, teacher …).
+   * @param from The sources, or their substitutes.
+   */
   tensor(role: string, from: Readonly<Record<string, tf.Tensor>>): tf.Tensor;
   tensors(role: string, from: Readonly<Record<string, tf.Tensor>>): tf.Tensor[];
   readonly roles: readonly string[];
@@ -20,18 +23,16 @@ export interface EntryInputs {
 type Make = (from: Readonly<Record<string, tf.Tensor>>) => tf.Tensor;
 
 /**
- * Expressions over an input: `row 0 of S`, `every row = row 0 of S`, `zeros in the shape of fr`,
- * `0.5*fr with channels reversed + 0.1`,
- * `ft reversed along the batch`.
- * @throws RangeError on an input that is neither a name, nor values, nor an expression that is
- * known.
+ * Reads inputs, including expressions over them: `row 0 of S`, `every row = row 0 of S`, `zeros in
+ * the shape of fr`, `0.5*fr with channels reversed + 0.1`, `ft reversed along the batch`.
+ * @throws RangeError for an input that is neither a name, nor values, nor a known expression.
  */
 export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): EntryInputs {
   const sources: Record<string, tf.Tensor> = {};
   const made: Record<string, Make[]> = {};
   for (const [role, source] of Object.entries(entry.inputs)) {
     const several = namesIn(source) ?? [source];
-    for (const name of several) own(file, entry, role, name, sources);
+    for (const name of several) addOwnSource(file, entry, role, name, sources);
     made[role] = several.map((one) => makerOf(file, role, one, sources));
   }
   const of = (role: string): Make[] => {
@@ -48,17 +49,14 @@ export function inputsOf(file: GoldenFile, entry: Pick<LossEntry, 'inputs'>): En
   };
 }
 
-/**
- * A list of names, or lists of them one after the other; undefined where there are others than
- * names.
- */
+/** Returns a list of names, or lists of them concatenated; undefined if there is anything else. */
 function namesIn(source: Json | undefined): readonly string[] | undefined {
   const names = Array.isArray(source) ? source.flat(2) : [];
   return names.length > 0 && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
 /** Adds a source that the entry itself defines. */
-function own(
+function addOwnSource(
   file: GoldenFile,
   entry: Pick<LossEntry, 'inputs'>,
   role: string,
@@ -67,7 +65,7 @@ function own(
 ): void {
   if (typeof name !== 'string' || file.inputs?.[name] !== undefined || sources[name] !== undefined)
     return;
-  const made = ownInput(file, entry as JsonObject, role, name, (other) =>
+  const made = caseInput(file, entry as JsonObject, role, name, (other) =>
     makerOf(file, role, other, sources)(sources),
   );
   if (made !== undefined) sources[name] = made;

@@ -3,16 +3,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isObject, type Json, type JsonObject, type LossEntry } from '../format/file.ts';
 import { formula, valuesOf } from '../format/formula.ts';
 
-/** What an entry says besides inputs and options: weights of modules, masks, margins. */
+/** Returns an entry with all its fields: weights of modules, masks, margins. */
 export function extrasOf(entry: LossEntry): JsonObject {
   return entry as LossEntry & JsonObject;
 }
 
 /**
- * Gives variables the weights of an entry: those of `module`, in its order, or those of
- * `moduleFormula`, a formula of the place k in PyTorch's order and
- * the flat index n. The variables stand in that order, a batch norm's scale in the place of its
- * weight.
+ * Assigns the weights of an entry to variables: those of `module`, in its order, or those of
+ * `moduleFormula`, a formula of the index k in PyTorch's order and the flat index n. The variables
+ * are in that order, a batch norm's scale in the position of its weight.
  */
 export function fillModule(entry: LossEntry, weights: Readonly<Record<string, tf.Variable>>): void {
   const values = valuesIn(extrasOf(entry));
@@ -27,41 +26,41 @@ export function fillModule(entry: LossEntry, weights: Readonly<Record<string, tf
 }
 
 /**
- * The teacher's classifier of an entry as a kernel [channels, classes], and its bias where it has
- * one.
+ * Reads the teacher's classifier of an entry as a kernel [channels, classes], and its bias if it
+ * has one.
  */
 export function classifierHead(
   entry: LossEntry,
   channels: number,
 ): { kernel: tf.Tensor2D; bias?: tf.Tensor1D } {
-  const { teacherClassifier: said, predictedLogits } = extrasOf(entry);
-  if (typeof said === 'string') {
-    const [, text] = /weight\[n\] = ([^,]+),/.exec(said) ?? [];
+  const { teacherClassifier: classifier, predictedLogits } = extrasOf(entry);
+  if (typeof classifier === 'string') {
+    const [, text] = /weight\[n\] = ([^,]+),/.exec(classifier) ?? [];
     const classes =
       Array.isArray(predictedLogits) && Array.isArray(predictedLogits[0])
         ? predictedLogits[0].length
         : 10;
     return {
       kernel: tf.transpose(
-        tf.tensor2d(valuesOf(text ?? said, [classes, channels]), [classes, channels]),
+        tf.tensor2d(valuesOf(text ?? classifier, [classes, channels]), [classes, channels]),
       ),
     };
   }
-  if (!isObject(said))
-    throw expectedError('golden', 'teacherClassifier as weights or a formula', said);
-  const weight = Object.entries(said).find(([name]) => name.startsWith('weight'))?.[1];
+  if (!isObject(classifier))
+    throw expectedError('golden', 'teacherClassifier as weights or a formula', classifier);
+  const weight = Object.entries(classifier).find(([name]) => name.startsWith('weight'))?.[1];
   const kernel = tf.transpose(tf.tensor2d(weight as number[][]));
-  if (said.bias === undefined || said.bias === 0) return { kernel };
+  if (classifier.bias === undefined || classifier.bias === 0) return { kernel };
   const bias =
-    typeof said.bias === 'string'
-      ? valuesOf(said.bias, [kernel.shape[1]])
-      : (said.bias as number[]);
+    typeof classifier.bias === 'string'
+      ? valuesOf(classifier.bias, [kernel.shape[1]])
+      : (classifier.bias as number[]);
   return { kernel, bias: tf.tensor1d(bias) };
 }
 
 interface ModuleValues {
   readonly count: number;
-  /** In PyTorch's order of axes. */
+  /** Returns the values in PyTorch's order of axes. */
   at(place: number, weight: tf.Variable, isScale: boolean): tf.Tensor;
 }
 
@@ -89,7 +88,7 @@ function byFormula(text: string): ModuleValues {
   };
 }
 
-/** OIHW of HWIO, [out, in] of [in, out]. */
+/** OIHW for HWIO, [out, in] for [in, out]. */
 function torchShape(shape: readonly number[]): number[] {
   if (shape.length === 4) return [3, 2, 0, 1].map((axis) => shape[axis] as number);
   return [...shape].reverse();
@@ -100,7 +99,7 @@ function fromTorch(values: tf.Tensor, shape: readonly number[]): tf.Tensor {
   return shape.length === 2 ? tf.transpose(values) : values;
 }
 
-/** For values that an entry holds as nested lists: masks, margins, attention. */
+/** Reads values that an entry has as nested lists: masks, margins, attention. */
 export function tensorIn(entry: LossEntry, name: string): tf.Tensor {
   const values: Json | undefined = extrasOf(entry)[name];
   if (!Array.isArray(values)) throw expectedError('golden', `${name} as values`, values);

@@ -6,16 +6,16 @@ import type { GoldenFile, LossEntry } from '../format/file.ts';
 import type { Recorder } from '../format/report.ts';
 import { type EntryInputs, inputsOf } from '../inputs/inputs.ts';
 
-/** `losses` and `edges`: value and gradient of every entry of a kind that we implement. */
+/** `losses` and `edges`: value and gradient of every entry of an implemented kind. */
 export async function runLosses(file: GoldenFile, recorder: Recorder): Promise<void> {
   for (const section of ['losses', 'edges'] as const) {
     for (const entry of file[section] ?? []) {
       const kind = lossCases.find((candidate) => candidate.matches(entry));
-      const strange =
+      const unsupported =
         kind && Object.keys(entry.options).find((option) => !kind.options.includes(option));
       if (kind === undefined) recorder.skip(section, nameOf(entry.loss));
-      else if (strange !== undefined)
-        recorder.skip(section, `${nameOf(entry.loss)} with ${strange}`);
+      else if (unsupported !== undefined)
+        recorder.skip(section, `${nameOf(entry.loss)} with ${unsupported}`);
       else
         await recorder.check(section, entry.id, () =>
           differencesOf(
@@ -54,7 +54,10 @@ async function differencesOf(
   return differences;
 }
 
-/** What the gradient is taken to. An edge case names nothing: the student. */
+/**
+ * Names of the inputs that the gradient is taken with respect to; the student for an edge case,
+ * which names none.
+ */
 function pointsOf({ gradientWith }: LossEntry): readonly string[] {
   return gradientWith ?? ['student'];
 }
@@ -81,7 +84,7 @@ function differentiate(
       entries,
     );
   })(points);
-  // An edge case writes its gradient flat in the order of PyTorch.
+  // The gradient of an edge case is flat, in PyTorch's order of axes.
   return {
     value,
     grads: byRole
@@ -111,8 +114,8 @@ function gradientDifference(
 }
 
 /**
- * The name of a loss without what follows it: `AT` of `AT, mode code`, `FT factor transfer` of `FT
- * factor transfer (p1=2,p2=1)`.
+ * Returns the name of a loss without its remarks: `AT` for `AT, mode code`, `FT factor transfer`
+ * for `FT factor transfer (p1=2,p2=1)`.
  */
 function nameOf(loss: string): string {
   return loss.split(/[,:(]/)[0]?.trim() ?? loss;

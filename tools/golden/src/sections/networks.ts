@@ -13,13 +13,13 @@ import { valuesOf } from '../format/formula.ts';
 import type { Recorder } from '../format/report.ts';
 import { numberOf, numbersOf, objectOf, rowsOf } from '../format/values.ts';
 
-/** Input goes in as it is. */
+/** Preprocessing that leaves the input unchanged. */
 const plain: PreprocessingOptions = {
   size: 'asGiven',
   normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
 };
 
-/** The models that we have, their weights in the order of PyTorch's state_dict. */
+/** The implemented models, with weights in the order of PyTorch's state_dict. */
 const networks: Readonly<Record<string, (classes: number) => Network>> = {
   seed_student: (classes) => tutorialCnn({ classes, seed: 0, prepare: plain }),
   tiny_resnet_basic: (classes) => tiny('basic', [1, 1, 1, 1], classes),
@@ -39,7 +39,7 @@ function tiny(block: ResnetBlock, blocks: ResnetArchitecture['blocks'], classes:
   });
 }
 
-/** `resnet`: logits and pooled features of networks whose weights come from a rule. */
+/** `resnet`: logits and pooled features of networks with weights from a rule. */
 export async function runNetworks(file: GoldenFile, recorder: Recorder): Promise<void> {
   const section = file.resnet;
   if (section === undefined) return;
@@ -103,12 +103,11 @@ function imagesOf(input: JsonObject): tf.Tensor4D {
 }
 
 /**
- * Gives a network the weights of the rule in the golden file (`resnet.rule`, `resnet.hash`): each
- * number a hash of its place in PyTorch's tensor
- * (OIHW for convolutions, (out, in) for linear layers), of the tensor's place in the state_dict and
- * of the seed.
- * @param network Its weights in the order of PyTorch's state_dict, in which a counter of batches
- * follows every running variance.
+ * Assigns weights by the rule in the golden file (`resnet.rule`, `resnet.hash`): each number is a
+ * hash of its position in PyTorch's tensor (OIHW for convolutions, (out, in) for linear layers), of
+ * the tensor's index in the state_dict and of the seed.
+ * @param network Its weights are in the order of PyTorch's state_dict, in which a counter of
+ * batches follows every running variance.
  */
 export function fillByRule(network: Network, seed: number): void {
   const lastNorms = lastNormsOf(Object.keys(network.weights));
@@ -120,7 +119,7 @@ export function fillByRule(network: Network, seed: number): void {
   }
 }
 
-/** From a number in [0, 1) to a weight. */
+/** Maps a number in [0, 1) to a weight. */
 type Rule = (uniform: number) => number;
 
 function ruleOf(name: string, shape: readonly number[], lastNorms: ReadonlySet<string>): Rule {
@@ -133,7 +132,8 @@ function ruleOf(name: string, shape: readonly number[], lastNorms: ReadonlySet<s
 }
 
 /**
- * The scale of the last batch norm of every residual block: `bn3` where there is one, else `bn2`.
+ * Returns the scale of the last batch norm of every residual block: `bn3` if there is one, else
+ * `bn2`.
  */
 function lastNormsOf(names: readonly string[]): ReadonlySet<string> {
   const all = new Set(names);
@@ -159,7 +159,7 @@ function weightFor(shape: readonly number[], rule: Rule, place: number, seed: nu
   return tf.tensor(values, [...shape]);
 }
 
-/** In [0, 1): `hash` of the golden file. */
+/** Returns a number in [0, 1): `hash` of the golden file. */
 function uniformAt(n: number, place: number, seed: number): number {
   let hash =
     (Math.imul(n, 2654435761) + Math.imul(place + 1, 2246822519) + Math.imul(seed, 3266489917)) | 0;

@@ -129,7 +129,7 @@ type Names = Readonly<Record<string, string>>;
 const decay: Names = { weight_decay: 'weightDecay' };
 const adamNames: Names = { ...decay, eps: 'epsilon', amsgrad: 'amsgrad' };
 
-/** PyTorch's optimizers that we have. `betas` is a pair there and two options here. */
+/** PyTorch's optimizers and their options here. `betas` is a pair there and two options here. */
 const known: Readonly<
   Record<
     string,
@@ -150,7 +150,7 @@ const known: Readonly<
   },
 };
 
-/** Our optimizer for `torch.optim.SGD` and its options, or the name of what we do not have. */
+/** Returns our optimizer for `torch.optim.SGD` and its options, or the name of what is missing. */
 export function optimizerOf(
   reference: string,
   options: JsonObject,

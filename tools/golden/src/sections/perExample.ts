@@ -6,7 +6,7 @@ import type { Recorder } from '../format/report.ts';
 import { numberOf, numbersOf } from '../format/values.ts';
 import { inputsOf } from '../inputs/inputs.ts';
 
-/** What the section is about where it does not say: its inputs are the file's first. */
+/** The inputs of a section that names none: the first of the file. */
 const usualInputs: JsonObject = { student: 'S', teacher: 'T', labels: 'y' };
 
 interface Logits {
@@ -16,7 +16,7 @@ interface Logits {
   readonly temperature: number;
 }
 
-/** List of numbers → what it is of. */
+/** Functions for the lists of numbers of the section. */
 const quantities: Readonly<Record<string, (logits: Logits) => tf.Tensor1D>> = {
   kd: ({ student, teacher, temperature }) =>
     klDivergencePerExample(student, teacher, { temperature }),

@@ -17,12 +17,12 @@ import type { GoldenFile, JsonObject } from '../format/file.ts';
 import type { Recorder } from '../format/report.ts';
 import { numberOf, numbersOf, textOf } from '../format/values.ts';
 
-/** Both are float64. */
+/** Both sides are float64. */
 const relative = 1e-9;
 
 /**
- * `schedules`: the learning rate at every step. Where PyTorch goes on after the end of a cosine, it
- * is compared up to the end.
+ * `schedules`: the learning rate at every step. A cosine is compared up to its end; PyTorch's
+ * recursion continues after it.
  */
 export async function runSchedules(file: GoldenFile, recorder: Recorder): Promise<void> {
   for (const entry of file.schedules ?? []) await runSchedule(entry, recorder);
@@ -50,7 +50,7 @@ async function runSchedule(entry: JsonObject, recorder: Recorder): Promise<void>
   });
 }
 
-/** `mode min, factor 0.5, patience 2, threshold 1e-3 relative`, and the metrics that it saw. */
+/** Compares `mode min, factor 0.5, patience 2, threshold 1e-3 relative` for the listed metrics. */
 function plateauDifferences(entry: JsonObject, expected: readonly number[]): string[] {
   const text = textOf(entry, 'description');
   const option = (name: string) => {
@@ -69,12 +69,12 @@ function plateauDifferences(entry: JsonObject, expected: readonly number[]): str
   return difference('learning rate', got, expected, relative);
 }
 
-/** A learning rate at every step of one of PyTorch's schedulers, through our schedules. */
+/** One of PyTorch's schedulers as a schedule of progress. */
 export interface Rates {
-  /** Steps that our progress 0 … 1 spans. */
+  /** Number of steps from progress 0 to 1. */
   readonly steps: number;
   readonly schedule: Schedule;
-  /** The last step that ours describes; PyTorch's recursion goes up again after a cosine. */
+  /** The last step to compare; PyTorch's recursion rises again after a cosine. */
   readonly last?: number;
 }
 
@@ -83,8 +83,8 @@ type Options = Readonly<Record<string, number | readonly number[]>>;
 type Maker = (options: Options, base: number, steps: number, text: string) => Rates;
 
 /**
- * PyTorch's schedulers that ours express. `steps` is the last step of the golden list, where the
- * scheduler has no length of its own.
+ * PyTorch's implemented schedulers. `steps` is the last step of the golden list, for schedulers
+ * without a length of their own.
  */
 const makers: Readonly<Record<string, Maker>> = {
   CosineAnnealingLR(options, base) {
@@ -164,8 +164,8 @@ const makers: Readonly<Record<string, Maker>> = {
 };
 
 /**
- * The rates of a description, or the name of the scheduler that we do not have. `A, then B` is a
- * warm-up before B where A is LinearLR.
+ * Returns the schedule of a description, or the name of a scheduler that is missing. `A, then B` is
+ * a warm-up before B if A is LinearLR.
  */
 export function ratesOf(
   description: string,
@@ -206,7 +206,9 @@ function parsed(text: string): number | readonly number[] {
   return text.startsWith('[') ? text.slice(1, -1).split(',').map(Number) : Number(text);
 }
 
-/** `ctkdLambda`: what the gradient to a learned temperature is multiplied by, epoch by epoch. */
+/**
+ * `ctkdLambda`: the factor of the gradient with respect to a learned temperature, epoch by epoch.
+ */
 export async function runCurriculum(
   { ctkdLambda: section }: GoldenFile,
   recorder: Recorder,

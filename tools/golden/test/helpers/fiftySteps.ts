@@ -14,6 +14,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 export const CLASSES = 3;
 export const ROWS = 36;
+/** A full batch and a smaller one. */
+const VALIDATION_ROWS = 12;
 const BATCH = 8;
 const EPOCHS = 10;
 
@@ -41,13 +43,14 @@ export interface Trace {
  */
 export async function fiftySteps(make: () => Parts, size: number): Promise<Trace> {
   const { student, objective, optimizer, learningRate = 0.02, more } = make();
-  const batches = brightPatches(size);
+  const batches = brightPatches(size, ROWS);
+  const validation = brightPatches(size, VALIDATION_ROWS);
   const options = {
     student,
     objective,
     optimizer,
     data: batches,
-    validation: batches,
+    validation,
     learningRate: cosine({ from: learningRate }),
     epochs: EPOCHS,
   };
@@ -63,7 +66,7 @@ export async function fiftySteps(make: () => Parts, size: number): Promise<Trace
     all.map(([name, weight]) => [name, Float32Array.from(weight.dataSync())]),
   );
   const { inference: _, ...plain } = student;
-  const { loss: unfolded } = await evaluate(plain, batches);
+  const { loss: unfolded } = await evaluate(plain, validation);
   student.dispose();
   tf.dispose(Object.values(objective.weights));
   return { reports, weights, unfolded };
@@ -87,16 +90,16 @@ const teacher = ({ indices }: Batch) => {
     const row = indices[Math.floor(at / CLASSES)] as number;
     return 4 * uniform(2, row, at % CLASSES) - 2 + (row % CLASSES === at % CLASSES ? 2 : 0);
   });
-  const said = () => tf.tensor2d(logits, [indices.length, CLASSES]);
-  return { logits: said(), features: { said: said() } };
+  const copy = () => tf.tensor2d(logits, [indices.length, CLASSES]);
+  return { logits: copy(), features: { logits: copy() } };
 };
 
 /** Noise, brighter in the channel of the class. */
-function brightPatches(size: number): DataLoader {
+function brightPatches(size: number, rows: number): DataLoader {
   const view = { spec: 'plain', seed: 0 };
   const pixels = size * size * 3;
   async function* deal(order: Int32Array): AsyncGenerator<Batch> {
-    for (let start = 0; start < ROWS; start += BATCH) {
+    for (let start = 0; start < rows; start += BATCH) {
       const indices = order.slice(start, start + BATCH);
       const values = Float32Array.from({ length: indices.length * pixels }, (_, at) => {
         const row = indices[Math.floor(at / pixels)] as number;
@@ -119,15 +122,15 @@ function brightPatches(size: number): DataLoader {
       name: 'bright patches',
       classNames: ['red', 'green', 'blue'],
       imageShape: [size, size, 3],
-      fingerprint: () => sha256(new TextEncoder().encode(`bright patches ${size}`)),
+      fingerprint: () => sha256(new TextEncoder().encode(`bright patches ${size} ${rows}`)),
     },
-    size: ROWS,
+    size: rows,
     batchSize: BATCH,
-    batchesPerEpoch: Math.ceil(ROWS / BATCH),
+    batchesPerEpoch: Math.ceil(rows / BATCH),
     viewCount: 1,
     view: () => view,
-    order: (epoch) => permutation(epoch, 0, ROWS),
-    epoch: (epoch) => deal(permutation(epoch, 0, ROWS)),
-    iterateOnce: () => deal(Int32Array.from({ length: ROWS }, (_, row) => row)),
+    order: (epoch) => permutation(epoch, 0, rows),
+    epoch: (epoch) => deal(permutation(epoch, 0, rows)),
+    iterateOnce: () => deal(Int32Array.from({ length: rows }, (_, row) => row)),
   };
 }
