@@ -1,5 +1,5 @@
 import type { ForwardOptions, Network } from '@kd/core';
-import { expectClose, expectNoNewTensors, explainStartFailure, onEveryEngine } from '@kd/testing';
+import { expectClose, explainStartFailure, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -17,99 +17,18 @@ import {
   tutorialCnn,
   unfreeze,
 } from '../src/index.ts';
-import { smallNetworks, testImages } from './smallNetworks.ts';
+import {
+  moved,
+  networksFor,
+  numbersOf,
+  testFrozen,
+  testSplit,
+  trainStep,
+} from './networkSuites.ts';
+import { testImages } from './smallNetworks.ts';
 
-/** A step of gradient descent on every weight that trains; returns the names of those it moved. */
-function trainStep(network: Network, images: tf.Tensor4D): string[] {
-  const trainable = Object.entries(network.weights).filter(([, weight]) => weight.trainable);
-  return tf.tidy(() => {
-    const { grads } = tf.variableGrads(
-      () =>
-        tf.mean<tf.Scalar>(
-          tf.square(
-            tf.sub(
-              network.forward(images, { training: true, seed: tf.tensor1d([3, 4], 'int32') })
-                .logits,
-              1,
-            ),
-          ),
-        ),
-      trainable.map(([, weight]) => weight),
-    );
-    return trainable.flatMap(([name, weight]) => {
-      const gradient = grads[weight.name];
-      if (gradient === undefined || gradient === null) return [];
-      weight.assign(tf.sub(weight, tf.mul(gradient, 0.1)));
-      return [name];
-    });
-  });
-}
-
-function numbersOf(network: Network): Record<string, Float32Array> {
-  return Object.fromEntries(
-    Object.entries(network.weights).map(([name, weight]) => [
-      name,
-      weight.dataSync().slice() as Float32Array,
-    ]),
-  );
-}
-
-function moved(network: Network, before: Record<string, Float32Array>): string[] {
-  const now = numbersOf(network);
-  return Object.keys(now).filter((name) =>
-    (now[name] as Float32Array).some(
-      (value, at) => !Object.is(value, (before[name] as Float32Array)[at]),
-    ),
-  );
-}
-
-onEveryEngine(() => {
-  test.each(Object.entries(smallNetworks))(
-    '%s: with a frozen body, training moves the head and not a bit of the rest',
-    async (_, make) => {
-      const images = testImages();
-      await expectNoNewTensors(() => {
-        const network = freeze(make(), 'body');
-        const [head, before] = [`${network.head}.`, numbersOf(network)];
-        for (let step = 0; step < 3; step++) trainStep(network, images);
-        const changed = moved(network, before);
-        expect(changed.length).toBeGreaterThan(0);
-        expect(changed.filter((name) => !name.startsWith(head))).toEqual([]);
-        network.dispose();
-      });
-      images.dispose();
-    },
-  );
-
-  test.each(Object.entries(smallNetworks))(
-    '%s: in training a frozen network gives the outputs of inference',
-    async (_, make) => {
-      const images = testImages();
-      await expectNoNewTensors(() => {
-        const network = make();
-        const seed = tf.tensor1d([1, 2], 'int32');
-        freeze(network, { upTo: network.head as string });
-        const [training, inference] = [
-          network.forward(images, { training: true, seed }),
-          network.forward(images, { training: false }),
-        ];
-        expect(Object.keys(training.features)).toEqual(Object.keys(inference.features));
-        expectClose(training.logits.dataSync(), inference.logits.dataSync(), 1e-5);
-        for (const [tap, feature] of Object.entries(training.features)) {
-          expectClose(feature.dataSync(), (inference.features[tap] as tf.Tensor).dataSync(), 1e-5);
-        }
-        tf.dispose([
-          training.logits,
-          inference.logits,
-          training.features as tf.NamedTensorMap,
-          inference.features as tf.NamedTensorMap,
-          seed,
-        ]);
-        network.dispose();
-      });
-      images.dispose();
-    },
-  );
+onEveryEngine((engine) => {
+  testFrozen(networksFor(engine));
 
   test('no activation of a frozen body is kept for the backward pass, and its kernels stay joined', async () => {
     const network = small();
@@ -288,46 +207,8 @@ function trainableOf(network: Network): tf.Variable[] {
 
 const inference = { training: false };
 
-onEveryEngine(() => {
-  test.each(Object.entries(smallNetworks))(
-    '%s: backbone and head compute what the network computes',
-    async (_, make) => {
-      const images = testImages();
-      await expectNoNewTensors(() => {
-        const network = make();
-        const { backbone: body, head } = splitBackbone(network);
-        tf.tidy(() => {
-          const outputs = body.forward(images);
-          const whole = network.forward(images, inference);
-          for (const tap of body.featureNames)
-            expectClose(
-              (outputs[tap] as tf.Tensor).dataSync(),
-              (whole.features[tap] as tf.Tensor).dataSync(),
-              1e-5,
-            );
-          const end = outputs[body.end] as tf.Tensor;
-          const input =
-            end.rank === 4 ? (end as tf.Tensor4D) : tf.reshape<tf.Rank.R4>(end, [2, 1, 1, -1]);
-          expectClose(
-            head.forward(input, inference).logits.dataSync(),
-            whole.logits.dataSync(),
-            1e-5,
-          );
-          if (head.inference !== undefined)
-            expectClose(
-              head.inference().forward(input).logits.dataSync(),
-              whole.logits.dataSync(),
-              1e-5,
-            );
-        });
-        expect({ ...body.weights, ...head.weights }).toEqual(network.weights);
-        head.dispose();
-        expect(Object.values(network.weights).some((weight) => weight.isDisposed)).toBe(false);
-        network.dispose();
-      });
-      images.dispose();
-    },
-  );
+onEveryEngine((engine) => {
+  testSplit(networksFor(engine));
 });
 
 describe('a split network', () => {

@@ -1,35 +1,13 @@
-import type { InferenceNetwork, Network } from '@kd/core';
-import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import type { InferenceNetwork } from '@kd/core';
+import { onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { fuseBatchNorm, splitBackbone, studentCnn } from '../src/index.ts';
-import { expectSame, scatter } from './scatter.ts';
-import { smallNetworks, testImages } from './smallNetworks.ts';
+import { networksFor, testFuseBatchNorm, testFusedInference } from './networkSuites.ts';
+import { testImages } from './smallNetworks.ts';
 
-const inference = { training: false };
-
-onEveryEngine(() => {
-  test.each(Object.entries(smallNetworks))(
-    '%s: fused, it gives the same logits and features, follows its weights after refresh, and leaves no tensor',
-    async (_, make) => {
-      const images = testImages();
-      await expectNoNewTensors(() => {
-        const network = make();
-        const norms = Object.values(network.weights).filter((weight) => !weight.trainable);
-        scatter(network, 1);
-        const fused = network.inference?.() as InferenceNetwork;
-        expect(network.inference?.()).toBe(fused);
-        expectSame(network, fused, images);
-
-        scatter(network, 2);
-        if (norms.length > 0) expect(differenceOf(network, fused, images)).toBeGreaterThan(1e-3);
-        fused.refresh();
-        expectSame(network, fused, images);
-        network.dispose();
-      });
-      images.dispose();
-    },
-  );
+onEveryEngine((engine) => {
+  testFusedInference(networksFor(engine));
 
   test('a refresh computes nothing if no weight has changed, and folds again if one has', async () => {
     const network = studentCnn({ classes: 10, seed: 1 });
@@ -56,39 +34,14 @@ onEveryEngine(() => {
   });
 });
 
-function differenceOf(network: Network, fused: InferenceNetwork, images: tf.Tensor4D): number {
-  return tf.tidy(
-    () =>
-      tf
-        .max(
-          tf.abs(tf.sub(network.forward(images, inference).logits, fused.forward(images).logits)),
-        )
-        .dataSync()[0] as number,
-  );
-}
-
 const studentWeights = [
   'fc.bias',
   'fc.kernel',
   ...[1, 2, 3].flatMap((stage) => [`stage${stage}.conv.bias`, `stage${stage}.conv.kernel`]),
 ];
 
-onEveryEngine(() => {
-  test.each(Object.entries(smallNetworks))(
-    '%s: after fuseBatchNorm it gives the same logits and features, and leaves no tensor',
-    async (_, make) => {
-      const images = testImages();
-      await expectNoNewTensors(() => {
-        const [network, taken] = [make(), make()];
-        for (const one of [network, taken]) scatter(one, 1);
-        const fused = fuseBatchNorm(taken);
-        expectSame(network, atInference(fused), images);
-        fused.dispose();
-        network.dispose();
-      });
-      images.dispose();
-    },
-  );
+onEveryEngine((engine) => {
+  testFuseBatchNorm(networksFor(engine));
 
   test('its own weights are freed as fused ones are created, and those that stay keep their names', async () => {
     const others = tf.memory().numBytes;
@@ -127,7 +80,3 @@ test('a part of a network is not fused', () => {
   );
   network.dispose();
 });
-
-function atInference(network: Network) {
-  return { forward: (images: tf.Tensor4D) => network.forward(images, { training: false }) };
-}

@@ -19,6 +19,7 @@ import {
   wideResnet,
 } from '../src/index.ts';
 import { initialValues } from './initialValues.ts';
+import { testGradientStep } from './networkSuites.ts';
 
 const variants: Record<string, (seed: number) => Network> = {
   tutorialCnn: (seed) => tutorialCnn({ classes: 10, seed }),
@@ -32,7 +33,10 @@ const variants: Record<string, (seed: number) => Network> = {
   resnet9: (seed) => resnet9({ classes: 10, seed, width: 0.125 }),
 };
 
-onEveryEngine(() => {
+onEveryEngine((engine) => {
+  // Whole networks take long on the others: networks.slow.test.ts.
+  if (engine === 'tensorflow') testGradientStep();
+
   test.each(Object.entries(variants))(
     '%s: taps are as described, nothing changes at training: false, no tensor is left',
     async (_, make) => {

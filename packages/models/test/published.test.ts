@@ -1,12 +1,13 @@
+// @isolated: it replaces a module.
+
 import { readFileSync } from 'node:fs';
 import type { Network } from '@kd/core';
 import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   cifarResnet,
   efficientNetLite,
-  loadWeights,
   mobileNetV2,
   type PreprocessingOptions,
   resnet,
@@ -16,9 +17,18 @@ import {
   vgg,
   wideResnet,
 } from '../src/index.ts';
-import { fillByFormula, goldenImages, hashed, toNhwc } from './formula.ts';
-import { type Golden, goldens, networkNamed } from './mobileFixture.ts';
-import { entry, inMemory } from './weights/inMemory.ts';
+import { fillByFormula, goldenImages } from './formula.ts';
+import { asTheyAre, testMobileGoldens } from './networkSuites.ts';
+
+// Every weight of these tests is set by a formula, so initial values would only take time.
+vi.mock('../src/layers/initializers.ts', async (original) => {
+  const initializers = await original<typeof import('../src/layers/initializers.ts')>();
+  return {
+    ...initializers,
+    initializedVariable: (_: string, shape: number[]) =>
+      initializers.ownedVariable(tf.zeros(shape), true),
+  };
+});
 
 interface FamilyGolden {
   readonly seed: number;
@@ -148,11 +158,6 @@ interface TinyGolden {
   readonly pooledFirst10: number[][];
 }
 
-const asTheyAre: PreprocessingOptions = {
-  size: 'asGiven',
-  normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
-};
-
 onEveryEngine(() => {
   test("tutorialCnn is the tutorial's student: PyTorch's logits for the same weights", () => {
     const network = tutorialCnn({ classes: 10, seed: 0, prepare: asTheyAre });
@@ -207,97 +212,10 @@ function readGolden(name: string): TinyGolden {
 }
 
 const options = { classes: 10, seed: 0, prepare: asTheyAre };
-const rows = Object.entries(goldens).map(([title, golden]) => ({ title, golden }));
 
 onEveryEngine((engine) => {
-  test.each(rows)(
-    '$title gives the logits and features of PyTorch for the same weights, fused as well',
-    async ({ title, golden }) => {
-      await expectNoNewTensors(() => {
-        const network = networkNamed(title, options);
-        loadGolden(network, golden);
-        const sides = [2, golden.side, golden.side, 3] as const;
-        const images = tf.tensor4d(
-          toNhwc((n) => Math.sin(0.017 * n) + 0.4 * Math.cos(0.000023 * n * n + 0.3), sides),
-          [...sides],
-        );
-        for (const outputs of [
-          network.forward(images, { training: false }),
-          network.inference?.().forward(images),
-        ]) {
-          if (outputs === undefined) throw new Error('expected an inference network');
-          expectClose(outputs.logits.dataSync(), golden.logits.flat(), 1e-4);
-          expect(Object.keys(outputs.features)).toEqual([...Object.keys(golden.taps), 'pooled']);
-          for (const [tap, { mean, norm }] of Object.entries(golden.taps)) {
-            const feature = outputs.features[tap] as tf.Tensor;
-            const [ownMean, ownNorm] = tf.tidy(() => [
-              tf.mean(feature).dataSync()[0] as number,
-              tf.norm(feature).dataSync()[0] as number,
-            ]);
-            expect(Math.abs(ownMean - mean)).toBeLessThan((1e-4 * norm) / Math.sqrt(feature.size));
-            expectClose([ownNorm], [norm], 1e-4);
-          }
-          tf.dispose([outputs.logits, outputs.features]);
-        }
-        images.dispose();
-        network.dispose();
-      });
-    },
-  );
-
-  // The cpu engine has proven the layers' gradients; whole networks take it minutes.
-  test.skipIf(engine === 'cpu').each([
-    {
-      title: 'EfficientNet-Lite0',
-      side: 64,
-      make: () => efficientNetLite({ ...options, version: 0 }),
-    },
-    {
-      title: 'MobileNetV2',
-      side: 32,
-      make: () => mobileNetV2({ ...options, stem: 'cifar', width: 0.25 }),
-    },
-    { title: 'ShuffleNetV1', side: 32, make: () => shuffleNetV1(options) },
-    {
-      title: 'ShuffleNetV2',
-      side: 32,
-      make: () => shuffleNetV2({ ...options, stem: 'cifar', width: 0.5 }),
-    },
-  ])(
-    '$title: a step along the gradient lowers the loss in training by as much as the gradient predicts',
-    ({ side, make }) => {
-      const network = make();
-      // Where the last maps are single pixels, batch norm over four numbers makes the loss so steep
-      // that float32 cannot take small steps.
-      const images = tf.randomUniform([4, side, side, 3], -1, 1, 'float32', 7) as tf.Tensor4D;
-      const labels = tf.oneHot([0, 1, 2, 3], 10);
-      const seed = tf.tensor1d([1, 2], 'int32');
-      const loss = (): tf.Scalar => {
-        const { logits } = network.forward(images, { training: true, seed });
-        return tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits)), 1)));
-      };
-      const trained = Object.values(network.weights).filter((weight) => weight.trainable);
-      const { value, grads } = tf.variableGrads(loss, trained);
-      const squared = Object.values(grads).reduce(
-        (sum, gradient) =>
-          sum + (tf.tidy(() => tf.sum(tf.square(gradient)).dataSync()[0]) as number),
-        0,
-      );
-      const lossAfter = (rate: number) => {
-        for (const weight of trained)
-          tf.tidy(() =>
-            weight.assign(tf.sub(weight, tf.mul(rate, grads[weight.name] as tf.Tensor))),
-          );
-        return tf.tidy(() => loss().dataSync()[0] as number);
-      };
-      const rate = 0.001 / squared;
-      const down = lossAfter(rate);
-      const up = lossAfter(-2 * rate);
-      expect(Math.abs(up - down - 0.002)).toBeLessThan(0.0001);
-      tf.dispose([images, labels, seed, value, grads]);
-      network.dispose();
-    },
-  );
+  if (engine === 'cpu') test('on cpu: networks.slow.test.ts', ({ skip }) => skip());
+  else testMobileGoldens();
 });
 
 test('names, heads, taps and preprocessing', () => {
@@ -380,18 +298,3 @@ test('unknown versions, stems, groups and widths are refused', () => {
     'shuffleNetV2: expected classes as a whole number ≥ 2, got 1.',
   );
 });
-
-/** The formula of test/torch/formula.py, through the published names. */
-function loadGolden(network: Network, { seed, places, shapes }: Golden): void {
-  const entries = Object.entries(shapes).map(([name, shape]) => {
-    const u = (n: number) => hashed(n, places[name] as number, seed);
-    const fanIn = shape.slice(1).reduce((product, side) => product * side, 1);
-    const values = (n: number): number => {
-      if (shape.length > 1) return (2 * u(n) - 1) * Math.sqrt(6 / fanIn);
-      if (name.endsWith('running_var')) return 0.5 + u(n);
-      return name.endsWith('weight') ? 0.75 + 0.5 * u(n) : 0.2 * (2 * u(n) - 1);
-    };
-    return [name, entry(shape, values)] as const;
-  });
-  loadWeights(network, inMemory(Object.fromEntries(entries)));
-}

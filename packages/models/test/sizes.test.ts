@@ -29,10 +29,14 @@ import { networkNamed, published } from './mobileFixture.ts';
 import { entry, inMemory } from './weights/inMemory.ts';
 
 // The tests of this file need no initial values, and those of sixty million weights take their time.
-vi.mock('../src/layers/initializers.ts', async (original) => ({
-  ...(await original<typeof import('../src/layers/initializers.ts')>()),
-  initializedVariable: (_: string, shape: number[]) => tf.variable(tf.zeros(shape)),
-}));
+vi.mock('../src/layers/initializers.ts', async (original) => {
+  const initializers = await original<typeof import('../src/layers/initializers.ts')>();
+  return {
+    ...initializers,
+    initializedVariable: (_: string, shape: number[]) =>
+      initializers.ownedVariable(tf.zeros(shape), true),
+  };
+});
 
 type Sizes = Readonly<
   Record<string, { readonly parameters: number; readonly multiplyAdds: number }>

@@ -14,7 +14,7 @@ interface ExpectedTensor {
 
 type ExpectedFiles = Record<string, Record<string, ExpectedTensor>>;
 
-/** The files that are fixtures with the tests. */
+/** Directory of the checkpoints of these tests. */
 export const fixtures = fileURLToPath(new URL('../fixtures/checkpoints', import.meta.url));
 
 export function pathOf(file: string): string {
