@@ -114,7 +114,7 @@ onEveryEngine(() => {
     ];
     const teacher = asyncOnly(network);
     const run = async (by: Teacher) => {
-      const [student, objective] = [tinyCnn(2, 3, 2), taught(() => 1)];
+      const [student, objective] = [linear(INPUTS, 3, 2), taught(() => 1)];
       await reportsOf({
         student,
         objective,
