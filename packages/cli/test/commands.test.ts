@@ -15,7 +15,7 @@ import {
   presetFiles,
 } from '../src/experiment/formerNames.ts';
 import { UsageError } from '../src/experiment/usageError.ts';
-import type { ExperimentRun } from '../src/run/runDirectory.ts';
+import { type ExperimentRun, readRun } from '../src/run/runDirectory.ts';
 import { expectSameRun, formatFlags } from '../src/run/runExperiment.ts';
 import { experiment } from './fixtures/tinyExperiment.ts';
 
@@ -26,15 +26,22 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const readRun = (args: readonly string[]) =>
+const parseRun = (args: readonly string[]) =>
   parseFlags('run', commands.run?.flags ?? [], 'file', args);
-const overridesOf = (args: readonly string[]) => readOverrides(readRun(args));
+const overridesOf = (args: readonly string[]) => readOverrides(parseRun(args));
+
+/** A text in the output after which the next command gets a Ctrl-C. */
+let interruptAfter: string | undefined;
 
 /** Runs a command line. @returns Its exit code and what it printed. */
 async function kd(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
   const printed = { output: '', errors: '' };
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     printed.output += String(text);
+    if (interruptAfter !== undefined && String(text).includes(interruptAfter)) {
+      interruptAfter = undefined;
+      process.emit('SIGINT');
+    }
     return true;
   });
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
@@ -56,7 +63,7 @@ describe('flags', () => {
   test('override fields of the experiment', () => {
     const line =
       'quick.ts --teacher resnet20 --student tutorial-cnn --method tutorialLoss --temperature 2.5 --epochs 3 --images 500 --engine cpu --out=x';
-    const read = readRun(line.split(' '));
+    const read = parseRun(line.split(' '));
     expect(read.operand).toBe('quick.ts');
     expect(read.values.get('engine')).toBe('cpu');
     expect(read.values.get('out')).toBe('x');
@@ -79,10 +86,10 @@ describe('flags', () => {
   });
 
   test('--resume may do without a directory', () => {
-    expect(readRun(['--resume']).values.get('resume')).toBe('');
-    const read = readRun(['--resume', '--epochs', '3']);
+    expect(parseRun(['--resume']).values.get('resume')).toBe('');
+    const read = parseRun(['--resume', '--epochs', '3']);
     expect([read.values.get('resume'), readOverrides(read)]).toEqual(['', { epochs: 3 }]);
-    expect(readRun(['--resume', 'runs/x']).values.get('resume')).toBe('runs/x');
+    expect(parseRun(['--resume', 'runs/x']).values.get('resume')).toBe('runs/x');
   });
 
   test.each([
@@ -269,6 +276,21 @@ export const dataset = () => ({ train: set(), test: set(), source: 'zeros' });`,
     );
   });
 
+  test('Ctrl-C saves, and the printed command goes on', async () => {
+    const target = path.join(root, 'interrupted');
+    interruptAfter = '[2/6]';
+    const { code, output } = await run('--out', target);
+    expect(code).toBe(130);
+    expect(output).toContain('Stopping after this step; Ctrl-C once more stops at once.');
+    const shown = path.relative('.', target);
+    expect(output).toContain(
+      `Interrupted; saved. To go on: npm run kd -- run ${experimentFile} --resume ${shown}\n`,
+    );
+    expect((await readRun(target))?.status).toBe('interrupted');
+    expect(await run('--resume', target)).toMatchObject({ code: 0 });
+    expect((await readRun(target))?.status).toBe('finished');
+  });
+
   test('kd distill takes images from a module', async () => {
     const { code, output, errors } = await kd(
       ...['distill', '--data', experimentFile, '--engine', 'wasm'],
@@ -356,7 +378,7 @@ describe('a run and its command', () => {
     environment: { engine: { name: 'tensorflow' } },
   } as ExperimentRun;
   const check = (args: readonly string[]) => {
-    const line = readRun(args);
+    const line = parseRun(args);
     const engine = line.values.get('engine') as 'cpu' | undefined;
     const out = line.values.get('out');
     expectSameRun(

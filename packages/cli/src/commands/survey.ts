@@ -40,7 +40,10 @@ export const survey: Command = {
         directory: path.resolve(readFlag(line, 'out', readText('a directory')) ?? 'runs/survey'),
       },
       services,
-    );
+    ).catch((error: Error) => {
+      if (services.signal.aborted) services.log('Interrupted; saved. The same command goes on.');
+      throw error;
+    });
     const text = renderSurvey(records);
     services.log(`\n${text}`);
     const page = readFlag(line, 'docs', readText('a Markdown page, such as docs/methods.md'));

@@ -83,10 +83,7 @@ export async function surveyMethods(
       );
       records.push(await finish(method, started));
     } catch (error) {
-      if (signal.aborted) {
-        log('Interrupted; saved. The same command goes on.');
-        throw error;
-      }
+      if (signal.aborted) throw error;
       log(`${method}: ${(error as Error).message}`);
       const failed = await readRun(target);
       if (failed !== undefined) records.push(failed);
