@@ -5,70 +5,70 @@ import {
   ensure,
   permutation,
   type Shard,
-  shardRange,
   type ViewKey,
 } from '@kd/core';
+import { shardRange } from '@kd/core/internal';
 import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
-import { prefetch } from './ahead.ts';
-import { expectSeed } from './expectSeed.ts';
+import { type Augmentation, joinSpecs } from './augmentations.ts';
 import type { ImageDataset } from './imageDataset.ts';
-import { augmentationRenderer } from './views/painter.ts';
-import { type Augmentation, specOf } from './views/viewTransform.ts';
+import { augmentationRenderer } from './renderer.ts';
+import { assertSeed } from './subsets.ts';
 
+/** Options of `dataLoader`. */
 export interface DataLoaderOptions {
-  /** Pictures in a batch, ≥ 1. */
+  /** Images in a batch, ≥ 1. */
   readonly batchSize: number;
-  /** Orders and views are drawn from it. */
+  /** Seed of orders and views; 0. */
   readonly seed?: number;
-  /** Applied in order to every picture; none: the pictures as they are. */
+  /** Applied in order to every image; none by default. */
   readonly augmentations?: readonly Augmentation[];
   /**
-   * Epochs repeat their views after so many, which makes a teacher's recording finite; `Infinity`:
-   * never. One where there are no views.
+   * Number of different views before they repeat, which makes it possible to cache the outputs of a
+   * teacher; `Infinity` (the default): they never repeat. 1 without augmentations.
    */
   readonly viewCount?: number;
   /**
-   * Leaves out the last batch of an epoch where it is smaller than the others; `pass` always deals
-   * every row.
+   * Whether the last batch of an epoch is dropped if it is smaller than the others. `iterateOnce`
+   * always yields every image.
    */
   readonly dropLast?: boolean;
   /**
-   * Deals only this part of every batch, for a process of a group: `shard: engine.group`. All parts
+   * Yields only this part of every batch, for a process of a group: `shard: engine.group`. All
+   * parts
    * together are the batch.
    */
   readonly shard?: Shard | undefined;
 }
 
-/** Pixels on their way to becoming tensors. */
-interface Prepared {
+/** A batch before its tensors are created. */
+interface RenderedBatch {
   readonly images: Float32Array;
   readonly labels: Int32Array;
   readonly indices: Int32Array;
 }
 
 /**
- * Deals out an image set in batches: float32 pictures 0–1, seeded order, views drawn from (view
- * seed, row) alone.
+ * Creates a data loader: float32 images 0–1 in a seeded order, with views drawn from (view seed,
+ * index) alone.
  *
- * A batch's tensors are this source's: it disposes them when the next batch is asked for, or the
- * loop is left.
- * The pixels of the next batch are prepared in a timer while the consumer waits for something (a
- * step that computes off the JavaScript thread, a
- * file); if it asks without having waited they are prepared then. All happens on the thread of
- * JavaScript: a step that blocks it is not overlapped.
- * @throws RangeError on options out of range, also where a view does not fit the pictures.
+ * The tensors of a batch belong to the loader, which disposes them when the next batch is requested
+ * or the loop is left. The next batch is rendered in a timer while the consumer awaits something (a
+ * step that computes off the JavaScript thread, a file); otherwise it is rendered when it is
+ * requested. All this happens on the JavaScript thread: a step that blocks it is not overlapped.
+ * @throws RangeError on options out of range, also if an augmentation does not fit the images.
  */
-export function dataLoader(set: ImageDataset, options: DataLoaderOptions): DataLoader {
-  const { batchSize, seed = 0, augmentations: views = [], dropLast = false, shard } = options;
-  const viewCount = views.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
-  const rows = set.rows.length;
+export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): DataLoader {
+  const { batchSize, seed = 0, augmentations = [], dropLast = false, shard } = options;
+  const viewCount =
+    augmentations.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
+  const count = dataset.indices.length;
   ensure(
     Number.isInteger(batchSize) && batchSize >= 1,
     'dataLoader',
     'batchSize to be a whole number ≥ 1',
     batchSize,
   );
-  expectSeed('dataLoader', seed);
+  assertSeed('dataLoader', seed);
   ensure(
     viewCount === Number.POSITIVE_INFINITY || (Number.isInteger(viewCount) && viewCount >= 1),
     'dataLoader',
@@ -80,16 +80,16 @@ export function dataLoader(set: ImageDataset, options: DataLoaderOptions): DataL
     (isUnsigned(shard.rank) && Number.isSafeInteger(shard.size) && shard.rank < shard.size);
   ensure(isShard, 'dataLoader', 'a shard of rank from 0 to size − 1', shard);
   ensure(
-    !dropLast || rows >= batchSize,
+    !dropLast || count >= batchSize,
     'dataLoader',
-    `batchSize ≤ ${rows}, the pictures of '${set.name}', with dropLast`,
+    `batchSize ≤ ${count}, the images of '${dataset.name}', with dropLast`,
     batchSize,
   );
 
-  const [height, width, channels] = set.imageShape;
+  const [height, width, channels] = dataset.imageShape;
   const size = height * width * channels;
-  const paint = augmentationRenderer(views, set.imageShape);
-  paint(set.pixels, set.rows[0] as number, 0, new Float32Array(size), 0);
+  const render = augmentationRenderer(augmentations, dataset.imageShape);
+  render(dataset.pixels, dataset.indices[0] as number, 0, new Float32Array(size), 0);
 
   function view(number: number): ViewKey {
     ensure(
@@ -98,21 +98,25 @@ export function dataLoader(set: ImageDataset, options: DataLoaderOptions): DataL
       `a view number from 0 to ${viewCount - 1}`,
       number,
     );
-    return { spec: specOf(views), seed: views.length === 0 ? 0 : deriveSeed(seed, 'view', number) };
+    // 'view' and 'order' name random streams: others would give other numbers.
+    return {
+      spec: joinSpecs(augmentations),
+      seed: augmentations.length === 0 ? 0 : deriveSeed(seed, 'view', number),
+    };
   }
 
-  function prepare(indices: Int32Array, viewSeed: number): Prepared {
+  function renderBatch(indices: Int32Array, viewSeed: number): RenderedBatch {
     const images = new Float32Array(indices.length * size);
     const labels = new Int32Array(indices.length);
     for (let at = 0; at < indices.length; at++) {
-      const row = indices[at] as number;
-      labels[at] = set.labels[row] as number;
-      paint(set.pixels, row, viewSeed, images, at * size);
+      const index = indices[at] as number;
+      labels[at] = dataset.labels[index] as number;
+      render(dataset.pixels, index, viewSeed, images, at * size);
     }
     return { images, labels, indices };
   }
 
-  async function* deal(
+  async function* iterate(
     order: Int32Array,
     key: ViewKey,
     from: number,
@@ -120,14 +124,14 @@ export function dataLoader(set: ImageDataset, options: DataLoaderOptions): DataL
   ): AsyncGenerator<Batch, void, undefined> {
     const next = (number: number) => {
       const first = number * batchSize;
-      const { from: start, to } = shardRange(Math.min(batchSize, rows - first), shard);
-      return prefetch(() => prepare(order.slice(first + start, first + to), key.seed));
+      const { from: start, to } = shardRange(Math.min(batchSize, count - first), shard);
+      return prefetch(() => renderBatch(order.slice(first + start, first + to), key.seed));
     };
-    let coming = next(from);
+    let upcoming = next(from);
     try {
       for (let number = from; number < end; number++) {
-        const { images, labels, indices } = coming.get();
-        if (number + 1 < end) coming = next(number + 1);
+        const { images, labels, indices } = upcoming.get();
+        if (number + 1 < end) upcoming = next(number + 1);
         const batch = {
           images: tensor4d(images, [indices.length, height, width, channels]),
           labels: tensor1d(labels, 'int32'),
@@ -142,22 +146,22 @@ export function dataLoader(set: ImageDataset, options: DataLoaderOptions): DataL
         }
       }
     } finally {
-      coming.cancel();
+      upcoming.cancel();
     }
   }
 
   function order(epoch: number): Int32Array {
     ensure(isUnsigned(epoch), 'dataLoader', 'an epoch number ≥ 0', epoch);
-    return permutation(deriveSeed(seed, 'order', epoch), 0, rows).map(
-      (at) => set.rows[at] as number,
+    return permutation(deriveSeed(seed, 'order', epoch), 0, count).map(
+      (at) => dataset.indices[at] as number,
     );
   }
 
-  const wholeBatches = Math.ceil(rows / batchSize);
-  const batchesPerEpoch = dropLast ? Math.floor(rows / batchSize) : wholeBatches;
+  const wholeBatches = Math.ceil(count / batchSize);
+  const batchesPerEpoch = dropLast ? Math.floor(count / batchSize) : wholeBatches;
   return {
-    dataset: set,
-    size: rows,
+    dataset,
+    size: count,
     batchSize,
     batchesPerEpoch,
     viewCount,
@@ -165,19 +169,48 @@ export function dataLoader(set: ImageDataset, options: DataLoaderOptions): DataL
     view,
     order,
     epoch(epoch, from = 0) {
-      const dealt = order(epoch);
+      const indices = order(epoch);
       ensure(
         isUnsigned(from) && from <= batchesPerEpoch,
         'dataLoader',
         `a first batch from 0 to ${batchesPerEpoch}`,
         from,
       );
-      return deal(dealt, view(epoch % viewCount), from, batchesPerEpoch);
+      return iterate(indices, view(epoch % viewCount), from, batchesPerEpoch);
     },
-    iterateOnce: (viewNumber = 0) => deal(set.rows, view(viewNumber), 0, wholeBatches),
+    iterateOnce: (viewNumber = 0) => iterate(dataset.indices, view(viewNumber), 0, wholeBatches),
   };
 }
 
 function isUnsigned(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** A value that is computed in a timer, or when it is requested, whichever comes first. */
+interface Prefetched<Value> {
+  get(): Value;
+  /** Drops the value. */
+  cancel(): void;
+}
+
+/** Prefetches a value. @param compute Called once at most; its errors are thrown by `get`. */
+function prefetch<Value extends object>(compute: () => Value): Prefetched<Value> {
+  let computed: Value | undefined;
+  const timer = setTimeout(() => {
+    try {
+      computed = compute();
+    } catch {
+      // get() computes it again and throws there, to the caller.
+    }
+  }, 0);
+  return {
+    get() {
+      clearTimeout(timer);
+      return computed ?? compute();
+    },
+    cancel() {
+      clearTimeout(timer);
+      computed = undefined;
+    },
+  };
 }

@@ -1,80 +1,79 @@
 import { type DatasetInfo, ensure, expectedError, sha256 } from '@kd/core';
 
 /**
- * Labelled pictures in memory, one byte a channel. A split of a set shares its pixels and differs
- * in `rows` only.
+ * Labelled images in memory, one byte per channel. A subset shares the pixels of the whole dataset
+ * and differs in `indices` only.
  */
 export interface ImageDataset extends DatasetInfo {
   /**
-   * uint8 [pictures, height, width, channels] of the whole set, row by row. Not to be written to.
+   * uint8 [images, height, width, channels] of the whole dataset. They must not be changed.
    */
   readonly pixels: Uint8Array;
-  /** [pictures] of the whole set, 0 ≤ label < classNames.length. */
+  /** [images] of the whole dataset, 0 ≤ label < classNames.length. */
   readonly labels: Uint8Array | Int32Array;
-  /** Which rows of the whole set belong to this one, ascending. */
-  readonly rows: Int32Array;
+  /** Images of the whole dataset that belong to this one, ascending. */
+  readonly indices: Int32Array;
 }
 
-/** What `imageDataset` is made from. */
+/** Contents of an image dataset. */
 export interface ImageDatasetOptions {
   /**
-   * 0–255, [pictures, height, width, channels] flattened. A Uint8Array is taken as it is, not
-   * copied.
+   * 0–255, [images, height, width, channels] flattened. A Uint8Array is not copied.
    */
   readonly pixels: ArrayLike<number>;
-  /** [pictures], whole numbers from 0. */
+  /** [images], whole numbers from 0. */
   readonly labels: ArrayLike<number>;
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
-  /** One for each label. */
+  /** Name of each label. */
   readonly classNames: readonly string[];
-  /** For people: `CIFAR-10 train`. */
+  /** Name for people: `CIFAR-10 train`; `images`. */
   readonly name?: string;
 }
 
 /**
- * Pictures and labels of your own as an image set.
- * @throws RangeError where the parts do not fit together; it names the first that does not.
+ * Creates a dataset of your own images and labels.
+ * @throws RangeError that names the first part that does not fit the others.
  */
 export function imageDataset({
   pixels,
   labels,
   imageShape,
   classNames,
-  name = 'pictures',
+  name = 'images',
 }: ImageDatasetOptions): ImageDataset {
-  const where = `imageDataset '${name}'`;
+  const caller = `imageDataset '${name}'`;
   ensure(
     imageShape.length === 3 && imageShape.every(isCount),
-    where,
+    caller,
     'imageShape [height, width, channels] of whole numbers ≥ 1',
     imageShape,
   );
-  ensure(classNames.length > 0, where, 'at least one class name', classNames.length);
-  ensure(labels.length > 0, where, 'at least one picture', 'an empty set');
-  const pictureSize = imageShape[0] * imageShape[1] * imageShape[2];
-  if (pixels.length !== labels.length * pictureSize) {
-    const expected = `${labels.length * pictureSize} pixels (${labels.length} labels × ${imageShape.join(' × ')})`;
-    throw expectedError(where, expected, pixels.length, 'each picture needs one label');
+  ensure(classNames.length > 0, caller, 'at least one class name', classNames.length);
+  ensure(labels.length > 0, caller, 'at least one image', 'an empty set');
+  const imageSize = imageShape[0] * imageShape[1] * imageShape[2];
+  if (pixels.length !== labels.length * imageSize) {
+    const expected = `${labels.length * imageSize} pixels (${labels.length} labels × ${imageShape.join(' × ')})`;
+    throw expectedError(caller, expected, pixels.length, 'each image needs one label');
   }
-  const checkedPixels = asBytes(pixels, where);
-  const checkedLabels = asLabels(labels, classNames.length, where);
-  let known: Promise<string> | undefined;
+  const checkedPixels = checkPixels(pixels, caller);
+  const checkedLabels = checkLabels(labels, classNames.length, caller);
+  let cached: Promise<string> | undefined;
   return {
     name,
     classNames: [...classNames],
     imageShape: [...imageShape],
     pixels: checkedPixels,
     labels: checkedLabels,
-    rows: Int32Array.from({ length: labels.length }, (_, row) => row),
+    indices: Int32Array.from({ length: labels.length }, (_, index) => index),
     fingerprint: () => {
-      known ??= hashOf(checkedPixels, checkedLabels, imageShape, classNames.length);
-      return known;
+      cached ??= computeFingerprint(checkedPixels, checkedLabels, imageShape, classNames.length);
+      return cached;
     },
   };
 }
 
-function asBytes(pixels: ArrayLike<number>, caller: string): Uint8Array {
+function checkPixels(pixels: ArrayLike<number>, caller: string): Uint8Array {
   if (pixels instanceof Uint8Array) return pixels;
   const bytes = new Uint8Array(pixels.length);
   for (let at = 0; at < pixels.length; at++) {
@@ -87,31 +86,31 @@ function asBytes(pixels: ArrayLike<number>, caller: string): Uint8Array {
   return bytes;
 }
 
-function asLabels(
+function checkLabels(
   labels: ArrayLike<number>,
   classes: number,
   caller: string,
 ): Uint8Array | Int32Array {
   const checked = classes <= 256 ? new Uint8Array(labels.length) : new Int32Array(labels.length);
-  for (let row = 0; row < labels.length; row++) {
-    const label = labels[row] as number;
+  for (let index = 0; index < labels.length; index++) {
+    const label = labels[index] as number;
     const fits = Number.isInteger(label) && label >= 0 && label < classes;
     if (!fits)
       throw expectedError(
         caller,
         `whole labels 0–${classes - 1} (${classes} class names)`,
-        `${label} for picture ${row}`,
+        `${label} for image ${index}`,
       );
-    checked[row] = label;
+    checked[index] = label;
   }
   return checked;
 }
 
 /**
- * Labels are hashed as bytes or int32 depending on the number of classes, which is hashed too, so
- * that equal hashes mean equal sets.
+ * Hashes pixels and labels. Labels are hashed as bytes or int32 depending on the number of classes,
+ * which is hashed too, so that equal hashes mean equal datasets.
  */
-async function hashOf(
+async function computeFingerprint(
   pixels: Uint8Array,
   labels: Uint8Array | Int32Array,
   imageShape: readonly number[],

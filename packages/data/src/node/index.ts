@@ -1,1 +1,2 @@
-export { type LoadedCifar10, type LoadOptions, loadCifar10 } from './loadCifar10.ts';
+/** @module @kd/data/node */
+export { type LoadCifar10Options, type LoadedCifar10, loadCifar10 } from './loadCifar10.ts';

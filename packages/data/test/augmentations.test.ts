@@ -1,9 +1,9 @@
-import { philox4x32 } from '@kd/core';
+import { philox4x32 } from '@kd/core/internal';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RandomWords } from '../src/augmentations.ts';
 import { type Augmentation, cutout, randomCrop, randomHorizontalFlip } from '../src/index.ts';
-import { augmentationRenderer } from '../src/views/painter.ts';
-import type { RandomWords } from '../src/views/viewTransform.ts';
+import { augmentationRenderer } from '../src/renderer.ts';
 
 const draws = (...values: number[]): RandomWords => [
   values[0] ?? 0,
@@ -16,28 +16,38 @@ const still = (places: number) => Int32Array.from({ length: places }, (_, place)
 /** The draw that makes `Math.floor((draw / 2³²) × choices)` the choice. */
 const choose = (choice: number, choices: number) => Math.ceil(((choice + 0.5) / choices) * 2 ** 32);
 
-describe('flip', () => {
+describe('randomHorizontalFlip', () => {
   test('mirrors each row when the draw is in the upper half, else not', () => {
     const target = new Int32Array(6);
-    randomHorizontalFlip().move(still(6), target, [2, 3, 1], draws(2 ** 31));
+    randomHorizontalFlip().remap(still(6), target, [2, 3, 1], draws(2 ** 31));
     expect([...target]).toEqual([2, 1, 0, 5, 4, 3]);
-    randomHorizontalFlip().move(still(6), target, [2, 3, 1], draws(2 ** 31 - 1));
+    randomHorizontalFlip().remap(still(6), target, [2, 3, 1], draws(2 ** 31 - 1));
     expect([...target]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
 
-describe('crop', () => {
+describe('randomCrop', () => {
   test('reflects without repeating the edge', () => {
     const target = new Int32Array(9);
-    randomCrop({ padding: 2 }).move(still(9), target, [3, 3, 1], draws(choose(0, 5), choose(2, 5)));
+    randomCrop({ padding: 2 }).remap(
+      still(9),
+      target,
+      [3, 3, 1],
+      draws(choose(0, 5), choose(2, 5)),
+    );
     expect([...target]).toEqual([6, 7, 8, 3, 4, 5, 0, 1, 2]);
-    randomCrop({ padding: 2 }).move(still(9), target, [3, 3, 1], draws(choose(2, 5), choose(3, 5)));
+    randomCrop({ padding: 2 }).remap(
+      still(9),
+      target,
+      [3, 3, 1],
+      draws(choose(2, 5), choose(3, 5)),
+    );
     expect([...target]).toEqual([1, 2, 1, 4, 5, 4, 7, 8, 7]);
   });
 
-  test('or shows black', () => {
+  test('or is black', () => {
     const target = new Int32Array(9);
-    randomCrop({ padding: 1, fill: 'zero' }).move(
+    randomCrop({ padding: 1, fill: 'zero' }).remap(
       still(9),
       target,
       [3, 3, 1],
@@ -52,7 +62,7 @@ describe('crop', () => {
     const target = new Int32Array(9);
     for (let row = 0; row < 9000; row++) {
       philox4x32(5, 6, row, out);
-      randomCrop({ padding: 1, fill: 'zero' }).move(still(9), target, [3, 3, 1], draws(...out));
+      randomCrop({ padding: 1, fill: 'zero' }).remap(still(9), target, [3, 3, 1], draws(...out));
       const shift = target.indexOf(4);
       counts.set(shift, (counts.get(shift) ?? 0) + 1);
     }
@@ -61,21 +71,27 @@ describe('crop', () => {
   });
 
   test.each([
-    [{ padding: -1 }, 'crop: expected pad to be a whole number ≥ 0, got -1; 4 is usual for 32×32.'],
+    [
+      { padding: -1 },
+      'randomCrop: expected padding to be a whole number ≥ 0, got -1; 4 is usual for 32×32.',
+    ],
     [
       { padding: 1.5 },
-      'crop: expected pad to be a whole number ≥ 0, got 1.5; 4 is usual for 32×32.',
+      'randomCrop: expected padding to be a whole number ≥ 0, got 1.5; 4 is usual for 32×32.',
     ],
-    [{ padding: 1, fill: 'edge' as 'zero' }, "crop: expected fill 'reflect' or 'zero', got edge."],
+    [
+      { padding: 1, fill: 'edge' as 'zero' },
+      "randomCrop: expected fill 'reflect' or 'zero', got edge.",
+    ],
   ])('refuses %j', (options, message) => {
     expect(() => randomCrop(options)).toThrow(new RangeError(message));
   });
 
-  test('refuses to reflect more than there is', () => {
+  test('refuses to reflect more than the image has', () => {
     const message =
-      "crop: expected pad less than the sides of the picture, 3×3, got 3; take a smaller pad or fill 'zero'.";
+      "randomCrop: expected padding less than the sides of the image, 3×3, got 3; take a smaller padding or fill 'zero'.";
     expect(() =>
-      randomCrop({ padding: 3 }).move(still(9), new Int32Array(9), [3, 3, 1], draws()),
+      randomCrop({ padding: 3 }).remap(still(9), new Int32Array(9), [3, 3, 1], draws()),
     ).toThrow(new RangeError(message));
   });
 });
@@ -83,48 +99,48 @@ describe('crop', () => {
 describe('cutout', () => {
   test('blackens a square, cut off at the edge', () => {
     const target = new Int32Array(16);
-    cutout({ size: 2 }).move(still(16), target, [4, 4, 1], draws(choose(2, 4), choose(2, 4)));
+    cutout({ size: 2 }).remap(still(16), target, [4, 4, 1], draws(choose(2, 4), choose(2, 4)));
     expect([...target]).toEqual([0, 1, 2, 3, 4, -1, -1, 7, 8, -1, -1, 11, 12, 13, 14, 15]);
-    cutout({ size: 2 }).move(still(16), target, [4, 4, 1], draws(choose(0, 4), choose(3, 4)));
+    cutout({ size: 2 }).remap(still(16), target, [4, 4, 1], draws(choose(0, 4), choose(3, 4)));
     expect([...target]).toEqual([0, 1, -1, -1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
   });
 
-  test('refuses no size', () => {
+  test('refuses size 0', () => {
     const message =
       'cutout: expected size to be a whole number ≥ 1, got 0; 8 is usual for 32×32 with flips and crops, 16 without.';
     expect(() => cutout({ size: 0 })).toThrow(new RangeError(message));
   });
 });
 
-describe('painter', () => {
+describe('augmentationRenderer', () => {
   const pixels = Uint8Array.from({ length: 3 * 4 * 4 * 3 }, (_, at) => (at * 91) % 256);
   const invert: Augmentation = {
     spec: 'invert()',
-    paint: (picture) =>
-      picture.forEach((value, at) => {
-        picture[at] = 255 - value;
+    apply: (image) =>
+      image.forEach((value, at) => {
+        image[at] = 255 - value;
       }),
   };
-  const paint = (views: Augmentation[], channels: number, row: number, seed: number) => {
+  const render = (views: Augmentation[], channels: number, row: number, seed: number) => {
     const out = new Float32Array(16 * channels);
     augmentationRenderer(views, [4, 4, channels])(pixels, row, seed, out, 0);
     return out;
   };
 
-  test('without views gives bytes / 255', () => {
-    expect(paint([], 3, 1, 0)).toEqual(
+  test('without augmentations gives bytes / 255', () => {
+    expect(render([], 3, 1, 0)).toEqual(
       Float32Array.from(pixels.subarray(48, 96), (value) => value / 255),
     );
   });
 
-  test('paints between moves: the black of a crop is inverted only by what comes after it', () => {
+  test('applies pixel transforms between geometric ones: the black of a crop is inverted only by what comes after it', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 2 ** 32 - 1 }),
         fc.constantFrom(1, 3),
         (seed, channels) => {
-          const plain = paint([randomCrop({ padding: 2, fill: 'zero' })], channels, 0, seed);
-          const inverted = paint(
+          const plain = render([randomCrop({ padding: 2, fill: 'zero' })], channels, 0, seed);
+          const inverted = render(
             [randomCrop({ padding: 2, fill: 'zero' }), invert],
             channels,
             0,
@@ -139,12 +155,12 @@ describe('painter', () => {
     );
   });
 
-  test('moves composed in one pass equal the same moves with a pass between them', () => {
+  test('geometric transforms composed in one pass equal the same ones with a pass between them', () => {
     const nothing: Augmentation = {
       spec: 'nothing()',
-      move: (source, target) => target.set(source),
+      remap: (source, target) => target.set(source),
     };
-    const stop: Augmentation = { spec: 'stop()', paint: () => {} };
+    const stop: Augmentation = { spec: 'stop()', apply: () => {} };
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 2 ** 32 - 1 }),
@@ -157,8 +173,8 @@ describe('painter', () => {
             between,
             cutout({ size: 2 }),
           ];
-          expect(paint(views(nothing), channels, 0, seed)).toEqual(
-            paint(views(stop), channels, 0, seed),
+          expect(render(views(nothing), channels, 0, seed)).toEqual(
+            render(views(stop), channels, 0, seed),
           );
         },
       ),
@@ -166,9 +182,9 @@ describe('painter', () => {
     );
   });
 
-  test('leaves the set untouched', () => {
+  test('leaves the dataset unchanged', () => {
     const before = pixels.slice();
-    paint([invert, randomCrop({ padding: 1 }), invert], 3, 0, 7);
+    render([invert, randomCrop({ padding: 1 }), invert], 3, 0, 7);
     expect(pixels).toEqual(before);
   });
 });

@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type ImageDataset,
+  imageDataset,
+  stratifiedSubset,
+  trainValidationSplit,
+} from '../src/index.ts';
+import { countingDataset } from './support/datasets.ts';
+
+const good = {
+  pixels: [0, 255, 3, 4, 5, 6, 7, 8],
+  labels: [1, 0],
+  imageShape: [2, 2, 1],
+  classNames: ['a', 'b'],
+  name: 'two',
+} as const;
+
+describe('imageDataset', () => {
+  test('holds bytes, labels and all rows', () => {
+    const set = imageDataset(good);
+    expect(set.pixels).toEqual(Uint8Array.of(0, 255, 3, 4, 5, 6, 7, 8));
+    expect(set.labels).toEqual(Uint8Array.of(1, 0));
+    expect(set.indices).toEqual(Int32Array.of(0, 1));
+  });
+
+  test('keeps labels above 255', () => {
+    const classNames = Array.from({ length: 300 }, (_, label) => `${label}`);
+    expect([...imageDataset({ ...good, labels: [299, 0], classNames }).labels]).toEqual([299, 0]);
+  });
+
+  test('its identity changes with pixels, labels and shape, and with nothing else', async () => {
+    const identity = await imageDataset(good).fingerprint();
+    expect(identity).toMatch(/^[0-9a-f]{64}$/);
+    expect(
+      await imageDataset({
+        ...good,
+        pixels: Uint8Array.from(good.pixels),
+        name: 'another name',
+      }).fingerprint(),
+    ).toBe(identity);
+    expect(
+      await imageDataset({ ...good, pixels: [1, 255, 3, 4, 5, 6, 7, 8] }).fingerprint(),
+    ).not.toBe(identity);
+    expect(await imageDataset({ ...good, labels: [0, 1] }).fingerprint()).not.toBe(identity);
+    expect(await imageDataset({ ...good, imageShape: [1, 4, 1] }).fingerprint()).not.toBe(identity);
+  });
+
+  test.each([
+    [{ labels: [] }, "imageDataset 'two': expected at least one image, got an empty set."],
+    [
+      { labels: [0, 1, 1] },
+      "imageDataset 'two': expected 12 pixels (3 labels × 2 × 2 × 1), got 8; each image needs one label.",
+    ],
+    [
+      { pixels: [1, 2, 3] },
+      "imageDataset 'two': expected 8 pixels (2 labels × 2 × 2 × 1), got 3; each image needs one label.",
+    ],
+    [
+      { labels: [0, 2] },
+      "imageDataset 'two': expected whole labels 0–1 (2 class names), got 2 for image 1.",
+    ],
+    [
+      { labels: [-1, 0] },
+      "imageDataset 'two': expected whole labels 0–1 (2 class names), got -1 for image 0.",
+    ],
+    [
+      { labels: [0.5, 0] },
+      "imageDataset 'two': expected whole labels 0–1 (2 class names), got 0.5 for image 0.",
+    ],
+    [{ classNames: [] }, "imageDataset 'two': expected at least one class name, got 0."],
+    [
+      { imageShape: [2, 2, 0] as const },
+      "imageDataset 'two': expected imageShape [height, width, channels] of whole numbers ≥ 1, got [2, 2, 0].",
+    ],
+    [
+      { pixels: [0, 0.5, 3, 4, 5, 6, 7, 8] },
+      "imageDataset 'two': expected whole pixels 0–255, got 0.5 at position 1; pixels that run from 0 to 1 must be multiplied by 255 and rounded.",
+    ],
+  ] as const)('refuses %j', (wrong, message) => {
+    expect(() => imageDataset({ ...good, ...wrong })).toThrow(new RangeError(message));
+  });
+});
+
+function countsByClass(set: ImageDataset): number[] {
+  const counts = set.classNames.map(() => 0);
+  for (const row of set.indices)
+    counts[set.labels[row] as number] = (counts[set.labels[row] as number] as number) + 1;
+  return counts;
+}
+
+describe('trainValidationSplit', () => {
+  test('shares pixels and fingerprint, and every image is in exactly one part', async () => {
+    const set = countingDataset({ images: 100 });
+    const { train, validation } = trainValidationSplit(set, {
+      validation: 30,
+      seed: 1,
+    });
+    expect(train.pixels).toBe(set.pixels);
+    expect(validation.pixels).toBe(set.pixels);
+    expect(await validation.fingerprint()).toBe(await set.fingerprint());
+    expect([...train.indices, ...validation.indices].sort((a, b) => a - b)).toEqual([
+      ...set.indices,
+    ]);
+    expect(countsByClass(validation)).toEqual(Array(10).fill(3));
+    expect([train.name, validation.name]).toEqual([
+      'counting (70 for training)',
+      'counting (30 for validation)',
+    ]);
+  });
+
+  test('is the same for the same seed and differs for another', () => {
+    const set = countingDataset({ images: 100 });
+    expect(trainValidationSplit(set, { validation: 30, seed: 1 }).validation.indices).toEqual(
+      trainValidationSplit(set, { validation: 30, seed: 1 }).validation.indices,
+    );
+    expect(trainValidationSplit(set, { validation: 30, seed: 2 }).validation.indices).not.toEqual(
+      trainValidationSplit(set, { validation: 30, seed: 1 }).validation.indices,
+    );
+  });
+
+  test('gives exact counts and each class its share to within one image, whatever the classes', () => {
+    const labelled = fc
+      .array(fc.integer({ min: 0, max: 4 }), { minLength: 2, maxLength: 60 })
+      .chain((labels) =>
+        fc.tuple(fc.constant(labels), fc.integer({ min: 1, max: labels.length - 1 })),
+      );
+    fc.assert(
+      fc.property(labelled, fc.nat(), ([labels, count], seed) => {
+        const set = imageDataset({
+          pixels: labels,
+          labels,
+          imageShape: [1, 1, 1],
+          classNames: ['a', 'b', 'c', 'd', 'e'],
+        });
+        const { train, validation } = trainValidationSplit(set, {
+          validation: count,
+          seed,
+        });
+        expect(validation.indices.length).toBe(count);
+        expect(train.indices.length).toBe(labels.length - count);
+        const whole = countsByClass(set);
+        countsByClass(validation).forEach((got, label) => {
+          expect(Math.abs(got - (count * (whole[label] as number)) / labels.length)).toBeLessThan(
+            1,
+          );
+        });
+      }),
+      { seed: 3, numRuns: 100 },
+    );
+  });
+
+  test('splits a part again', () => {
+    const { train } = trainValidationSplit(countingDataset({ images: 100 }), {
+      validation: 30,
+      seed: 1,
+    });
+    const { validation } = trainValidationSplit(train, { validation: 20, seed: 1 });
+    expect([...validation.indices].every((row) => train.indices.includes(row))).toBe(true);
+    expect(countsByClass(validation)).toEqual(Array(10).fill(2));
+  });
+
+  test.each([0, 100, 101, 1.5, -1, Number.NaN])('refuses %d of 100 for validation', (count) => {
+    const message = `trainValidationSplit: expected validation to be a whole number from 1 to 99 ('counting' has 100 images), got ${count}.`;
+    expect(() =>
+      trainValidationSplit(countingDataset({ images: 100 }), { validation: count, seed: 0 }),
+    ).toThrow(new RangeError(message));
+  });
+});
+
+test.each([-1, 0.5, Number.NaN, undefined as unknown as number])(
+  'a split and a subset refuse seed %s',
+  (seed) => {
+    const set = countingDataset({ images: 7 });
+    const got = seed === undefined ? 'nothing' : seed;
+    expect(() => trainValidationSplit(set, { validation: 1, seed })).toThrow(
+      new RangeError(
+        `trainValidationSplit: expected seed to be a whole number from 0 to 2⁵³ − 1, got ${got}.`,
+      ),
+    );
+    expect(() => stratifiedSubset(set, 1, { seed })).toThrow(
+      new RangeError(
+        `stratifiedSubset: expected seed to be a whole number from 0 to 2⁵³ − 1, got ${got}.`,
+      ),
+    );
+  },
+);
+
+describe('stratifiedSubset', () => {
+  test('draws a stratified subset, exact in number', () => {
+    const taken = stratifiedSubset(countingDataset({ images: 100 }), 50, { seed: 4 });
+    expect(countsByClass(taken)).toEqual(Array(10).fill(5));
+    expect([...taken.indices]).toEqual([...new Set(taken.indices)].sort((a, b) => a - b));
+  });
+
+  test('may take everything', () => {
+    expect([...stratifiedSubset(countingDataset({ images: 7 }), 7, { seed: 0 }).indices]).toEqual([
+      0, 1, 2, 3, 4, 5, 6,
+    ]);
+  });
+
+  test.each([0, 8, 2.5])('refuses %d of 7', (count) => {
+    const message = `stratifiedSubset: expected a whole number of images from 1 to 7 ('counting' has no more), got ${count}.`;
+    expect(() => stratifiedSubset(countingDataset({ images: 7 }), count, { seed: 0 })).toThrow(
+      new RangeError(message),
+    );
+  });
+});
