@@ -43,7 +43,7 @@ describe.concurrent('kd-engine', () => {
     expect(parseCommandLine(args)).toEqual({ wrong });
   });
 
-  test('what it is asked for is read', () => {
+  test('parses the commands and their options', () => {
     expect(parseCommandLine(['install', '--gpu', '--version', '2.21'])).toEqual({
       command: 'install',
       gpu: true,
@@ -64,7 +64,7 @@ describe.concurrent('kd-engine', () => {
     });
   });
 
-  test('what it does not know ends with status 2', async () => {
+  test('an unknown command ends with status 2', async () => {
     expect(await command('train')).toMatchObject({
       status: 2,
       stdout: '',
@@ -72,7 +72,7 @@ describe.concurrent('kd-engine', () => {
     });
   });
 
-  test('doctor says what is here and what is not and why, and ends well where an engine trains', async () => {
+  test('doctor lists engines and reasons, and its status is 0 if an engine trains', async () => {
     const { status, stdout, stderr } = await command('doctor');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`node           ${process.version}`);
@@ -85,7 +85,7 @@ describe.concurrent('kd-engine', () => {
     );
   });
 
-  test('install says why it cannot', async () => {
+  test('install prints the reason if it cannot install', async () => {
     expect(await command('install')).toMatchObject({
       status: 1,
       stderr: 'kd-engine: KD_LIBTENSORFLOW names it, but there is no directory /nowhere\n',
@@ -93,7 +93,7 @@ describe.concurrent('kd-engine', () => {
   });
 });
 
-test.concurrent('TF.js’s own tests run on an engine; the last line counts them', async () => {
+test.concurrent('TF.js’s own tests run on an engine; the last line has their number', async () => {
   const { status, stdout } = await runNode('conformance/main.ts', [
     '--engine',
     'wasm',
@@ -107,7 +107,7 @@ test.concurrent('TF.js’s own tests run on an engine; the last line counts them
   expect(status).toBe(0);
 });
 
-test.concurrent('a failing test is shown, and the exit status says so', async () => {
+test.concurrent('a failing test is printed, and the exit status is 1', async () => {
   const { status, stdout } = await runNode('conformance/main.ts', [
     '--engine',
     'wasm',

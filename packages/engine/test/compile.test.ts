@@ -115,7 +115,7 @@ describe.skipIf('reason' in locateLibrary())('compile on tensorflow', () => {
       }
     });
 
-    test('eight signatures are kept, the one unused for longest goes', () => {
+    test('eight signatures are cached, the least recently used is released', () => {
       const { compiled, runs } = counted((x: tf.Tensor) => tf.sum(x));
       const call = (length: number): number[] => valuesOf(compiled(tf.ones([length])));
       for (let length = 1; length <= 8; length++) expect(call(length)).toEqual([length]);
@@ -240,7 +240,7 @@ describe.skipIf('reason' in locateLibrary())(
         expect(variable.dataSync()[0]).toBe(3);
       });
 
-      test('those that the function makes start as they would without compile, and are made once', () => {
+      test('variables that the function creates start as without compile, and are created once', () => {
         const made: tf.Variable[] = [];
         const weight = tf.variable(tf.tensor1d([1, 2]));
         const { compiled, runs } = counted((x: tf.Tensor1D) => {
@@ -356,7 +356,7 @@ describe.skipIf('reason' in locateLibrary())('a compiled call off the event loop
     x.dispose();
   });
 
-  test('arguments may be disposed of meanwhile, also one that is a result', async () => {
+  test('arguments may be disposed meanwhile, also one that is a result', async () => {
     const compiled = compile((x: tf.Tensor) => [slow(x), x] as tf.Tensor[]);
     for (let count = 0; count < 5; count++) {
       const x = identity(200);
@@ -388,7 +388,7 @@ describe.skipIf('reason' in locateLibrary())('a compiled call off the event loop
     x.dispose();
   });
 
-  test('a variable that the call changes and somebody else assigns meanwhile: an error, and their value stays', async () => {
+  test('a variable that the call updates is assigned meanwhile: an error, and the assigned value stays', async () => {
     const weight = tf.tidy(() => tf.variable(tf.scalar(1), true, 'weight'));
     const compiled = compile((x: tf.Tensor) =>
       tf.tidy(() => {

@@ -146,7 +146,7 @@ describe.skipIf('reason' in locateLibrary())(
       });
     });
 
-    test('an op that cannot be recorded has TensorFlow’s own words', () => {
+    test('an op that cannot be traced: TensorFlow’s own message', () => {
       expectRefusal(
         (x) => tf.einsum('i->q', x),
         'compile: could not trace an op at ',
@@ -230,7 +230,7 @@ describe.skipIf('reason' in locateLibrary())(
       expect(state()).toEqual(before);
     });
 
-    test('a captured tensor that is disposed of afterwards: where it was captured', () => {
+    test('a captured tensor that is disposed afterwards: the error names the line of its capture', () => {
       const captured = tf.tensor2d([[1, 2, 3]]);
       const line = here(1);
       const compiled = compile((x: tf.Tensor) => tf.add(x, captured));
@@ -243,7 +243,7 @@ describe.skipIf('reason' in locateLibrary())(
       expect(state()).toEqual(before);
     });
 
-    test('a variable that is disposed of, afterwards or in the function', () => {
+    test('a variable that is disposed, afterwards or in the function', () => {
       const variable = tf.tidy(() => tf.variable(tf.scalar(1), true, 'short-lived'));
       const compiled = compile((x: tf.Tensor) => tf.add(x, variable));
       compiled(x).dispose();
@@ -259,7 +259,7 @@ describe.skipIf('reason' in locateLibrary())(
       expect(weight.isDisposed).toBe(false);
     });
 
-    test('arguments that were disposed of', () => {
+    test('arguments that were disposed', () => {
       const gone = tf.scalar(1);
       gone.dispose();
       expect(() => compile((x: tf.Tensor) => x)(gone)).toThrow(
@@ -267,7 +267,7 @@ describe.skipIf('reason' in locateLibrary())(
       );
     });
 
-    test('new variables that start from an argument, and those made at every run', () => {
+    test('new variables that start from an argument, or are created at every run', () => {
       expectRefusal(
         (x) => tf.variable(x, true, 'from x'),
         'compile: expected new variables whose first values do not depend on arguments, got from x; create it before.',

@@ -73,7 +73,7 @@ describe.skipIf('reason' in locateLibrary())('an op traced equals the op run at 
 describe.skipIf('reason' in locateLibrary())('inside a compiled function', () => {
   onTensorflow();
 
-  describe('what functions do inside', () => {
+  describe('ops and gradients inside', () => {
     test('tidy, keep, dispose, gradients and custom gradients', () => {
       const weight = tf.variable(tf.tensor1d([1, 2, 3]));
       const compiled = compile((x: tf.Tensor) => {
@@ -101,7 +101,7 @@ describe.skipIf('reason' in locateLibrary())('inside a compiled function', () =>
       }
     });
 
-    test('gradients are the quick ones, also where TF.js’s were registered since, as an import of tfjs-layers does', () => {
+    test('gradients are ours, also if TF.js’s have been registered since, as an import of tfjs-layers does', () => {
       const { gradFunc, ...relu } = tf.getGradient('Relu');
       tf.unregisterGradient('Relu');
       const stock = vi.fn(gradFunc);
@@ -111,7 +111,7 @@ describe.skipIf('reason' in locateLibrary())('inside a compiled function', () =>
       expect(stock).not.toHaveBeenCalled();
     });
 
-    test('the function may dispose of its argument’s stand-in; the caller’s tensor lives', () => {
+    test('the function may dispose its symbolic argument; the caller’s tensor stays', () => {
       const x = tf.scalar(2);
       const compiled = compile((x: tf.Tensor) => {
         const square = tf.square(x);
@@ -131,7 +131,7 @@ describe.skipIf('reason' in locateLibrary())('inside a compiled function', () =>
       expect([runs(), outerRuns()]).toEqual([3, 1]);
     });
 
-    test('a large constant of one value is filled in, another one is kept', () => {
+    test('a large constant of one value becomes a Fill, any other stays a constant', () => {
       const compiled = compile((x: tf.Tensor) => {
         const stripes = tf.tensor1d(Float32Array.from({ length: 20_000 }, (_, at) => at % 2));
         return [

@@ -23,9 +23,9 @@ const fixture = new URL('fixtures/inGroup.ts', import.meta.url);
 const wayOut =
   /one of them has ended, does not answer or does something else: see its output, and start the group anew/;
 
-describe.concurrent.skipIf('reason' in locateLibrary())(
+describe.skipIf('reason' in locateLibrary())(
   'processes in a group',
-  { timeout: 60_000 },
+  { concurrent: true, timeout: 60_000 },
   () => {
     const run = (
       processes: number,
@@ -95,7 +95,7 @@ describe.concurrent.skipIf('reason' in locateLibrary())(
       expect(ends.map(({ status }) => status)).toEqual([4, 0]);
     });
 
-    test('who comes alone is told after the timeout', async () => {
+    test('a process without its peers gets an error after the timeout', async () => {
       const workers = ['127.0.0.1:1', '127.0.0.1:2'].join();
       const [ofOne, { status, stderr }] = await Promise.all([
         run(1, 'ok', { timeoutSeconds: 1 }),
@@ -112,7 +112,7 @@ describe.concurrent.skipIf('reason' in locateLibrary())(
       ]);
     });
 
-    test('launch starts them, tells their lines apart and ends with the status of the first that fails', async () => {
+    test('launch starts them, prefixes their lines and returns the status of the first that fails', async () => {
       const program = [
         process.execPath,
         '--conditions=@kd/source',
@@ -141,7 +141,7 @@ describe.concurrent.skipIf('reason' in locateLibrary())(
   },
 );
 
-test.concurrent('launch says which program is not there', async () => {
+test.concurrent('launch names a missing program', async () => {
   const { status, stderr } = await runNode('src/node/command.ts', [
     'launch',
     '-n',
@@ -169,7 +169,7 @@ test.concurrent('another engine is refused', async () => {
 describe('readProcessGroupOptions', () => {
   const workers = ['127.0.0.1:4000', 'other.example:4000', '[::1]:80'];
 
-  test('takes what is given, else the environment', () => {
+  test('reads the options, else the environment', () => {
     expect(readProcessGroupOptions({ workers, index: 2 }, { KD_CLUSTER: 'a:1' })).toEqual({
       workers,
       index: 2,

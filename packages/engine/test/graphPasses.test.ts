@@ -11,7 +11,7 @@ import {
 import { fusionClusters } from '../src/node/tensorflow/graph/passes/xlaClusters.ts';
 import { onTensorflow, valuesOf } from './compiling.ts';
 
-describe.skipIf('reason' in locateLibrary())('what a function computes twice', () => {
+describe.skipIf('reason' in locateLibrary())('common subexpressions', () => {
   onTensorflow();
 
   function opsOf(run: () => void): string[] {
@@ -22,7 +22,7 @@ describe.skipIf('reason' in locateLibrary())('what a function computes twice', (
     return ops;
   }
 
-  test('is recorded once, with its values at both places', () => {
+  test('a repeated call becomes one node, with its values at both places', () => {
     const compiled = compile((x: tf.Tensor) =>
       tf.tidy(() => [tf.exp(tf.neg(x)), tf.exp(tf.neg(x)), tf.mul(tf.exp(tf.neg(x)), 2)]),
     );

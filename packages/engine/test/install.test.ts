@@ -127,7 +127,7 @@ afterEach(() => {
 
 const linux = { platform: 'linux', architecture: 'x64', isGlibc: true };
 
-test('which wheel, and where there is none', () => {
+test('the wheel for a machine, or the reason why there is none', () => {
   expect(findWheelPackage(linux, 'CPU')).toEqual({ name: 'tensorflow-cpu' });
   expect(findWheelPackage(linux, 'CUDA')).toEqual({ name: 'tensorflow' });
   expect(findWheelPackage({ ...linux, architecture: 'arm64' }, 'CPU')).toEqual({
@@ -167,7 +167,7 @@ describe.skipIf(
     'reason' in
       findWheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CPU'),
 )('installing', () => {
-  test('unpacks the two libraries and nothing else; the second time nothing is asked of pip', async () => {
+  test('unpacks the two libraries and nothing else; the second time pip is not called', async () => {
     fakePip();
     const shown: string[] = [];
     const createProgress: ProgressFactory = (label, total) => ({
@@ -187,7 +187,7 @@ describe.skipIf(
     expect(readdirSync(installationsDirectory())).toEqual([libraryVersion]);
   });
 
-  test('a file that is not as the wheel’s RECORD says is named, and nothing stays', async () => {
+  test('a file that differs from the wheel’s RECORD is named, and nothing is left', async () => {
     writeFileSync(join(directory, 'tensorflow.whl'), wheelWith(Buffer.from('THE LIBRARY')));
     fakePip();
     expect(await installTensorflowVersion()).toEqual({
@@ -196,7 +196,7 @@ describe.skipIf(
     expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
-  test('a file that is longer than RECORD says is refused before it is unpacked', async () => {
+  test('a file that is longer than in RECORD is refused before it is unpacked', async () => {
     writeFileSync(join(directory, 'tensorflow.whl'), wheelWith(Buffer.from('short')));
     fakePip();
     const { reason } = (await installTensorflowVersion()) as { reason: string };
@@ -204,7 +204,7 @@ describe.skipIf(
     expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
-  test('what is no wheel is said to be none', async () => {
+  test('a file that is no wheel is refused', async () => {
     writeFileSync(join(directory, 'tensorflow.whl'), '<html>a proxy’s page</html>');
     fakePip();
     const { reason } = (await installTensorflowVersion()) as { reason: string };
@@ -214,7 +214,7 @@ describe.skipIf(
     expect(readdirSync(installationsDirectory())).toEqual([]);
   });
 
-  test('pip’s own words where it fails, after trying the wheels of another Python', async () => {
+  test('pip’s own message if it fails, after trying the wheels of another Python', async () => {
     fakePip({ fails: 'ERROR: No matching distribution found' });
     const { reason } = (await installTensorflowVersion()) as { reason: string };
     expect(reason).toMatch(
@@ -231,7 +231,7 @@ describe.skipIf(
     expect(existsSync(join(directory, 'cache'))).toBe(false);
   });
 
-  test('what an installation that was killed left is removed, that of a running one is not', async () => {
+  test('files of a killed installation are removed, those of a running one are not', async () => {
     const [stale, alive] = [
       `.part-${hostname()}-${2 ** 30}-abcdef`,
       `.part-${hostname()}-${process.pid}-abcdef`,
@@ -243,7 +243,7 @@ describe.skipIf(
     expect(readdirSync(installationsDirectory()).sort()).toEqual([alive, libraryVersion]);
   });
 
-  test('interrupted, it says so and leaves nothing', async () => {
+  test('interrupted, it returns that reason and leaves nothing', async () => {
     fakePip({ hangs: true });
     const stopping = new AbortController();
     setTimeout(() => stopping.abort(), 300);
@@ -274,7 +274,7 @@ describe.skipIf(
     expect(readdirSync(installationsDirectory())).toEqual([libraryVersion]);
   });
 
-  test('versions lie side by side; the newest is found, or the one that KD_TENSORFLOW_VERSION names', async () => {
+  test('several versions are installed; the newest is found, or the one that KD_TENSORFLOW_VERSION names', async () => {
     fakePip();
     await installTensorflowVersion({ version: '2.21' });
     fakePip({ version: '2.9.3' });
@@ -297,7 +297,7 @@ describe.skipIf(
     });
   });
 
-  test('with a directory named by KD_LIBTENSORFLOW a wanted version is refused, for it would not be used', async () => {
+  test('a version is refused while KD_LIBTENSORFLOW is set, since it would not be used', async () => {
     vi.stubEnv('KD_LIBTENSORFLOW', directory);
     expect(await installTensorflow({ version: '2.21' })).toEqual({
       reason:
@@ -310,7 +310,7 @@ describe.skipIf(
   'reason' in
     findWheelPackage({ ...linux, platform: process.platform, architecture: process.arch }, 'CUDA'),
 )('installing for a GPU', () => {
-  test('brings NVIDIA’s libraries where TensorFlow’s look for them, and nothing else', async () => {
+  test('puts NVIDIA’s libraries where TensorFlow’s look for them, and nothing else', async () => {
     fakePip();
     const place = librariesOf('2.21.0', 'CUDA');
     expect(await installTensorflow({ gpu: true })).toEqual({ directory: place });

@@ -11,10 +11,10 @@ import { DeviceMemory } from '../src/node/tensorflow/tensors/deviceMemory.ts';
 import { liveState } from './compiling.ts';
 import { pseudoRandom } from './numbers.ts';
 
-describe.skipIf('reason' in locateLibrary())('memory of what stays', () => {
+describe.skipIf('reason' in locateLibrary())('persistent tensors', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
-  test('goes back when the tensor and all that share it are gone, and no array of JavaScript lies beside it', () => {
+  test('their memory is returned when the tensor and all that share it are disposed, and there is no JavaScript copy', () => {
     const before = process.memoryUsage();
     const [sides, bytes] = [[4096, 4096], 2 ** 26];
     const made = persistentTensor(sides, (values) => values.fill(1));
@@ -41,7 +41,7 @@ describe.skipIf('reason' in locateLibrary())('memory of what stays', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
   });
 
-  test('is refused by name where there is none', () => {
+  test('are an error if there is no memory', () => {
     const { tensors } = (tf.backend() as NodeBackend).binding;
     expect(() => tensors.createMapped([2 ** 58], 2 ** 60, () => {})).toThrow(
       `tensorflow: expected ${2 ** 60} bytes of memory for a tensor of shape [${2 ** 58}], got none; end other programs, or raise this process's limit (ulimit -v).`,
@@ -50,13 +50,13 @@ describe.skipIf('reason' in locateLibrary())('memory of what stays', () => {
 });
 
 /** On the host, whose pool for oneDNN counts as a GPU's does. */
-describe.skipIf('reason' in locateLibrary())('memory that a device has handed out', () => {
+describe.skipIf('reason' in locateLibrary())('memory in use on a device', () => {
   const runtime = () => (tf.backend() as NodeBackend).binding.runtime;
   const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
-  test('grows with a tensor and shrinks when it is disposed of', () => {
+  test('grows with a tensor and shrinks when it is disposed', () => {
     const memory = new DeviceMemory(runtime(), '/device:CPU:0');
     const before = memory.bytesInUse();
     const tensor = tf.tidy(() => tf.add(tf.zeros([2 ** 24]), 1));
@@ -88,14 +88,14 @@ describe.skipIf('reason' in locateLibrary())('memory that a device has handed ou
     tf.dispose([result, matrix]);
   });
 
-  test('a device that is not there is an error with TensorFlow’s message, and the next op runs', () => {
+  test('a missing device is an error with TensorFlow’s message, and the next op runs', () => {
     expect(() => new DeviceMemory(runtime(), '/device:GPU:7').bytesInUse()).toThrow(
       /^tf\.memory: .*GPU:7/s,
     );
     expect(tf.tidy(() => tf.add(1, 2).arraySync())).toBe(3);
   });
 
-  test('tf.memory names a GPU’s, where there is one', () => {
+  test('tf.memory has it on a GPU', () => {
     expect('numBytesInGPU' in tf.memory()).toBe(
       (tf.backend() as NodeBackend).binding.isUsingGpuDevice(),
     );
@@ -108,7 +108,7 @@ function collector(): () => void {
   return runInNewContext('gc') as () => void;
 }
 
-describe.skipIf('reason' in locateLibrary())('what compiled functions hold', () => {
+describe.skipIf('reason' in locateLibrary())('memory of compiled functions', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   /** Counts functions that the context is given and loses. */
@@ -158,7 +158,7 @@ describe.skipIf('reason' in locateLibrary())('what compiled functions hold', () 
     tf.dispose([filter, x]);
   });
 
-  test('tracing frees its graph, and signatures that are pushed out their functions', () => {
+  test('tracing frees its graph, and released signatures their functions', () => {
     const counts = countFunctions();
     const compiled = compile((x: tf.Tensor) =>
       tf.tidy(() => tf.sum(tf.mul(x, tf.tensor1d(pseudoRandom(1, [x.size]))))),
@@ -187,7 +187,7 @@ describe.skipIf('reason' in locateLibrary())('what compiled functions hold', () 
     expect(outside() - held).toBeLessThan(20e6);
   });
 
-  test('functions that nobody has any more are removed', async () => {
+  test('collected functions are removed from the context', async () => {
     const counts = countFunctions();
     const collect = collector();
     const make = (): void => {

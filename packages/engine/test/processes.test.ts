@@ -7,8 +7,9 @@ import { runNode } from './child.ts';
  * TensorFlow has threads of its own, and libuv's may be within it: none of that may crash a process
  * that ends.
  */
-describe.concurrent.skipIf('reason' in locateLibrary())(
+describe.skipIf('reason' in locateLibrary())(
   'a process that trains on tensorflow',
+  { concurrent: true },
   () => {
     const rows: readonly (readonly [
       name: string,
@@ -93,7 +94,7 @@ describe.skipIf('reason' in locateLibrary() || process.platform !== 'linux')(
       return later[Math.floor(later.length / 2)] as number;
     };
 
-    test('stays with the process for the next step, unless KD_MALLOC=off', async () => {
+    test('is kept by the process for the next step, unless KD_MALLOC=off', async () => {
       const [kept, returned] = await Promise.all([
         faultsPerStep({ KD_MALLOC: undefined }),
         faultsPerStep({ KD_MALLOC: 'off' }),

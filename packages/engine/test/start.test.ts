@@ -25,7 +25,7 @@ test('cpu and wasm start, and the last one started is current', async () => {
   expect(tf.getBackend()).toBe('cpu');
 });
 
-test('an engine that is started again says nothing, and is what it was', async () => {
+test('an engine that is started again prints nothing and is unchanged', async () => {
   const warn = vi.spyOn(console, 'warn');
   const kernel = async () => {
     await startEngine({ engine: 'wasm', ...quiet });
@@ -57,7 +57,7 @@ test('an unknown name stops at the door', async () => {
   );
 });
 
-describe('what was refused is said, and the engine before stays current', () => {
+describe('unavailable engines are reported, and the engine before stays current', () => {
   const noGradients = { requestedEngine: () => undefined, registerGradients: async () => {} };
   const absent: EngineProvider = {
     name: 'tensorflow',
@@ -113,7 +113,7 @@ describe.concurrent('in a process of its own', () => {
     });
   });
 
-  test('without libtensorflow wasm starts and says why, and tensorflow by name is an error that says what to do', async () => {
+  test('without libtensorflow wasm starts and logs the reason, and tensorflow by name is an error with the remedy', async () => {
     const nowhere = { KD_LIBTENSORFLOW: '/nowhere' };
     const [wasm, named] = await Promise.all([
       runNode('test/fixtures/start.ts', [], nowhere),

@@ -118,7 +118,7 @@ describe.skipIf('reason' in locateLibrary())('the binding', () => {
   });
 });
 
-describe('where libtensorflow is looked for', () => {
+describe('locating libtensorflow', () => {
   let directory: string;
 
   beforeEach(() => {
@@ -132,7 +132,7 @@ describe('where libtensorflow is looked for', () => {
     rmSync(directory, { recursive: true });
   });
 
-  test('an empty directory in KD_LIBTENSORFLOW is named, with what it lacks', () => {
+  test('an empty directory in KD_LIBTENSORFLOW is named with its missing files', () => {
     vi.stubEnv('KD_LIBTENSORFLOW', directory);
     expect(locateLibrary()).toEqual({
       reason: `KD_LIBTENSORFLOW names it, but ${directory} holds no ${libraryFile} and no ${frameworkFile}`,
@@ -145,14 +145,14 @@ describe('where libtensorflow is looked for', () => {
     expect(locateLibrary()).toEqual({ directory, from: 'KD_LIBTENSORFLOW' });
   });
 
-  test('nothing anywhere says where it was looked for', () => {
+  test('if there is none, the reason lists the places that were searched', () => {
     expect(locateLibrary()).toEqual({
       reason: `libtensorflow was not found: KD_LIBTENSORFLOW is not set, there is none in ${installationsDirectory()}, no Python here has tensorflow`,
     });
   });
 });
 
-describe.skipIf('reason' in locateLibrary())('which inputs of an op are lists', () => {
+describe.skipIf('reason' in locateLibrary())('lists among the inputs of an op', () => {
   beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 
   const definitionOf = (op: string) => {
@@ -166,7 +166,7 @@ describe.skipIf('reason' in locateLibrary())('which inputs of an op are lists', 
   });
   const int = (name: string, value: number) => ({ name, type: attributeType.int, value });
 
-  test('TensorFlow itself tells', () => {
+  test('the definitions are TensorFlow’s own', () => {
     expect(definitionOf('MatMul')).toEqual({
       inputs: [{ name: 'a' }, { name: 'b' }],
       stateful: false,
@@ -180,7 +180,7 @@ describe.skipIf('reason' in locateLibrary())('which inputs of an op are lists', 
     expect(() => definitionOf('NoSuchOp')).toThrow(/^NoSuchOp: .*NoSuchOp/);
   });
 
-  test('attributes say how long they are, and one that they do not mention takes what is left', () => {
+  test('attributes give their lengths, and a list without one takes the rest', () => {
     const concat = definitionOf('ConcatV2');
     const divided = [{ list: ['a', 'b', 'c'] }, { single: 'axis' }];
     expect(groupInputs('ConcatV2', concat, [int('N', 3)], ['a', 'b', 'c', 'axis'])).toEqual(

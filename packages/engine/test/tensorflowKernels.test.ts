@@ -31,7 +31,7 @@ const maps = (seed: number, shape: [number, number, number, number] = [3, 5, 4, 
   tf.tensor4d(pseudoRandom(seed, shape), shape);
 
 describe.skipIf('reason' in locateLibrary())(
-  'the quick kernels and gradients of tensorflow equal TF.js’s own',
+  'our kernels and gradients on tensorflow equal TF.js’s own',
   () => {
     beforeAll(() => startEngine({ engine: 'tensorflow', log: () => {} }));
 

@@ -29,7 +29,7 @@ describe.skipIf('reason' in locateLibrary())('reading', () => {
     }
   });
 
-  test('what was read may be written into: the tensor does not change', async () => {
+  test('the array may be written into: the tensor does not change', async () => {
     const tensor = constant(many, 1);
     tensor.dataSync().fill(7);
     (await tensor.data()).fill(7);
@@ -37,7 +37,7 @@ describe.skipIf('reason' in locateLibrary())('reading', () => {
     tensor.dispose();
   });
 
-  test('a tensor may be disposed of while it is read', async () => {
+  test('a tensor may be disposed while it is read', async () => {
     const tensors = Array.from({ length: 40 }, (_, at) => constant(many, at));
     const reading = tensors.map((tensor) => tensor.data());
     tf.dispose(tensors);
@@ -102,7 +102,7 @@ describe.skipIf('reason' in locateLibrary())('reading', () => {
     tensor.dispose();
   });
 
-  test('when everything is disposed of, no handle is left', async () => {
+  test('when everything is disposed, no handle is left', async () => {
     tf.disposeVariables();
     const before = binding().getNumOfTensors();
     const tensors = Array.from({ length: 50 }, (_, at) => constant(10, at));

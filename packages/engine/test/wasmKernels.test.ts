@@ -206,7 +206,7 @@ const row = (seed: number, length: number): tf.Tensor1D =>
 
 beforeAll(() => startEngine({ engine: 'wasm', log: () => {} }));
 
-describe('the quick kernels of wasm equal those of cpu', () => {
+describe('our kernels on wasm equal those of cpu', () => {
   test('sums and means over any axes, large and small, with and without the summed ones', async () => {
     for (const shape of [[8, 16, 12, 16] as Shape, [2, 3, 4, 5] as Shape]) {
       for (const axes of [[0], [1], [0, 1, 2], [1, 2], [-2], [0, 2], [3], [2, 3], [0, 1, 2, 3]]) {

@@ -73,7 +73,7 @@ describe.skipIf(refusal !== undefined)('webgpu in Node', () => {
     expect(ours.bytes[4]).toBe(ours.bytes[1]);
   });
 
-  test('dataSync of what is on the GPU is an error that says what to write', async () => {
+  test('dataSync of a tensor on the GPU is an error with the remedy', async () => {
     await startEngine({ engine: 'webgpu', ...quiet });
     const product = tf.matMul(tf.ones([64, 64]), tf.ones([64, 64]));
     expect(() => product.dataSync()).toThrow(
@@ -93,7 +93,7 @@ describe.skipIf(refusal !== undefined)('webgpu in Node', () => {
   });
 });
 
-describe('what webgpu says of its adapter', () => {
+describe('the description of a webgpu adapter', () => {
   const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
   const registered = tf.findBackendFactory('webgpu') !== null;
   const candidate = webgpu(async () => undefined);
@@ -136,7 +136,7 @@ describe('what webgpu says of its adapter', () => {
     expect(await candidate.open()).toMatchObject({ device });
   });
 
-  test('one in software is passed over unless it is asked for', async () => {
+  test('a software adapter is skipped unless webgpu is named', async () => {
     withAdapter({ info: { description: 'SwiftShader' } });
     const platform = {
       providers: [candidate],
