@@ -56,7 +56,7 @@ export function shuffleNetV1({ groups = 3, classes, seed, prepare }: ShuffleNetV
   });
 }
 
-/** @param entryGroups Groups of the first 1×1: the 24 channels of the stem are too few for groups. */
+/** @param entryGroups Groups of the first 1×1: the stem's 24 channels are too few for groups. */
 function stage(
   count: number,
   from: number,

@@ -26,8 +26,8 @@ interface StorageLocation {
 }
 
 /**
- * Reads a file of `torch.save` since PyTorch 1.6: a zip archive with `<name>/data.pkl` and one entry
- * `<name>/data/<key>` for each storage.
+ * Reads a file of `torch.save` since PyTorch 1.6: a zip archive with `<name>/data.pkl` and one
+ * entry `<name>/data/<key>` for each storage.
  * @throws RangeError on another archive, such as one of TorchScript.
  */
 export function readZipCheckpoint(source: ByteSource, fileName: string): TorchCheckpoint {

@@ -91,8 +91,8 @@ export interface TorchUnpickler extends UnpicklerHost {
 }
 
 /**
- * An unpickler for files of `torch.save`. Such a pickle consists of calls: those that create tensors
- * and dicts are recognized, all others become a `PickledObject`. None is run.
+ * An unpickler for files of `torch.save`. Such a pickle consists of calls: those that create
+ * tensors and dicts are recognized, all others become a `PickledObject`. None is run.
  * @param caller Name of the file, for messages.
  */
 export function torchUnpickler(caller: string): TorchUnpickler {
