@@ -138,8 +138,10 @@ function allocate(open: OpenCache, output: string): Float32Array | Uint16Array {
 
 function gatherFloat32(values: Float32Array, size: number, rows: Int32Array): Float32Array {
   const gathered = new Float32Array(rows.length * size);
-  for (const [at, row] of rows.entries())
-    gathered.set(values.subarray(row * size, (row + 1) * size), at * size);
+  for (let at = 0; at < rows.length; at++) {
+    const from = (rows[at] as number) * size;
+    gathered.set(values.subarray(from, from + size), at * size);
+  }
   return gathered;
 }
 
