@@ -1,3 +1,7 @@
+export type { Chart } from './charts/axes.ts';
+export { calibrationChart } from './charts/calibration.ts';
+export { confusionChart } from './charts/confusion.ts';
+export { type Curve, type CurvesOptions, curvesChart } from './charts/curves.ts';
 /**
  * {@include ../README.md}
  * @module @kd/report
@@ -12,6 +16,7 @@ export {
   roleTitles,
 } from './format.ts';
 export { renderReport } from './page/page.ts';
+export { stylesheet } from './page/stylesheet.ts';
 export type { Predictions } from './predictions.ts';
 export {
   type AugmentationRecord,
