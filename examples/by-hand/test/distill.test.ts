@@ -42,4 +42,4 @@ test('it trains, distils and tests three networks', async () => {
   } finally {
     rmSync(cwd, { recursive: true });
   }
-});
+}, 120_000);
