@@ -67,9 +67,12 @@ export function expectGradient(
   expectNumericalGradient(loss, x, tf.grad(loss)(x).dataSync(), relative, step);
 }
 
+/** More weights than these are moved together on the cpu backend. */
+const manyWeights = 12;
+
 /**
  * Throws unless each weight's gradient is that of finite differences, along one direction of each;
- * on TensorFlow.js's cpu backend along one direction of all together.
+ * on TensorFlow.js's cpu backend, if there are many, along one direction of all together.
  */
 export function expectWeightGradients(
   weights: Readonly<Record<string, tf.Variable>> | undefined,
@@ -81,8 +84,9 @@ export function expectWeightGradients(
   const { grads } = tf.variableGrads(run, all);
   const directions = all.map((weight, at) => noise(`direction ${at}`, weight.shape as [number]));
   const before = all.map((weight) => weight.clone());
-  // The numbers of the weights that are moved together: each alone, or all at once.
-  const moves = tf.getBackend() === 'cpu' ? [[...all.keys()]] : [...all.keys()].map((at) => [at]);
+  // The indices of the weights that are moved together: each alone, or all at once.
+  const together = tf.getBackend() === 'cpu' && all.length > manyWeights;
+  const moves = together ? [[...all.keys()]] : [...all.keys()].map((at) => [at]);
   const slopes = moves.map((moved) => {
     const along = (x: tf.Tensor): tf.Scalar => {
       for (const at of moved)
