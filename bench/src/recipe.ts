@@ -136,7 +136,7 @@ function compareResults(theirs: RecipeResult, same: RecipeResult, inTime: Recipe
 }
 
 /** Writes pixels and labels, a byte each, for Python. */
-async function writeDataset(file: string, { pixels, labels, rows }: ImageDataset): Promise<void> {
+async function writeDataset(file: string, { pixels, labels, indices: rows }: ImageDataset): Promise<void> {
   const size = pixels.length / labels.length;
   await writeFile(
     `${file}.images`,

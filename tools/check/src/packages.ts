@@ -90,8 +90,10 @@ async function runFirstSnippets(directory: string): Promise<Outcome> {
   const work = async (): Promise<void> => {
     for (let readme = readmes.shift(); readme !== undefined; readme = readmes.shift()) {
       const file = `snippet-${readmes.length}.js`;
-      await writeFile(join(directory, file), await firstSnippet(readme));
-      const { ok, output } = await runNode([file], { directory, priority: 10 });
+      const { ok, output } = await firstSnippet(readme)
+        .then((snippet) => writeFile(join(directory, file), snippet))
+        .then(() => runNode([file], { directory, priority: 10 }))
+        .catch((error: unknown): Outcome => ({ ok: false, output: String(error) }));
       if (!ok)
         failures.push(
           `${readme}: the first snippet fails in a project that installed the packages:\n${output}`,
