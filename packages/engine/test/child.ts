@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 /** The end of a child process. */
@@ -10,7 +11,10 @@ export interface Ended {
 }
 
 /** More at a time would only take turns on the cores, and fill the memory. */
-const maxRunning = 3;
+const maxRunning = Math.min(4, Math.max(2, availableParallelism() / 2));
+
+/** Options of tests whose processes run side by side; the timeout includes waiting for a turn. */
+export const sideBySide = { concurrent: true, timeout: 240_000 } as const;
 
 const running = new Set<symbol>();
 const waiting: (() => void)[] = [];

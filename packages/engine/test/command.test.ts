@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/node/engineCommand.ts';
-import { runNode } from './child.ts';
+import { runNode, sideBySide } from './child.ts';
 
-describe.concurrent('kd-engine', () => {
+describe('kd-engine', sideBySide, () => {
   const command = (...args: string[]) =>
     runNode('src/node/command.ts', args, { KD_LIBTENSORFLOW: '/nowhere' });
 
@@ -93,7 +93,7 @@ describe.concurrent('kd-engine', () => {
   });
 });
 
-test.concurrent('TF.js’s own tests run on an engine; the last line has their number', async () => {
+test('TF.js’s own tests run on an engine; the last line has their number', sideBySide, async () => {
   const { status, stdout } = await runNode('conformance/main.ts', [
     '--engine',
     'wasm',
@@ -107,7 +107,7 @@ test.concurrent('TF.js’s own tests run on an engine; the last line has their n
   expect(status).toBe(0);
 });
 
-test.concurrent('a failing test is printed, and the exit status is 1', async () => {
+test('a failing test is printed, and the exit status is 1', sideBySide, async () => {
   const { status, stdout } = await runNode('conformance/main.ts', [
     '--engine',
     'wasm',

@@ -1,7 +1,7 @@
 /** Whole processes: how they end, what the allocator does, threads of wasm. They run side by side. */
 import { describe, expect, test } from 'vitest';
 import { locateLibrary } from '../src/node/library/locateLibrary.ts';
-import { runNode } from './child.ts';
+import { runNode, sideBySide } from './child.ts';
 
 /**
  * TensorFlow has threads of its own, and libuv's may be within it: none of that may crash a process
@@ -9,7 +9,7 @@ import { runNode } from './child.ts';
  */
 describe.skipIf('reason' in locateLibrary())(
   'a process that trains on tensorflow',
-  { concurrent: true },
+  sideBySide,
   () => {
     const rows: readonly (readonly [
       name: string,
@@ -106,7 +106,7 @@ describe.skipIf('reason' in locateLibrary() || process.platform !== 'linux')(
   },
 );
 
-describe.concurrent('wasm in Node', () => {
+describe('wasm in Node', sideBySide, () => {
   const fixture = 'test/fixtures/wasmThreads.ts';
 
   test('uses the given number of threads, with the same numbers, leaves no trace, and lets the process end', async () => {

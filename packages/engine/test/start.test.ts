@@ -7,7 +7,7 @@ import { type EngineName, startEngine } from '../src/index.ts';
 import { locateLibrary } from '../src/node/library/locateLibrary.ts';
 import { expected, filterWeights, pixels, probeTraining } from '../src/probe.ts';
 import { startEngineOn } from '../src/startEngine.ts';
-import { runNode } from './child.ts';
+import { runNode, sideBySide } from './child.ts';
 
 const quiet = { log: () => {} };
 const hasTensorflow = 'directory' in locateLibrary();
@@ -100,7 +100,7 @@ describe('unavailable engines are reported, and the engine before stays current'
   });
 });
 
-describe.concurrent('in a process of its own', () => {
+describe('in a process of its own', sideBySide, () => {
   test('KD_ENGINE names the engine, and a wrong name is an error', async () => {
     const [wasm, wrong] = await Promise.all([
       runNode('test/fixtures/start.ts', [], { KD_ENGINE: 'wasm' }),
