@@ -7,7 +7,7 @@ export { type CachedTeacherOptions, cachedTeacher } from './cache/cachedTeacher.
 export { type CacheOutputsOptions, cacheOutputs } from './cache/cacheOutputs.ts';
 export type { CachedOutput, OutputCache, OutputCacheKey } from './cache/format.ts';
 export { type EvaluateOptions, evaluate } from './evaluate.ts';
-export type { EvaluationResult, Metrics } from './metrics.ts';
+export type { EvaluationResult, Metrics, MetricValues, RunningMetrics } from './metrics.ts';
 export { type AdagradOptions, adagrad } from './optimizers/adagrad.ts';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.ts';
 export { clipByGlobalNorm } from './optimizers/clip.ts';

@@ -144,6 +144,8 @@ async function openTeacher(
         disposeOutputs(all);
         throw expectedError('cacheOutputs', `a teacher of ${classes} classes`, got);
       }
+      // A feature of that name cannot be cached beside the logits.
+      all.features[LOGITS]?.dispose();
       return selectOutputs({ ...all.features, [LOGITS]: all.logits }, outputs);
     },
   };

@@ -64,32 +64,13 @@ export async function openCache(
   expectSameKey(location, cache, key, kind);
   for (const output of outputs)
     ensure(
-      cache.outputs[output] !== undefined,
+      Object.hasOwn(cache.outputs, output),
       location,
       `the output ${output}`,
       Object.keys(cache.outputs),
       `cache the ${kind} with outputs: ['${output}']`,
     );
-  const ids = { store, file, key: await shardKey(key) };
-  async function* shards(viewNumber: number, output: string): AsyncGenerator<Shard> {
-    const layout = cachedOutput(open as OpenCache, output);
-    const view = cache.views[viewNumber] as ViewKey;
-    for (let shard = 0; shard < countShards(layout, cache.rows); shard++) {
-      const id: ShardId = { ...ids, output, view, viewNumber, shard };
-      const name = `${shardName(id)} in ${store.location}`;
-      const read = await readShard(id, layout, cache.rows);
-      if (read === undefined) throw expectedError(file, name, 'no such file', 'cache again');
-      const { from, to } = shardRows(layout, shard, cache.rows);
-      ensure(
-        read.indices.join() === indices.subarray(from, to).join(),
-        name,
-        'the images of the cache in their order',
-        'others',
-        'cache again',
-      );
-      yield read;
-    }
-  }
+  const shards = createShardReader(open, { store, file, key: await shardKey(key) });
   const readView = async (viewNumber: number): Promise<CachedView> => {
     const view: Record<string, Float32Array | Uint16Array> = {};
     for (const output of outputs) {
@@ -120,6 +101,33 @@ export async function openCache(
       return gatherFloat16(values, size, rows, table.float16);
     },
     labelsOf: (wanted) => positions(wanted).map((row) => open.labels[row] as number),
+  };
+}
+
+/** Reads the shards of an output under a view in order and checks that they belong to the manifest. */
+function createShardReader(
+  open: OpenCache,
+  ids: Pick<ShardId, 'store' | 'file' | 'key'>,
+): CacheReader['shards'] {
+  const { cache, indices } = open;
+  return async function* shards(viewNumber, output) {
+    const layout = cachedOutput(open, output);
+    const view = cache.views[viewNumber] as ViewKey;
+    for (let shard = 0; shard < countShards(layout, cache.rows); shard++) {
+      const id: ShardId = { ...ids, output, view, viewNumber, shard };
+      const name = `${shardName(id)} in ${ids.store.location}`;
+      const read = await readShard(id, layout, cache.rows);
+      if (read === undefined) throw expectedError(ids.file, name, 'no such file', 'cache again');
+      const { from, to } = shardRows(layout, shard, cache.rows);
+      ensure(
+        read.indices.join() === indices.subarray(from, to).join(),
+        name,
+        'the images of the cache in their order',
+        'others',
+        'cache again',
+      );
+      yield read;
+    }
   };
 }
 
