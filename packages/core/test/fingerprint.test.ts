@@ -53,7 +53,7 @@ test('sha256 reads a view of a larger buffer', async () => {
   );
 });
 
-test('the weights are hashed as the documentation says', async () => {
+test('the weights are hashed as documented', async () => {
   const [bias, kernel] = [Float32Array.of(0.5), Float32Array.of(1, 2)];
   const hashOf = (data: Float32Array): Promise<string> => sha256(new Uint8Array(data.buffer));
   const lines = `"bias" float32 [1] ${await hashOf(bias)}\n"kernel" float32 [1,2] ${await hashOf(kernel)}\n`;

@@ -104,7 +104,7 @@ describe('createProgress', () => {
     expect(stream.text).not.toContain('\x1b[?');
   });
 
-  test('a terminal that does not know its width has 80 columns', () => {
+  test('a terminal without a width has 80 columns', () => {
     const stream = new TextStream(true, 0);
     createProgress(stream)('a label of about thirty letters', 10, 'images').end(
       'a message of about thirty letters',

@@ -97,7 +97,7 @@ onEveryEngine(() => {
     });
   });
 
-  test('mean and variance carry no gradient', () => {
+  test('mean and variance have no gradient', () => {
     tf.tidy(() => {
       const [x, scale, offset] = [numbers([2, 2, 2, 3], 0), numbers([3], 1), numbers([3], 2)];
       const withStatistics = tf.grad((x: tf.Tensor) => {
@@ -231,7 +231,7 @@ onEveryEngine((engine) => {
     return { x: () => tf.mul(x, mean), scale: () => tf.clone(more), offset: () => tf.add(more, 1) };
   }
 
-  test('the kernel gives output, mean and variance, and nothing else comes out', async () => {
+  test('the kernel returns output, mean and variance, and nothing else is returned', async () => {
     await expectNoNewTensors(() => {
       const inputs = [
         tf.zeros([2, 3, 3, 2]) as tf.Tensor4D,
@@ -248,7 +248,7 @@ onEveryEngine((engine) => {
     });
   });
 
-  test('its own gradient is taken', async () => {
+  test('its own gradient is used', async () => {
     await expectNoNewTensors(() => {
       tf.tidy(() => {
         const inputs = [tf.fill([4, 2], 5), tf.ones([2]), tf.zeros([2])];

@@ -30,13 +30,13 @@ onEveryEngine(() => {
     },
   );
 
-  test('is zero where nothing was written', () => {
+  test('is zero where nothing is written', () => {
     const made = persistentTensor([200, 200], (values) => values.fill(1, 0, 7));
     expect(tf.tidy(() => tf.sum(made).dataSync()[0])).toBe(7);
     made.dispose();
   });
 
-  test('belongs to a tidy, and to the variable that is made of it', () => {
+  test('belongs to a tidy, and to the variable that is created from it', () => {
     const before = tf.memory().numTensors;
     const weight = tf.tidy(() => tf.variable(persistentTensor([200, 200], counting)));
     tf.tidy(() => weight.assign(persistentTensor([200, 200], (values) => values.fill(2))));
@@ -45,7 +45,7 @@ onEveryEngine(() => {
     weight.dispose();
   });
 
-  test('an error of the writer comes through, and nothing is left', () => {
+  test('an error of the writer is thrown, and no tensor is left', () => {
     const before = tf.memory().numTensors;
     const refuse = () => {
       throw new Error('not today');

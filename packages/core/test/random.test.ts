@@ -37,7 +37,7 @@ describe('known vectors of Philox 4×32-10', () => {
     expect(hexadecimal(out)).toBe(wanted);
   });
 
-  test('philox4x32 and draw give the vector of zeros', () => {
+  test('philox4x32 and randomUint32 return the vector of zeros', () => {
     const out = new Uint32Array(4);
     philox4x32(0, 0, 0, out);
     expect(hexadecimal(out)).toBe('6627e8d5 e169c58d bc57ac4c 9b00dbd8');
@@ -45,7 +45,7 @@ describe('known vectors of Philox 4×32-10', () => {
   });
 });
 
-test('a draw depends on seed, stream and index, and not on the order of asking', () => {
+test('a number depends on seed, stream and index, and not on the order of calls', () => {
   fc.assert(
     fc.property(
       seed,
@@ -64,7 +64,7 @@ test('a draw depends on seed, stream and index, and not on the order of asking',
   expect(new Set(all).size).toBe(all.length);
 });
 
-test('indices beyond 32 bits are other draws', () => {
+test('indices beyond 32 bits give other numbers', () => {
   const first = new Uint32Array(4);
   const far = new Uint32Array(4);
   philox4x32(5, 6, 7, first);
@@ -72,7 +72,7 @@ test('indices beyond 32 bits are other draws', () => {
   expect([...far]).not.toEqual([...first]);
 });
 
-test('uniform is within [0, 1), with the mean, variance and counts of one', () => {
+test('uniform is within [0, 1), with the mean, variance and counts of a uniform distribution', () => {
   const count = 40_000;
   const values = Float64Array.from({ length: count }, (_, index) => uniform(11, 3, index));
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
@@ -104,7 +104,7 @@ test('normal has the moments of a standard normal', () => {
   expect(Math.abs(neighbours)).toBeLessThan(0.02);
 });
 
-test('a permutation has every number once and is the same again', () => {
+test('a permutation has every number once and is reproducible', () => {
   fc.assert(
     fc.property(seed, seed, fc.nat(300), (number, stream, count) => {
       const order = permutation(number, stream, count);
@@ -146,7 +146,7 @@ function valuesOf(tensor: tf.Tensor): number[] {
 }
 
 onEveryEngine(() => {
-  test('gives the numbers of TensorFlow’s StatelessRandomUniform, on every engine to the last bit', () => {
+  test('returns the numbers of TensorFlow’s StatelessRandomUniform, on every engine to the last bit', () => {
     const drawn = (first: number, second: number) =>
       valuesOf(tf.tidy(() => randomUniform([5], seedOf(first, second))));
     expect(drawn(1, 2)).toStrictEqual([
@@ -159,7 +159,7 @@ onEveryEngine(() => {
     ]);
   });
 
-  test('and so they are where there are many, which an engine draws in pieces', () => {
+  test('returns them for large shapes too, which an engine draws in parts', () => {
     const values = valuesOf(
       tf.tidy(() => randomUniform([307, 311], seedOf(123456789, -987654321))),
     );
@@ -191,7 +191,7 @@ onEveryEngine(() => {
     expect(Math.abs(variance - 1 / 12)).toBeLessThan(0.0015);
   });
 
-  test('foldIn gives a seed for each name, with wrap-round, and nothing is left behind', async () => {
+  test('foldIn returns a seed for each name, with wrap-around, and no tensor is left', async () => {
     await expectNoNewTensors(() => {
       const folded = (first: number, name: string) =>
         valuesOf(tf.tidy(() => foldIn(seedOf(first, 5), name)));

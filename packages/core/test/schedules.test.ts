@@ -28,12 +28,15 @@ describe('ends', () => {
     ['linearWarmup', linearWarmup({ over: 0.2, into: linear({ from: 2, to: 1 }) }), 0, 1],
     ['oneCycle', oneCycle({ peak: 2, startDivisor: 4, endDivisor: 8 }), 0.5, 0.0625],
   ];
-  test.each(rows)('%s starts and ends where it says, and holds beyond', (_, schedule, from, to) => {
-    expect(schedule(0)).toBeCloseTo(from, 12);
-    expect(schedule(1)).toBeCloseTo(to, 12);
-    expect(schedule(-0.5)).toBe(schedule(0));
-    expect(schedule(1.5)).toBe(schedule(1));
-  });
+  test.each(rows)(
+    '%s has its first and last value, and is constant beyond',
+    (_, schedule, from, to) => {
+      expect(schedule(0)).toBeCloseTo(from, 12);
+      expect(schedule(1)).toBeCloseTo(to, 12);
+      expect(schedule(-0.5)).toBe(schedule(0));
+      expect(schedule(1.5)).toBe(schedule(1));
+    },
+  );
 });
 
 test('constant and toSchedule', () => {
@@ -203,7 +206,7 @@ const rates = [
   0.0125,
 ];
 
-test('follows PyTorch, and upside down where higher is better', () => {
+test('reduceOnPlateau follows PyTorch, and its mirror image if higher is better', () => {
   const options = { factor: 0.5, patience: 2, threshold: 1e-3 };
   const [lower, higher] = [
     reduceOnPlateau(options),

@@ -45,7 +45,7 @@ describe('randomCrop', () => {
     expect([...target]).toEqual([1, 2, 1, 4, 5, 4, 7, 8, 7]);
   });
 
-  test('or is black', () => {
+  test('fill zero is black', () => {
     const target = new Int32Array(9);
     randomCrop({ padding: 1, fill: 'zero' }).remap(
       still(9),

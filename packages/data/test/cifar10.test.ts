@@ -17,7 +17,7 @@ import {
 const bytes = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
 describe('readArrays', () => {
-  test('reads a batch as Python 2 wrote it', () => {
+  test('reads a batch of Python 2', () => {
     const batch = readArrays(
       new Uint8Array(pickledBatch(sampleImages(1), 1)),
       'data_batch_1',
@@ -82,7 +82,7 @@ describe('readArrays', () => {
     expect(() => readArrays(bytes(text.replace(from, to)), 'p')).toThrow(new RangeError(message));
   });
 
-  test('a pickle cut or altered anywhere is refused or read, in one line, and never runs away', () => {
+  test('a pickle cut or altered anywhere is refused in one line, or read, and always ends', () => {
     const whole = pickledBatch(sampleImages(1), 1);
     fc.assert(
       fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.boolean(), (at, value, cut) => {
@@ -129,7 +129,7 @@ describe('readCifar10', () => {
     },
   );
 
-  test('takes a stream, in whatever pieces it comes', async () => {
+  test('reads a stream in chunks of any size', async () => {
     const bytes = await tarGz(binaryFiles());
     let at = 0;
     const stream = new ReadableStream<Uint8Array>({

@@ -17,19 +17,19 @@ const good = {
 } as const;
 
 describe('imageDataset', () => {
-  test('holds bytes, labels and all rows', () => {
+  test('has bytes, labels and all indices', () => {
     const set = imageDataset(good);
     expect(set.pixels).toEqual(Uint8Array.of(0, 255, 3, 4, 5, 6, 7, 8));
     expect(set.labels).toEqual(Uint8Array.of(1, 0));
     expect(set.indices).toEqual(Int32Array.of(0, 1));
   });
 
-  test('keeps labels above 255', () => {
+  test('labels may be above 255', () => {
     const classNames = Array.from({ length: 300 }, (_, label) => `${label}`);
     expect([...imageDataset({ ...good, labels: [299, 0], classNames }).labels]).toEqual([299, 0]);
   });
 
-  test('its identity changes with pixels, labels and shape, and with nothing else', async () => {
+  test('its fingerprint changes with pixels, labels and shape, and with nothing else', async () => {
     const identity = await imageDataset(good).fingerprint();
     expect(identity).toMatch(/^[0-9a-f]{64}$/);
     expect(

@@ -28,7 +28,7 @@ async function archiveFile(files = binaryFiles()): Promise<{ file: string; bytes
 }
 
 describe('loadCifar10', () => {
-  test('reads a file, a file address, a web address and streams of both kinds: the same images', async () => {
+  test('reads a file, file URL, web URL and streams of both kinds: the same images', async () => {
     const { file, bytes } = await archiveFile(pythonFiles());
     server = await startTestServer((request, response) =>
       sendBytes(
@@ -79,7 +79,7 @@ describe('loadCifar10', () => {
     );
   });
 
-  test('names a file that is not there, an address of another kind and a value that is no source', async () => {
+  test('names a missing file, a URL of another protocol and a value that is no source', async () => {
     const cache = createDirectory();
     await expect(loadCifar10({ from: 'nowhere.tar.gz', cache, ...quiet })).rejects.toHaveProperty(
       'message',
@@ -97,7 +97,7 @@ describe('loadCifar10', () => {
     );
   });
 
-  test('stops when told to, also while it decodes', async () => {
+  test('stops on abort, also while it decodes', async () => {
     const { file } = await archiveFile();
     const stop = new AbortController();
     const createProgress = () => {
@@ -125,7 +125,7 @@ describe('loadCifar10', () => {
   });
 });
 
-describe('the decoded file', () => {
+describe('the cached file', () => {
   async function decoded(): Promise<{ cache: string; file: string; identity: string }> {
     const sets = await readCifar10(await tarGz(binaryFiles()));
     const cache = createDirectory();
@@ -134,7 +134,7 @@ describe('the decoded file', () => {
     return { cache, file, identity: await sets.train.fingerprint() };
   }
 
-  test('serves the next start', async () => {
+  test('is read by the next call', async () => {
     const { cache, identity } = await decoded();
     const loaded = await loadCifar10({ cache, ...quiet });
     expect([await loaded.train.fingerprint(), loaded.source]).toEqual([identity, 'a test']);

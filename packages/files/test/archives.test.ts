@@ -22,7 +22,7 @@ async function unpack(
 }
 
 describe('readTar', () => {
-  test('gives the wanted files, empty and unaligned ones too', async () => {
+  test('yields the selected files, empty and unaligned ones too', async () => {
     const files = {
       'f/a': new Uint8Array(0),
       other: new Uint8Array(700),
@@ -45,7 +45,7 @@ describe('readTar', () => {
     );
   });
 
-  test('stops a gzip bomb, also in a file that nobody wants', async () => {
+  test('stops a gzip bomb, also in a file that is not selected', async () => {
     const refusal = unpack({ other: new Uint8Array(5e6) }, { file: 1024, archive: 1e6 });
     const message =
       'a.tgz: expected at most 1000000 bytes when unpacked, got more; it is not the archive it should be.';

@@ -60,7 +60,7 @@ describe('unpickle', () => {
     expect(end).toBe(pickle.length);
   });
 
-  test('pickles in a row, and values longer than what is read at a time', () => {
+  test('several pickles in a row, and values longer than one block', () => {
     const long = 'x'.repeat(200_000);
     const length = String.fromCharCode(0x40, 0x0d, 3, 0);
     const both = bytes(`\x80\x02K\x05.\x80\x02X${length}${long}q\0h\0\x86.`);
@@ -88,7 +88,7 @@ describe('unpickle', () => {
     expect(read(bytes(text)).value).toEqual(value);
   });
 
-  test('a dict that is put into a call keeps its items, whatever they are called', () => {
+  test('a dict that is an argument of a call has its items, whatever their names are', () => {
     const { value } = read(bytes('ca\nC\n)R(X\x09\0\0\0__proto__K\x01U\x01bK\x02u.'));
     expect([...(value as PickledObject).items]).toEqual([
       ['__proto__', 1],
@@ -139,12 +139,12 @@ describe('unpickle', () => {
     );
   });
 
-  test('too many objects and too many opcodes are refused before memory is', () => {
+  test('too many objects and too many opcodes are refused before memory runs out', () => {
     const of = (opcode: string): ByteSource => ({
       length: 2 ** 30,
       fill: (target) => target.fill(opcode.charCodeAt(0)),
     });
-    expect(() => unpickle(of('}'), 'p', host)).toThrow(
+    expect(() => unpickle(of(')'), 'p', host)).toThrow(
       new RangeError(
         'p: expected at most 1000000 objects in a pickle, got more; it is refused, nothing was run.',
       ),

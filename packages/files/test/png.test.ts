@@ -54,7 +54,7 @@ describe('unfilter', () => {
     );
   });
 
-  test('refuses a filter that is none', () => {
+  test('refuses an unknown filter', () => {
     expect(() => unfilter(Uint8Array.of(5, 1, 2, 3), 3, 1, 3, 'p')).toThrow(
       new RangeError('p: expected PNG filters 0–4, got 5 in row 0.'),
     );
@@ -65,7 +65,7 @@ describe('readPng', () => {
   const data = image(5, 4, 91);
   const file = encode({ width: 5, height: 4, channels: 3, depth: 8, data });
 
-  test('reads what another library wrote', async () => {
+  test('reads files of another library', async () => {
     expect(await readPng(file, limit, 'p')).toEqual({ width: 5, height: 4, pixels: data });
   });
 

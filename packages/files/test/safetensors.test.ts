@@ -31,7 +31,7 @@ const name = fc
 const bytesOf = ({ data }: SafetensorsTensor): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-test('what goes in comes out, bit for bit', () => {
+test('a round trip is exact to the last bit', () => {
   const entries = <Value>(value: fc.Arbitrary<Value>) =>
     fc.uniqueArray(fc.tuple(name, value), { maxLength: 6, selector: ([key]) => key });
   fc.assert(
@@ -347,7 +347,7 @@ test('a header that is not JSON or not UTF-8 keeps the cause', () => {
   expect(refusalOf(latin).cause).toBeInstanceOf(TypeError);
 });
 
-test('names of Object.prototype are names as any other', () => {
+test('names of Object.prototype are like any others', () => {
   const header = `{"__metadata__":{"__proto__":"m"},"__proto__":${JSON.stringify(entry(0, 1))},"constructor":${JSON.stringify(entry(1, 2))}}`;
   const { tensors, metadata } = decodeSafetensors(file(header, 2), 'x');
   expect(Object.keys(tensors)).toEqual(['__proto__', 'constructor']);
@@ -362,12 +362,12 @@ test('names of Object.prototype are names as any other', () => {
   ).toThrow(new RangeError('x: expected dtype, shape and data_offsets for a, got __proto__.'));
 });
 
-test('a name that looks like a value is no second name', () => {
+test('a value that looks like a name is no repeated name', () => {
   const header = `{"__metadata__":{"a":"a","b":"a\\": "},"a":${JSON.stringify(entry(0, 1))}}`;
   expect(decodeSafetensors(file(header, 1), 'x').metadata.b).toBe('a": ');
 });
 
-test('a cut or changed file is refused with a RangeError or read, and nothing else happens', () => {
+test('a cut or changed file is refused with a RangeError or read', () => {
   const whole = encodeSafetensors(
     {
       'conv.kernel': { dtype: 'F32', shape: [2, 3], data: new Float32Array(6) },

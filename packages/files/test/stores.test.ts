@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isSafeRelativePath, memoryStore } from '../src/index.ts';
 import { directoryStore } from '../src/node/index.ts';
 
-test('what was written is read, and nothing where nothing was', async () => {
+test('memoryStore reads what was written, and undefined otherwise', async () => {
   const store = memoryStore();
   expect(store.location).toBe('memory');
   expect(await store.read('a')).toBeUndefined();
@@ -16,7 +16,7 @@ test('what was written is read, and nothing where nothing was', async () => {
   expect(await memoryStore().read('a')).toBeUndefined();
 });
 
-test('changing what went in or came out changes no file', async () => {
+test('changing the bytes after a write or read changes no file', async () => {
   const store = memoryStore();
   const bytes = Uint8Array.of(1, 2, 3);
   await store.write('a', bytes);
@@ -61,7 +61,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-test('what was written is read, and nothing where nothing was', async () => {
+test('directoryStore reads what was written, and undefined otherwise', async () => {
   const store = directoryStore(path.join(directory, 'runs', 'first'));
   expect(store.location).toBe(path.join(directory, 'runs', 'first'));
   expect(await store.read('last.safetensors')).toBeUndefined();
@@ -74,7 +74,7 @@ test('what was written is read, and nothing where nothing was', async () => {
   expect((await readdir(store.location)).sort()).toEqual(['last.safetensors', 'teacher']);
 });
 
-test('only the part of a buffer that was given is written', async () => {
+test('a view of a larger buffer is written alone', async () => {
   const store = directoryStore(directory);
   await store.write('part', Uint8Array.of(1, 2, 3, 4).subarray(1, 3));
   expect(await store.read('part')).toEqual(Uint8Array.of(2, 3));
@@ -104,7 +104,7 @@ test.each([
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('names that only look dangerous are names', async () => {
+test('names that only look dangerous are accepted', async () => {
   const store = directoryStore(directory);
   for (const name of ['..a', 'a..b', '__proto__', 'ümlaut 名']) {
     await store.write(name, new TextEncoder().encode(name));

@@ -53,6 +53,6 @@ export function sendBytes(
   if (stopAfter === undefined) response.end(bytes.subarray(from));
   else
     response.write(bytes.subarray(from, from + stopAfter), () =>
-      setTimeout(() => response.destroy(), 20),
+      setTimeout(() => response.destroy(), 60),
     );
 }

@@ -35,7 +35,7 @@ test('writes bytes and text, creates directories and leaves nothing else', async
   expect(await readdir(path.dirname(file))).toEqual(['weights.bin']);
 });
 
-test('writes of one file at the same time end with one of them whole', async () => {
+test('concurrent writes of one file end with one of them complete', async () => {
   const file = path.join(directory, 'shared');
   const texts = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(100_000));
   await Promise.all(texts.map((text) => writeFileAtomic(file, text)));
@@ -43,7 +43,7 @@ test('writes of one file at the same time end with one of them whole', async () 
   expect(await readdir(directory)).toEqual(['shared']);
 });
 
-test('a link stays a link', async () => {
+test('a symbolic link stays a link', async () => {
   await writeFile(path.join(directory, 'file'), 'before');
   await symlink('file', path.join(directory, 'link'));
   await writeFileAtomic(path.join(directory, 'link'), 'after');
@@ -167,7 +167,7 @@ describe('ensureDirectory', () => {
     expect((await stat(deep)).isDirectory()).toBe(true);
   });
 
-  test('throws where a file has the name', async () => {
+  test('throws if a file has the name', async () => {
     const file = path.join(await room(), 'file');
     await writeFile(file, '');
     await expect(ensureDirectory(file)).rejects.toThrow('EEXIST');

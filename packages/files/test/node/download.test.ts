@@ -81,7 +81,7 @@ describe('download', () => {
     expect(server.ranges).toEqual([undefined, 'bytes=50000-']);
   });
 
-  test('so is one whose process was killed, even if it was complete', async () => {
+  test('so is one whose process was killed, even if it is complete', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = options();
     // No process has this number: they end at 2²² on Linux, far below elsewhere.
@@ -98,14 +98,14 @@ describe('download', () => {
     expect(readdirSync(same.directory)).toEqual([path.basename(file)]);
   });
 
-  test('what another run left is not used where no checksum will tell whether it fits', async () => {
+  test('the part of another run is not used without a checksum to verify it', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = { ...options(), resume: false };
     writeFileSync(path.join(same.directory, 'cifar.tar.gz.part'), 'something else');
     expect(readFileSync(await download(server.url, same)).equals(content)).toBe(true);
   });
 
-  test('two at once do not meet', async () => {
+  test('two concurrent downloads use separate files', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     const same = options();
     const [one, other] = await Promise.all([
@@ -127,7 +127,7 @@ describe('download', () => {
     expect(readdirSync(same.directory)).toEqual([]);
   });
 
-  test('names the directory where it cannot be written', async () => {
+  test('names the directory if it cannot be written', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     const taken = path.join(createDirectory(), 'a file');
     writeFileSync(taken, '');
@@ -139,7 +139,7 @@ describe('download', () => {
     expect(server.ranges).toEqual([]);
   });
 
-  test('a server that claims too much is stopped', async () => {
+  test('a file above the limit is stopped', async () => {
     server = await startTestServer((_, response) => {
       response.writeHead(200, { 'content-length': 2 ** 31 });
       response.write('a');

@@ -97,7 +97,7 @@ function pretendNpm(address: string, packs: boolean): void {
 }
 
 describe('npmTarball', () => {
-  test('asks npm for the address and downloads', async () => {
+  test('requests the URL from npm and downloads', async () => {
     server = await startTestServer((request, response) => sendBytes(request, response, content));
     pretendNpm(server.url.href, false);
     const directory = createDirectory();
@@ -135,7 +135,7 @@ describe('npmTarball', () => {
     expect(readdirSync(directory).filter((name) => name.startsWith('npm-pack'))).toEqual([]);
   });
 
-  test('refuses an altered tarball and leaves nothing of it', async () => {
+  test('refuses an altered tarball and leaves no file', async () => {
     server = await startTestServer((request, response) =>
       sendBytes(request, response, Buffer.from('another')),
     );
