@@ -50,8 +50,7 @@ export interface CifarResnetOptions extends ClassifierOptions {
 /**
  * The ResNet for CIFAR: a 3×3 stem, three stages of basic blocks with 16, 32 and 64 channels, a
  * global average pool, one dense layer. With 100 classes and projections ResNet-56 has 861,620
- * parameters,
- * ResNet-32x4 7,433,860, as in RepDistiller.
+ * parameters, ResNet-32x4 7,433,860, as in RepDistiller.
  *
  * Taps, each after the last ReLU of its stage: `stage1` [16w, stride 1], `stage2` [32w, 2],
  * `stage3` [64w, 4], `pooled` [64w].

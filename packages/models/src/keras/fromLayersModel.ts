@@ -35,8 +35,7 @@ export interface FromLayersModelOptions {
  * others in the order of their creation. Whether a weight trains is decided by its layer. Running
  * averages move at `training: true` only, then even in layers with `trainable = false`, as in
  * TF.js. Dropout and noise layers draw from `mode.seed` and their names, as `dropout` of this
- * package
- * does; recurrent layers with dropout are refused in training. The network owns the model:
+ * package does; recurrent layers with dropout are refused in training. The network owns the model:
  * `dispose` frees it.
  */
 export function fromLayersModel(
