@@ -136,14 +136,17 @@ function compareResults(theirs: RecipeResult, same: RecipeResult, inTime: Recipe
 }
 
 /** Writes pixels and labels, a byte each, for Python. */
-async function writeDataset(file: string, { pixels, labels, indices: rows }: ImageDataset): Promise<void> {
+async function writeDataset(
+  file: string,
+  { pixels, labels, indices }: ImageDataset,
+): Promise<void> {
   const size = pixels.length / labels.length;
   await writeFile(
     `${file}.images`,
-    Buffer.concat(Array.from(rows, (row) => pixels.subarray(row * size, (row + 1) * size))),
+    Buffer.concat(Array.from(indices, (row) => pixels.subarray(row * size, (row + 1) * size))),
   );
   await writeFile(
     `${file}.labels`,
-    Uint8Array.from(rows, (row) => labels[row] as number),
+    Uint8Array.from(indices, (row) => labels[row] as number),
   );
 }
