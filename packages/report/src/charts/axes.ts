@@ -52,14 +52,14 @@ export function drawAxes(
     element('text', { class: className, ...at }, escapeHtml(content));
   const ticksX = x.ticks.map((tick) => {
     const [at] = position(tick, y.from);
-    const place = { x: at, y: height - bottom + 16, 'text-anchor': 'middle' };
-    return text('tick', place, x.format(tick));
+    const anchor = { x: at, y: height - bottom + 16, 'text-anchor': 'middle' };
+    return text('tick', anchor, x.format(tick));
   });
   const ticksY = y.ticks.map((tick) => {
     const [, at] = position(x.from, tick);
-    const place = { x: left - 7, y: at + 3.5, 'text-anchor': 'end' };
+    const anchor = { x: left - 7, y: at + 3.5, 'text-anchor': 'end' };
     const ends = { x1: left, x2: width - right, y1: at, y2: at };
-    return element('line', { class: 'grid', ...ends }) + text('tick', place, y.format(tick));
+    return element('line', { class: 'grid', ...ends }) + text('tick', anchor, y.format(tick));
   });
   const titleX = { x: width - right, y: height - 6, 'text-anchor': 'end' };
   return element(

@@ -23,7 +23,7 @@ export function confusionChart(
   const rows = confusion.map((counts, label) => {
     const images = counts.reduce((sum, count) => sum + count, 0);
     const y = top + label * cell;
-    const place = { x: left - 6, y: y + cell / 2 + 3.5, 'text-anchor': 'end' };
+    const anchor = { x: left - 6, y: y + cell / 2 + 3.5, 'text-anchor': 'end' };
     const cells = counts.map((count, prediction) => {
       const share = images === 0 ? 0 : count / images;
       const outcome =
@@ -33,7 +33,7 @@ export function confusionChart(
       const tip = `${outcome}: ${count} of ${images} (${formatPercent(share)})`;
       return square(left + prediction * cell, y, share, tip);
     });
-    return tick(nameOf(label), place) + cells.join('');
+    return tick(nameOf(label), anchor) + cells.join('');
   });
   const heads = classNames.map((name, prediction) => {
     const x = left + prediction * cell + cell / 2 + 4;
@@ -44,8 +44,8 @@ export function confusionChart(
   return { title, className, svg };
 }
 
-function tick(name: string, place: Readonly<Record<string, string | number>>): string {
-  return element('text', { class: 'tick', ...place }, escapeHtml(name));
+function tick(name: string, anchor: Readonly<Record<string, string | number>>): string {
+  return element('text', { class: 'tick', ...anchor }, escapeHtml(name));
 }
 
 function square(x: number, y: number, share: number, tip: string): string {
@@ -57,7 +57,7 @@ function square(x: number, y: number, share: number, tip: string): string {
     element('title', {}, escapeHtml(tip)),
   );
   if (share < leastNumber) return rect;
-  const place = { x: x + size / 2, y: y + cell / 2 + 3, 'text-anchor': 'middle' };
+  const anchor = { x: x + size / 2, y: y + cell / 2 + 3, 'text-anchor': 'middle' };
   const className = depth > 0.6 ? 'onCell' : 'count';
-  return rect + element('text', { class: className, ...place }, `${Math.round(100 * share)}`);
+  return rect + element('text', { class: className, ...anchor }, `${Math.round(100 * share)}`);
 }

@@ -82,8 +82,8 @@ function labels(curves: readonly Curve[], position: Position): string {
     heights.push(Math.max(end[1], (heights.at(-1) ?? Number.NEGATIVE_INFINITY) + labelHeight));
   return ends
     .map(({ label, className, end: [x] }, index) => {
-      const place = { x: x + 7, y: (heights[index] as number) + 4 };
-      return element('text', { class: `label ${className}`, ...place }, escapeHtml(label));
+      const anchor = { x: x + 7, y: (heights[index] as number) + 4 };
+      return element('text', { class: `label ${className}`, ...anchor }, escapeHtml(label));
     })
     .join('');
 }

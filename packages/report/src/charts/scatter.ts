@@ -31,7 +31,7 @@ export function scatterChart(
         const [cx, cy] = position(point.x, point.y);
         const side = cx > labelsFlipAt ? 'end' : 'start';
         heights[side] = Math.max(cy, heights[side] + labelHeight);
-        const place = {
+        const anchor = {
           x: side === 'end' ? cx - labelDistance : cx + labelDistance,
           y: heights[side] + 4,
           'text-anchor': side,
@@ -43,7 +43,7 @@ export function scatterChart(
             errorBar(point, position),
             element('circle', { class: 'point', cx, cy, r: 6 }),
           ) +
-          element('text', { class: `label ${point.className}`, ...place }, escapeHtml(point.label))
+          element('text', { class: `label ${point.className}`, ...anchor }, escapeHtml(point.label))
         );
       })
       .join('');
