@@ -42,7 +42,7 @@ test('docs/decisions/README.md lists every decision', () => {
 });
 
 test('every trap names a test that exists', () => {
-  const rows = [...readText('docs/traps.md').matchAll(/\| `([^`]+\.test\.ts)`: (.+) \|$/gm)];
+  const rows = [...readText('docs/traps.md').matchAll(/\| `([^`]+\/test\/[^`]+\.ts)`: (.+) \|$/gm)];
   expect(rows.length).toBeGreaterThan(25);
   const missing = rows.filter(
     ([, file, title]) =>
