@@ -31,7 +31,7 @@ describe('combine', () => {
     test('one term alone is its own total', () =>
       expectGolden('ce', (step) => combine({ hard: crossEntropy() })(step).total));
 
-    test('each term sees its own numbers only, under its own names', () =>
+    test('each term receives its own scheduled values only, under its own names', () =>
       tf.tidy(() => {
         const seen: string[][] = [];
         const watching = (names: readonly string[]): LossTerm =>
@@ -138,7 +138,7 @@ describe('weighted', () => {
           1e-6,
         );
       }));
-    test('a schedule enters as the number weight', () =>
+    test('a schedule enters as the scheduled value weight', () =>
       tf.tidy(() => {
         const term = weighted((progress) => 1 - progress, crossEntropy());
         expect(term.schedules?.weight?.(0.25)).toBe(0.75);

@@ -29,7 +29,7 @@ onEveryEngine(() => {
   });
 });
 
-test('what differs is told by file, tensor and number; what is not listed or not known is skipped', async () => {
+test('differences are reported by file, tensor and number; unlisted and unknown files are skipped', async () => {
   for (const name of ['small_student.safetensors', 'small_student.pth', 'odd_tensors.pth'])
     copyFileSync(join(directory, name), join(altered, name));
   copyFileSync(join(directory, 'odd_tensors.pth'), join(altered, 'unknown.pth'));

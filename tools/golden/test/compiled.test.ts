@@ -65,7 +65,7 @@ const refusal = await startEngine({ engine: 'tensorflow', log: () => {} }).then(
   (error: Error) => error.message,
 );
 
-/** Half of the numbers go, other ones at every step. */
+/** Half of the values are dropped, others at every step. */
 const dropHalf: LayerFactory = (name) => ({
   name,
   weights: {},
@@ -210,8 +210,8 @@ const objectives: Readonly<Record<string, () => Objective>> = {
     }),
 };
 
-/** Through regressors of their own, between a student's rows and those that the teacher says. */
-const connected = () => {
+/** Methods with regressors, between a student's pooled feature and the teacher's logits. */
+const featureMethods = () => {
   const pair = {
     student: { name: 'pooled', channels: 8, stride: 0 },
     teacher: { name: 'logits', channels: classes, stride: 0 },
@@ -226,21 +226,21 @@ const connected = () => {
   });
 };
 
-/** Between the student's rows and those that the teacher says, of another width. */
+/** Methods on relations, between the student's pooled feature and the teacher's logits. */
 const related = () => {
   const pair = { student: 'pooled', teacher: 'logits' };
   return combine({
     hard: crossEntropy(),
     distances: weighted(0.1, rkd(pair)),
     similar: similarityPreserving(pair),
-    neighbours: weighted(100, pkt(pair)),
+    neighbors: weighted(100, pkt(pair)),
     kernel: correlationCongruence(pair, { kernel: {} }),
   });
 };
 
-/** The row numbers of the pictures are dealt to three classes in turn. */
+/** Contrastive methods; the class of an image is its index modulo 3. */
 const contrasting = () => {
-  const taps = {
+  const pair = {
     student: { name: 'pooled', channels: 8, stride: 0 },
     teacher: { name: 'logits', channels: classes, stride: 0 },
     embedding: 4,
@@ -248,12 +248,12 @@ const contrasting = () => {
   const labels = Array.from({ length: ROWS }, (_, row) => row % classes);
   return combine({
     hard: crossEntropy(),
-    inBatch: weighted(0.1, infoNce({ ...taps, direction: 'both ways' })),
+    inBatch: weighted(0.1, infoNce({ ...pair, direction: 'both ways' })),
     drawn: weighted(
       0.1,
-      crd({ ...taps, datasetSize: ROWS, negatives: 7, sampler: otherClassNegatives(labels) }),
+      crd({ ...pair, datasetSize: ROWS, negatives: 7, sampler: otherClassNegatives(labels) }),
     ),
-    drawnOfAll: weighted(0.1, crd({ ...taps, datasetSize: ROWS, negatives: 7, seed: 1 })),
+    drawnOfAll: weighted(0.1, crd({ ...pair, datasetSize: ROWS, negatives: 7, seed: 1 })),
   });
 };
 
@@ -293,7 +293,7 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
   test('with feature methods and their regressors', async () => {
     await expectSameBothWays(() => ({
       student: networks.studentCnn(),
-      objective: connected(),
+      objective: featureMethods(),
       optimizer: sgd(),
     }));
   });
@@ -306,7 +306,7 @@ describe.skipIf(refusal !== undefined)('fifty steps, compiled and not, are the s
     }));
   });
 
-  test('with contrastive methods and their memories', async () => {
+  test('with contrastive methods and their memory banks', async () => {
     await expectSameBothWays(() => ({
       student: networks.studentCnn(),
       objective: contrasting(),

@@ -11,12 +11,12 @@ import {
   weighted,
 } from '../../src/index.ts';
 
-const PICTURES = 12;
-const tap = (channels: number) => ({ name: 'rows', channels, stride: 0 });
+const DATASET_SIZE = 12;
+const feature = (channels: number) => ({ name: 'rows', channels, stride: 0 });
 const options = {
-  student: tap(3),
-  teacher: tap(2),
-  datasetSize: PICTURES,
+  student: feature(3),
+  teacher: feature(2),
+  datasetSize: DATASET_SIZE,
   negatives: 5,
   embedding: 4,
   temperature: 0.5,
@@ -105,7 +105,7 @@ onEveryEngine(() => {
     tf.tidy(() => term(stepOf(students())).dataSync());
     for (const [at, name] of ['student.memory', 'teacher.memory'].entries()) {
       const after = numbersOf(term, name);
-      for (let row = 0; row < PICTURES; row++) {
+      for (let row = 0; row < DATASET_SIZE; row++) {
         const [now, then] = [after, before[at] as number[]].map((all) =>
           all.slice(4 * row, 4 * row + 4),
         ) as [number[], number[]];
@@ -120,11 +120,11 @@ onEveryEngine(() => {
     const bias = numbersOf(term, 'student.0.bias');
     const old = numbersOf(term, 'student.memory').slice(28, 32);
     tf.tidy(() => term(stepOf(students())));
-    const said = bias.map((b, out) =>
+    const embedding = bias.map((b, out) =>
       [0.4, -0.2, 0.9].reduce((sum, x, at) => sum + x * (kernel[4 * at + out] as number), b),
     );
     const mixed = old.map(
-      (value, at) => 0.75 * value + (0.25 * (said[at] as number)) / Math.hypot(...said),
+      (value, at) => 0.75 * value + (0.25 * (embedding[at] as number)) / Math.hypot(...embedding),
     );
     expectClose(
       numbersOf(term, 'student.memory').slice(28, 32),
@@ -132,10 +132,10 @@ onEveryEngine(() => {
       1e-5,
     );
   });
-  test('Z is the mean of the first scores times the pictures, and is kept', () => {
+  test('Z is the mean of the first scores times the dataset size, and is kept', () => {
     const term = makeCrd({ temperature: 1e6 });
     tf.tidy(() => term(stepOf(students())));
-    expectClose(numbersOf(term, 'student.logZ'), [Math.log(PICTURES), 1], 1e-5);
+    expectClose(numbersOf(term, 'student.logZ'), [Math.log(DATASET_SIZE), 1], 1e-5);
     const known = makeCrd();
     tf.tidy(() => known(stepOf(students())));
     const first = numbersOf(known, 'student.logZ');
@@ -256,7 +256,7 @@ onEveryEngine(() => {
       }
       expect([drawn.dtype, drawn.shape]).toEqual(['int32', [3, 300]]);
     }));
-  test('any picture is any picture, another one at every seed', () =>
+  test('uniform negatives are drawn from all images, others for each seed', () =>
     tf.tidy(() => {
       const draw = (seed: number) =>
         Array.from(

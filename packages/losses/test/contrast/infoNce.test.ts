@@ -16,7 +16,7 @@ const stepOf = (student: tf.Tensor, teacher: tf.Tensor): LossInputs => ({
   labels: tf.zeros([student.shape[0] as number], 'int32'),
   scheduledValues: {},
 });
-const taps = { student: 'rows', teacher: 'rows' };
+const pair = { student: 'rows', teacher: 'rows' };
 const tapsOf = (student: number, teacher: number) => ({
   student: { name: 'rows', channels: student, stride: 0 },
   teacher: { name: 'rows', channels: teacher, stride: 0 },
@@ -75,7 +75,7 @@ onEveryEngine(() => {
     (direction) =>
       tf.tidy(() => {
         const loss = (x: tf.Tensor) =>
-          infoNce({ ...taps, temperature: 0.5, direction })(stepOf(x, teachers()));
+          infoNce({ ...pair, temperature: 0.5, direction })(stepOf(x, teachers()));
         expectClose(
           tf.grad(loss)(students()).dataSync(),
           numericalGradient(loss, students()),
@@ -86,25 +86,25 @@ onEveryEngine(() => {
   test('the teacher gets no gradient', () =>
     tf.tidy(() => {
       const gradient = tf.grad((x: tf.Tensor) =>
-        infoNce({ ...taps, direction: 'both ways' })(stepOf(students(), x)),
+        infoNce({ ...pair, direction: 'both ways' })(stepOf(students(), x)),
       )(teachers());
       expectClose(gradient.dataSync(), new Array(9).fill(0), 1e-9);
     }));
   test('a batch of one costs 0; zero, huge and doubled rows have finite values and gradients', () =>
     tf.tidy(() => {
       const one = tf.valueAndGrad((x: tf.Tensor) =>
-        infoNce(taps)(stepOf(x, tf.tensor2d([[1, 2]]))),
+        infoNce(pair)(stepOf(x, tf.tensor2d([[1, 2]]))),
       )(tf.tensor2d([[3, 1]]));
       expectClose(one.value.dataSync(), [0], 1e-6);
       expectClose(one.grad.dataSync(), [0, 0], 1e-6);
-      const zero = tf.valueAndGrad((x: tf.Tensor) => infoNce(taps)(stepOf(x, teachers())))(
+      const zero = tf.valueAndGrad((x: tf.Tensor) => infoNce(pair)(stepOf(x, teachers())))(
         tf.zeros([3, 3]),
       );
       expectClose(zero.value.dataSync(), [Math.log(3)], 1e-6);
       expectClose(zero.grad.dataSync(), new Array(9).fill(0), 1e-9);
       for (const rows of [tf.mul(students(), 1e3), tf.tile(tf.slice(students(), 0, 1), [3, 1])]) {
         const { value, grad } = tf.valueAndGrad((x: tf.Tensor) =>
-          infoNce(taps)(stepOf(x, teachers())),
+          infoNce(pair)(stepOf(x, teachers())),
         )(rows);
         expect([...value.dataSync(), ...grad.dataSync()].every(Number.isFinite)).toBe(true);
       }
@@ -112,10 +112,10 @@ onEveryEngine(() => {
   test('maps count by the mean over their pixels', () =>
     tf.tidy(() => {
       const maps = tf.stack([tf.add(students(), 0.3), tf.sub(students(), 0.3)], 1);
-      const pooled = infoNce(taps)(stepOf(tf.reshape(maps, [3, 2, 1, 3]), teachers()));
+      const pooled = infoNce(pair)(stepOf(tf.reshape(maps, [3, 2, 1, 3]), teachers()));
       expectClose(
         pooled.dataSync(),
-        infoNce(taps)(stepOf(students(), teachers())).dataSync(),
+        infoNce(pair)(stepOf(students(), teachers())).dataSync(),
         1e-5,
       );
     }));
@@ -145,17 +145,17 @@ onEveryEngine(() => {
   });
   test('it leaves no tensor but its result', async () => {
     const step = stepOf(students(), teachers());
-    await expectNoNewTensors(() => infoNce({ ...taps, direction: 'both ways' })(step).dispose());
+    await expectNoNewTensors(() => infoNce({ ...pair, direction: 'both ways' })(step).dispose());
   });
   test('other widths, names without channels and bad temperatures are named', () =>
     tf.tidy(() => {
-      expect(() => infoNce({ ...taps, temperature: 0 })).toThrow(
+      expect(() => infoNce({ ...pair, temperature: 0 })).toThrow(
         new RangeError('infoNce: expected temperature > 0, got 0; 0.1 is usual.'),
       );
-      expect(() => infoNce({ ...taps, embedding: 4 })).toThrow(
+      expect(() => infoNce({ ...pair, embedding: 4 })).toThrow(
         "infoNce: expected a feature with its channels, got 'rows'; featureRef(network, 'rows') gives one.",
       );
-      expect(() => infoNce(taps)(stepOf(students(), tf.zeros([3, 4])))).toThrow(
+      expect(() => infoNce(pair)(stepOf(students(), tf.zeros([3, 4])))).toThrow(
         'infoNce: expected student and teacher rows of the same width, got [3, 4]; embedding: 128 puts both on 128.',
       );
     }));

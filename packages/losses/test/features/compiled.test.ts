@@ -3,12 +3,12 @@ import { expectClose, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import * as losses from '../../src/index.ts';
-import { featureStep, maps, noise, tappedPair } from './steps.ts';
+import { featureStep, maps, noise, refPair } from './steps.ts';
 
-const pair = tappedPair(2, 3);
+const pair = refPair(2, 3);
 const lists = {
-  student: [pair.student, tappedPair(3, 2, 1).student],
-  teacher: [pair.teacher, tappedPair(3, 2, 1).teacher],
+  student: [pair.student, refPair(3, 2, 1).student],
+  teacher: [pair.teacher, refPair(3, 2, 1).teacher],
 };
 
 /** Made on the current engine. */
@@ -18,7 +18,7 @@ const terms: Readonly<Record<string, () => LossTerm>> = {
   hints: () => losses.hints(pair, { regressor: { batchNorm: true, relu: true } }),
   mgd: () => losses.mgd(pair, { mask: losses.spatialMask(0.4) }),
   ofd: () => losses.ofd({ ...pair, margin: [-0.5, -0.1, 0] }),
-  review: () => losses.review([pair, tappedPair(3, 2, 1)]),
+  review: () => losses.review([pair, refPair(3, 2, 1)]),
   semCkd: () => losses.semCkd(lists, { batchSize: 4, factor: 2 }),
   simKd: () => losses.simKd({ student: '0', teacher: '3' }),
   srrl: () => losses.srrl(pair, { kernel: noise<tf.Rank.R2>('kernel', [3, 2]) }),

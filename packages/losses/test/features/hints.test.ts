@@ -19,7 +19,7 @@ import {
   maps,
   noise,
   pairAt,
-  tappedPair,
+  refPair,
 } from './steps.ts';
 
 describe('hints', () => {
@@ -50,7 +50,7 @@ describe('hints', () => {
 
     test('a regressor puts the student on the teacher’s channels, and trains', () =>
       tf.tidy(() => {
-        const term = hints(tappedPair(2, 3), {
+        const term = hints(refPair(2, 3), {
           regressor: { bias: true, batchNorm: true },
           seed: 3,
         });
@@ -73,7 +73,7 @@ describe('hints', () => {
           noise<tf.Rank.R2>('teacher', [3, 5]),
         ];
         const values = [1, 1, 2].map((seed) => {
-          const term = hints(tappedPair(4, 5), { seed });
+          const term = hints(refPair(4, 5), { seed });
           const value = lossOf(term, featureStep([student], [teacher]));
           tf.dispose(Object.values(term.weights ?? {}));
           return value;
@@ -103,7 +103,7 @@ describe('hints', () => {
 
     test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
       tf.tidy(() => {
-        const term = hints(tappedPair(2, 2), { regressor: { batchNorm: true } });
+        const term = hints(refPair(2, 2), { regressor: { batchNorm: true } });
         const loss = (x: tf.Tensor) => term(featureStep([x], [maps('teacher', [1, 2, 2, 2], 1e3)]));
         finite(loss, maps('student', [1, 2, 2, 2], 1e3));
         finite(loss, tf.zeros([1, 2, 2, 2]));
@@ -112,11 +112,9 @@ describe('hints', () => {
 
     test('it leaves no tensor but its result and its weights', async () => {
       const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 3, 3, 3])]);
-      const term = hints(tappedPair(2, 3), { regressor: { bias: true, batchNorm: true } });
+      const term = hints(refPair(2, 3), { regressor: { bias: true, batchNorm: true } });
       await expectNoNewTensors(() => term(step).dispose());
-      await expectNoNewTensors(() =>
-        tf.dispose(Object.values(hints(tappedPair(2, 3)).weights ?? {})),
-      );
+      await expectNoNewTensors(() => tf.dispose(Object.values(hints(refPair(2, 3)).weights ?? {})));
       tf.dispose([
         step.student,
         step.teacher ?? {},
@@ -143,7 +141,7 @@ describe('hints', () => {
 
 describe('projector', () => {
   onEveryEngine(() => {
-    test('a 1×1 convolution is the same product at every place, of rows too', () =>
+    test('a 1×1 convolution is the same product at every position, and for vectors', () =>
       tf.tidy(() => {
         const { weights, apply } = projector([{ from: 2, to: 3, bias: true, relu: true }]);
         const [kernel, bias] = Object.values(weights) as [tf.Variable, tf.Variable];
@@ -246,7 +244,7 @@ describe('srrl', () => {
   });
 
   onEveryEngine(() => {
-    test('it is the square of the features apart and of what the classifier says of them', () =>
+    test('it is the squared error of the features and of the classifier’s logits for them', () =>
       tf.tidy(() => {
         const kernel = tf.tensor2d([1, 0, 2, 1], [2, 2]);
         const [student, teacher] = [tf.tensor2d([[1, 2]]), tf.tensor2d([[0, 0]])];
@@ -278,7 +276,7 @@ describe('srrl', () => {
           tf.tensor(student.dataSync(), student.shape),
           tf.tensor(teacher.dataSync(), teacher.shape),
         ];
-        const term = srrl(tappedPair(2, 4), classifier(4), {
+        const term = srrl(refPair(2, 4), classifier(4), {
           beta: 0.5,
           regressor: { batchNorm: true },
           seed: 3,
@@ -310,7 +308,7 @@ describe('srrl', () => {
 
     test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
       tf.tidy(() => {
-        const term = srrl(tappedPair(2, 2), classifier(2));
+        const term = srrl(refPair(2, 2), classifier(2));
         const loss = (x: tf.Tensor) => term(featureStep([x], [maps('teacher', [1, 2, 2, 2], 1e3)]));
         finite(loss, maps('student', [1, 2, 2, 2], 1e3));
         finite(loss, tf.zeros([1, 2, 2, 2]));
@@ -329,7 +327,7 @@ describe('srrl', () => {
     test('it leaves no tensor but its result', async () => {
       const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 2, 2, 3])]);
       const own = classifier(3);
-      const term = srrl(tappedPair(2, 3), own);
+      const term = srrl(refPair(2, 3), own);
       await expectNoNewTensors(() => term(step).dispose());
       tf.dispose([
         step.student,

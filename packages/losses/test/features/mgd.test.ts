@@ -17,7 +17,7 @@ import {
   lossOf,
   maps,
   noise,
-  tappedPair,
+  refPair,
 } from './steps.ts';
 
 describe('mgd', () => {
@@ -34,7 +34,7 @@ describe('mgd', () => {
         );
       }));
 
-    test('masks hide the asked share of channels or places of every picture, others for other seeds', () =>
+    test('masks hide the requested share of channels or positions of every image, others for other seeds', () =>
       tf.tidy(() => {
         const channels = channelMask(0.25)([50, 3, 3, 40], seedOf(1));
         expect(channels.shape).toEqual([50, 1, 1, 40]);
@@ -54,7 +54,7 @@ describe('mgd', () => {
     test('its gradients are those of finite differences, to the student and to every weight', () =>
       tf.tidy(() => {
         const [student, teacher] = [maps('student', [2, 3, 3, 2]), maps('teacher', [2, 3, 3, 3])];
-        const term = mgd(tappedPair(2, 3), { mask: channelMask(0.4), seed: 2 });
+        const term = mgd(refPair(2, 3), { mask: channelMask(0.4), seed: 2 });
         expect(
           Object.entries(term.weights ?? {}).map(([name, { shape }]) => [name, shape]),
         ).toEqual([
@@ -73,14 +73,14 @@ describe('mgd', () => {
 
     test('what is hidden does not count; a step draws its mask from its seed', () =>
       tf.tidy(() => {
-        const term = mgd(tappedPair(2, 2), { mask: () => tf.tensor4d([1, 0], [1, 1, 1, 2]) });
+        const term = mgd(refPair(2, 2), { mask: () => tf.tensor4d([1, 0], [1, 1, 1, 2]) });
         expect(Object.keys(term.weights ?? {})).not.toContain('pair0.align.0.kernel');
         const [student, teacher] = [maps('student', [2, 2, 2, 2]), maps('teacher', [2, 2, 2, 2])];
         const value = lossOf(term, featureStep([student], [teacher]));
         expect(
           lossOf(term, featureStep([tf.add(student, tf.tensor1d([0, 9]))], [teacher])),
         ).toBeCloseTo(value, 5);
-        const random = mgd(tappedPair(2, 2), { mask: channelMask(0.5) });
+        const random = mgd(refPair(2, 2), { mask: channelMask(0.5) });
         const [first, again, other] = [1, 1, 4].map((seed) =>
           lossOf(random, { ...featureStep([student], [teacher]), seed: seedOf(seed) }),
         );
@@ -91,7 +91,7 @@ describe('mgd', () => {
 
     test('activations of 1e3, zeros, a batch of 1 and a teacher of another size are as finite as any', () =>
       tf.tidy(() => {
-        const term = mgd(tappedPair(2, 3));
+        const term = mgd(refPair(2, 3));
         const loss = (x: tf.Tensor) =>
           term({ ...featureStep([x], [maps('teacher', [1, 3, 3, 3], 1e3)]), seed: seedOf(1) });
         finite(loss, maps('student', [1, 4, 4, 2], 1e3));
@@ -104,7 +104,7 @@ describe('mgd', () => {
         ...featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 2, 2, 3])]),
         seed: seedOf(1),
       };
-      const term = mgd(tappedPair(2, 3));
+      const term = mgd(refPair(2, 3));
       await expectNoNewTensors(() => term(step).dispose());
       tf.dispose([
         step.student,
@@ -120,7 +120,7 @@ describe('mgd', () => {
         expect(() => spatialMask(1)).toThrow(
           'spatialMask: expected 0 ≤ share < 1, got 1; 0.15 is usual.',
         );
-        const term = mgd(tappedPair(2, 2));
+        const term = mgd(refPair(2, 2));
         expect(() =>
           term(featureStep([maps('a', [1, 2, 2, 2])], [maps('b', [1, 2, 2, 2])])),
         ).toThrow(
@@ -156,7 +156,7 @@ describe('vid', () => {
           tf.add(maps('student', [2, 4, 4, 2]), 2),
           maps('teacher', [2, 2, 2, 3]),
         ];
-        const term = vid(tappedPair(2, 3), { hidden: 4, initialVariance: 0.7, seed: 4 });
+        const term = vid(refPair(2, 3), { hidden: 4, initialVariance: 0.7, seed: 4 });
         expect(
           Object.entries(term.weights ?? {}).map(([name, { shape }]) => [name, shape]),
         ).toEqual([
@@ -173,7 +173,7 @@ describe('vid', () => {
     test('every channel begins with the initial variance: at equal features the loss is half its logarithm', () =>
       tf.tidy(() => {
         const logScale = (variance: number) => {
-          const { weights = {} } = vid(tappedPair(2, 3), { initialVariance: variance });
+          const { weights = {} } = vid(refPair(2, 3), { initialVariance: variance });
           const value = (weights['pair0.logScale'] as tf.Variable).clone();
           tf.dispose(Object.values(weights));
           return value as tf.Tensor1D;
@@ -194,7 +194,7 @@ describe('vid', () => {
           noise<tf.Rank.R2>('student', [3, 2]),
           noise<tf.Rank.R2>('teacher', [3, 4]),
         ];
-        const term = vid(tappedPair(2, 4));
+        const term = vid(refPair(2, 4));
         const value = lossOf(term, featureStep([student], [teacher]));
         expect(
           lossOf(term, featureStep([tf.reverse(student, 0)], [tf.reverse(teacher, 0)])),
@@ -204,7 +204,7 @@ describe('vid', () => {
 
     test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
       tf.tidy(() => {
-        const term = vid(tappedPair(2, 2));
+        const term = vid(refPair(2, 2));
         const loss = (x: tf.Tensor) => term(featureStep([x], [maps('teacher', [1, 2, 2, 2], 1e3)]));
         finite(loss, maps('student', [1, 2, 2, 2], 1e3));
         finite(loss, tf.zeros([1, 2, 2, 2]));
@@ -213,11 +213,9 @@ describe('vid', () => {
 
     test('it leaves no tensor but its result and its weights', async () => {
       const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 2, 2, 3])]);
-      const term = vid(tappedPair(2, 3));
+      const term = vid(refPair(2, 3));
       await expectNoNewTensors(() => term(step).dispose());
-      await expectNoNewTensors(() =>
-        tf.dispose(Object.values(vid(tappedPair(2, 3)).weights ?? {})),
-      );
+      await expectNoNewTensors(() => tf.dispose(Object.values(vid(refPair(2, 3)).weights ?? {})));
       tf.dispose([
         step.student,
         step.teacher ?? {},
@@ -228,7 +226,7 @@ describe('vid', () => {
 
     test('a variance below epsilon and scales for other channels are named', () =>
       tf.tidy(() => {
-        expect(() => vid(tappedPair(2, 3), { initialVariance: 0 })).toThrow(
+        expect(() => vid(refPair(2, 3), { initialVariance: 0 })).toThrow(
           'vid: expected 0 < epsilon < initialVariance, got [0.00001, 0]; 1e-5 and 5 are usual.',
         );
         expect(() => vidPerExample(tf.zeros([1, 3]), tf.zeros([1, 3]), tf.zeros([2]))).toThrow(

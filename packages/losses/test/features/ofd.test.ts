@@ -19,7 +19,7 @@ import {
   lossOf,
   maps,
   pairAt,
-  tappedPair,
+  refPair,
 } from './steps.ts';
 
 describe('ofd', () => {
@@ -55,7 +55,7 @@ describe('ofd', () => {
         );
       }));
 
-    test('its gradient is that of finite differences, through a connector too', () =>
+    test('its gradient is that of finite differences, through a regressor too', () =>
       tf.tidy(() => {
         const [student, teacher] = [maps('student', [2, 4, 4, 2]), maps('teacher', [2, 2, 2, 2])];
         const margin = [-0.4, -0.2];
@@ -65,7 +65,7 @@ describe('ofd', () => {
           5e-3,
           0.002,
         );
-        const term = ofd({ ...tappedPair(2, 2), margin });
+        const term = ofd({ ...refPair(2, 2), margin });
         expect(Object.keys(term.weights ?? {})).toEqual([
           'pair0.0.kernel',
           'pair0.0.scale',
@@ -116,7 +116,7 @@ describe('ofd', () => {
 
     test('it leaves no tensor but its result', async () => {
       const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 2, 2, 3])]);
-      const term = ofd({ ...tappedPair(2, 3), margin: [0, 0, -1] });
+      const term = ofd({ ...refPair(2, 3), margin: [0, 0, -1] });
       await expectNoNewTensors(() => term(step).dispose());
       tf.dispose([
         step.student,
@@ -169,7 +169,7 @@ describe('activationBoundaries', () => {
         );
       }));
 
-    test('its gradient is that of finite differences, through a connector too', () =>
+    test('its gradient is that of finite differences, through a regressor too', () =>
       tf.tidy(() => {
         const [student, teacher] = [maps('student', [2, 4, 4, 2]), maps('teacher', [2, 2, 2, 3])];
         expectGradient(
@@ -179,7 +179,7 @@ describe('activationBoundaries', () => {
             ),
           student,
         );
-        const term = activationBoundaries(tappedPair(2, 3), { margin: 5 });
+        const term = activationBoundaries(refPair(2, 3), { margin: 5 });
         expect(Object.keys(term.weights ?? {})).toEqual([
           'pair0.0.kernel',
           'pair0.0.scale',
@@ -228,7 +228,7 @@ describe('activationBoundaries', () => {
 
     test('it leaves no tensor but its result', async () => {
       const step = featureStep([maps('a', [2, 4, 4, 2])], [maps('b', [2, 2, 2, 3])]);
-      const term = activationBoundaries(tappedPair(2, 3));
+      const term = activationBoundaries(refPair(2, 3));
       await expectNoNewTensors(() => term(step).dispose());
       tf.dispose([
         step.student,

@@ -16,7 +16,7 @@ import {
   lossOf,
   maps,
   noise,
-  tappedPair,
+  refPair,
 } from './steps.ts';
 
 describe('review', () => {
@@ -52,7 +52,7 @@ describe('review', () => {
         expect(finite(loss, teacher)).toEqual({ value: 0, gradient: new Array(100).fill(0) });
       }));
 
-    test('a block weighs its own maps and those of the deeper block by what it sees of both', () =>
+    test('a block weighs its own maps and those of the deeper block by attention to both', () =>
       tf.tidy(() => {
         const block = attentionFusion({ from: 2, middle: 2, to: 1, fuses: true });
         const { 'fusion.attention.0.kernel': kernel, 'fusion.attention.0.bias': bias } =
@@ -76,7 +76,7 @@ describe('review', () => {
 
     test('the whole review: every weight and the student get the gradients of finite differences', () =>
       tf.tidy(() => {
-        const pairs = [tappedPair(2, 3, 0), tappedPair(3, 2, 1), tappedPair(4, 4, 2)];
+        const pairs = [refPair(2, 3, 0), refPair(3, 2, 1), refPair(4, 4, 2)];
         const term = review(pairs, { middle: 2, seed: 8 });
         const student = [
           maps('s0', [3, 3, 3, 2]),
@@ -100,7 +100,7 @@ describe('review', () => {
 
     test('the order of the examples does not matter', () =>
       tf.tidy(() => {
-        const term = review([tappedPair(2, 3, 0), tappedPair(3, 2, 1)]);
+        const term = review([refPair(2, 3, 0), refPair(3, 2, 1)]);
         const student = [maps('s0', [3, 2, 2, 2]), maps('s1', [3, 1, 1, 3])];
         const teacher = [maps('t0', [3, 2, 2, 3]), maps('t1', [3, 1, 1, 2])];
         const turn = (all: readonly tf.Tensor[]) => all.map((one) => tf.reverse(one, 0));
@@ -113,7 +113,7 @@ describe('review', () => {
 
     test('activations of 1e3, zeros and a batch of 1 are as finite as any', () =>
       tf.tidy(() => {
-        const term = review([tappedPair(2, 2, 0), tappedPair(2, 2, 1)]);
+        const term = review([refPair(2, 2, 0), refPair(2, 2, 1)]);
         const [deep, targets] = [
           noise<tf.Rank.R2>('deep', [1, 2]),
           [maps('t0', [1, 2, 2, 2], 1e3), noise<tf.Rank.R2>('t1', [1, 2])],
@@ -129,7 +129,7 @@ describe('review', () => {
         [maps('a', [2, 4, 4, 2]), maps('b', [2, 2, 2, 3])],
         [maps('c', [2, 4, 4, 3]), maps('d', [2, 1, 1, 2])],
       );
-      const pairs = [tappedPair(2, 3, 0), tappedPair(3, 2, 1)];
+      const pairs = [refPair(2, 3, 0), refPair(3, 2, 1)];
       const term = review(pairs);
       await expectNoNewTensors(() => term(step).dispose());
       await expectNoNewTensors(() => tf.dispose(Object.values(review(pairs).weights ?? {})));
@@ -141,9 +141,9 @@ describe('review', () => {
       ] as tf.TensorContainer);
     });
 
-    test('levels below 1, other shapes and maps of another width than the tap said are named', () =>
+    test('levels below 1, other shapes and maps of another width than the feature’s are named', () =>
       tf.tidy(() => {
-        expect(() => review(tappedPair(2, 3), { levels: [4, 0] })).toThrow(
+        expect(() => review(refPair(2, 3), { levels: [4, 0] })).toThrow(
           'review: expected levels as whole numbers ≥ 1, got [4, 0]; [4, 2, 1] is usual.',
         );
         expect(() =>
@@ -151,7 +151,7 @@ describe('review', () => {
         ).toThrow(
           'review: expected student maps and teacher maps of the same shape, got [1, 2, 2, 3] and [1, 2, 2, 2].',
         );
-        const term = review(tappedPair(2, 3));
+        const term = review(refPair(2, 3));
         expect(() => term(featureStep([tf.zeros([1, 2, 2, 5])], [tf.zeros([1, 2, 2, 3])]))).toThrow(
           'stage0.in.0: expected features of 2 channels, got [1, 2, 2, 5].',
         );
@@ -163,8 +163,8 @@ describe('review', () => {
 describe('semCkd', () => {
   function tapsOf(student: readonly number[], teacher: readonly number[]) {
     return {
-      student: student.map((channels, at) => tappedPair(channels, 1, at).student),
-      teacher: teacher.map((channels, at) => tappedPair(1, channels, at).teacher),
+      student: student.map((channels, at) => refPair(channels, 1, at).student),
+      teacher: teacher.map((channels, at) => refPair(1, channels, at).teacher),
     };
   }
 
@@ -241,7 +241,7 @@ describe('semCkd', () => {
       ] as tf.TensorContainer);
     });
 
-    test('batches of another size, a factor beyond them and no taps are named', () =>
+    test('batches of another size, a factor beyond them and no features are named', () =>
       tf.tidy(() => {
         const term = semCkd(tapsOf([2], [3]), { batchSize: 4 });
         expect(() =>

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { FeatureRef } from '../../src/index.ts';
 import { expectNumericalGradient } from '../gradients.ts';
 
-/** A step whose networks tap these features, at taps 0, 1 … of both. */
+/** A step with these features of both networks, named 0, 1 … */
 export function featureStep(
   student: readonly tf.Tensor[],
   teacher: readonly tf.Tensor[],
@@ -24,13 +24,13 @@ export function featureStep(
   };
 }
 
-/** The pair of taps at a place of both, without channels. */
+/** The pair of features with the same index in both, without channels. */
 export function pairAt(at = 0) {
   return { student: String(at), teacher: String(at) };
 }
 
-/** Taps that know their channels. */
-export function tappedPair(studentChannels: number, teacherChannels: number, at = 0) {
+/** A pair of features with their channels. */
+export function refPair(studentChannels: number, teacherChannels: number, at = 0) {
   const point = (channels: number): FeatureRef => ({ name: String(at), channels, stride: 1 });
   return { student: point(studentChannels), teacher: point(teacherChannels) };
 }

@@ -52,7 +52,7 @@ describe('dist', () => {
           distBatchwise(student, teacher, { beta: 0, gamma: 2, temperature: 3 }).dataSync()[0],
         ).toBe(18);
       }));
-    test('of two classes rows correlate by 1 or −1 whatever the student says: no gradient, but for the relation between examples', () =>
+    test('with two classes rows correlate by 1 or −1 whatever the logits: only the relation between examples has a gradient', () =>
       tf.tidy(() => {
         const [student, teacher] = [
           tf.tensor2d([1, 0.2, -0.4, 0.9, 0.3, 0.1], [3, 2]),

@@ -34,7 +34,7 @@ describe('csKd', () => {
   const classes = [2, 1, 2, 0, 2];
 
   onEveryEngine(() => {
-    test('a picture learns from the next of its class, round the end, and from none where there is none', () =>
+    test('the target of an image is the next of its class, wrapping around, and none if there is no other', () =>
       tf.tidy(() => {
         const logits = tf.tensor2d(rows);
         const partners = tf.gather(logits, tf.tensor1d([2, 1, 4, 3, 0], 'int32'));
@@ -108,7 +108,7 @@ describe('psKd', () => {
       }));
     test('its gradient is that of finite differences, and the past has none', () =>
       expectRightGradient(half));
-    test('alpha enters as a number and grows to 0.8 unless told', () =>
+    test('alpha is a scheduled value and grows to 0.8 by default', () =>
       tf.tidy(() => {
         const { student, teacher, labels } = small();
         expect([0, 0.5, 1].map((progress) => psKd().schedules?.alpha?.(progress))).toEqual([
@@ -165,7 +165,7 @@ describe('previousEpochTargets', () => {
       return past;
     };
 
-    test('pictures that are new have their labels for teachers, in value and gradient', () =>
+    test('images that are new have their labels as teachers, in value and gradient', () =>
       tf.tidy(() => {
         const [first, hard] = [make(), crossEntropy()].map((term) =>
           tf.valueAndGrad((x: tf.Tensor) => term(stepOf(x as tf.Tensor2D)))(logits()),
@@ -173,7 +173,7 @@ describe('previousEpochTargets', () => {
         expectClose(first?.value.dataSync() ?? [], hard?.value.dataSync() ?? [], 1e-6);
         expectClose(first?.grad.dataSync() ?? [], hard?.grad.dataSync() ?? [], 1e-6);
       }));
-    test('known ones have what was said of them last, in whatever batch they come', () =>
+    test('images seen before have their latest logits, in whatever batch they come', () =>
       tf.tidy(() => {
         const past = make();
         past(stepOf(logits()));
@@ -189,7 +189,7 @@ describe('previousEpochTargets', () => {
         expectClose(value.dataSync(), expected.value.dataSync(), 1e-6);
         expectClose(grad.dataSync(), expected.grad.dataSync(), 1e-6);
       }));
-    test('a student that says the same again is its own teacher', () =>
+    test('a student with unchanged logits is its own teacher', () =>
       tf.tidy(() => {
         const past = make(softTargets());
         past(stepOf(logits()));

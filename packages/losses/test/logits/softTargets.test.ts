@@ -297,7 +297,7 @@ describe('softTargets', () => {
           1e-6,
         );
       }));
-    test('a temperature that changes enters as a number', () =>
+    test('a scheduled temperature is a scheduled value', () =>
       tf.tidy(() => {
         const term = softTargets({ temperature: linear({ from: 20, to: 1 }) });
         expect(term.schedules?.temperature?.(0)).toBe(20);

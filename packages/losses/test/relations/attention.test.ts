@@ -54,7 +54,7 @@ describe('attentionTransfer', () => {
             expectClose(gradients[0] as Float32Array, new Array(72).fill(0), 1e-6);
         }),
     );
-    test('pairs of taps add up, and the mean of the examples is the term', () =>
+    test('pairs of features add up, and the mean of the examples is the term', () =>
       tf.tidy(() => {
         const [student, teacher] = [maps([3, 4, 4, 2], 1), maps([3, 2, 2, 5], 2)];
         const [one, two] = [
@@ -70,7 +70,7 @@ describe('attentionTransfer', () => {
     test('it leaves no tensor but its result', () =>
       expectTidy(attentionTransfer(pairs()), [maps([2, 3, 3, 2], 1)], [maps([2, 2, 2, 2], 2)]));
 
-    test('a wrong power, rows and taps that are not there are named', () =>
+    test('a wrong power, vectors and missing features are named', () =>
       tf.tidy(() => {
         const features = [maps([2, 2, 2, 3], 1)];
         expect(attentionTransfer(pairs()).needsTeacher).toBe(true);
@@ -101,7 +101,7 @@ describe('cwd', () => {
       tf.tidy(() =>
         expectTrueGradient(soft, [filled([2, 3, 2, 3], 1)], [filled([2, 2, 4, 3], 2)]),
       ));
-    test('maps of one channel are soft targets over their places', () =>
+    test('maps of one channel are soft targets over their positions', () =>
       tf.tidy(() => {
         const [student, teacher] = [
           filled([3, 2, 3, 1], 1) as tf.Tensor4D,
@@ -155,7 +155,7 @@ describe('nst', () => {
         expect(value).toBeCloseTo(0, 6);
         expectClose(gradients[0] as Float32Array, new Array(48).fill(0), 1e-6);
       }));
-    test('channels that select disjoint places cost 2 over their number', () =>
+    test('channels that select disjoint positions have the loss 2 over their number', () =>
       tf.tidy(() => {
         const identity = tf.reshape(tf.eye(4), [1, 2, 2, 4]) as tf.Tensor4D;
         const [left, right] = [

@@ -13,7 +13,7 @@ const [first, second, third] = pairs(3) as [
 ];
 
 /**
- * Each with how many taps it uses: a gradient to a feature that has no part in the loss is an
+ * Each with how many features it uses: a gradient to a feature that has no part in the loss is an
  * error.
  */
 const terms: Readonly<Record<string, readonly [number, LossTerm]>> = {

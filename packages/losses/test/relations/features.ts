@@ -15,12 +15,12 @@ export function filled(shape: readonly number[], seed: number): tf.Tensor {
   return tf.tensor(values, [...shape], 'float32');
 }
 
-/** Tap 0 of both, tap 1 of both … */
+/** Feature 0 of both, feature 1 of both … */
 export function pairs(count = 1): FeaturePair[] {
   return Array.from({ length: count }, (_, at) => ({ student: String(at), teacher: String(at) }));
 }
 
-/** A step whose features are these, at taps 0, 1 … */
+/** A step with these features, named 0, 1 … */
 export function stepWith(
   student: readonly tf.Tensor[],
   teacher?: readonly tf.Tensor[],

@@ -24,7 +24,7 @@ describe('fsp', () => {
           [filled([2, 2, 2, 2], 4), filled([2, 1, 2, 3], 5), filled([2, 2, 1, 1], 6)],
         ),
       ));
-    test('the order of the places does not matter, and a student equal to its teacher costs 0', () =>
+    test('the order of the positions does not matter, and a student equal to its teacher has loss 0', () =>
       tf.tidy(() => {
         const teacher = [filled([2, 3, 2, 2], 1), filled([2, 3, 2, 3], 2)];
         const turned = teacher.map((maps) => tf.reverse(maps, [1, 2]));
@@ -77,7 +77,7 @@ describe('ickd', () => {
       tf.tidy(() =>
         expectTrueGradient(term, [filled([2, 2, 2, 3], 1)], [filled([2, 3, 1, 3], 2)]),
       ));
-    test('a student with the places of its teacher in another order costs 0', () =>
+    test('a student with its teacher’s positions in another order has loss 0', () =>
       tf.tidy(() => {
         const teacher = filled([2, 2, 3, 3], 1);
         const { value, gradients } = lossOf(
@@ -92,7 +92,7 @@ describe('ickd', () => {
       expectFiniteEverywhere(term, [[3, 2, 2, 3]]));
     test('it leaves no tensor but its result', () =>
       expectTidy(term, [filled([2, 3, 3, 2], 1)], [filled([2, 2, 2, 2], 2)]));
-    test('a regressor of its own puts a student of other channels on those of its teacher, and trains', () =>
+    test('a regressor maps a student of other channels to those of its teacher, and is trained', () =>
       tf.tidy(() => {
         const [student, teacher] = [filled([2, 2, 2, 2], 1), filled([2, 3, 1, 4], 2)];
         const pair = {

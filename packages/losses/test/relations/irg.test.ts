@@ -17,7 +17,7 @@ import {
 describe('irg', () => {
   const at = (tap: number) => ({ student: String(tap), teacher: String(tap) });
 
-  /** Taps 0 and 1 as maps, 2 as the embedding, 3 as the logits. */
+  /** Features 0 and 1 as maps, 2 as the embedding, 3 as the logits. */
   function graph(options: Parameters<typeof irg>[1] = {}): LossTerm {
     const term = irg({ maps: pairs(2), embedding: at(2) }, options);
     const withLogits = <Side extends { features: Readonly<Record<string, tf.Tensor>> }>(
@@ -34,7 +34,7 @@ describe('irg', () => {
       });
   }
 
-  /** Tap 0 as the embedding, 1 and 2 as layers. */
+  /** Feature 0 as the embedding, 1 and 2 as layers. */
   const edges = irgEdges({ embedding: at(0), layers: [at(1), at(2)] });
 
   const shapes = [
@@ -90,7 +90,7 @@ describe('irg', () => {
             expectClose(gradient, new Array(gradient.length).fill(0), 0);
         }
       }));
-    test('edges and transformations know no scale', () =>
+    test('edges and transformations do not depend on the scale', () =>
       tf.tidy(() => {
         const [student, teacher] = [features(shapes, 1), features(wide, 5)];
         const scaled = student.map((feature) => tf.mul(feature, 8));
@@ -193,7 +193,7 @@ describe('kdSvd', () => {
         expectClose(values.dataSync(), [4, 3, 0], 1e-6);
         expectClose(tf.abs(vectors).dataSync(), [0, 0, 0, 1, 0, 0, 0, 1, 0], 1e-6);
       }));
-    test('the gradient is that of finite differences, of one vector and of two, of more places than channels and fewer', () =>
+    test('the gradient is that of finite differences, of one vector and of two, with more positions than channels and fewer', () =>
       tf.tidy(() => {
         expectTrueGradient(
           one,
@@ -208,7 +208,7 @@ describe('kdSvd', () => {
           1e-2,
         );
       }));
-    test('a student with the places of its teacher in another order and the opposite sign costs 0', () =>
+    test('a student with its teacher’s positions in another order and the opposite sign has loss 0', () =>
       tf.tidy(() => {
         const teacher = [filled([2, 3, 2, 4], 1), filled([2, 2, 3, 3], 2)];
         const { value, gradients } = lossOf(

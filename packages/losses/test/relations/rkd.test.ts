@@ -57,13 +57,13 @@ describe('rkd', () => {
         expectClose([reversed], [lossOf(rkd(pairs(), options), [student], [teacher]).value], 1e-5);
       }),
     );
-    test('of many differences one product says the same', () =>
+    test('one product gives the same as many differences', () =>
       tf.tidy(() => {
         const rows = tf.concat([
           filled([4, 6], 1),
           tf.slice(filled([4, 6], 1), 2, 1),
         ]) as tf.Tensor2D;
-        const told = [distancesByDifferences, distancesByProduct].map((by) => {
+        const results = [distancesByDifferences, distancesByProduct].map((by) => {
           const weigh = (x: tf.Tensor): tf.Tensor => tf.sum(tf.mul(x, filled(x.shape, 7)));
           const of = (x: tf.Tensor): tf.Scalar =>
             tf.add(weigh(by(x as tf.Tensor2D).squared), weigh(by(x as tf.Tensor2D).cosines()));
@@ -72,8 +72,8 @@ describe('rkd', () => {
             x.dataSync(),
           );
         }) as [Float32Array[], Float32Array[]];
-        for (const [at, values] of told[0].entries())
-          expectClose(told[1][at] as Float32Array, values, 1e-5);
+        for (const [at, values] of results[0].entries())
+          expectClose(results[1][at] as Float32Array, values, 1e-5);
       }));
     test('both weights at 0 are 0, with a gradient', () =>
       tf.tidy(() =>
@@ -199,7 +199,7 @@ describe('correlationCongruence', () => {
           expectClose(gradients[0] as Float32Array, new Array(12).fill(0), 0);
         }),
     );
-    test('neighbours in the batch are multiplied, not others', () =>
+    test('neighbors in the batch are multiplied, no others', () =>
       tf.tidy(() => {
         const student = tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2]);
         expectClose(
@@ -311,7 +311,7 @@ describe('pkt', () => {
           }
         }),
     );
-    test('opposite rows, which have no probability to be neighbours, are finite', () =>
+    test('opposite rows, whose probability to be neighbors is 0, are finite', () =>
       tf.tidy(() => {
         const row = filled([1, 4], 1);
         const opposite = tf.concat([row, tf.neg(row), tf.mul(row, 2)]);

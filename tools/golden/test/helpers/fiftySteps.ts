@@ -19,7 +19,7 @@ const VALIDATION_ROWS = 12;
 const BATCH = 8;
 const EPOCHS = 10;
 
-/** Made anew for each run, so that nothing of one is in the other. */
+/** Created anew for each run, so that runs share nothing. */
 export interface Parts {
   readonly student: Network;
   readonly objective: Objective;
@@ -39,7 +39,7 @@ export interface Trace {
 
 /**
  * Fifty steps: ten epochs of four batches of 8 and one of 4, with a validation after each. @param
- * size Side of the pictures.
+ * size Side of the images.
  */
 export async function fiftySteps(make: () => Parts, size: number): Promise<Trace> {
   const { student, objective, optimizer, learningRate = 0.02, more } = make();
@@ -81,10 +81,7 @@ export function numbersOf(reports: readonly EpochReport[]): number[] {
   ]);
 }
 
-/**
- * Says of each picture what its row number says: logits of up to 2, and the same as a feature
- * `said`.
- */
+/** A teacher whose logits depend on the image's index: up to 2, also as the feature `logits`. */
 const teacher = ({ indices }: Batch) => {
   const logits = Float32Array.from({ length: indices.length * CLASSES }, (_, at) => {
     const row = indices[Math.floor(at / CLASSES)] as number;
