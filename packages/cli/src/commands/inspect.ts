@@ -16,7 +16,7 @@ import { type FoundRun, findRun } from '../run/runDirectory.ts';
 import { resumeCommand } from '../run/runExperiment.ts';
 import { type Command, invocation } from './command.ts';
 import { type CommandLine, readEngine, readFlag, readText } from './flags.ts';
-import { loadDatasetModule, loadExperiment } from './modules.ts';
+import { loadDatasetModule } from './modules.ts';
 
 /** `kd evaluate`. */
 export const evaluate: Command = {
@@ -112,9 +112,10 @@ async function evaluateWeights(
     required('architecture', 'the name of a network'),
     '--architecture',
   );
-  const experiment = await loadExperiment(required('experiment', 'an experiment file'));
+  const source = required('experiment', 'an experiment file or a data module');
+  const { dataset, images: counts } = await loadDatasetModule(source, '--experiment');
   await openEngine(readEngine(line), services);
-  const images = selectImages(await experiment.dataset(services), experiment.images);
+  const images = selectImages(await dataset(services), counts);
   const job = {
     name: file,
     title: file,
@@ -164,7 +165,8 @@ async function loadRunImages(
   const source = readFlag(line, 'experiment', readText('an experiment file')) ?? module;
   if (source === undefined)
     throw usageError('--experiment', 'the file with the data set of the run', 'nothing');
-  const images = selectImages(await (await loadDatasetModule(source))(services), counts);
+  const { dataset } = await loadDatasetModule(source, '--experiment');
+  const images = selectImages(await dataset(services), counts);
   const { test } = await describeImages(images);
   ensure(
     test.fingerprint === record.data.test.fingerprint,

@@ -25,29 +25,36 @@ export async function loadExperiment(file: string): Promise<Experiment> {
 }
 
 /**
- * Finds the loader of a data set.
- * @param source A module that exports `dataset`, or an experiment.
+ * Imports a data set.
+ * @param source A module that exports `dataset`, or an experiment file.
+ * @param caller The flag that names it, for errors.
+ * @returns The loader, and the numbers of images where an experiment has some.
  * @throws UsageError where it has neither.
  */
-export async function loadDatasetModule(source: string): Promise<DatasetLoader> {
+export async function loadDatasetModule(
+  source: string,
+  caller: string,
+): Promise<Pick<Experiment, 'dataset' | 'images'>> {
   if (!/\.[cm]?[jt]s$/.test(source))
     throw usageError(
-      '--data',
+      caller,
       'a module (.ts, .js) that exports dataset',
       source,
       'write one that reads your files into imageDataset of @kd/data',
     );
   const { dataset, experiment } = await importModule(source);
-  if (typeof dataset === 'function') return dataset as DatasetLoader;
-  if (experiment === undefined)
+  if (experiment !== undefined) {
+    checkExperiment(experiment, source);
+    return experiment;
+  }
+  if (typeof dataset !== 'function')
     throw usageError(
       source,
       'a module that exports dataset, or experiment',
       dataset === undefined ? 'one without' : `dataset as ${typeof dataset}`,
       'export const dataset = async () => ({ train, test, source })',
     );
-  checkExperiment(experiment, source);
-  return experiment.dataset;
+  return { dataset: dataset as DatasetLoader };
 }
 
 async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {

@@ -66,7 +66,7 @@ export const distill: Command = {
         'nothing',
         `${invocation} distill --help says more`,
       );
-    const experiment = defaultRecipe(await loadDatasetModule(source));
+    const experiment = defaultRecipe((await loadDatasetModule(source, '--data')).dataset);
     const command = `${invocation} distill --data ${source}`;
     return start({ experiment, module: source, command }, line, services);
   },

@@ -87,7 +87,7 @@ export interface Experiment {
  * @returns The same object.
  * @throws UsageError that names the first field that is wrong or unknown.
  */
-export function defineExperiment<const Defined extends Experiment>(experiment: Defined): Defined {
+export function defineExperiment(experiment: Experiment): Experiment {
   checkExperiment(experiment, 'defineExperiment');
   return experiment;
 }

@@ -124,8 +124,12 @@ async function reopenRun(
   const { directory, record }: FoundRun =
     resume === '' ? await findInterrupted(names) : await findRun(resume, '--resume');
   expectSameRun(options, record, path.relative('.', directory));
+  const { dataset } =
+    record.config.experiment === experiment.name
+      ? experiment
+      : (experiment.withoutFastEngine ?? experiment);
   await openEngine(record.environment.engine.name as EngineName, services);
-  const images = selectImages(await experiment.dataset(services), record.config.images);
+  const images = selectImages(await dataset(services), record.config.images);
   const now = await describeImages(images);
   for (const set of ['train', 'validation', 'test'] as const)
     ensure(
