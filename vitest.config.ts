@@ -11,9 +11,6 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
  */
 const modes = { quick: isQuick, slow: isSlow, all: () => true } as const;
 
-/** Packages whose files need a process each; elsewhere `// @isolated` in a file asks for one. */
-const isolatedPackages: readonly string[] = ['packages/engine'];
-
 /** Runs before every file that shares its process with others. */
 const resetProcess = fileURLToPath(new URL('tools/testing/src/resetProcess.ts', import.meta.url));
 
@@ -55,7 +52,8 @@ function workspaces(parent: string): string[] {
 
 /**
  * The tests of a package in two projects: files that share processes, so that modules are loaded
- * and engines are started once for all of them, and files that get a process each.
+ * and engines are started once for all of them, and files that say `// @isolated` and get a process
+ * each.
  */
 function projectsOf(
   directory: string,
@@ -78,7 +76,6 @@ function projectsOf(
 }
 
 function isIsolated(directory: string, file: string): boolean {
-  if (isolatedPackages.includes(directory)) return true;
   return /^\/\/ @isolated\b/m.test(readFileSync(join(directory, file), 'utf8'));
 }
 

@@ -1,3 +1,4 @@
+// @isolated: the memory of the process is measured
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { compile } from '@kd/core';
