@@ -7,9 +7,14 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 /**
  * `vitest run` leaves out `*.slow.test.ts`, which repeat on one more engine what other tests
- * cover. `--mode slow` runs these alone, `--mode all` runs every file.
+ * cover, and takes gradients on cpu along directions instead of element by element. `--mode slow`
+ * runs these alone (the tests of the losses then take every element), `--mode all` every file.
  */
-const modes = { quick: isQuick, slow: isSlow, all: () => true } as const;
+const modes = {
+  quick: isQuick,
+  slow: (file: string, directory: string) => isSlow(file) || directory === 'packages/losses',
+  all: () => true,
+} as const;
 
 /** Runs before every file that shares its process with others. */
 const resetProcess = fileURLToPath(new URL('tools/testing/src/resetProcess.ts', import.meta.url));
@@ -23,7 +28,11 @@ export default defineConfig(({ mode }) => ({
       'bench',
     ]
       .filter((directory) => existsSync(join(directory, 'test')))
-      .flatMap((directory) => projectsOf(directory, modes[mode as keyof typeof modes] ?? isQuick)),
+      .flatMap((directory) => {
+        const isIncluded = modes[mode as keyof typeof modes] ?? isQuick;
+        return projectsOf(directory, (file) => isIncluded(file, directory));
+      }),
+    ...((mode === 'slow' || mode === 'all') && { env: { KD_EVERY_ELEMENT: '1' } }),
     globalSetup: ['tools/check/src/vendored.ts'],
     passWithNoTests: mode === 'slow',
     // A process that loads libtensorflow takes about half a gigabyte and computes on every core:

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * Throws unless a gradient is that of finite differences: element by element, and on TensorFlow.js's
- * own cpu backend, which takes many times as long, along the gradient and along a random direction.
+ * own cpu backend, which takes many times as long, along the gradient and along a random direction,
+ * unless `KD_EVERY_ELEMENT` is set (`npm run test:slow`).
  * @param step Small where there are kinks.
  */
 export function expectNumericalGradient(
@@ -13,7 +14,7 @@ export function expectNumericalGradient(
   relative: number,
   step = 0.02,
 ): void {
-  if (tf.getBackend() !== 'cpu') {
+  if (everyElement()) {
     expectClose(gradient, numericalGradient(loss, x, step), relative);
     return;
   }
@@ -29,6 +30,11 @@ export function expectNumericalGradient(
     direction.reduce((sum, value, n) => sum + value * (gradient[n] as number), 0),
   );
   expectClose(expected, slopes, relative);
+}
+
+/** False on the cpu backend, except in the slow tests. */
+export function everyElement(): boolean {
+  return tf.getBackend() !== 'cpu' || process.env.KD_EVERY_ELEMENT === '1';
 }
 
 function unit(values: readonly number[]): number[] {
