@@ -180,6 +180,6 @@ async function loadRunImages(
 
 function requireOperand({ operand }: CommandLine, command: string, expected: string): string {
   if (operand !== undefined) return operand;
-  const remedy = `${invocation} ${command} --help says more`;
+  const remedy = `${invocation} ${command} --help explains it`;
   throw usageError(`kd ${command}`, expected, 'nothing', remedy);
 }

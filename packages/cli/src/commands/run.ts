@@ -36,7 +36,7 @@ export const run: Command = {
         'kd run',
         'an experiment file',
         'nothing',
-        `such as examples/cifar10/quick.ts; ${invocation} run --help says more`,
+        `such as examples/cifar10/quick.ts; ${invocation} run --help explains it`,
       );
     const experiment = await loadExperiment(file);
     return start(
@@ -52,7 +52,7 @@ export const distill: Command = {
   flags: ['data', ...runFlags],
   about: 'Distils a student on your own images, without an experiment file.',
   notes: [
-    'The module of --data exports dataset, an async function that returns { train, test, source }, two image sets of @kd/data and where they are from. The rest is the recipe of examples/cifar10/quick.ts, with all images and a tenth of them for validation; flags change it.',
+    'The module of --data exports dataset, an async function that returns { train, test, source }, two image datasets of @kd/data and where they are from. The rest is the recipe of examples/cifar10/quick.ts, with all images and a tenth of them for validation; flags change it.',
     comparison,
     directory,
   ],
@@ -64,7 +64,7 @@ export const distill: Command = {
         '--data',
         'a module (.ts, .js) that exports dataset',
         'nothing',
-        `${invocation} distill --help says more`,
+        `${invocation} distill --help explains it`,
       );
     const experiment = defaultRecipe((await loadDatasetModule(source, '--data')).dataset);
     const command = `${invocation} distill --data ${source}`;
