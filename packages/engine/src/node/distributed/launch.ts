@@ -68,7 +68,7 @@ export async function launch({
       setTimeout(send, graceMilliseconds + endMilliseconds, 'SIGKILL'),
     );
   });
-  await Promise.all(statuses);
+  await Promise.all([...statuses, ...children.map(outputEnd)]);
   for (const timer of timers) clearTimeout(timer);
   for (const signal of forwarded) process.off(signal, send);
   return failure;
@@ -99,13 +99,23 @@ function isRunning({ exitCode, signalCode, pid }: ChildProcess): boolean {
 
 /**
  * The status by convention of shells: 128 plus the number of a signal, 127 for a missing program.
+ * It is known at the exit, which can be long before the end of the output: a helper of the program
+ * (esbuild's under tsx) may hold the pipes for a while, and the next process may have failed by then.
  */
 function exitStatus(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     child.once('error', () => resolve(127));
-    child.once('close', (code, signal) =>
+    child.once('exit', (code, signal) =>
       resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
     );
+  });
+}
+
+/** Resolves when all output of a process has been read. */
+function outputEnd(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve());
+    child.once('close', () => resolve());
   });
 }
 
