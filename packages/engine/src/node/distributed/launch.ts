@@ -24,13 +24,17 @@ export interface LaunchOptions {
 const graceMilliseconds = 10_000;
 const endMilliseconds = 5000;
 
+/** Failures within this time of the first one are reported together, the killed process first. */
+const settleMilliseconds = 1000;
+
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Runs a program as a group of processes on this machine, each with its share of the cores. Its
  * output is printed line by line with the prefix `[rank]`. Ctrl-C is sent to all; if one fails the
  * others are terminated.
- * @returns The exit status of the first that failed, or 0.
+ * @returns The exit status of the first that failed (a killed one before those that failed by it),
+ * or 0.
  */
 export async function launch({
   processes,
@@ -55,23 +59,37 @@ export async function launch({
     for (const child of children) if (isRunning(child)) child.kill(signal);
   };
   for (const signal of forwarded) process.on(signal, send);
-  let failure = 0;
+  const failures: { readonly rank: number; readonly status: number }[] = [];
+  let isReported = false;
+  const report = (): void => {
+    if (isReported) return;
+    isReported = true;
+    // Ends of about the same time are seen in any order: a killed process is why others fail.
+    failures.sort((left, right) => Number(right.status > 128) - Number(left.status > 128));
+    for (const { rank, status } of failures) printEnd(rank, status);
+  };
   const timers: NodeJS.Timeout[] = [];
   const statuses = children.map(async (child, rank) => {
     const status = await exitStatus(child);
     if (status === 0) return;
-    process.stderr.write(`[${rank}] ended with status ${status}\n`);
-    if (failure !== 0) return;
-    failure = status;
+    failures.push({ rank, status });
+    if (isReported) printEnd(rank, status);
+    if (failures.length > 1) return;
     timers.push(
+      setTimeout(report, settleMilliseconds),
       setTimeout(send, graceMilliseconds, 'SIGTERM'),
       setTimeout(send, graceMilliseconds + endMilliseconds, 'SIGKILL'),
     );
   });
   await Promise.all([...statuses, ...children.map(outputEnd)]);
+  report();
   for (const timer of timers) clearTimeout(timer);
   for (const signal of forwarded) process.off(signal, send);
-  return failure;
+  return failures[0]?.status ?? 0;
+}
+
+function printEnd(rank: number, status: number): void {
+  process.stderr.write(`[${rank}] ended with status ${status}\n`);
 }
 
 /**
