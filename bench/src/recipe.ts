@@ -138,12 +138,11 @@ function compareResults(theirs: RecipeResult, same: RecipeResult, inTime: Recipe
 /** Writes pixels and labels, a byte each, for Python. */
 async function writeDataset(
   file: string,
-  { pixels, labels, indices }: ImageDataset,
+  { images, labels, indices }: ImageDataset,
 ): Promise<void> {
-  const size = pixels.length / labels.length;
   await writeFile(
     `${file}.images`,
-    Buffer.concat(Array.from(indices, (row) => pixels.subarray(row * size, (row + 1) * size))),
+    Buffer.concat(Array.from(indices, (row) => images.read(row).slice())),
   );
   await writeFile(
     `${file}.labels`,

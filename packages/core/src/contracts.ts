@@ -33,8 +33,16 @@ export interface Batch {
    * as maps of 1 × 1.
    */
   readonly images: Tensor4D;
-  /** int32 [batch], 0 ≤ label < classes. */
+  /**
+   * int32 [batch], 0 ≤ label < classes; −1: the image has no label, a teacher alone teaches it.
+   * Where images were mixed, the label of the larger part.
+   */
   readonly labels: Tensor1D;
+  /**
+   * float32 [batch, classes], rows that add up to 1: present where images were mixed, and then in
+   * place of the labels (mixup, cutmix). A row of zeros: no label.
+   */
+  readonly targets?: Tensor2D;
   /** [batch], positions in the whole dataset (not in a subset of it): the key of cached outputs. */
   readonly indices: Int32Array;
   readonly view: ViewKey;
@@ -253,8 +261,10 @@ export type Schedule = (progress: number) => number;
 
 /** Inputs of a loss at one training step. */
 export interface LossInputs {
-  /** int32 [batch]. */
+  /** int32 [batch]; −1: no label. */
   readonly labels: Tensor1D;
+  /** `Batch.targets`, where the images were mixed. */
+  readonly targets?: Tensor2D;
   readonly student: Outputs;
   /** Absent in a training without a teacher. */
   readonly teacher?: Outputs;

@@ -3,6 +3,7 @@ import {
   type DataLoader,
   deriveSeed,
   ensure,
+  expectedError,
   permutation,
   type Shard,
   type ViewKey,
@@ -12,6 +13,7 @@ import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { type Augmentation, joinSpecs } from './augmentations.ts';
 import type { ImageDataset } from './imageDataset.ts';
 import { augmentationRenderer } from './renderer.ts';
+import { classBalancedOrder } from './sampling.ts';
 import { assertSeed } from './subsets.ts';
 
 /** Options of `dataLoader`. */
@@ -27,6 +29,12 @@ export interface DataLoaderOptions {
    * teacher; `Infinity` (the default): they never repeat. 1 without augmentations.
    */
   readonly viewCount?: number;
+  /**
+   * How an epoch is drawn: `uniform` (the default), every image once; `classBalanced`, as many
+   * images in all, of every class equally many, so that those of rare classes repeat and of common
+   * ones some are left to later epochs.
+   */
+  readonly sampling?: 'uniform' | 'classBalanced';
   /**
    * Whether the last batch of an epoch is dropped if it is smaller than the others. `iterateOnce`
    * always yields every image.
@@ -58,7 +66,14 @@ interface RenderedBatch {
  * @throws RangeError on options out of range, also if an augmentation does not fit the images.
  */
 export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): DataLoader {
-  const { batchSize, seed = 0, augmentations = [], dropLast = false, shard } = options;
+  const {
+    batchSize,
+    seed = 0,
+    augmentations = [],
+    dropLast = false,
+    shard,
+    sampling = 'uniform',
+  } = options;
   const viewCount =
     augmentations.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
   const count = dataset.indices.length;
@@ -89,7 +104,8 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
   const [height, width, channels] = dataset.imageShape;
   const size = height * width * channels;
   const render = augmentationRenderer(augmentations, dataset.imageShape);
-  render(dataset.pixels, dataset.indices[0] as number, 0, new Float32Array(size), 0);
+  const first = dataset.indices[0] as number;
+  render(dataset.images.read(first), first, 0, new Float32Array(size), 0);
 
   function view(number: number): ViewKey {
     ensure(
@@ -111,7 +127,7 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     for (let at = 0; at < indices.length; at++) {
       const index = indices[at] as number;
       labels[at] = dataset.labels[index] as number;
-      render(dataset.pixels, index, viewSeed, images, at * size);
+      render(dataset.images.read(index), index, viewSeed, images, at * size);
     }
     return { images, labels, indices };
   }
@@ -152,9 +168,17 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
 
   function order(epoch: number): Int32Array {
     ensure(isUnsigned(epoch), 'dataLoader', 'an epoch number ≥ 0', epoch);
-    return permutation(deriveSeed(seed, 'order', epoch), 0, count).map(
-      (at) => dataset.indices[at] as number,
-    );
+    switch (sampling) {
+      case 'uniform':
+        return permutation(deriveSeed(seed, 'order', epoch), 0, count).map(
+          (at) => dataset.indices[at] as number,
+        );
+      case 'classBalanced':
+        return classBalancedOrder(dataset, seed, epoch);
+      default:
+        sampling satisfies never;
+        throw expectedError('dataLoader', "sampling 'uniform' or 'classBalanced'", sampling);
+    }
   }
 
   const wholeBatches = Math.ceil(count / batchSize);

@@ -1,15 +1,14 @@
 import { type DatasetInfo, ensure, expectedError, sha256 } from '@kd/core';
+import { type ImageRows, memoryRows } from './imageRows.ts';
 
 /**
- * Labelled images in memory, one byte per channel. A subset shares the pixels of the whole dataset
- * and differs in `indices` only.
+ * Images of one shape with labels, one byte per channel. A subset shares the images of the whole
+ * dataset and differs in `indices` only.
  */
 export interface ImageDataset extends DatasetInfo {
-  /**
-   * uint8 [images, height, width, channels] of the whole dataset. They must not be changed.
-   */
-  readonly pixels: Uint8Array;
-  /** [images] of the whole dataset, 0 ≤ label < classNames.length. */
+  /** The images of the whole dataset. */
+  readonly images: ImageRows;
+  /** [images] of the whole dataset, 0 ≤ label < classNames.length; −1 for one without a label. */
   readonly labels: Uint8Array | Int32Array;
   /** Images of the whole dataset that belong to this one, ascending. */
   readonly indices: Int32Array;
@@ -18,11 +17,12 @@ export interface ImageDataset extends DatasetInfo {
 /** Contents of an image dataset. */
 export interface ImageDatasetOptions {
   /**
-   * 0–255, [images, height, width, channels] flattened. A Uint8Array is not copied.
+   * 0–255, [images, height, width, channels] flattened, a Uint8Array is not copied; or rows that
+   * are read one at a time.
    */
-  readonly pixels: ArrayLike<number>;
-  /** [images], whole numbers from 0. */
-  readonly labels: ArrayLike<number>;
+  readonly pixels: ArrayLike<number> | ImageRows;
+  /** [images], whole numbers from 0, −1 for an image without a label; none have one if left out. */
+  readonly labels?: ArrayLike<number>;
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
   /** Name of each label. */
@@ -37,7 +37,7 @@ export interface ImageDatasetOptions {
  */
 export function imageDataset({
   pixels,
-  labels,
+  labels: givenLabels,
   imageShape,
   classNames,
   name = 'images',
@@ -50,24 +50,26 @@ export function imageDataset({
     imageShape,
   );
   ensure(classNames.length > 0, caller, 'at least one class name', classNames.length);
-  ensure(labels.length > 0, caller, 'at least one image', 'an empty set');
   const imageSize = imageShape[0] * imageShape[1] * imageShape[2];
-  if (pixels.length !== labels.length * imageSize) {
+  const images = 'read' in pixels ? pixels : memoryRows(checkPixels(pixels, caller), imageSize);
+  const labels = givenLabels ?? new Int32Array(images.count).fill(-1);
+  ensure(labels.length > 0, caller, 'at least one image', 'an empty set');
+  if (images.count !== labels.length) {
     const expected = `${labels.length * imageSize} pixels (${labels.length} labels × ${imageShape.join(' × ')})`;
-    throw expectedError(caller, expected, pixels.length, 'each image needs one label');
+    const got = images.count * imageSize;
+    throw expectedError(caller, expected, got, 'each image needs one label');
   }
-  const checkedPixels = checkPixels(pixels, caller);
   const checkedLabels = checkLabels(labels, classNames.length, caller);
   let cached: Promise<string> | undefined;
   return {
     name,
     classNames: [...classNames],
     imageShape: [...imageShape],
-    pixels: checkedPixels,
+    images,
     labels: checkedLabels,
     indices: Int32Array.from({ length: labels.length }, (_, index) => index),
     fingerprint: () => {
-      cached ??= computeFingerprint(checkedPixels, checkedLabels, imageShape, classNames.length);
+      cached ??= computeFingerprint(images, checkedLabels, imageShape, classNames.length);
       return cached;
     },
   };
@@ -91,19 +93,18 @@ function checkLabels(
   classes: number,
   caller: string,
 ): Uint8Array | Int32Array {
-  const checked = classes <= 256 ? new Uint8Array(labels.length) : new Int32Array(labels.length);
-  for (let index = 0; index < labels.length; index++) {
+  const checked = Int32Array.from({ length: labels.length }, (_, index) => {
     const label = labels[index] as number;
-    const fits = Number.isInteger(label) && label >= 0 && label < classes;
+    const fits = Number.isInteger(label) && label >= -1 && label < classes;
     if (!fits)
       throw expectedError(
         caller,
-        `whole labels 0–${classes - 1} (${classes} class names)`,
+        `whole labels 0–${classes - 1} (${classes} class names), or −1 for none`,
         `${label} for image ${index}`,
       );
-    checked[index] = label;
-  }
-  return checked;
+    return label;
+  });
+  return classes <= 256 && !checked.includes(-1) ? Uint8Array.from(checked) : checked;
 }
 
 /**
@@ -111,13 +112,13 @@ function checkLabels(
  * which is hashed too, so that equal hashes mean equal datasets.
  */
 async function computeFingerprint(
-  pixels: Uint8Array,
+  images: ImageRows,
   labels: Uint8Array | Int32Array,
   imageShape: readonly number[],
   classes: number,
 ): Promise<string> {
   const labelBytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
-  const parts = [imageShape.join('×'), classes, await sha256(pixels), await sha256(labelBytes)];
+  const parts = [imageShape.join('×'), classes, await images.hash(), await sha256(labelBytes)];
   return sha256(new TextEncoder().encode(parts.join(' ')));
 }
 

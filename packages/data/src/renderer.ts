@@ -4,8 +4,8 @@ import type { Augmentation } from './augmentations.ts';
 
 /**
  * Writes one image under one view.
- * @param index Index of the image in `pixels`. @param out float32 of several images, zeros before.
- * @param at Position of this image in `out`.
+ * @param pixels The image, which is not changed. @param index Its index in the dataset.
+ * @param out float32 of several images, zeros before. @param at Position of this image in `out`.
  */
 export type AugmentationRenderer = (
   pixels: Uint8Array,
@@ -39,7 +39,6 @@ export function augmentationRenderer(
 
   return (pixels, index, viewSeed, out, at) => {
     let image = pixels;
-    let start = index * size;
     let map = identity;
     for (let number = 0; number < augmentations.length; number++) {
       const augmentation = augmentations[number] as Augmentation;
@@ -51,61 +50,47 @@ export function augmentationRenderer(
         map = target;
       } else {
         const target = image === buffers[0] ? buffers[1] : buffers[0];
-        gatherBytes(image, start, map, channels, target);
+        gatherBytes(image, map, channels, target);
         augmentation.apply(target, imageShape, words);
         image = target;
-        start = 0;
         map = identity;
       }
     }
-    if (map === identity) copyFractions(image, start, size, out, at);
-    else gatherFractions(image, start, map, channels, out, at);
+    if (map === identity) copyFractions(image, size, out, at);
+    else gatherFractions(image, map, channels, out, at);
   };
 }
 
-function copyFractions(
-  image: Uint8Array,
-  start: number,
-  size: number,
-  out: Float32Array,
-  at: number,
-): void {
+function copyFractions(image: Uint8Array, size: number, out: Float32Array, at: number): void {
   for (let value = 0; value < size; value++)
-    out[at + value] = fractions[image[start + value] as number] as number;
+    out[at + value] = fractions[image[value] as number] as number;
 }
 
 function gatherFractions(
   image: Uint8Array,
-  start: number,
   map: Int32Array,
   channels: number,
   out: Float32Array,
   at: number,
 ): void {
   if (channels === 3) {
-    gatherColors(image, start, map, out, at);
+    gatherColors(image, map, out, at);
     return;
   }
   for (let position = 0; position < map.length; position++) {
-    const from = start + (map[position] as number) * channels;
+    const from = (map[position] as number) * channels;
     for (let channel = 0; channel < channels; channel++) {
-      if (from >= start) out[at] = fractions[image[from + channel] as number] as number;
+      if (from >= 0) out[at] = fractions[image[from + channel] as number] as number;
       at++;
     }
   }
 }
 
 /** Three channels written out: 5 µs for a 32×32 image instead of 9 µs with a loop. */
-function gatherColors(
-  image: Uint8Array,
-  start: number,
-  map: Int32Array,
-  out: Float32Array,
-  at: number,
-): void {
+function gatherColors(image: Uint8Array, map: Int32Array, out: Float32Array, at: number): void {
   for (let position = 0; position < map.length; position++) {
-    const from = start + (map[position] as number) * 3;
-    if (from >= start) {
+    const from = (map[position] as number) * 3;
+    if (from >= 0) {
       out[at] = fractions[image[from] as number] as number;
       out[at + 1] = fractions[image[from + 1] as number] as number;
       out[at + 2] = fractions[image[from + 2] as number] as number;
@@ -116,15 +101,14 @@ function gatherColors(
 
 function gatherBytes(
   image: Uint8Array,
-  start: number,
   map: Int32Array,
   channels: number,
   target: Uint8Array,
 ): void {
   let at = 0;
   for (let position = 0; position < map.length; position++) {
-    const from = start + (map[position] as number) * channels;
+    const from = (map[position] as number) * channels;
     for (let channel = 0; channel < channels; channel++)
-      target[at++] = from < start ? 0 : (image[from + channel] as number);
+      target[at++] = from < 0 ? 0 : (image[from + channel] as number);
   }
 }

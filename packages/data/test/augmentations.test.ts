@@ -123,7 +123,8 @@ describe('augmentationRenderer', () => {
   };
   const render = (views: Augmentation[], channels: number, row: number, seed: number) => {
     const out = new Float32Array(16 * channels);
-    augmentationRenderer(views, [4, 4, channels])(pixels, row, seed, out, 0);
+    const image = pixels.subarray(row * 16 * channels, (row + 1) * 16 * channels);
+    augmentationRenderer(views, [4, 4, channels])(image, row, seed, out, 0);
     return out;
   };
 

@@ -54,7 +54,7 @@ describe('dataLoader', () => {
     expect(seen.map((batch) => batch.indices.length)).toEqual([5, 5, 5, 5, 2]);
     expect(seen.flatMap((batch) => batch.labels)).toEqual([...dataset.labels]);
     expect(findImage(seen, 21, size)).toEqual(
-      Float32Array.from(dataset.pixels.subarray(21 * size, 22 * size), (value) => value / 255),
+      Float32Array.from(dataset.images.read(21), (value) => value / 255),
     );
     expect(seen[0]?.view).toEqual({ spec: 'plain', seed: 0 });
   });

@@ -6,7 +6,7 @@ import {
   stratifiedSubset,
   trainValidationSplit,
 } from '../src/index.ts';
-import { countingDataset } from './support/datasets.ts';
+import { allPixels, countingDataset } from './support/datasets.ts';
 
 const good = {
   pixels: [0, 255, 3, 4, 5, 6, 7, 8],
@@ -19,7 +19,7 @@ const good = {
 describe('imageDataset', () => {
   test('has bytes, labels and all indices', () => {
     const set = imageDataset(good);
-    expect(set.pixels).toEqual(Uint8Array.of(0, 255, 3, 4, 5, 6, 7, 8));
+    expect(allPixels(set)).toEqual(Uint8Array.of(0, 255, 3, 4, 5, 6, 7, 8));
     expect(set.labels).toEqual(Uint8Array.of(1, 0));
     expect(set.indices).toEqual(Int32Array.of(0, 1));
   });
@@ -58,15 +58,15 @@ describe('imageDataset', () => {
     ],
     [
       { labels: [0, 2] },
-      "imageDataset 'two': expected whole labels 0–1 (2 class names), got 2 for image 1.",
+      "imageDataset 'two': expected whole labels 0–1 (2 class names), or −1 for none, got 2 for image 1.",
     ],
     [
-      { labels: [-1, 0] },
-      "imageDataset 'two': expected whole labels 0–1 (2 class names), got -1 for image 0.",
+      { labels: [-2, 0] },
+      "imageDataset 'two': expected whole labels 0–1 (2 class names), or −1 for none, got -2 for image 0.",
     ],
     [
       { labels: [0.5, 0] },
-      "imageDataset 'two': expected whole labels 0–1 (2 class names), got 0.5 for image 0.",
+      "imageDataset 'two': expected whole labels 0–1 (2 class names), or −1 for none, got 0.5 for image 0.",
     ],
     [{ classNames: [] }, "imageDataset 'two': expected at least one class name, got 0."],
     [
@@ -96,8 +96,8 @@ describe('trainValidationSplit', () => {
       validation: 30,
       seed: 1,
     });
-    expect(train.pixels).toBe(set.pixels);
-    expect(validation.pixels).toBe(set.pixels);
+    expect(train.images).toBe(set.images);
+    expect(validation.images).toBe(set.images);
     expect(await validation.fingerprint()).toBe(await set.fingerprint());
     expect([...train.indices, ...validation.indices].sort((a, b) => a - b)).toEqual([
       ...set.indices,

@@ -54,12 +54,8 @@ export async function reportStage(context: RunContext): Promise<string> {
   const { record } = writer;
   const [seed] = record.config.seeds as readonly [number];
   const { test } = images;
-  const size = test.imageShape[0] * test.imageShape[1] * test.imageShape[2];
   const page = await renderReport(record, {
-    image: (index) => {
-      const row = test.indices[index] as number;
-      return test.pixels.subarray(row * size, (row + 1) * size);
-    },
+    image: (index) => test.images.read(test.indices[index] as number).slice(),
     labels: Array.from(test.indices, (row) => test.labels[row] as number),
     logits: {
       teacher: await readLogits(directory, 'teacher', seed),

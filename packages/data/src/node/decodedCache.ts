@@ -57,6 +57,13 @@ export async function readDecoded(
   };
 }
 
+function concatImages({ images, imageShape }: ImageDataset): Uint8Array {
+  const size = imageShape[0] * imageShape[1] * imageShape[2];
+  const pixels = new Uint8Array(images.count * size);
+  for (let index = 0; index < images.count; index++) pixels.set(images.read(index), index * size);
+  return pixels;
+}
+
 /** Writes decoded CIFAR-10 atomically. */
 export async function writeDecoded(
   file: string,
@@ -70,7 +77,7 @@ export async function writeDecoded(
         {
           dtype: 'U8' as const,
           shape: [dataset.labels.length, ...dataset.imageShape],
-          data: dataset.pixels,
+          data: concatImages(dataset),
         },
       ],
       [

@@ -24,3 +24,10 @@ export function countingDataset({
     classNames: Array.from({ length: classes }, (_, label) => `class ${label}`),
   });
 }
+
+/** All pixels of a dataset in one array. */
+export function allPixels({ images }: ImageDataset): Uint8Array {
+  return Uint8Array.from(
+    Buffer.concat(Array.from({ length: images.count }, (_, index) => images.read(index))),
+  );
+}
