@@ -1,0 +1,135 @@
+import { ensure } from '@kd/core';
+import type { DecodedImage } from '../../pixels/resample.ts';
+import type { ImageHeader } from './fileHeaders.ts';
+import { brokenFile, loadSharp, mostPixels, readHeader } from './probeImage.ts';
+
+export interface DecodeImageOptions {
+  /** Name of the file for messages. */
+  readonly name: string;
+  /** 3: red, green, blue; 1: gray. */
+  readonly channels: 1 | 3;
+}
+
+/**
+ * Decodes a picture file to the pixels of Pillow's
+ * `ImageOps.exif_transpose(Image.open(file)).convert('RGB')`, or `'L'` for one channel.
+ *
+ * Embedded color profiles are left aside, alpha is dropped (what lies under it shows), the first
+ * frame is taken. Different from Pillow: AVIF by some levels, since sharp repeats chroma where
+ * Pillow interpolates; gray of 16 bits keeps its high byte, where Pillow cuts all above 255 to
+ * white; transparent pixels of GIFs are black.
+ * @returns The image, and `notes` about what was converted, for people.
+ * @throws RangeError that has the file's name, before anything is decoded where the header is
+ *   enough to know: no picture, more than 2^27 pixels, cut short, damaged.
+ */
+export async function decodeImage(
+  encoded: Uint8Array,
+  { name, channels }: DecodeImageOptions,
+): Promise<DecodedImage & { readonly notes: readonly string[] }> {
+  const caller = `decodeImage '${name}'`;
+  const header = await readHeader(encoded, caller);
+  ensure(channels === 1 || channels === 3, caller, 'channels 1 or 3', channels);
+  const raw = await decodeWithSharp(encoded, header, channels, caller);
+  const pixels =
+    header.color === 'cmyk'
+      ? convertCmyk(raw.pixels, header.invertedInk)
+      : new Uint8Array(raw.pixels.buffer, raw.pixels.byteOffset, raw.pixels.byteLength);
+  return {
+    pixels:
+      channels === 1 && header.color !== 'gray'
+        ? convertToGray(pixels, header.color === 'palette')
+        : pixels,
+    height: raw.height,
+    width: raw.width,
+    channels,
+    notes: describeConversions(header),
+  };
+}
+
+interface RawPixels {
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly height: number;
+  readonly width: number;
+}
+
+async function decodeWithSharp(
+  encoded: Uint8Array,
+  { format, color, orientation, transparent, storedWidth, storedHeight }: ImageHeader,
+  channels: 1 | 3,
+  caller: string,
+): Promise<RawPixels> {
+  const sharp = await loadSharp(caller);
+  let pipeline = sharp(encoded, {
+    ignoreIcc: true,
+    failOn: 'error',
+    limitInputPixels: mostPixels,
+    autoOrient: orientation !== 1,
+  });
+  if (transparent) pipeline = pipeline.removeAlpha();
+  if (color === 'cmyk') pipeline = pipeline.pipelineColourspace('cmyk').toColourspace('cmyk');
+  else if (color === 'gray' && channels === 1) pipeline = pipeline.toColourspace('b-w');
+  const { data, info } = await pipeline
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause: Error) => {
+      throw brokenFile(caller, format, cause);
+    });
+  const expected = color === 'cmyk' ? 4 : color === 'gray' ? channels : 3;
+  ensure(
+    info.channels === expected && info.width * info.height === storedWidth * storedHeight,
+    caller,
+    `${storedWidth} × ${storedHeight} pixels of ${expected} channels`,
+    `${info.width} × ${info.height} of ${info.channels}`,
+  );
+  return { pixels: data as Uint8Array<ArrayBuffer>, height: info.height, width: info.width };
+}
+
+/** Converts ink to light as Pillow does, without a profile: (255 − black) · (255 − ink) / 255. */
+function convertCmyk(ink: Uint8Array, isInverted: boolean): Uint8Array<ArrayBuffer> {
+  const pixels = new Uint8Array((ink.length / 4) * 3);
+  const flip = isInverted ? 255 : 0;
+  let to = 0;
+  for (let at = 0; at < ink.length; at += 4) {
+    const light = 255 - ((ink[at + 3] as number) ^ flip);
+    for (let channel = 0; channel < 3; channel++) {
+      const product = ((ink[at + channel] as number) ^ flip) * light + 128;
+      pixels[to++] = light - ((product + (product >> 8)) >> 8);
+    }
+  }
+  return pixels;
+}
+
+/**
+ * Weighs red, green and blue by 0.299, 0.587 and 0.114 as Pillow does: rounded, but the colors of a
+ * palette are cut.
+ */
+function convertToGray(pixels: Uint8Array, isPalette: boolean): Uint8Array<ArrayBuffer> {
+  const gray = new Uint8Array(pixels.length / 3);
+  for (let to = 0, at = 0; to < gray.length; to++, at += 3) {
+    const red = pixels[at] as number;
+    const green = pixels[at + 1] as number;
+    const blue = pixels[at + 2] as number;
+    gray[to] = isPalette
+      ? (red * 299 + green * 587 + blue * 114) / 1000
+      : (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+  }
+  return gray;
+}
+
+function describeConversions({
+  format,
+  color,
+  bits,
+  transparent,
+  orientation,
+  frames,
+}: ImageHeader): readonly string[] {
+  const notes: string[] = [];
+  if (color === 'cmyk') notes.push('converted from CMYK without a color profile');
+  if (bits > 8) notes.push(`${bits} bits a channel, of which 8 are kept`);
+  if (transparent) notes.push('transparency dropped');
+  if (orientation !== 1) notes.push('turned by its EXIF orientation');
+  if (frames > 1) notes.push(`the first of ${frames} ${format === 'tiff' ? 'pages' : 'frames'}`);
+  if (format === 'avif') notes.push("AVIF, whose pixels differ from Pillow's by some levels");
+  return notes;
+}
