@@ -274,6 +274,11 @@ export interface LossInputs {
   readonly indices?: Tensor1D;
   /** int32 [2], source of all randomness of this step, used as `ForwardOptions.seed` is. */
   readonly seed?: Tensor1D;
+  /**
+   * Sums a tensor over all parts of the batch, where these images are one of them: present in a
+   * group of processes, for a mean over some images of the whole batch. It has no gradient.
+   */
+  readonly sumOverShards?: (values: Tensor1D) => Tensor1D;
 }
 
 /** One term of an objective: returns the mean loss over the batch. */
@@ -291,6 +296,11 @@ export interface LossTerm extends Partial<Stateful> {
    * refuses such a term, since each process sees other images.
    */
   readonly needsIndices?: boolean;
+  /**
+   * Whether the term needs one label for every image. The trainer then refuses batches with images
+   * that have no label or are mixed from several.
+   */
+  readonly needsLabels?: boolean;
 }
 
 /** The whole objective: the weighted sum of its terms, and each term by name. */
@@ -299,6 +309,8 @@ export interface Objective<Name extends string = string> extends Stateful {
   readonly schedules: Readonly<Record<string, Schedule>>;
   readonly needsTeacher: boolean;
   readonly needsIndices?: boolean;
+  /** Names of the terms with `needsLabels`. */
+  readonly needsLabels?: readonly string[];
 }
 
 /**

@@ -11,4 +11,11 @@ export { type Cifar10, cifar10ClassNames, readCifar10 } from './cifar10.ts';
 export { type DataLoaderOptions, dataLoader } from './dataLoader.ts';
 export { type ImageDataset, type ImageDatasetOptions, imageDataset } from './imageDataset.ts';
 export { hashPixels, type ImageRows } from './imageRows.ts';
-export { stratifiedSubset, type TrainValidation, trainValidationSplit } from './subsets.ts';
+export {
+  countClasses,
+  stratifiedSubset,
+  type TrainTest,
+  type TrainValidation,
+  trainTestSplit,
+  trainValidationSplit,
+} from './subsets.ts';

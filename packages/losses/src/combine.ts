@@ -45,6 +45,7 @@ export function combine<Name extends string>(
     >,
     needsTeacher: parts.some(({ needsTeacher }) => needsTeacher),
     needsIndices: parts.some(({ needsIndices }) => needsIndices),
+    needsLabels: parts.filter(({ needsLabels }) => needsLabels).map(({ name }) => name),
   });
 }
 
@@ -70,6 +71,7 @@ function part(name: string, term: LossTerm) {
     schedules: prefixed(name, term.schedules ?? {}),
     needsTeacher: term.needsTeacher === true,
     needsIndices: term.needsIndices === true,
+    needsLabels: term.needsLabels === true,
   };
 }
 

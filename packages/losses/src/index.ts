@@ -70,6 +70,7 @@ export {
   vidPerExample,
 } from './features/vid.ts';
 export {
+  balancedClassWeights,
   type CrossEntropyOptions,
   crossEntropy,
   crossEntropyPerExample,

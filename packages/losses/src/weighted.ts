@@ -25,11 +25,12 @@ export function weighted(weight: number | Schedule, term: LossTerm): LossTerm {
     ...schedulesOf('weight', weight),
     ...Object.fromEntries(inner.map(([name, schedule]) => [nameInside(name), schedule])),
   };
-  const { needsTeacher = false, needsIndices = false, weights } = term;
+  const { needsTeacher = false, needsIndices = false, needsLabels = false, weights } = term;
   return Object.assign(product, {
     schedules,
     needsTeacher,
     needsIndices,
+    needsLabels,
     ...(weights && { weights }),
   });
 }

@@ -1,7 +1,7 @@
 import { expectedError } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Quality of a network on a data set; fractions are 0–1. */
+/** Quality of a network on the labelled images of a data set; fractions are 0–1. */
 export interface Metrics {
   /** Fraction of images whose largest logit is that of the label. */
   readonly top1: number;
@@ -11,15 +11,29 @@ export interface Metrics {
   readonly loss: number;
   /** Expected calibration error: Σ over 15 bins (n_b / n) · |accuracy_b − mean confidence_b|. */
   readonly calibrationError: number;
+  /**
+   * Mean of the recall of all classes that occur: every class counts the same, however rare it is.
+   */
+  readonly balancedAccuracy: number;
+  /**
+   * Fraction of images for which model and teacher name the same class: present if the teacher's
+   * answers stood in for the labels, and then equal to `top1`.
+   */
+  readonly agreement?: number;
+  /** Number of images with a label. */
   readonly images: number;
+  /** Number of images without a label, which count nowhere; absent if there are none. */
+  readonly unlabelled?: number;
   readonly seconds: number;
   readonly imagesPerSecond: number;
 }
 
-/** Metrics with the confusion matrix. */
+/** Metrics with those of every class. */
 export interface EvaluationResult extends Metrics {
   /** [label][predicted class], number of images. */
   readonly confusion: readonly (readonly number[])[];
+  /** [classes], fraction of the images of a class that are classified correctly; null: no image. */
+  readonly recall: readonly (number | null)[];
 }
 
 /** Prediction for one image, compared with its label. */
@@ -45,6 +59,7 @@ export class MetricAccumulator {
   readonly confusion: number[][];
   readonly #bins = Array.from({ length: BINS }, () => ({ right: 0, confidence: 0 }));
   #images = 0;
+  #unlabelled = 0;
   #top1 = 0;
   #top5 = 0;
   #loss = 0;
@@ -69,35 +84,73 @@ export class MetricAccumulator {
     this.#loss += loss;
   }
 
+  /** Number of images with a label so far. */
+  get images(): number {
+    return this.#images;
+  }
+
+  /** Counts an image without a label. */
+  addUnlabelled(): void {
+    this.#unlabelled += 1;
+  }
+
   /** @param seconds Duration of the whole evaluation. */
   result(seconds: number): EvaluationResult {
     const gap = this.#bins.reduce(
       (sum, { right, confidence }) => sum + Math.abs(right - confidence),
       0,
     );
-    const images = this.#images;
+    const [images, unlabelled] = [this.#images, this.#unlabelled];
+    const recall = this.confusion.map((counts, label) => {
+      const count = counts.reduce((sum, one) => sum + one, 0);
+      return count === 0 ? null : (counts[label] as number) / count;
+    });
+    const known = recall.filter((one) => one !== null);
     return {
       top1: this.#top1 / images,
       top5: this.#top5 / images,
       loss: this.#loss / images,
       calibrationError: gap / images,
+      balancedAccuracy: known.reduce((sum, one) => sum + one, 0) / known.length,
       confusion: this.confusion,
+      recall,
       images,
+      ...(unlabelled === 0 ? {} : { unlabelled }),
       seconds,
-      imagesPerSecond: images / seconds,
+      imagesPerSecond: (images + unlabelled) / seconds,
     };
   }
 }
 
+/** Which images of a data set have labels. */
+export type LabelledImages = 'all' | 'some' | 'none';
+
+const comparisons = ['accuracy', 'labelled', 'agreement'] as const;
+
+/**
+ * A metric of a step beside its losses, as a fraction of the images: those classified as their
+ * labels, those with a label, and those classified as the teacher does.
+ */
+export type Comparison = (typeof comparisons)[number];
+
+/** True for the name of a comparison. */
+export function isComparison(name: string): name is Comparison {
+  return (comparisons as readonly string[]).includes(name);
+}
+
 /** Names that loss terms cannot have, since the running metrics use them. */
-export const RESERVED_METRICS = ['total', 'accuracy', 'gradientNorm'];
+export const RESERVED_METRICS = ['total', ...comparisons, 'gradientNorm'];
 
 /**
  * Names of a step's metrics in order. The total comes after the terms, so that the error on a value
  * that is not finite names the term that caused it.
  */
-export function metricNames(terms: readonly string[], clipNorm: number | undefined): string[] {
-  return [...terms, 'total', 'accuracy', ...(clipNorm === undefined ? [] : ['gradientNorm'])];
+export function metricNames(
+  terms: readonly string[],
+  clipNorm: number | undefined,
+  compared: readonly Comparison[] = ['accuracy'],
+): string[] {
+  return [...terms, 'total', ...compared, ...(clipNorm === undefined ? [] : ['gradientNorm'])];
 }
 
 /** Metrics of an epoch so far. */

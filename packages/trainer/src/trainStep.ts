@@ -16,7 +16,14 @@ import {
 import { shardRange } from '@kd/core/internal';
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeOutputs, predict } from './evaluate.ts';
-import { metricNames, RESERVED_METRICS, type RunningMetrics } from './metrics.ts';
+import {
+  type Comparison,
+  isComparison,
+  type LabelledImages,
+  metricNames,
+  RESERVED_METRICS,
+  type RunningMetrics,
+} from './metrics.ts';
 import { clipByGlobalNorm } from './optimizers/clip.ts';
 import { allReduce, trackBuffers } from './processGroup.ts';
 import { openMetrics, type TrainState } from './trainState.ts';
@@ -29,6 +36,8 @@ export interface TrainStepOptions {
   readonly teacher?: Teacher | undefined;
   /** Upper bound of the norm of all gradients together, > 0. */
   readonly clipNorm?: number | undefined;
+  /** Which images have labels, for the metrics: `all` by default. */
+  readonly labels?: LabelledImages | undefined;
   /** Processes that compute the other shards of each batch. */
   readonly group?: ProcessGroup | undefined;
 }
@@ -80,7 +89,9 @@ export function trainStep(state: TrainState, options: TrainStepOptions): TrainSt
     try {
       if (run === undefined) {
         const terms = validateStep(state, inputs, classes);
-        run = compileStep(state, openMetrics(state, metricNames(terms, clipNorm)), options);
+        const { labels = 'all' } = options;
+        const names = metricNames(terms, clipNorm, comparisonsOf(labels, inputs, classes));
+        run = compileStep(state, openMetrics(state, names), options);
       }
       return await run(inputs);
     } finally {
@@ -93,6 +104,8 @@ export function trainStep(state: TrainState, options: TrainStepOptions): TrainSt
 export interface StepInputs {
   readonly images: tf.Tensor4D;
   readonly labels: tf.Tensor1D;
+  /** `Batch.targets`. */
+  readonly targets?: tf.Tensor2D;
   readonly teacher?: Outputs;
   /** Values of the objective's schedules. */
   readonly scheduledValues: Readonly<Record<string, tf.Scalar>>;
@@ -117,25 +130,65 @@ export interface StepInputs {
 /** Evaluates the teacher and creates the tensors of a step, for `disposeStepInputs`. */
 export async function stepInputs(
   batch: Batch,
-  { schedules, needsIndices }: Objective,
+  objective: Objective,
   teacher: Teacher | undefined,
   options: StepOptions,
 ): Promise<StepInputs> {
   const { learningRate, progress, step, shard } = options;
+  await expectLabels(batch, objective);
   const teacherOutputs = teacher === undefined ? {} : { teacher: await predict(teacher, batch) };
   return {
     images: batch.images,
     labels: batch.labels,
+    ...(batch.targets === undefined ? {} : { targets: batch.targets }),
     ...teacherOutputs,
     scheduledValues: Object.fromEntries(
-      Object.entries(schedules).map(([name, schedule]) => [name, tf.scalar(schedule(progress))]),
+      Object.entries(objective.schedules).map(([name, schedule]) => [
+        name,
+        tf.scalar(schedule(progress)),
+      ]),
     ),
     learningRate: tf.scalar(learningRate),
     step: tf.scalar(step),
     seed: tf.tensor1d(stepSeed(options), 'int32'),
-    ...(needsIndices === true ? { indices: tf.tensor1d(batch.indices, 'int32') } : {}),
+    ...(objective.needsIndices === true ? { indices: tf.tensor1d(batch.indices, 'int32') } : {}),
     ...(shard === undefined ? {} : { shard: shardInputs(batch, shard) }),
   };
+}
+
+/**
+ * Throws on a batch that a term of the objective would misunderstand: images without a label or
+ * mixed images, for terms that need one label for each; mixed images, for terms that remember
+ * images by their indices.
+ */
+async function expectLabels(
+  { labels, targets, indices }: Batch,
+  { needsLabels = [], needsIndices }: Objective,
+): Promise<void> {
+  ensure(
+    targets === undefined || needsIndices !== true,
+    'train',
+    'images that are not mixed, since a term of the objective remembers images',
+    'mixed ones',
+    'train without mixup and cutmix, or leave the term out',
+  );
+  if (needsLabels.length === 0) return;
+  const expected = `one label for every image, which ${needsLabels.join(', ')} needs`;
+  ensure(
+    targets === undefined,
+    'train',
+    expected,
+    'mixed images',
+    'train without mixup and cutmix, or with crossEntropy and softTargets',
+  );
+  const at = (await labels.data()).findIndex((label) => label < 0);
+  ensure(
+    at < 0,
+    'train',
+    expected,
+    `none for image ${indices[at]}`,
+    'train on the labelled images alone, or with crossEntropy and softTargets',
+  );
 }
 
 function shardInputs(
@@ -212,7 +265,7 @@ export function compileStep(
 }
 
 interface Gradients {
-  /** [terms in the order of the metrics, total, accuracy], means over the images. */
+  /** [terms in the order of the metrics, total, comparisons], means over the images. */
   readonly values: tf.Tensor1D;
   readonly gradients: Readonly<Record<string, tf.Tensor>>;
 }
@@ -225,9 +278,10 @@ function computeGradients(
   group: ProcessGroup | undefined,
 ): Gradients & { readonly stopRequests?: tf.Tensor1D } {
   const { shard } = inputs;
-  if (group === undefined || shard === undefined) return differentiate(state, metrics, inputs);
+  if (group === undefined || shard === undefined)
+    return differentiate(state, metrics, inputs, undefined);
   const changedBuffers = trackBuffers([state.student.weights, state.objective.weights]);
-  const { values, gradients } = differentiate(state, metrics, inputs);
+  const { values, gradients } = differentiate(state, metrics, inputs, group);
   const buffers = changedBuffers();
   const own = [values, ...buffers].map((tensor) => tf.mul(tensor, shard.share));
   const names = Object.keys(gradients);
@@ -256,17 +310,20 @@ function differentiate(
   { student, objective, trainable }: TrainState,
   metrics: RunningMetrics,
   inputs: StepInputs,
+  group: ProcessGroup | undefined,
 ): Gradients {
   const kept: tf.Tensor1D[] = [];
   try {
     const { grads } = tf.variableGrads(() => {
       const outputs = student.forward(inputs.images, { training: true, seed: inputs.seed });
-      const { total, terms } = objective(lossInputs(inputs, outputs));
-      const named = metrics.names
-        .slice(0, metrics.names.indexOf('total'))
-        .map((name) => terms[name] as tf.Scalar);
-      const accuracy = computeAccuracy(outputs.logits, inputs.labels);
-      kept.push(tf.keep(tf.stack([...named, total, accuracy]) as tf.Tensor1D));
+      const { total, terms } = objective(lossInputs(inputs, outputs, group));
+      const at = metrics.names.indexOf('total');
+      const named = metrics.names.slice(0, at).map((name) => terms[name] as tf.Scalar);
+      const comparisons = metrics.names
+        .slice(at + 1)
+        .filter(isComparison)
+        .map((name) => compare(name, outputs.logits, inputs));
+      kept.push(tf.keep(tf.stack([...named, total, ...comparisons]) as tf.Tensor1D));
       return inputs.shard === undefined ? total : tf.mul(total, inputs.shard.share);
     }, Object.values(trainable));
     const gradients: Record<string, tf.Tensor> = {};
@@ -284,20 +341,59 @@ function differentiate(
   }
 }
 
-function lossInputs(inputs: StepInputs, student: Outputs): LossInputs {
-  const { labels, teacher, scheduledValues, seed, indices } = inputs;
+function lossInputs(
+  inputs: StepInputs,
+  student: Outputs,
+  group: ProcessGroup | undefined,
+): LossInputs {
+  const { labels, targets, teacher, scheduledValues, seed, indices } = inputs;
   return {
     labels,
     student,
     scheduledValues,
     seed,
+    ...(group && { sumOverShards: (values) => group.allReduceSum(values) }),
+    ...(targets && { targets }),
     ...(teacher && { teacher }),
     ...(indices && { indices }),
   };
 }
 
-function computeAccuracy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
-  return tf.mean(tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(labels, 'int32')), 'float32'));
+/**
+ * The comparisons that a batch of these images allows: with the labels where there are any, else
+ * with the teacher.
+ */
+function comparisonsOf(
+  labels: LabelledImages,
+  { teacher }: StepInputs,
+  classes: number,
+): readonly Comparison[] {
+  switch (labels) {
+    case 'all':
+      return ['accuracy'];
+    case 'some':
+      return ['accuracy', 'labelled'];
+    case 'none':
+      return teacher?.logits.shape[1] === classes ? ['agreement'] : [];
+    default:
+      throw expectedError('trainStep', "labels 'all', 'some' or 'none'", labels satisfies never);
+  }
+}
+
+/** Mean over the images of a shard or a batch. */
+function compare(name: Comparison, logits: tf.Tensor2D, inputs: StepInputs): tf.Scalar {
+  const share = (isSo: tf.Tensor): tf.Scalar => tf.mean(tf.cast(isSo, 'float32'));
+  const predicted = tf.argMax(logits, 1);
+  switch (name) {
+    case 'accuracy':
+      return share(tf.equal(predicted, tf.cast(inputs.labels, 'int32')));
+    case 'labelled':
+      return share(tf.greaterEqual(inputs.labels, 0));
+    case 'agreement':
+      return share(tf.equal(predicted, tf.argMax((inputs.teacher as Outputs).logits, 1)));
+    default:
+      throw expectedError('trainStep', 'a comparison', name satisfies never);
+  }
 }
 
 /** Frees what TensorFlow.js leaves behind if a gradient fails: the activations on its tape. */
@@ -329,7 +425,7 @@ function validateStep(
       );
     }
     const { total, terms } = preservingVariables(objective.weights, () =>
-      objective(lossInputs(inputs, outputs)),
+      objective(lossInputs(inputs, outputs, undefined)),
     );
     const reserved = Object.keys(terms).find((name) => RESERVED_METRICS.includes(name));
     if (reserved !== undefined)

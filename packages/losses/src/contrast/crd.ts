@@ -219,7 +219,12 @@ export function crd(options: CrdOptions): LossTerm {
     'student.logZ': normalizers.student.state,
     'teacher.logZ': normalizers.teacher.state,
   };
-  return Object.assign(term, { weights, needsTeacher: true, needsIndices: true });
+  return Object.assign(term, {
+    weights,
+    needsTeacher: true,
+    needsIndices: true,
+    needsLabels: sampler.needsLabels === true,
+  });
 }
 
 /**

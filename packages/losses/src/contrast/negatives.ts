@@ -13,7 +13,11 @@ export interface NegativeQuery {
 }
 
 /** Draws image indices with replacement. @returns int32 [batch, count], owned by the caller. */
-export type NegativeSampler = (query: NegativeQuery) => Tensor2D;
+export interface NegativeSampler {
+  (query: NegativeQuery): Tensor2D;
+  /** Whether it reads the labels: then every image must have one. */
+  readonly needsLabels?: boolean;
+}
 
 /**
  * Draws uniformly from all images, the own one included, as CRD's own sampler does.
@@ -51,7 +55,7 @@ export function otherClassNegatives(classes: ArrayLike<number>): NegativeSampler
   );
   assertDatasetSize('otherClassNegatives', order.length);
 
-  return ({ labels, count, seed }) =>
+  const sampler: NegativeSampler = ({ labels, count, seed }) =>
     tf.tidy(() => {
       // Indices are sorted by class: a position drawn among the other classes skips the block of
       // the own class.
@@ -65,6 +69,7 @@ export function otherClassNegatives(classes: ArrayLike<number>): NegativeSampler
         tf.add(position, offset),
       );
     });
+  return Object.assign(sampler, { needsLabels: true });
 }
 
 /**

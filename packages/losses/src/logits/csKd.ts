@@ -45,8 +45,9 @@ export function csKdPerExample(
  */
 export function csKd(options: CsKdOptions = {}): LossTerm {
   assertTemperature('csKd', options.temperature ?? 4);
-  return ({ student, labels }) =>
+  const term: LossTerm = ({ student, labels }) =>
     tf.tidy(() => tf.mean(csKdPerExample(student.logits, labels, options)) as tf.Scalar);
+  return Object.assign(term, { needsLabels: true });
 }
 
 /**

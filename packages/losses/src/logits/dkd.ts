@@ -110,7 +110,7 @@ export function dkd(options: DkdOptions = {}): LossTerm {
           ),
         ) as tf.Scalar,
     );
-  return Object.assign(term, { needsTeacher: true });
+  return Object.assign(term, { needsTeacher: true, needsLabels: true });
 }
 
 /**

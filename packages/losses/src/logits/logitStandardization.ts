@@ -74,11 +74,12 @@ export function logitStandardization(
         teacher: { ...teacher, logits: standardizeLogits(teacher.logits, options) },
       });
     });
-  const { schedules = {}, needsIndices = false, weights } = term;
+  const { schedules = {}, needsIndices = false, needsLabels = false, weights } = term;
   return Object.assign(standardized, {
     schedules,
     needsTeacher: true,
     needsIndices,
+    needsLabels,
     ...(weights && { weights }),
   });
 }

@@ -69,7 +69,7 @@ export function nkd(options: NkdOptions = {}): LossTerm {
           ),
         ) as tf.Scalar,
     );
-  return Object.assign(term, { needsTeacher: true });
+  return Object.assign(term, { needsTeacher: true, needsLabels: true });
 }
 
 function assertOptions(gamma: number, temperature: number): void {

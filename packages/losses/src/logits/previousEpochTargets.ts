@@ -80,5 +80,6 @@ export function previousEpochTargets(
     weights: { ...term.weights, 'past.logits': memory },
     needsTeacher: false,
     needsIndices: true,
+    needsLabels: true,
   });
 }

@@ -61,7 +61,11 @@ export function psKd({
         }),
       ) as tf.Scalar;
     });
-  return Object.assign(term, { schedules: schedulesOf('alpha', alpha), needsTeacher: true });
+  return Object.assign(term, {
+    schedules: schedulesOf('alpha', alpha),
+    needsTeacher: true,
+    needsLabels: true,
+  });
 }
 
 /**

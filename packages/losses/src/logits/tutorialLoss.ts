@@ -59,7 +59,7 @@ export function tutorialLoss(options: TutorialLossOptions = {}): LossTerm {
         tutorialLossPerExample(step.student.logits, logits, step.labels, options),
       ) as tf.Scalar;
     });
-  return Object.assign(term, { needsTeacher: true });
+  return Object.assign(term, { needsTeacher: true, needsLabels: true });
 }
 
 function assertAlpha(alpha: number): void {

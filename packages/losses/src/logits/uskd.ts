@@ -102,7 +102,7 @@ export function uskd({ feature, classes, seed = 0, ...weights }: UskdOptions): L
         mu,
       }),
     );
-  return Object.assign(term, { weights: weak.weights });
+  return Object.assign(term, { weights: weak.weights, needsLabels: true });
 }
 
 /** The soft label q, [batch]. */

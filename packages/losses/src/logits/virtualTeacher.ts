@@ -53,8 +53,9 @@ export function virtualTeacherPerExample(
 /** The virtual teacher, mean over the batch. It needs no teacher network. */
 export function virtualTeacher(options: VirtualTeacherOptions = {}): LossTerm {
   withDefaults(options);
-  return ({ student, labels }) =>
+  const term: LossTerm = ({ student, labels }) =>
     tf.tidy(() => tf.mean(virtualTeacherPerExample(student.logits, labels, options)) as tf.Scalar);
+  return Object.assign(term, { needsLabels: true });
 }
 
 function withDefaults({

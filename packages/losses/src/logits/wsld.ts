@@ -68,5 +68,5 @@ export function wsld(options: WsldOptions = {}): LossTerm {
           ),
         ) as tf.Scalar,
     );
-  return Object.assign(term, { needsTeacher: true });
+  return Object.assign(term, { needsTeacher: true, needsLabels: true });
 }

@@ -1,4 +1,4 @@
-import { ensure } from '@kd/core';
+import { ensure, type LossInputs } from '@kd/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { assertLabels } from './checks.ts';
 
@@ -8,6 +8,39 @@ import { assertLabels } from './checks.ts';
  */
 export function labelMask(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
   return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
+}
+
+/**
+ * Returns 1 for an image with a label and 0 for one without, float32 [batch].
+ * @param labels int32 [batch], −1: no label; or targets [batch, classes], a row of zeros: no label.
+ */
+export function isLabelled(labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
+  return tf.tidy(() => {
+    const known = labels.rank === 2 ? tf.greater(tf.sum(labels, 1), 0) : tf.greaterEqual(labels, 0);
+    return tf.cast(known, 'float32') as tf.Tensor1D;
+  });
+}
+
+/**
+ * Returns Σ losses / Σ weights over the whole batch, of which these images may be a shard: then the
+ * value of the shard, whose mean over the images of all shards it is. 0 without any weight.
+ *
+ * It is the plain mean, divided by the mean weight: by exactly 1 where every image has a label, so
+ * that the value is then the plain mean to the last bit.
+ * @param losses [batch], 0 for an image without a label. @param weights [batch], ≥ 0.
+ * @param sumOverShards `LossInputs.sumOverShards`.
+ */
+export function meanOverLabelled(
+  losses: tf.Tensor1D,
+  weights: tf.Tensor1D,
+  sumOverShards: LossInputs['sumOverShards'],
+): tf.Scalar {
+  return tf.tidy(() => {
+    const own = tf.stack([tf.sum(weights), tf.scalar(losses.size)]) as tf.Tensor1D;
+    const [weight, images] = tf.unstack(sumOverShards?.(own) ?? own) as [tf.Scalar, tf.Scalar];
+    const isNone = tf.cast(tf.equal(weight, 0), 'float32');
+    return tf.div<tf.Scalar>(tf.mean(losses), tf.add(tf.div(weight, images), isNone));
+  });
 }
 
 /**

@@ -61,7 +61,7 @@ export function mutualLearning(
     students.length,
     'one has no peers: distill it from a teacher',
   );
-  const { weights, schedules, needsIndices = false } = objective;
+  const { weights, schedules, needsIndices = false, needsLabels = [] } = objective;
   const mutual = (step: LossInputs) =>
     tidy(() => {
       const outputs = splitOutputs(step.student, students.length);
@@ -78,7 +78,13 @@ export function mutualLearning(
     });
   return {
     student: peerGroup(students, options),
-    objective: Object.assign(mutual, { weights, schedules, needsIndices, needsTeacher: false }),
+    objective: Object.assign(mutual, {
+      weights,
+      schedules,
+      needsIndices,
+      needsLabels,
+      needsTeacher: false,
+    }),
   };
 }
 
