@@ -17,10 +17,12 @@ export {
 } from './format.ts';
 export { renderReport } from './page/page.ts';
 export { stylesheet } from './page/stylesheet.ts';
+export { parseRunRecord } from './parseRunRecord.ts';
 export type { Predictions } from './predictions.ts';
 export {
   type AugmentationRecord,
   type CacheRecord,
+  type ChoiceRecord,
   type DataRecord,
   type DatasetRecord,
   type DistillationRecord,
@@ -33,7 +35,6 @@ export {
   type MetricsRecord,
   type NetworkRecord,
   type OptimizerRecord,
-  parseRunRecord,
   type ResultRecord,
   type Role,
   type RunRecord,

@@ -1,10 +1,9 @@
 /**
- * The record of a run as JSON, `run.json`: its types, and a reader that checks all of it.
+ * The record of a run as JSON, `run.json`.
  *
  * Fractions are between 0 and 1, times are seconds. Names, labels and numbers that a report shows
  * are stored, so that it needs no table of methods, networks or data sets.
  */
-import { ensure, expectedError } from '@kd/core';
 
 /** The version of `run.json` that is written and read. */
 export const runRecordFormat = 2;
@@ -25,6 +24,10 @@ export interface MetricsRecord {
   readonly loss: number;
   /** Expected calibration error. */
   readonly calibrationError: number;
+  /** Mean of the recall of all classes that occur. */
+  readonly balancedAccuracy?: number;
+  /** Share of the images that student and teacher classify alike, where images have no labels. */
+  readonly agreement?: number;
   readonly images: number;
   readonly seconds: number;
   readonly imagesPerSecond: number;
@@ -34,6 +37,8 @@ export interface MetricsRecord {
 export interface EvaluationRecord extends MetricsRecord {
   /** Counts of images, [label][prediction]. */
   readonly confusion: readonly (readonly number[])[];
+  /** [classes], share of the images of a class that are recognized; null for one without images. */
+  readonly recall?: readonly (number | null)[];
 }
 
 /** One epoch of a training. */
@@ -49,8 +54,10 @@ export interface EpochRecord {
   readonly learningRate: number;
   /** Means of the loss terms over the epoch, and their `total`. */
   readonly terms: Readonly<Record<string, number>>;
-  /** Accuracy on the augmented training images, while the weights changed. */
-  readonly accuracy: number;
+  /** Accuracy on the augmented training images, while the weights changed; absent without labels. */
+  readonly accuracy?: number;
+  /** In place of the accuracy: share of the images that student and teacher classify alike. */
+  readonly agreement?: number;
   /** Mean norm of the gradient before clipping; only where it was clipped. */
   readonly gradientNorm?: number;
   readonly validation?: MetricsRecord;
@@ -86,6 +93,12 @@ export interface ResultRecord {
   /** Operations for one image. */
   readonly flops: number;
   readonly test: EvaluationRecord;
+  /**
+   * Of a distilled student: test images that it classifies correctly and the same student trained
+   * alone does not, and those the other way round. The difference of the two accuracies has the
+   * standard error √(gained + lost − (gained − lost)² / images) / images.
+   */
+  readonly againstAlone?: { readonly gained: number; readonly lost: number };
 }
 
 /** A set of images. */
@@ -106,6 +119,21 @@ export interface DataRecord {
   readonly classNames: readonly string[];
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
+  /** How the pixels were made from files: decoding, size, crop. */
+  readonly preparation?: string;
+  /** Lines about what is unusual in the data but allowed. */
+  readonly warnings?: readonly string[];
+  /** Images without a label, which only the distilled student is trained on. */
+  readonly unlabelled?: number;
+}
+
+/** Something that the program chose because nobody else did. */
+export interface ChoiceRecord {
+  /** `image size`, `teacher`, `epochs`. */
+  readonly what: string;
+  readonly value: string;
+  /** The reason, in a few words: `larger than 64 pixels`. */
+  readonly why: string;
 }
 
 /** The engine that computed, and those that did not start. */
@@ -198,6 +226,10 @@ export interface ExperimentRecord {
   readonly optimizer: OptimizerRecord;
   /** One student alone and one distilled for each; the teacher is trained with the first. */
   readonly seeds: readonly number[];
+  /** How an epoch of training images is drawn; absent: every image once. */
+  readonly sampling?: 'classBalanced';
+  /** Weights of the classes in the cross entropy with the labels; absent: all weigh the same. */
+  readonly classWeights?: 'balanced';
 }
 
 /**
@@ -220,6 +252,8 @@ export interface RunRecord<Config extends ExperimentRecord = ExperimentRecord> {
   readonly config: Config;
   readonly environment: EnvironmentRecord;
   readonly data: DataRecord;
+  /** What was chosen by default, with the reasons; absent where an experiment says everything. */
+  readonly choices?: readonly ChoiceRecord[];
   /**
    * By stage: `teacher`, `baseline-0`, `distilled-0`; `assistant`, `generation-1-0` where a method
    * trains them.
@@ -240,220 +274,3 @@ export function stageName(role: Role, seed: number): string {
 export function formatRunRecord(record: RunRecord): string {
   return `${JSON.stringify(record, undefined, 2)}\n`;
 }
-
-/**
- * Reads a record from JSON of any origin: every field that a report uses has its type, names of
- * stages are single parts of a path, and null stands for NaN.
- * @param caller - Starts the error messages: the file's name.
- * @throws RangeError on text that is no record, or one of another version.
- */
-export function parseRunRecord(text: string, caller: string): RunRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text, (_, field: unknown) => (field === null ? Number.NaN : field));
-  } catch (cause) {
-    throw expectedError(caller, 'a run record in JSON', (cause as Error).message);
-  }
-  fields({})(value, caller);
-  const { format } = value as { readonly format?: unknown };
-  ensure(
-    format === runRecordFormat,
-    caller,
-    `a run record of format ${runRecordFormat}`,
-    format === undefined ? 'an object without format' : `format ${String(format)}`,
-    format === 1
-      ? 'an earlier version wrote it: start a new run; its report.html can still be opened'
-      : 'it is of another version',
-  );
-  runRecord(value, caller);
-  return value as RunRecord;
-}
-
-/** Checks a field. @throws RangeError that names it by its path. */
-type Check = (value: unknown, path: string) => void;
-
-function kind(expected: string, isRight: (value: unknown) => boolean): Check {
-  return (value, path) => ensure(isRight(value), path, expected, describe(value));
-}
-
-/** Names a wrong value without its content, which may be long. */
-function describe(value: unknown): unknown {
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'string' ? value.slice(0, 40) : value;
-}
-
-const text = kind('a text', (value) => typeof value === 'string');
-const number = kind('a number', (value) => typeof value === 'number');
-const flag = kind('true or false', (value) => typeof value === 'boolean');
-
-function oneOf(...choices: readonly unknown[]): Check {
-  return kind(`one of ${choices.join(', ')}`, (value) => choices.includes(value));
-}
-
-/** An object with these fields, of which some may be absent. It may have more. */
-function fields(
-  required: Readonly<Record<string, Check>>,
-  optional: Readonly<Record<string, Check>> = {},
-): Check {
-  const isObject = kind(
-    'an object',
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  );
-  return (value, path) => {
-    isObject(value, path);
-    const record = value as Readonly<Record<string, unknown>>;
-    for (const [name, check] of Object.entries({ ...required, ...optional }))
-      if (record[name] !== undefined || Object.hasOwn(required, name))
-        check(record[name], path.includes(': ') ? `${path}.${name}` : `${path}: ${name}`);
-  };
-}
-
-function list(item: Check): Check {
-  const isList = kind('a list', Array.isArray);
-  return (value, path) => {
-    isList(value, path);
-    for (const [index, each] of (value as readonly unknown[]).entries())
-      item(each, `${path}[${index}]`);
-  };
-}
-
-/** An object with any names. @param name - Checks them. */
-function table(item: Check, name: Check = () => {}): Check {
-  const isObject = fields({});
-  return (value, path) => {
-    isObject(value, path);
-    for (const [key, each] of Object.entries(value as object)) {
-      name(key, path);
-      item(each, `${path}.${key}`);
-    }
-  };
-}
-
-const stage = kind(
-  'names of letters, digits and hyphens',
-  (value) => typeof value === 'string' && /^[\w-]+$/.test(value),
-);
-
-const metrics = {
-  top1: number,
-  top5: number,
-  loss: number,
-  calibrationError: number,
-  images: number,
-  seconds: number,
-  imagesPerSecond: number,
-};
-
-const dataset = fields({ name: text, images: number, fingerprint: text });
-
-const network = fields(
-  { architecture: text, epochs: number, peakRate: number },
-  { clipNorm: number, size: number, backbone: fields({ weights: text }) },
-);
-
-const experiment = fields({
-  experiment: text,
-  claim: flag,
-  images: fields({}, { student: number }),
-  teacher: network,
-  student: network,
-  distillation: fields(
-    { method: text, weights: fields({ labels: number, method: number }) },
-    {
-      temperature: number,
-      clipNorm: number,
-      assistant: text,
-      generations: number,
-      peer: oneOf(true),
-    },
-  ),
-  augmentation: fields({ padding: number, flip: flag, views: number }),
-  optimizer: (value, path) => {
-    fields({ name: oneOf('adam', 'sgd'), batchSize: number })(value, path);
-    if ((value as OptimizerRecord).name === 'sgd')
-      fields({ momentum: number, weightDecay: number, rise: number })(value, path);
-  },
-  seeds: (value, path) => {
-    list(number)(value, path);
-    ensure((value as readonly number[]).length > 0, path, 'at least one seed', 'none');
-  },
-});
-
-const epoch = fields(
-  {
-    epoch: number,
-    steps: number,
-    images: number,
-    seconds: number,
-    imagesPerSecond: number,
-    learningRate: number,
-    terms: table(number),
-    accuracy: number,
-    isBest: flag,
-  },
-  { gradientNorm: number, validation: fields(metrics) },
-);
-
-const runRecord = fields(
-  {
-    status: oneOf('running', 'interrupted', 'failed', 'finished'),
-    started: text,
-    seconds: number,
-    command: text,
-    config: experiment,
-    environment: fields({
-      engine: fields({
-        name: text,
-        version: text,
-        device: text,
-        threads: number,
-        refused: list(fields({ name: text, reason: text })),
-      }),
-      versions: table(text),
-      machine: fields({ processor: text, cores: number, memoryBytes: number, system: text }),
-    }),
-    data: fields({
-      source: text,
-      train: dataset,
-      validation: dataset,
-      test: dataset,
-      classNames: list(text),
-      imageShape: (value, path) => {
-        list(number)(value, path);
-        ensure((value as readonly number[]).length === 3, path, '3 numbers', describe(value));
-      },
-    }),
-    trainings: table(
-      fields({
-        role: oneOf('teacher', 'baseline', 'distilled', 'assistant', 'generation'),
-        seed: number,
-        finished: flag,
-        seconds: number,
-        epochs: list(epoch),
-      }),
-      stage,
-    ),
-    caches: table(
-      fields({
-        outputs: oneOf('logits', 'features'),
-        seed: number,
-        views: number,
-        seconds: number,
-      }),
-      stage,
-    ),
-    results: table(
-      fields({
-        role: oneOf('teacher', 'baseline', 'distilled'),
-        seed: number,
-        parameters: number,
-        bytes: number,
-        flops: number,
-        test: fields({ ...metrics, confusion: list(list(number)) }),
-      }),
-      stage,
-    ),
-  },
-  { error: text, finished: text },
-);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openRunRecord, readRunRecord } from '../src/node/index.ts';
-import { formatRunRecord, parseRunRecord, type RunRecord } from '../src/runRecord.ts';
+import { parseRunRecord } from '../src/parseRunRecord.ts';
+import { formatRunRecord, type RunRecord } from '../src/runRecord.ts';
 import { sampleRun } from './fixtures/sampleRun.ts';
 
 const { record } = sampleRun();

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '@kd/files/node';
+import { parseRunRecord } from '../parseRunRecord.ts';
 import {
   type CacheRecord,
   type ExperimentRecord,
   formatRunRecord,
-  parseRunRecord,
   type ResultRecord,
   type RunRecord,
   type TrainingRecord,
