@@ -12,6 +12,21 @@ export { type DataLoaderOptions, dataLoader } from './dataLoader.ts';
 export { type ImageDataset, type ImageDatasetOptions, imageDataset } from './imageDataset.ts';
 export { hashPixels, type ImageRows } from './imageRows.ts';
 export {
+  type CropPlan,
+  describeRecipe,
+  type PixelRecipe,
+  pixelRecipes,
+  planCrop,
+  preparePixels,
+} from './pixels/recipes.ts';
+export {
+  type CropBox,
+  type DecodedImage,
+  type Interpolation,
+  type ResampleOptions,
+  resample,
+} from './pixels/resample.ts';
+export {
   countClasses,
   stratifiedSubset,
   type TrainTest,

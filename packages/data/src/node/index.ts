@@ -1,2 +1,11 @@
 /** @module @kd/data/node */
+export { type DecodeImageOptions, decodeImage } from './decoding/decodeImage.ts';
+export type { ImageFormat, ImageHeader } from './decoding/fileHeaders.ts';
+export { type ProbedImage, probeImage } from './decoding/probeImage.ts';
+export {
+  type LengthRange,
+  type ProbedImages,
+  type ProbeImagesOptions,
+  probeImages,
+} from './decoding/probeImages.ts';
 export { type LoadCifar10Options, type LoadedCifar10, loadCifar10 } from './loadCifar10.ts';

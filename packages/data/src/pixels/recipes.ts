@@ -8,7 +8,10 @@ export interface PixelRecipe {
   /** The part of the shorter side that stays after the center crop: 0 < crop ≤ 1. */
   readonly crop: number;
   readonly interpolation: Interpolation;
-  /** How the length of the longer side becomes a whole number. */
+  /**
+   * How the length of the longer side becomes a whole number: `Resize` of torchvision truncates,
+   * timm's `ResizeKeepRatio` (its models of unequal sides) and sharp round.
+   */
   readonly longSide: 'truncated' | 'rounded';
 }
 
@@ -75,8 +78,11 @@ export function planCrop(
   const short = Math.min(height, width);
   // The millionth is for 224 / (224 / 232), which floating point leaves just under 232.
   const shortTo = Math.floor(size / crop + 1e-6);
-  const exact = (shortTo * Math.max(height, width)) / short;
-  const longTo = longSide === 'truncated' ? Math.floor(exact) : roundHalfToEven(exact);
+  const long = Math.max(height, width);
+  const longTo =
+    longSide === 'truncated'
+      ? Math.floor((shortTo * long) / short)
+      : roundHalfToEven(long / (short / shortTo));
   const [newHeight, newWidth] = height < width ? [shortTo, longTo] : [longTo, shortTo];
   return {
     height: newHeight,

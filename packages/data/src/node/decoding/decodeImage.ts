@@ -35,10 +35,7 @@ export async function decodeImage(
       ? convertCmyk(raw.pixels, header.invertedInk)
       : new Uint8Array(raw.pixels.buffer, raw.pixels.byteOffset, raw.pixels.byteLength);
   return {
-    pixels:
-      channels === 1 && header.color !== 'gray'
-        ? convertToGray(pixels, header.color === 'palette')
-        : pixels,
+    pixels: channels === 1 && header.color !== 'gray' ? convertToGray(pixels) : pixels,
     height: raw.height,
     width: raw.width,
     channels,
@@ -99,19 +96,14 @@ function convertCmyk(ink: Uint8Array, isInverted: boolean): Uint8Array<ArrayBuff
   return pixels;
 }
 
-/**
- * Weighs red, green and blue by 0.299, 0.587 and 0.114 as Pillow does: rounded, but the colors of a
- * palette are cut.
- */
-function convertToGray(pixels: Uint8Array, isPalette: boolean): Uint8Array<ArrayBuffer> {
+/** Weighs red, green and blue by 0.299, 0.587 and 0.114 and rounds as Pillow does. */
+function convertToGray(pixels: Uint8Array): Uint8Array<ArrayBuffer> {
   const gray = new Uint8Array(pixels.length / 3);
   for (let to = 0, at = 0; to < gray.length; to++, at += 3) {
     const red = pixels[at] as number;
     const green = pixels[at + 1] as number;
     const blue = pixels[at + 2] as number;
-    gray[to] = isPalette
-      ? (red * 299 + green * 587 + blue * 114) / 1000
-      : (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+    gray[to] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
   }
   return gray;
 }
