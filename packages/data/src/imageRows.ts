@@ -12,15 +12,15 @@ export interface ImageRows {
    * @returns uint8 [height × width × channels], valid until the next call; it must not be changed.
    */
   read(index: number): Uint8Array;
-  /** Returns the hash of all pixels, as `PixelHash` computes it. */
+  /** Returns the hash of all pixels, as `hashPixels` computes it. */
   hash(): Promise<string>;
 }
 
 /** Bytes that are hashed at once: web crypto takes less than 2²⁸. */
-const blockBytes = 2 ** 26;
+export const blockBytes = 2 ** 26;
 
 /** Pixels up to this many bytes are hashed as one piece. */
-const wholeBytes = 2 ** 28 - 1;
+export const wholeBytes = 2 ** 28 - 1;
 
 /** Images in one array, [images × size]. @param size Bytes of an image. */
 export function memoryRows(pixels: Uint8Array, size: number): ImageRows {

@@ -1,5 +1,6 @@
 /** @module @kd/data/node */
 export { type DecodeImageOptions, decodeImage } from './decoding/decodeImage.ts';
+export { type DecodeOptions, decodeImages, type LoadedImages } from './decoding/decodeImages.ts';
 export type { ImageFormat, ImageHeader } from './decoding/fileHeaders.ts';
 export { type ProbedImage, probeImage } from './decoding/probeImage.ts';
 export {
