@@ -67,6 +67,8 @@ export interface DataLoader {
   readonly dataset: DatasetInfo;
   /** Images in one epoch. */
   readonly size: number;
+  /** Number of its images that have a label; absent: all have. */
+  readonly labelledImages?: number;
   readonly batchSize: number;
   /** Batches in one epoch, after `dropLast`. */
   readonly batchesPerEpoch: number;

@@ -28,19 +28,25 @@ export interface EvaluateOptions {
    * whole, and `onLogits` gets the logits of the own shard.
    */
   readonly group?: ProcessGroup | undefined;
+  /**
+   * A teacher whose answers stand in for the labels of all images: the metrics then compare with
+   * it, and `agreement` is present.
+   */
+  readonly teacher?: Teacher | undefined;
 }
 
 /**
- * Evaluates a network or a teacher on all images of a data set, under view 0. A network runs in
- * inference mode, without gradients; nothing of it changes.
- * @throws RangeError on empty data, on labels beyond the classes and on logits that are not finite.
+ * Evaluates a network or a teacher on all images of a data set that have a label, under view 0. A
+ * network runs in inference mode, without gradients; nothing of it changes.
+ * @throws RangeError on data without any labelled image, on labels beyond the classes and on logits
+ * that are not finite.
  */
 export function evaluate(
   model: Network | Teacher,
   data: DataLoader,
-  { onLogits, group }: EvaluateOptions = {},
+  { onLogits, group, teacher }: EvaluateOptions = {},
 ): Promise<EvaluationResult> {
-  return createEvaluator(model, group)(data, onLogits);
+  return createEvaluator(model, group, teacher)(data, onLogits);
 }
 
 /** A prepared `evaluate`. */
@@ -50,7 +56,12 @@ export type Evaluator = (
 ) => Promise<EvaluationResult>;
 
 /** `evaluate` for repeated use: compiled once, with batch normalization folded once per pass. */
-export function createEvaluator(model: Network | Teacher, group?: ProcessGroup): Evaluator {
+export function createEvaluator(
+  model: Network | Teacher,
+  group?: ProcessGroup,
+  teacher?: Teacher,
+): Evaluator {
+  const answer = teacher === undefined ? undefined : createAnswers(teacher);
   const predictor = createPredictor(model);
   const gather = group === undefined ? undefined : createGather(group);
   return async (data, onLogits) => {
@@ -62,7 +73,9 @@ export function createEvaluator(model: Network | Teacher, group?: ProcessGroup):
     for await (const batch of data.iterateOnce()) {
       const batchImages =
         group === undefined ? batch.indices.length : Math.min(data.batchSize, data.size - images);
-      const own = batch.indices.length > 0 ? await predictor.predict(batch) : noPredictions();
+      const labels = await answer?.(batch);
+      const answered = labels === undefined ? batch : { ...batch, labels };
+      const own = batch.indices.length > 0 ? await predictor.predict(answered) : noPredictions();
       try {
         const predictions =
           gather === undefined
@@ -73,13 +86,21 @@ export function createEvaluator(model: Network | Teacher, group?: ProcessGroup):
         if (batch.indices.length > 0)
           onLogits?.((await own.logits.data()) as Float32Array, batch.indices);
       } finally {
-        tf.dispose([own.logits, own.predictions]);
+        tf.dispose([own.logits, own.predictions, labels ?? []]);
       }
       images += batchImages;
       await yieldToEventLoop();
     }
     ensure(images > 0, 'evaluate', `images in ${data.dataset.name}`, 'none');
-    return metrics.result((performance.now() - started) / 1000);
+    ensure(
+      metrics.images > 0,
+      'evaluate',
+      `images with a label in ${data.dataset.name}`,
+      'none',
+      'pass teacher: its answers then stand in for the labels',
+    );
+    const result = metrics.result((performance.now() - started) / 1000);
+    return teacher === undefined ? result : { ...result, agreement: result.top1 };
   };
 }
 
@@ -93,6 +114,25 @@ export async function predict(teacher: Teacher, batch: Batch): Promise<Outputs> 
     const { logits, features } = teacher(batch);
     return { logits, features: { ...features } };
   });
+}
+
+/** Returns the classes that a teacher names, int32 [batch]; it is asked for every image once. */
+function createAnswers(teacher: Teacher): (batch: Batch) => Promise<tf.Tensor1D> {
+  const known = new Map<number, number>();
+  return async (batch) => {
+    if (batch.indices.some((index) => !known.has(index))) {
+      const outputs = await predict(teacher, batch);
+      const named = tf.argMax<tf.Tensor1D>(outputs.logits, 1);
+      const classes = await named.data();
+      for (const [at, index] of batch.indices.entries()) known.set(index, classes[at] as number);
+      named.dispose();
+      disposeOutputs(outputs);
+    }
+    return tf.tensor1d(
+      batch.indices.map((index) => known.get(index) as number),
+      'int32',
+    );
+  };
 }
 
 /** Frees the outputs of a forward pass. */
@@ -237,7 +277,7 @@ function addPredictions(
         `a logit for each of the ${classes} classes of ${dataset.name}`,
         outputs,
       );
-    if (label < 0 || label >= classes)
+    if (label < -1 || label >= classes)
       throw expectedError('evaluate', `labels from 0 to ${classes - 1}`, `${label} for ${image()}`);
     if (!Number.isFinite(loss))
       throw expectedError(
@@ -246,6 +286,7 @@ function addPredictions(
         `a loss of ${loss} for ${image()}`,
         'the network has diverged',
       );
-    metrics.add({ label, predicted: field(1), confidence: field(2), loss, rank: field(4) });
+    if (label === -1) metrics.addUnlabelled();
+    else metrics.add({ label, predicted: field(1), confidence: field(2), loss, rank: field(4) });
   }
 }

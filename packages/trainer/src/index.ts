@@ -17,7 +17,7 @@ export { type NadamOptions, nadam } from './optimizers/nadam.ts';
 export { type RmsPropOptions, rmsProp } from './optimizers/rmsProp.ts';
 export { type SgdOptions, sgd } from './optimizers/sgd.ts';
 export type { WeightDecayFilter, WeightDecayOptions } from './optimizers/shared.ts';
-export type { TrainOptions } from './options.ts';
+export type { BestBy, TrainOptions } from './options.ts';
 export {
   type EpochReport,
   type StepReport,
@@ -39,6 +39,7 @@ export {
   peerGroup,
 } from './strategies/mutualLearning.ts';
 export { ensemble, probabilityEnsemble } from './teachers/ensemble.ts';
+export { type MapClassesOptions, mapClasses } from './teachers/mapClasses.ts';
 export { networkTeacher } from './teachers/networkTeacher.ts';
 export { train } from './train.ts';
 export {

@@ -1,6 +1,7 @@
 import {
   type DataLoader,
   ensure,
+  expectedError,
   type Network,
   type Objective,
   type OptimizerFactory,
@@ -12,8 +13,12 @@ import {
   toSchedule,
 } from '@kd/core';
 import { getGradient } from '@tensorflow/tfjs-core';
+import type { LabelledImages } from './metrics.ts';
 import type { EmaOptions } from './optimizers/ema.ts';
 import type { EpochReport, StepReport } from './reports.ts';
+
+/** Criterion for the best epoch. */
+export type BestBy = 'accuracy' | 'balancedAccuracy' | 'agreement' | 'loss';
 
 /** Options of `train`. */
 export interface TrainOptions {
@@ -46,13 +51,23 @@ export interface TrainOptions {
    * weights.
    */
   readonly ema?: number | EmaOptions | undefined;
-  /** Evaluated after each epoch. */
+  /**
+   * Evaluated after each epoch. If none of its images has a label, the teacher's answers stand in
+   * for them, and the metrics say so by `agreement`.
+   */
   readonly validation?: DataLoader | undefined;
   /**
-   * Criterion for the best epoch, `accuracy` by default; measured on the validation data if there
-   * are any, else on the training data.
+   * The teacher whose answers stand in for the labels of the validation; `teacher` by default. A
+   * cached teacher knows the training images alone.
    */
-  readonly bestBy?: 'accuracy' | 'loss' | undefined;
+  readonly validationTeacher?: Teacher | undefined;
+  /**
+   * Criterion for the best epoch, measured on the validation data if there are any, else on the
+   * training data: `accuracy` by default; without labels `agreement` with the teacher, or `loss` if
+   * there is none. `balancedAccuracy`, in which rare classes count as much as common ones, needs a
+   * validation.
+   */
+  readonly bestBy?: BestBy | undefined;
   /** Number of epochs in a row without improvement after which the training stops. */
   readonly patience?: number | undefined;
   /**
@@ -97,7 +112,9 @@ export interface ResolvedTrainOptions {
   readonly clipNorm: number | undefined;
   readonly ema: EmaOptions | undefined;
   readonly validation: DataLoader | undefined;
-  readonly bestBy: 'accuracy' | 'loss';
+  /** Present if the validation has no labels. */
+  readonly validationTeacher: Teacher | undefined;
+  readonly bestBy: BestBy;
   /** `Infinity` by default. */
   readonly patience: number;
   readonly seed: number;
@@ -113,6 +130,8 @@ export interface ResolvedTrainOptions {
 export function resolveOptions(options: TrainOptions): ResolvedTrainOptions {
   checkNumbers(options);
   checkData(options);
+  checkLabels(options);
+  checkCriterion(options);
   checkShards(options);
   ensure(
     options.group === undefined || options.objective.needsIndices !== true,
@@ -141,7 +160,8 @@ export function resolveOptions(options: TrainOptions): ResolvedTrainOptions {
     clipNorm: options.clipNorm,
     ema: typeof ema === 'number' ? { decay: ema } : ema,
     validation: options.validation,
-    bestBy: options.bestBy ?? 'accuracy',
+    validationTeacher: standInTeacher(options),
+    bestBy: options.bestBy ?? defaultCriterion(options),
     patience: options.patience ?? Number.POSITIVE_INFINITY,
     seed: options.seed ?? 0,
     store: options.store,
@@ -200,6 +220,84 @@ function checkData({ objective, teacher, data, validation }: TrainOptions): void
     `validation with ${classes} classes, as in training`,
     validationClasses,
   );
+}
+
+/** Which images of some data have labels. */
+export function labelsOf({ size, labelledImages = size }: DataLoader): LabelledImages {
+  if (labelledImages === 0) return 'none';
+  return labelledImages < size ? 'some' : 'all';
+}
+
+function checkLabels({ data, validation, objective, ...options }: TrainOptions): void {
+  const { needsLabels = [] } = objective;
+  ensure(
+    needsLabels.length === 0 || labelsOf(data) === 'all',
+    'train',
+    `a label for every image of ${data.dataset.name}, which ${needsLabels.join(', ')} needs`,
+    `${data.labelledImages} of ${data.size}`,
+    'train on the labelled images alone, or with crossEntropy and softTargets',
+  );
+  const teacher = options.validationTeacher ?? options.teacher;
+  ensure(
+    validation === undefined || labelsOf(validation) !== 'none' || teacher !== undefined,
+    'train',
+    `a validation with labels, or a teacher whose answers stand in for them`,
+    `${validation?.dataset.name} without either`,
+    'leave validation out: the best epoch is then that of the least loss',
+  );
+}
+
+/** The data on which epochs are compared have labels. */
+function isLabelled({ data, validation = data }: TrainOptions): boolean {
+  return labelsOf(validation) !== 'none';
+}
+
+function standInTeacher(options: TrainOptions): Teacher | undefined {
+  const { validation, validationTeacher, teacher } = options;
+  return validation === undefined || isLabelled(options)
+    ? undefined
+    : (validationTeacher ?? teacher);
+}
+
+function defaultCriterion(options: TrainOptions): BestBy {
+  if (isLabelled(options)) return 'accuracy';
+  return standInTeacher(options) === undefined && options.teacher === undefined
+    ? 'loss'
+    : 'agreement';
+}
+
+function checkCriterion(options: TrainOptions): void {
+  const { bestBy, validation, teacher } = options;
+  const expectFor = (isMeasured: boolean, expected: string, remedy: string) =>
+    ensure(isMeasured, 'train', `${expected} for bestBy '${bestBy}'`, 'none', remedy);
+  switch (bestBy) {
+    case undefined:
+    case 'loss':
+      return;
+    case 'accuracy':
+      expectFor(isLabelled(options), 'labels', "bestBy 'agreement' compares with the teacher");
+      return;
+    case 'balancedAccuracy':
+      expectFor(
+        validation !== undefined && isLabelled(options),
+        'a validation with labels',
+        'pass validation: trainValidationSplit of @kd/data makes one',
+      );
+      return;
+    case 'agreement':
+      expectFor(
+        !isLabelled(options) && (validation !== undefined || teacher !== undefined),
+        'a teacher and data without labels',
+        "bestBy 'accuracy' compares with the labels",
+      );
+      return;
+    default:
+      throw expectedError(
+        'train',
+        "bestBy 'accuracy', 'balancedAccuracy', 'agreement' or 'loss'",
+        bestBy satisfies never,
+      );
+  }
 }
 
 function checkShards({ data, validation, group }: TrainOptions): void {

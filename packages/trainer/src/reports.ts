@@ -41,8 +41,16 @@ export interface EpochReport {
   readonly learningRate: number;
   /** Mean of each weighted loss term over the epoch, and of their `total`. */
   readonly terms: Readonly<Record<string, number>>;
-  /** Fraction of the augmented training images classified correctly while the weights changed. */
-  readonly accuracy: number;
+  /**
+   * Fraction of the augmented training images classified correctly while the weights changed, of
+   * those that have a label; absent if none has.
+   */
+  readonly accuracy?: number;
+  /**
+   * Fraction of the augmented training images for which student and teacher named the same class;
+   * present if no image has a label and the teacher has the same classes.
+   */
+  readonly agreement?: number;
   /** Mean norm of the gradients before clipping; present with `clipNorm`. */
   readonly gradientNorm?: number;
   readonly validation?: Metrics;

@@ -9,8 +9,14 @@ import {
   saveCheckpoint,
 } from './checkpoint.ts';
 import { createEvaluator, type Evaluator } from './evaluate.ts';
-import type { EvaluationResult, Metrics, MetricValues } from './metrics.ts';
-import { type ResolvedTrainOptions, resolveOptions, type TrainOptions } from './options.ts';
+import type { Comparison, EvaluationResult, Metrics, MetricValues } from './metrics.ts';
+import {
+  type BestBy,
+  labelsOf,
+  type ResolvedTrainOptions,
+  resolveOptions,
+  type TrainOptions,
+} from './options.ts';
 import {
   type Broadcast,
   broadcastWeights,
@@ -96,8 +102,12 @@ async function openTraining(
   const loop = {
     options,
     settings,
-    step: trainStep(state, { ...options, classes: data.dataset.classNames.length }),
-    evaluate: createEvaluator(student, validation?.shard && group),
+    step: trainStep(state, {
+      ...options,
+      classes: data.dataset.classNames.length,
+      labels: labelsOf(data),
+    }),
+    evaluate: createEvaluator(student, validation?.shard && group, options.validationTeacher),
     broadcast: group === undefined ? undefined : createBroadcast(group),
   };
   return { state, loop };
@@ -293,7 +303,13 @@ async function createReport(
   { images, means }: MetricValues,
 ): Promise<EpochReport> {
   const { data, epochs, store, validation, bestBy } = loop.options;
-  const { accuracy, gradientNorm, ...terms } = means as { accuracy: number; gradientNorm?: number };
+  const {
+    accuracy,
+    labelled = 1,
+    agreement,
+    gradientNorm,
+    ...terms
+  } = means as Partial<Record<Comparison | 'gradientNorm', number>> & { readonly total: number };
   const steps = data.batchesPerEpoch;
   const { epoch } = progress.position;
   const report = await shareReport(loop, {
@@ -308,11 +324,12 @@ async function createReport(
       (epoch * steps + steps - 1) / (epochs * steps),
     ),
     terms,
-    accuracy,
+    ...(accuracy === undefined || labelled === 0 ? {} : { accuracy: accuracy / labelled }),
+    ...(agreement === undefined ? {} : { agreement }),
     ...(gradientNorm === undefined ? {} : { gradientNorm }),
     ...(validation === undefined
       ? {}
-      : { validation: withoutConfusion(await loop.evaluate(validation)) }),
+      : { validation: withoutClasses(await loop.evaluate(validation)) }),
     isBest: false,
   });
   const isBest = progress.history.every((earlier) => isBetter(bestBy, report, earlier));
@@ -328,17 +345,16 @@ async function shareReport({ broadcast }: Loop, report: EpochReport): Promise<Ep
   return JSON.parse(new TextDecoder().decode(bytes)) as EpochReport;
 }
 
-function isBetter(
-  bestBy: ResolvedTrainOptions['bestBy'],
-  report: EpochReport,
-  earlier: EpochReport,
-): boolean {
+function isBetter(bestBy: BestBy, report: EpochReport, earlier: EpochReport): boolean {
+  const isMore = (measure: (report: EpochReport) => number | undefined) =>
+    (measure(report) ?? 0) > (measure(earlier) ?? 0);
   switch (bestBy) {
     case 'accuracy':
-      return (
-        (report.validation?.top1 ?? report.accuracy) >
-        (earlier.validation?.top1 ?? earlier.accuracy)
-      );
+      return isMore(({ validation, accuracy }) => validation?.top1 ?? accuracy);
+    case 'balancedAccuracy':
+      return isMore(({ validation }) => validation?.balancedAccuracy);
+    case 'agreement':
+      return isMore(({ validation, agreement }) => validation?.agreement ?? agreement);
     case 'loss':
       return (
         (report.validation?.loss ?? totalLoss(report)) <
@@ -357,6 +373,6 @@ function totalLoss({ terms }: EpochReport): number {
 /**
  * Reports of all epochs are kept, and the confusion matrix of 1,000 classes has a million numbers.
  */
-function withoutConfusion({ confusion: _, ...metrics }: EvaluationResult): Metrics {
+function withoutClasses({ confusion: _, recall: __, ...metrics }: EvaluationResult): Metrics {
   return metrics;
 }

@@ -33,7 +33,7 @@ import {
   TEACHER_FILE,
   writeManifest,
 } from './format.ts';
-import { countCorrect, OutputWriter, undefinedIfStale } from './outputWriter.ts';
+import { countCorrect, countLabelled, OutputWriter, undefinedIfStale } from './outputWriter.ts';
 
 interface CommonOptions {
   readonly data: DataLoader;
@@ -305,7 +305,8 @@ async function writeOutputs(
   } finally {
     progress?.end();
   }
-  const accuracy = model.kind === 'teacher' ? correct.map((count) => count / rows) : [];
+  const labelled = Math.max(1, countLabelled(labels));
+  const accuracy = model.kind === 'teacher' ? correct.map((count) => count / labelled) : [];
   return { cache: { ...key, outputs: layouts, accuracy }, indices, labels };
 }
 

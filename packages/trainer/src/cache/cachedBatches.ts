@@ -78,7 +78,7 @@ interface FeatureLoaderOptions {
 
 function featureLoader(options: FeatureLoaderOptions): DataLoader {
   const { reader, data, views, output, fingerprint: digest } = options;
-  const { batchSize, size, shard, dataset } = data;
+  const { batchSize, size, shard, dataset, labelledImages } = data;
   const { cache } = reader;
   const { shape } = cache.outputs[output] as { readonly shape: readonly number[] };
   const imageShape = (shape.length === 1 ? [1, 1, ...shape] : shape) as [number, number, number];
@@ -117,6 +117,7 @@ function featureLoader(options: FeatureLoaderOptions): DataLoader {
       fingerprint: async () => digest,
     },
     size,
+    ...(labelledImages === undefined ? {} : { labelledImages }),
     batchSize,
     batchesPerEpoch: data.batchesPerEpoch,
     viewCount: views,

@@ -63,7 +63,10 @@ export interface CachedOutput {
 /** Manifest of an output cache. */
 export interface OutputCache extends OutputCacheKey {
   readonly outputs: Readonly<Record<string, CachedOutput>>;
-  /** Top-1 accuracy of the teacher under each view, 0–1; empty for a backbone. */
+  /**
+   * Top-1 accuracy of the teacher on the labelled images under each view, 0–1, and 0 if there are
+   * none; empty for a backbone.
+   */
   readonly accuracy: readonly number[];
 }
 

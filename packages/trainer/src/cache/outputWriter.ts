@@ -124,6 +124,11 @@ export class OutputWriter {
   }
 }
 
+/** Number of images with a label, of which the accuracy is a share. */
+export function countLabelled(labels: Int32Array): number {
+  return labels.reduce((count, label) => count + Number(label >= 0), 0);
+}
+
 /**
  * Number of images in a shard of logits whose largest logit (the first of equal ones) is the
  * label's.

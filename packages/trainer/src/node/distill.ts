@@ -54,7 +54,8 @@ export async function distill(options: DistillOptions): Promise<TrainingResult> 
     } = training;
     const isWorthwhile =
       group === undefined && Number.isFinite(data.viewCount) && live.fingerprint !== undefined;
-    if (!(cache ?? isWorthwhile)) return runTraining({ ...training, teacher: live, signal });
+    const asLive = { ...training, validationTeacher: training.validationTeacher ?? live };
+    if (!(cache ?? isWorthwhile)) return runTraining({ ...asLive, teacher: live, signal });
     let cached: Teacher;
     try {
       cached = await cacheTeacher(live, {
@@ -72,7 +73,7 @@ export async function distill(options: DistillOptions): Promise<TrainingResult> 
       const interrupted = { epoch: 0, step: 0 };
       return { history: [], best: undefined, last: undefined, directory, interrupted };
     }
-    return runTraining({ ...training, teacher: cached, signal });
+    return runTraining({ ...asLive, teacher: cached, signal });
   });
 }
 
@@ -88,8 +89,11 @@ async function cacheTeacher(teacher: Teacher, options: CacheTeacherOptions): Pro
   const store = directoryStore(directory);
   const { accuracy } = await cacheOutputs({ teacher, store, createProgress, signal, ...common });
   const mean = accuracy.reduce((sum, one) => sum + one, 0) / accuracy.length;
+  const cached = `${accuracy.length} views cached in ${store.location}`;
   log(
-    `The teacher's accuracy on ${common.data.dataset.name} is ${formatPercent(mean)} (${accuracy.length} views cached in ${store.location}).`,
+    common.data.labelledImages === 0
+      ? `The teacher answers in place of labels on ${common.data.dataset.name} (${cached}).`
+      : `The teacher's accuracy on ${common.data.dataset.name} is ${formatPercent(mean)} (${cached}).`,
   );
   return cachedTeacher({ store, teacher: await teacherFingerprint(teacher), ...common });
 }

@@ -153,16 +153,22 @@ function createProgressLine(
       const loss = step.loss === undefined ? '' : `loss ${step.loss.toFixed(3)}, `;
       open.update(step.images, `${loss}${formatDuration(left)} left in all`);
     },
-    onEpoch({ terms, accuracy, validation, isBest }: EpochReport) {
-      const result =
-        validation === undefined
-          ? `accuracy ${formatPercent(accuracy)}`
-          : `validation ${formatPercent(validation.top1)}`;
-      open?.end(`loss ${(terms.total as number).toFixed(3)}, ${result}${isBest ? ', best' : ''}`);
+    onEpoch(report: EpochReport) {
+      const loss = `loss ${(report.terms.total as number).toFixed(3)}`;
+      open?.end([loss, ...describeResult(report), ...(report.isBest ? ['best'] : [])].join(', '));
       open = undefined;
     },
     end() {
       open?.end();
     },
   };
+}
+
+/** The accuracy of an epoch; of data without labels the agreement with the teacher, so named. */
+function describeResult({ accuracy, agreement, validation }: EpochReport): readonly string[] {
+  if (validation?.agreement !== undefined)
+    return [`agreement with the teacher ${formatPercent(validation.agreement)} in validation`];
+  if (validation !== undefined) return [`validation ${formatPercent(validation.top1)}`];
+  if (accuracy !== undefined) return [`accuracy ${formatPercent(accuracy)}`];
+  return agreement === undefined ? [] : [`agreement with the teacher ${formatPercent(agreement)}`];
 }
