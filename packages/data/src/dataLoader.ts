@@ -181,11 +181,16 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     }
   }
 
+  const labelledImages = dataset.indices.reduce(
+    (sum, index) => sum + Number((dataset.labels[index] as number) >= 0),
+    0,
+  );
   const wholeBatches = Math.ceil(count / batchSize);
   const batchesPerEpoch = dropLast ? Math.floor(count / batchSize) : wholeBatches;
   return {
     dataset,
     size: count,
+    ...(labelledImages === count ? {} : { labelledImages }),
     batchSize,
     batchesPerEpoch,
     viewCount,
