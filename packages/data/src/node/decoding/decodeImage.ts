@@ -30,12 +30,9 @@ export async function decodeImage(
   const header = await readHeader(encoded, caller);
   ensure(channels === 1 || channels === 3, caller, 'channels 1 or 3', channels);
   const raw = await decodeWithSharp(encoded, header, channels, caller);
-  const pixels =
-    header.color === 'cmyk'
-      ? convertCmyk(raw.pixels, header.invertedInk)
-      : new Uint8Array(raw.pixels.buffer, raw.pixels.byteOffset, raw.pixels.byteLength);
+  const pixels = header.color === 'cmyk' ? convertCmyk(raw.pixels) : raw.pixels;
   return {
-    pixels: channels === 1 && header.color !== 'gray' ? convertToGray(pixels) : pixels,
+    pixels: channels === 1 && !raw.isGray ? convertToGray(pixels) : pixels,
     height: raw.height,
     width: raw.width,
     channels,
@@ -44,14 +41,17 @@ export async function decodeImage(
 }
 
 interface RawPixels {
+  /** Of one channel, of three, or of four: CMYK. */
   readonly pixels: Uint8Array<ArrayBuffer>;
   readonly height: number;
   readonly width: number;
+  /** Whether there is one channel. */
+  readonly isGray: boolean;
 }
 
 async function decodeWithSharp(
   encoded: Uint8Array,
-  { format, color, orientation, transparent, storedWidth, storedHeight }: ImageHeader,
+  { format, color, bits, orientation, transparent, storedWidth, storedHeight }: ImageHeader,
   channels: 1 | 3,
   caller: string,
 ): Promise<RawPixels> {
@@ -64,32 +64,34 @@ async function decodeWithSharp(
   });
   if (transparent) pipeline = pipeline.removeAlpha();
   if (color === 'cmyk') pipeline = pipeline.pipelineColourspace('cmyk').toColourspace('cmyk');
-  else if (color === 'gray' && channels === 1) pipeline = pipeline.toColourspace('b-w');
+  // Of 16 bits, it would be brightened.
+  const isGray = color === 'gray' && channels === 1 && bits <= 8;
+  if (isGray) pipeline = pipeline.toColourspace('b-w');
   const { data, info } = await pipeline
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((cause: Error) => {
       throw brokenFile(caller, format, cause);
     });
-  const expected = color === 'cmyk' ? 4 : color === 'gray' ? channels : 3;
+  const expected = color === 'cmyk' ? 4 : isGray ? 1 : 3;
   ensure(
     info.channels === expected && info.width * info.height === storedWidth * storedHeight,
     caller,
     `${storedWidth} × ${storedHeight} pixels of ${expected} channels`,
     `${info.width} × ${info.height} of ${info.channels}`,
   );
-  return { pixels: data as Uint8Array<ArrayBuffer>, height: info.height, width: info.width };
+  const pixels = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  return { pixels, height: info.height, width: info.width, isGray };
 }
 
 /** Converts ink to light as Pillow does, without a profile: (255 − black) · (255 − ink) / 255. */
-function convertCmyk(ink: Uint8Array, isInverted: boolean): Uint8Array<ArrayBuffer> {
+function convertCmyk(ink: Uint8Array): Uint8Array<ArrayBuffer> {
   const pixels = new Uint8Array((ink.length / 4) * 3);
-  const flip = isInverted ? 255 : 0;
   let to = 0;
   for (let at = 0; at < ink.length; at += 4) {
-    const light = 255 - ((ink[at + 3] as number) ^ flip);
+    const light = 255 - (ink[at + 3] as number);
     for (let channel = 0; channel < 3; channel++) {
-      const product = ((ink[at + channel] as number) ^ flip) * light + 128;
+      const product = (ink[at + channel] as number) * light + 128;
       pixels[to++] = light - ((product + (product >> 8)) >> 8);
     }
   }

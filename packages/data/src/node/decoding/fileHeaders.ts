@@ -18,19 +18,16 @@ export interface ImageHeader {
   readonly orientation: number;
   /** Frames or pages. */
   readonly frames: number;
-  /** Whether the decoder gives ink as 255 − ink: CMYK JPEGs without Adobe's marker. */
-  readonly invertedInk: boolean;
 }
 
 /**
  * Reads the segments of a JPEG up to its frame header.
  * @returns undefined where there is none.
- * Source: ITU-T T.81, annex B; Exif 2.32, 4.6; Adobe technical note 5116, 18.
+ * Source: ITU-T T.81, annex B; Exif 2.32, 4.6.
  */
 export function readJpegHeader(bytes: Uint8Array): ImageHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let orientation = 1;
-  let adobe = false;
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1] as number;
@@ -49,8 +46,6 @@ export function readJpegHeader(bytes: Uint8Array): ImageHeader | undefined {
     const content = bytes.subarray(at + 4, end);
     if (marker === 0xe1 && startsWith(content, 'Exif\0\0')) {
       orientation = readOrientation(content.subarray(6)) ?? orientation;
-    } else if (marker === 0xee && startsWith(content, 'Adobe')) {
-      adobe = true;
     } else if (isFrameHeader(marker)) {
       if (content.length < 6) return undefined;
       const components = content[5] as number;
@@ -65,7 +60,6 @@ export function readJpegHeader(bytes: Uint8Array): ImageHeader | undefined {
         transparent: false,
         orientation,
         frames: 1,
-        invertedInk: color === 'cmyk' && !adobe,
       };
     }
     at = end;
@@ -110,7 +104,6 @@ export function readPngHeader(bytes: Uint8Array): ImageHeader | undefined {
     transparent,
     orientation,
     frames,
-    invertedInk: false,
   };
 }
 

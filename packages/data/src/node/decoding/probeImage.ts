@@ -142,7 +142,6 @@ async function readOtherHeader(
     transparent: hasAlpha,
     orientation: orientation ?? 1,
     frames: pages ?? 1,
-    invertedInk: false,
   };
 }
 
