@@ -9,4 +9,17 @@ export {
   type ProbeImagesOptions,
   probeImages,
 } from './decoding/probeImages.ts';
+export type {
+  DuplicatePair,
+  ImageInspection,
+  ImageSize,
+  PictureOf,
+  SplitInspection,
+  SplitName,
+  Tally,
+  Thumbnail,
+} from './inspection/imageInspection.ts';
+export { type InspectedDatasets, inspectDatasets } from './inspection/inspectDatasets.ts';
+export { inspectImages } from './inspection/inspectImages.ts';
+export type { InspectOptions } from './inspection/inspectSplits.ts';
 export { type LoadCifar10Options, type LoadedCifar10, loadCifar10 } from './loadCifar10.ts';
