@@ -1,5 +1,17 @@
 /** The reader of `run.json`, which checks all of it. */
-import { ensure, expectedError } from '@kd/core';
+import { ensure } from '@kd/core';
+import {
+  describe,
+  fields,
+  flag,
+  kind,
+  list,
+  number,
+  oneOf,
+  parseVersioned,
+  table,
+  text,
+} from './checks.ts';
 import { type OptimizerRecord, type RunRecord, runRecordFormat } from './runRecord.ts';
 
 /**
@@ -8,87 +20,17 @@ import { type OptimizerRecord, type RunRecord, runRecordFormat } from './runReco
  * @param caller - Starts the error messages: the file's name.
  * @throws RangeError on text that is no record, or one of another version.
  */
-export function parseRunRecord(text: string, caller: string): RunRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text, (_, field: unknown) => (field === null ? Number.NaN : field));
-  } catch (cause) {
-    throw expectedError(caller, 'a run record in JSON', (cause as Error).message);
-  }
-  fields({})(value, caller);
-  const { format } = value as { readonly format?: unknown };
-  ensure(
-    format === runRecordFormat,
-    caller,
-    `a run record of format ${runRecordFormat}`,
-    format === undefined ? 'an object without format' : `format ${String(format)}`,
-    format === 1
-      ? 'an earlier version wrote it: start a new run; its report.html can still be opened'
-      : 'it is of another version',
-  );
+export function parseRunRecord(json: string, caller: string): RunRecord {
+  const value = parseVersioned(json, caller, {
+    what: 'a run record',
+    format: runRecordFormat,
+    remedyOf: (found) =>
+      found === 1
+        ? 'an earlier version wrote it: start a new run; its report.html can still be opened'
+        : 'it is of another version',
+  });
   runRecord(value, caller);
   return value as RunRecord;
-}
-
-/** Checks a field. @throws RangeError that names it by its path. */
-type Check = (value: unknown, path: string) => void;
-
-function kind(expected: string, isRight: (value: unknown) => boolean): Check {
-  return (value, path) => ensure(isRight(value), path, expected, describe(value));
-}
-
-/** Names a wrong value without its content, which may be long. */
-function describe(value: unknown): unknown {
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'string' ? value.slice(0, 40) : value;
-}
-
-const text = kind('a text', (value) => typeof value === 'string');
-const number = kind('a number', (value) => typeof value === 'number');
-const flag = kind('true or false', (value) => typeof value === 'boolean');
-
-function oneOf(...choices: readonly unknown[]): Check {
-  return kind(`one of ${choices.join(', ')}`, (value) => choices.includes(value));
-}
-
-/** An object with these fields, of which some may be absent. It may have more. */
-function fields(
-  required: Readonly<Record<string, Check>>,
-  optional: Readonly<Record<string, Check>> = {},
-): Check {
-  const isObject = kind(
-    'an object',
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  );
-  return (value, path) => {
-    isObject(value, path);
-    const record = value as Readonly<Record<string, unknown>>;
-    for (const [name, check] of Object.entries({ ...required, ...optional }))
-      if (record[name] !== undefined || Object.hasOwn(required, name))
-        check(record[name], path.includes(': ') ? `${path}.${name}` : `${path}: ${name}`);
-  };
-}
-
-function list(item: Check): Check {
-  const isList = kind('a list', Array.isArray);
-  return (value, path) => {
-    isList(value, path);
-    for (const [index, each] of (value as readonly unknown[]).entries())
-      item(each, `${path}[${index}]`);
-  };
-}
-
-/** An object with any names. @param name - Checks them. */
-function table(item: Check, name: Check = () => {}): Check {
-  const isObject = fields({});
-  return (value, path) => {
-    isObject(value, path);
-    for (const [key, each] of Object.entries(value as object)) {
-      name(key, path);
-      item(each, `${path}.${key}`);
-    }
-  };
 }
 
 const stage = kind(
