@@ -28,6 +28,6 @@ export function countingDataset({
 /** All pixels of a dataset in one array. */
 export function allPixels({ images }: ImageDataset): Uint8Array {
   return Uint8Array.from(
-    Buffer.concat(Array.from({ length: images.count }, (_, index) => images.read(index))),
+    Buffer.concat(Array.from({ length: images.count }, (_, index) => images.read(index).slice())),
   );
 }

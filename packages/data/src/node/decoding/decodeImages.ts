@@ -13,8 +13,9 @@ import {
   memorySplit,
   type SplitJob,
 } from './decodedSplit.ts';
-import { type DecodedRow, decodeIndices } from './decodeInOrder.ts';
+import { readImage } from './decodeInOrder.ts';
 import { type DecodePool, startDecodePool } from './decodePool.ts';
+import { type BrokenImage, type DecodeOutcome, prepareAll } from './decodeTask.ts';
 import { describePreparation, type Preparation } from './prepareImage.ts';
 import { loadSharp } from './probeImage.ts';
 
@@ -55,7 +56,7 @@ export interface LoadedImages {
   /** Lines for people about what is unusual but allowed. */
   readonly warnings: readonly string[];
   /** Images that were left out. */
-  readonly broken: readonly { readonly name: string; readonly reason: string }[];
+  readonly broken: readonly BrokenImage[];
 }
 
 /** Fewer images than this are decoded before threads have started. */
@@ -167,25 +168,27 @@ async function readFirst(
   const { size, channels } = preparation;
   const split = splits.train;
   ensure(split.count > 0, `decodeImages '${source}'`, 'images for training', 'none');
-  const stored = await split.read(0).catch(() => undefined);
-  const isDecoded = stored !== undefined && 'pixels' in stored;
-  let decoder = 'none';
-  if (!isDecoded) {
-    const sharp = (await loadSharp('decodeImages')) as { versions?: Record<string, string> };
-    decoder = `sharp ${sharp.versions?.sharp} vips ${sharp.versions?.vips}`;
-  }
+  const first = await readImage(split, 0);
+  const isDecoded = 'stored' in first && 'pixels' in first.stored;
+  const decoder = isDecoded ? 'none' : await describeDecoder();
   if (size !== 'asGiven')
-    return { name: split.nameOf(0), shape: [size, size, channels], isDecoded, decoder };
-  const pool = startDecodePool(0, preparation);
-  const broken: { name: string; reason: string }[] = [];
+    return { name: first.name, shape: [size, size, channels], isDecoded, decoder };
+  const broken: BrokenImage[] = [];
   for (let index = 0; index < split.count; index++) {
-    const [row] = await decodeIndices(split, [index], pool);
-    const { outcome } = row as DecodedRow;
-    if ('pixels' in outcome)
-      return { name: split.nameOf(index), shape: outcome.shape, isDecoded, decoder };
+    const image = index === 0 ? first : await readImage(split, index);
+    const [outcome] = (await prepareAll([image], preparation)) as [DecodeOutcome];
+    if ('pixels' in outcome) return { name: image.name, shape: outcome.shape, isDecoded, decoder };
     broken.push(outcome);
   }
   throw brokenImages(source, broken, split.count);
+}
+
+/** Loads the decoder, so that its absence is no fault of an image. */
+async function describeDecoder(): Promise<string> {
+  const { versions } = (await loadSharp('decodeImages')) as {
+    readonly versions?: Readonly<Record<string, string>>;
+  };
+  return `sharp ${versions?.sharp}, vips ${versions?.vips}`;
 }
 
 /** Starts threads once they are needed. */
@@ -234,11 +237,7 @@ function placesInMemory(
   return chosen;
 }
 
-function brokenImages(
-  source: string,
-  broken: readonly { readonly name: string; readonly reason: string }[],
-  count: number,
-): RangeError {
+function brokenImages(source: string, broken: readonly BrokenImage[], count: number): RangeError {
   const shown = broken.slice(0, 3).map(({ name, reason }) => `${name} (${reason})`);
   const rest = broken.length - shown.length;
   const list = [...shown, ...(rest > 0 ? [`${formatInteger(rest)} others`] : [])].join(', ');

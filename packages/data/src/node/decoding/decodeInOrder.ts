@@ -57,7 +57,8 @@ export async function decodeIndices(
   return outcomes.map((outcome, at) => ({ index: indices[at] as number, outcome }));
 }
 
-async function readImage(split: ImageSplit, index: number): Promise<NamedImage> {
+/** Reads an image; where that fails, there is the reason in its place. */
+export async function readImage(split: ImageSplit, index: number): Promise<NamedImage> {
   const name = split.nameOf(index);
   try {
     return { name, stored: await split.read(index) };
