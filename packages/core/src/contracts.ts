@@ -367,6 +367,18 @@ export interface Store {
   read(name: string): Promise<Uint8Array | undefined>;
   /** Writes a file atomically: after an error the old content is still there. */
   write(name: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Fills the targets of some parts of one file, without reading the rest of it. A store without it
+   * reads whole files alone. @throws Error if the file is missing or too short.
+   */
+  readParts?(name: string, parts: readonly FilePart[]): Promise<void>;
+}
+
+/** A part of a file, as long as its target. */
+export interface FilePart {
+  /** First byte. */
+  readonly start: number;
+  readonly target: Uint8Array;
 }
 
 /** Progress of one long operation. */

@@ -9,6 +9,7 @@ export type {
   DataLoader,
   DatasetInfo,
   FeatureInfo,
+  FilePart,
   ForwardOptions,
   InferenceNetwork,
   LayerSummary,

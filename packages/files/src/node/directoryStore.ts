@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, type Store } from '@kd/core';
 import { isSafeRelativePath } from '../stores.ts';
@@ -23,6 +23,27 @@ export function directoryStore(directory: string): Store {
         const { code, message } = cause as NodeJS.ErrnoException;
         if (code === 'ENOENT') return undefined;
         throw new Error(`directoryStore: expected to read ${file}, got ${message}.`, { cause });
+      }
+    },
+    readParts: async (name, parts) => {
+      const path = resolveInside(location, name);
+      const file = await open(path, 'r');
+      try {
+        for (const { start, target } of parts) {
+          for (let done = 0; done < target.length; ) {
+            const { bytesRead } = await file.read(target, done, target.length - done, start + done);
+            ensure(
+              bytesRead > 0,
+              path,
+              `${target.length} bytes at byte ${start}`,
+              done,
+              'the file is cut short',
+            );
+            done += bytesRead;
+          }
+        }
+      } finally {
+        await file.close();
       }
     },
     write: async (name, bytes) => writeFileAtomic(resolveInside(location, name), bytes),

@@ -13,7 +13,7 @@ import {
   type Teacher,
   type ViewKey,
 } from '@kd/core';
-import { dispose, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { clone, dispose, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { disposeOutputs, predict } from '../evaluate.ts';
 import { yieldToEventLoop } from '../yieldToEventLoop.ts';
 import {
@@ -30,6 +30,7 @@ import {
   readShardTensors,
   type ShardId,
   shardKey,
+  TARGETS,
   TEACHER_FILE,
   writeManifest,
 } from './format.ts';
@@ -58,7 +59,7 @@ interface CommonOptions {
    * fewer epochs needs fewer.
    */
   readonly views?: number | undefined;
-  /** Bytes of a shard's values at most, ≥ 1, and one image at least; 2²⁵, which is 32 MiB. */
+  /** Bytes of a shard's values at most, 1 to 2²⁷, and one image at least; 2²⁵, or 32 MiB. */
   readonly shardBytes?: number | undefined;
   readonly createProgress?: ProgressFactory | undefined;
   /** Stops it; written shards stay, and the next call continues with the first missing one. */
@@ -88,7 +89,9 @@ export type CacheOutputsOptions = CommonOptions &
 export async function cacheOutputs(options: CacheOutputsOptions): Promise<OutputCache> {
   const { data, store, views = data.viewCount, shardBytes = 2 ** 25 } = options;
   expectCacheable(data, views);
-  ensure(shardBytes >= 1, 'cacheOutputs', 'shardBytes ≥ 1', shardBytes, '2 ** 25 is usual');
+  // Web crypto takes less than 2²⁸ bytes, and a shard is hashed as one piece.
+  const isShardSize = shardBytes >= 1 && shardBytes <= 2 ** 27;
+  ensure(isShardSize, 'cacheOutputs', 'shardBytes from 1 to 2²⁷', shardBytes, '2 ** 25 is usual');
   const model = await openModel(options);
   const { file = model.file } = options;
   const key = await cacheKey(data, model.fingerprint, views);
@@ -165,7 +168,7 @@ export async function teacherFingerprint(teacher: Teacher): Promise<ModelFingerp
 
 async function openBackbone(
   backbone: Backbone,
-  { outputs = [backbone.end], dtype }: CommonOptions,
+  { data, outputs = [backbone.end], dtype }: CommonOptions,
 ): Promise<CacheableModel> {
   const known = [...new Set([...backbone.featureNames, backbone.end])];
   for (const name of outputs)
@@ -178,15 +181,27 @@ async function openBackbone(
         return Object.fromEntries(outputs.map((name) => [name, all[name] as Tensor]));
       }),
   );
+  const stored = dtype === 'float16' ? 'F16' : 'F32';
+  const dtypes: Record<string, CachedOutput['dtype']> = Object.fromEntries(
+    outputs.map((name) => [name, stored]),
+  );
+  if (await areMixed(data)) dtypes[TARGETS] = 'F32';
   return {
     kind: 'backbone',
     file: BACKBONE_FILE,
     fingerprint: await fingerprint(backbone),
-    dtypes: Object.fromEntries(
-      outputs.map((name) => [name, dtype === 'float16' ? ('F16' as const) : ('F32' as const)]),
-    ),
-    evaluate: ({ images }) => run.callAsync(images),
+    dtypes,
+    async evaluate({ images, targets }) {
+      const features = await run.callAsync(images);
+      return targets === undefined ? features : { ...features, [TARGETS]: clone(targets) };
+    },
   };
+}
+
+/** Whether batches have mixed images, whose targets cannot be made from the labels alone. */
+async function areMixed(data: DataLoader): Promise<boolean> {
+  for await (const { targets } of data.iterateOnce(0)) return targets !== undefined;
+  return false;
 }
 
 /** Selects outputs by name and frees the others. @throws RangeError on one that is not there. */

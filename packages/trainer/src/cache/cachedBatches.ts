@@ -8,8 +8,8 @@ import {
   sha256,
 } from '@kd/core';
 import { shardRange } from '@kd/core/internal';
-import { dispose, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
-import { BACKBONE_FILE, cacheKey } from './format.ts';
+import { dispose, tensor1d, tensor2d, tensor4d } from '@tensorflow/tfjs-core';
+import { BACKBONE_FILE, cacheKey, TARGETS } from './format.ts';
 import { type CacheReader, openCache } from './lookup.ts';
 
 /** Options of `cachedBatches`. */
@@ -29,19 +29,25 @@ export interface CachedBatchesOptions {
    * data loader by default.
    */
   readonly views?: number | undefined;
+  /**
+   * Bytes of the features of all images under one view that may be in memory; 2²⁹, which is 512
+   * MiB. Larger ones are read from the store row by row, if it can do that (a `directoryStore`
+   * can).
+   */
+  readonly memoryBytes?: number | undefined;
 }
 
 /**
  * A data loader of cached backbone features for training the head: the same images in the same
  * order under the same views as `data`, with features in place of pixels (vectors as maps of 1 ×
  * 1). Use it in `train`, `fit` or `evaluate` with `splitBackbone(network).head`. A cached teacher
- * works with it as with `data`. Memory: all images under one view.
+ * works with it as with `data`. Labels and the targets of mixed images are those of `data`.
  * @throws RangeError that names what does not fit: data set, images, backbone, preprocessing or
  * views; later, on a shard that is missing or was altered.
  */
 export async function cachedBatches(options: CachedBatchesOptions): Promise<DataLoader> {
   const { store, file = BACKBONE_FILE, data, backbone } = options;
-  const { views = data.viewCount } = options;
+  const { views = data.viewCount, memoryBytes } = options;
   ensure(
     Number.isFinite(views),
     'cachedBatches',
@@ -51,7 +57,15 @@ export async function cachedBatches(options: CachedBatchesOptions): Promise<Data
   );
   const key = await cacheKey(data, await fingerprint(backbone), views);
   const outputs = [backbone.end];
-  const reader = await openCache('cachedBatches', { store, file, kind: 'backbone', key, outputs });
+  const reader = await openCache('cachedBatches', {
+    store,
+    file,
+    kind: 'backbone',
+    key,
+    outputs,
+    optional: [TARGETS],
+    memoryBytes,
+  });
   const { name, weights, preprocessing } = key.model;
   // Checkpoints contain this digest, in which preprocessing has its former name.
   const identity = [
@@ -80,6 +94,7 @@ function featureLoader(options: FeatureLoaderOptions): DataLoader {
   const { reader, data, views, output, fingerprint: digest } = options;
   const { batchSize, size, shard, dataset, labelledImages } = data;
   const { cache } = reader;
+  const areMixed = Object.hasOwn(cache.outputs, TARGETS);
   const { shape } = cache.outputs[output] as { readonly shape: readonly number[] };
   const imageShape = (shape.length === 1 ? [1, 1, ...shape] : shape) as [number, number, number];
 
@@ -94,17 +109,20 @@ function featureLoader(options: FeatureLoaderOptions): DataLoader {
       const start = number * batchSize;
       const { from, to } = shardRange(Math.min(batchSize, size - start), shard);
       const indices = order.slice(start + from, start + to);
-      const features = reader.gather(view, output, indices);
+      const rows = reader.rowsOf(indices);
+      const features = await view.gather(output, rows);
+      const targets = areMixed ? await view.gather(TARGETS, rows) : undefined;
       const batch = {
         images: tensor4d(features, [indices.length, ...imageShape]),
         labels: tensor1d(reader.labelsOf(indices), 'int32'),
         indices,
         view: data.view(viewNumber),
+        ...(targets && { targets: tensor2d(targets, [indices.length, cache.classes]) }),
       };
       try {
         yield batch;
       } finally {
-        dispose([batch.images, batch.labels]);
+        dispose([batch.images, batch.labels, batch.targets ?? []]);
       }
     }
   }

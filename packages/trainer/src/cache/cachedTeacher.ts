@@ -9,9 +9,10 @@ import {
   type Teacher,
 } from '@kd/core';
 import { type Tensor, type Tensor2D, tensor } from '@tensorflow/tfjs-core';
-import { cacheKey, LOGITS, TEACHER_FILE } from './format.ts';
-import { type CachedView, type CacheReader, openCache } from './lookup.ts';
+import { cacheKey, LOGITS, sizeOf, TEACHER_FILE } from './format.ts';
+import { type CacheReader, openCache } from './lookup.ts';
 import { countCorrect, countLabelled } from './outputWriter.ts';
+import { type CachedView, layoutOf } from './views.ts';
 
 /** Options of `cachedTeacher`. */
 export interface CachedTeacherOptions {
@@ -22,11 +23,13 @@ export interface CachedTeacherOptions {
   readonly data: DataLoader;
   /** Fingerprint of the teacher that was cached: `await teacher.fingerprint()`. */
   readonly teacher: ModelFingerprint;
-  /**
-   * Outputs that the teacher returns, which must be cached; `logits` by default. Memory: all images
-   * under one view.
-   */
+  /** Outputs that the teacher returns, which must be cached; `logits` by default. */
   readonly outputs?: readonly string[] | undefined;
+  /**
+   * Bytes of the outputs of all images under one view that may be in memory; 2²⁹, which is 512 MiB.
+   * Larger ones are read from the store row by row, if it can do that (a `directoryStore` can).
+   */
+  readonly memoryBytes?: number | undefined;
   /** Number of views that must be cached, from the first; all of the data loader by default. */
   readonly views?: number | undefined;
 }
@@ -45,7 +48,7 @@ export interface CachedTeacherOptions {
  */
 export async function cachedTeacher(options: CachedTeacherOptions): Promise<Teacher> {
   const { store, file = TEACHER_FILE, data, teacher, outputs = [LOGITS] } = options;
-  const { views = data.viewCount } = options;
+  const { views = data.viewCount, memoryBytes } = options;
   ensure(
     Number.isFinite(views),
     'cachedTeacher',
@@ -55,38 +58,51 @@ export async function cachedTeacher(options: CachedTeacherOptions): Promise<Teac
   );
   ensure(outputs.includes(LOGITS), 'cachedTeacher', 'logits among the outputs', outputs);
   const key = await cacheKey(data, teacher, views);
-  const reader = await openCache('cachedTeacher', { store, file, kind: 'teacher', key, outputs });
+  const cache = { store, file, kind: 'teacher', key, outputs, memoryBytes } as const;
+  const reader = await openCache('cachedTeacher', cache);
   await expectAccuracy(reader, data);
   let last: { readonly viewNumber: number; readonly view: CachedView } | undefined;
   const direct = (batch: Batch): Outputs => {
-    if (last?.viewNumber !== reader.viewNumber(batch.view))
+    const { gatherNow } = last?.view ?? {};
+    if (last?.viewNumber !== reader.viewNumber(batch.view) || gatherNow === undefined)
       throw expectedError(
         reader.caller,
         'to be evaluated by predictAsync',
-        'a direct call for a view that is not read yet',
+        last?.viewNumber === reader.viewNumber(batch.view)
+          ? 'a direct call for a view that is larger than memoryBytes'
+          : 'a direct call for a view that is not read yet',
         'await teacher.predictAsync(batch)',
       );
-    return lookUp(reader, last.view, outputs, batch);
+    const rows = reader.rowsOf(batch.indices);
+    return toOutputs(
+      reader,
+      outputs,
+      outputs.map((output) => gatherNow(output, rows)),
+    );
   };
   const predictAsync = async (batch: Batch): Promise<Outputs> => {
     const viewNumber = reader.viewNumber(batch.view);
-    last = { viewNumber, view: await reader.view(viewNumber) };
-    return lookUp(reader, last.view, outputs, batch);
+    const view = await reader.view(viewNumber);
+    last = { viewNumber, view };
+    const rows = reader.rowsOf(batch.indices);
+    const values: Float32Array[] = [];
+    for (const output of outputs) values.push(await view.gather(output, rows));
+    return toOutputs(reader, outputs, values);
   };
   return Object.assign(direct, { predictAsync, fingerprint: async () => teacher });
 }
 
-function lookUp(
-  reader: CacheReader,
-  view: CachedView,
+/** @param values Of each output, [images, …shape]. */
+function toOutputs(
+  { cache }: CacheReader,
   outputs: readonly string[],
-  { indices }: Batch,
+  values: readonly Float32Array[],
 ): Outputs {
-  const values = outputs.map((output) => reader.gather(view, output, indices));
   const tensors = Object.fromEntries(
     outputs.map((output, at) => {
-      const { shape } = reader.cache.outputs[output] as { readonly shape: readonly number[] };
-      return [output, tensor(values[at] as Float32Array, [indices.length, ...shape])];
+      const layout = layoutOf(cache.outputs, output);
+      const numbers = values[at] as Float32Array;
+      return [output, tensor(numbers, [numbers.length / sizeOf(layout), ...layout.shape])];
     }),
   );
   const { [LOGITS]: logits, ...features } = tensors;

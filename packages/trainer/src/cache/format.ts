@@ -20,7 +20,7 @@ import {
   sha256,
   type ViewKey,
 } from '@kd/core';
-import type { SafetensorsTensor } from '@kd/files';
+import { byteSource, readSafetensorsIndex, type SafetensorsTensor } from '@kd/files';
 import { decodeChecksummed, encodeChecksummed } from '../checksummed.ts';
 
 const FORMAT = 'kd-output-cache';
@@ -35,6 +35,9 @@ export const BACKBONE_FILE = 'features.safetensors';
 
 /** Name of the logits among the outputs of a teacher. */
 export const LOGITS = 'logits';
+
+/** Name under which `Batch.targets` are cached beside the features of mixed images. */
+export const TARGETS = 'batch targets';
 
 /** Identifies what was evaluated on which images. */
 export interface OutputCacheKey {
@@ -198,6 +201,12 @@ export interface Shard {
   readonly values: Float32Array | Uint16Array;
 }
 
+/** A shard that was read. */
+export interface StoredShard extends Shard {
+  /** Byte of the file at which the values begin. */
+  readonly start: number;
+}
+
 /** Identifies data and model; views may be added to a cache later. */
 export async function shardKey(key: OutputCacheKey): Promise<string> {
   const { dataFingerprint, rows, rowSet, model } = key;
@@ -238,10 +247,10 @@ export async function readShard(
   id: ShardId,
   output: CachedOutput,
   rows: number,
-): Promise<Shard | undefined> {
+): Promise<StoredShard | undefined> {
   const read = await readShardTensors(id);
   if (read === undefined) return undefined;
-  const { caller, tensors } = read;
+  const { caller, tensors, start } = read;
   const { from, to } = shardRows(output, id.shard, rows);
   const count = to - from;
   const column = (name: 'indices' | 'labels') =>
@@ -252,6 +261,7 @@ export async function readShard(
     values: expectTensor(caller, tensors, 'values', output.dtype, [count, ...output.shape]) as
       | Float32Array
       | Uint16Array,
+    start,
   };
 }
 
@@ -260,6 +270,7 @@ export async function readShardTensors(id: ShardId): Promise<
   | {
       readonly caller: string;
       readonly tensors: Readonly<Record<string, SafetensorsTensor | undefined>>;
+      readonly start: number;
     }
   | undefined
 > {
@@ -277,7 +288,8 @@ export async function readShardTensors(id: ShardId): Promise<
   };
   for (const [field, value] of Object.entries(expected))
     ensure(metadata[field] === value, caller, `${field} ${value}`, metadata[field], 'cache again');
-  return { caller, tensors };
+  const start = readSafetensorsIndex(byteSource(bytes), caller).tensors.values?.begin ?? 0;
+  return { caller, tensors, start };
 }
 
 /** Name of a shard's file. */

@@ -1,5 +1,4 @@
 import { ensure, expectedError, type Store, type ViewKey } from '@kd/core';
-import { float16Table } from '@kd/files';
 import {
   countShards,
   expectSameKey,
@@ -7,16 +6,13 @@ import {
   type OutputCacheKey,
   readManifest,
   readShard,
-  type Shard,
   type ShardId,
+  type StoredShard,
   shardKey,
   shardName,
   shardRows,
-  sizeOf,
 } from './format.ts';
-
-/** All rows of some outputs under one view, by output, as they are stored. */
-export type CachedView = Readonly<Record<string, Float32Array | Uint16Array>>;
+import { type CachedView, layoutOf, openView, readView, viewBytes } from './views.ts';
 
 /** An opened cache whose rows are looked up. */
 export interface CacheReader extends OpenCache {
@@ -25,14 +21,11 @@ export interface CacheReader extends OpenCache {
   /** Number of a view. @throws RangeError on a view that is not cached. */
   viewNumber(view: ViewKey): number;
   /** The shards of an output under a view in order, one in memory at a time. */
-  shards(viewNumber: number, output: string): AsyncIterable<Shard>;
-  /** Reads some outputs under a view; the view that was read last stays in memory. */
+  shards(viewNumber: number, output: string): AsyncIterable<StoredShard>;
+  /** Opens a view; the one that was opened last stays open. */
   view(viewNumber: number): Promise<CachedView>;
-  /**
-   * Copies the values of some images, [images, …shape]. @throws RangeError on an image that is not
-   * cached.
-   */
-  gather(view: CachedView, output: string, indices: Int32Array): Float32Array;
+  /** Rows of some images. @throws RangeError on an image that is not cached. */
+  rowsOf(indices: Int32Array): Int32Array;
   /** Labels of some images. */
   labelsOf(indices: Int32Array): Int32Array;
 }
@@ -46,6 +39,10 @@ export interface OpenCacheOptions {
   readonly key: OutputCacheKey;
   /** Outputs that are read; they must be there. */
   readonly outputs: readonly string[];
+  /** Outputs that are read if they are there. */
+  readonly optional?: readonly string[];
+  /** Bytes of a view that may be in memory; 2²⁹, which is 512 MiB. */
+  readonly memoryBytes?: number | undefined;
 }
 
 /**
@@ -54,12 +51,13 @@ export interface OpenCacheOptions {
  */
 export async function openCache(
   caller: string,
-  { store, file, kind, key, outputs }: OpenCacheOptions,
+  { store, file, kind, key, outputs, optional = [], memoryBytes = 2 ** 29 }: OpenCacheOptions,
 ): Promise<CacheReader> {
   const location = `${file} in ${store.location}`;
   const open = await readManifest(store, file, kind);
   if (open === undefined)
     throw expectedError(caller, location, 'no such file', `cache the ${kind} first: cacheOutputs`);
+  ensure(memoryBytes >= 0, caller, 'memoryBytes ≥ 0', memoryBytes, '2 ** 29 is usual');
   const { cache, indices } = open;
   expectSameKey(location, cache, key, kind);
   for (const output of outputs)
@@ -70,102 +68,69 @@ export async function openCache(
       Object.keys(cache.outputs),
       `cache the ${kind} with outputs: ['${output}']`,
     );
-  const shards = createShardReader(open, { store, file, key: await shardKey(key) });
-  const readView = async (viewNumber: number): Promise<CachedView> => {
-    const view: Record<string, Float32Array | Uint16Array> = {};
-    for (const output of outputs) {
-      let filled = 0;
-      for await (const { values } of shards(viewNumber, output)) {
-        // Memory is set aside only when the first shard has shown that the values are there.
-        view[output] ??= allocate(open, output);
-        view[output]?.set(values, filled);
-        filled += values.length;
-      }
-    }
-    return view;
-  };
+  const read = [...outputs, ...optional.filter((output) => Object.hasOwn(cache.outputs, output))];
+  const shardKeyed = { store, file, key: await shardKey(key) };
+  const readShardAt = createShardReader(open, shardKeyed);
+  async function* shards(viewNumber: number, output: string): AsyncGenerator<StoredShard> {
+    const count = countShards(layoutOf(cache.outputs, output), cache.rows);
+    for (let shard = 0; shard < count; shard++) yield readShardAt(viewNumber, output, shard);
+  }
+  const isLarge = store.readParts !== undefined && viewBytes(open, read) > memoryBytes;
   const positions = createPositions(location, indices, kind);
-  const table: { float16?: Float32Array } = {};
   return {
     ...open,
     caller: location,
     viewNumber: createViewNumbers(location, cache.views),
     shards,
-    view: memoizeLast(readView),
-    gather(view, output, wanted) {
-      const size = sizeOf(cachedOutput(open, output));
-      const values = view[output] as Float32Array | Uint16Array;
-      const rows = positions(wanted);
-      if (values instanceof Float32Array) return gatherFloat32(values, size, rows);
-      table.float16 ??= float16Table();
-      return gatherFloat16(values, size, rows, table.float16);
-    },
+    view: memoizeLast(async (viewNumber) =>
+      isLarge
+        ? openView({
+            open,
+            readParts: (name, parts) => store.readParts?.(name, parts) as Promise<void>,
+            shardId: (output, shard) => shardIdOf(open, shardKeyed, viewNumber, output, shard),
+            locate: async (output, shard) => (await readShardAt(viewNumber, output, shard)).start,
+          })
+        : readView(open, read, (output) => shards(viewNumber, output)),
+    ),
+    rowsOf: positions,
     labelsOf: (wanted) => positions(wanted).map((row) => open.labels[row] as number),
   };
 }
 
-/** Reads the shards of an output under a view in order and checks that they belong to the manifest. */
+type ShardFiles = Pick<ShardId, 'store' | 'file' | 'key'>;
+
+function shardIdOf(
+  { cache }: OpenCache,
+  files: ShardFiles,
+  viewNumber: number,
+  output: string,
+  shard: number,
+): ShardId {
+  return { ...files, output, view: cache.views[viewNumber] as ViewKey, viewNumber, shard };
+}
+
+/** Reads a shard of an output under a view and checks that it belongs to the manifest. */
 function createShardReader(
   open: OpenCache,
-  ids: Pick<ShardId, 'store' | 'file' | 'key'>,
-): CacheReader['shards'] {
+  files: ShardFiles,
+): (viewNumber: number, output: string, shard: number) => Promise<StoredShard> {
   const { cache, indices } = open;
-  return async function* shards(viewNumber, output) {
-    const layout = cachedOutput(open, output);
-    const view = cache.views[viewNumber] as ViewKey;
-    for (let shard = 0; shard < countShards(layout, cache.rows); shard++) {
-      const id: ShardId = { ...ids, output, view, viewNumber, shard };
-      const name = `${shardName(id)} in ${ids.store.location}`;
-      const read = await readShard(id, layout, cache.rows);
-      if (read === undefined) throw expectedError(ids.file, name, 'no such file', 'cache again');
-      const { from, to } = shardRows(layout, shard, cache.rows);
-      ensure(
-        read.indices.join() === indices.subarray(from, to).join(),
-        name,
-        'the images of the cache in their order',
-        'others',
-        'cache again',
-      );
-      yield read;
-    }
+  return async (viewNumber, output, shard) => {
+    const layout = layoutOf(cache.outputs, output);
+    const id = shardIdOf(open, files, viewNumber, output, shard);
+    const name = `${shardName(id)} in ${files.store.location}`;
+    const read = await readShard(id, layout, cache.rows);
+    if (read === undefined) throw expectedError(files.file, name, 'no such file', 'cache again');
+    const { from, to } = shardRows(layout, shard, cache.rows);
+    ensure(
+      read.indices.join() === indices.subarray(from, to).join(),
+      name,
+      'the images of the cache in their order',
+      'others',
+      'cache again',
+    );
+    return read;
   };
-}
-
-function cachedOutput({ cache }: OpenCache, output: string) {
-  const found = cache.outputs[output];
-  if (found === undefined)
-    throw expectedError('cache', `the output ${output}`, Object.keys(cache.outputs));
-  return found;
-}
-
-function allocate(open: OpenCache, output: string): Float32Array | Uint16Array {
-  const layout = cachedOutput(open, output);
-  const size = open.cache.rows * sizeOf(layout);
-  return layout.dtype === 'F16' ? new Uint16Array(size) : new Float32Array(size);
-}
-
-function gatherFloat32(values: Float32Array, size: number, rows: Int32Array): Float32Array {
-  const gathered = new Float32Array(rows.length * size);
-  for (let at = 0; at < rows.length; at++) {
-    const from = (rows[at] as number) * size;
-    gathered.set(values.subarray(from, from + size), at * size);
-  }
-  return gathered;
-}
-
-function gatherFloat16(
-  values: Uint16Array,
-  size: number,
-  rows: Int32Array,
-  table: Float32Array,
-): Float32Array {
-  const gathered = new Float32Array(rows.length * size);
-  for (let at = 0; at < rows.length; at++) {
-    const from = (rows[at] as number) * size;
-    for (let index = 0; index < size; index++)
-      gathered[at * size + index] = table[values[from + index] as number] as number;
-  }
-  return gathered;
 }
 
 /** Finds the rows of images in a cache. */
