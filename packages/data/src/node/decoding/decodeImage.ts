@@ -64,7 +64,7 @@ async function decodeWithSharp(
   });
   if (transparent) pipeline = pipeline.removeAlpha();
   if (color === 'cmyk') pipeline = pipeline.pipelineColourspace('cmyk').toColourspace('cmyk');
-  // Of 16 bits, it would be brightened.
+  // sharp rounds 16 bits to 8 on this way, and cuts them on the other.
   const isGray = color === 'gray' && channels === 1 && bits <= 8;
   if (isGray) pipeline = pipeline.toColourspace('b-w');
   const { data, info } = await pipeline
