@@ -7,6 +7,23 @@ export { type Curve, type CurvesOptions, curvesChart } from './charts/curves.ts'
  * @module @kd/report
  */
 export {
+  type DataInspectionRecord,
+  dataInspectionFormat,
+  formatDataInspection,
+  type ImageSizeRecord,
+  type PictureRecord,
+  type SplitInspectionRecord,
+  type SplitName,
+  type TallyRecord,
+} from './dataInspection.ts';
+export {
+  describeData,
+  describeDuplicates,
+  describeSample,
+  describeSizes,
+  formatChannels,
+} from './describeData.ts';
+export {
   formatCount,
   formatMethod,
   formatSpread,
@@ -15,8 +32,11 @@ export {
   resultTable,
   roleTitles,
 } from './format.ts';
+export { renderDataPage } from './page/dataPage.ts';
 export { renderReport } from './page/page.ts';
+export { pngDataUri } from './page/png.ts';
 export { stylesheet } from './page/stylesheet.ts';
+export { parseDataInspection } from './parseDataInspection.ts';
 export { parseRunRecord } from './parseRunRecord.ts';
 export type { Predictions } from './predictions.ts';
 export {

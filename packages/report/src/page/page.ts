@@ -18,8 +18,8 @@ import {
 import { footnotes, summarizeGain } from '../sentences.ts';
 import { type NetworkSummary, type Summary, summarize } from '../summary.ts';
 import { configuration } from './configuration.ts';
+import { renderDocument } from './document.ts';
 import { exampleCards } from './examples.ts';
-import { stylesheet } from './stylesheet.ts';
 
 /** Headings of the compared networks. */
 const headings: Readonly<Record<Role, string>> = {
@@ -52,17 +52,7 @@ export async function renderReport(record: RunRecord, predictions: Predictions):
   );
   checkPredictions(record, predictions);
   const title = `${record.config.experiment} · knowledge distillation`;
-  const head = element(
-    'head',
-    {},
-    element('meta', { charset: 'utf-8' }),
-    element('meta', { name: 'viewport', content: 'width=device-width,initial-scale=1' }),
-    element('title', {}, escapeHtml(title)),
-    element('style', {}, stylesheet),
-  );
-  const main = element(
-    'main',
-    {},
+  return renderDocument(title, [
     header(record, summary),
     tiles(summary),
     results(summary),
@@ -81,8 +71,7 @@ export async function renderReport(record: RunRecord, predictions: Predictions):
       {},
       'The file run.json beside this page has all of these numbers and more, epoch by epoch.',
     ),
-  );
-  return `<!doctype html>${element('html', { lang: 'en' }, head, element('body', {}, main))}\n`;
+  ]);
 }
 
 function checkPredictions({ data }: RunRecord, { labels: trueLabels, logits }: Predictions): void {

@@ -6,13 +6,13 @@ export const stylesheet = `
 :root {
   color-scheme: light dark; --page: #f7f7f5; --card: #fff; --ink: #1d2125; --soft: #667078;
   --line: #e3e4e1; --teacher: #7c4fd8; --baseline: #c26a08; --distilled: #0b857a;
-  --good: #16803c; --bad: #c2352b;
+  --good: #16803c; --bad: #c2352b; --data: #2c6cb8;
 }
 @media (prefers-color-scheme:dark) {
   :root {
     --page: #14171a; --card: #1c2024; --ink: #e8eaec; --soft: #98a2ab; --line: #2f353b;
     --teacher: #ab8bf5; --baseline: #eea24c; --distilled: #3fc9b8; --good: #5fcf86;
-    --bad: #f2867d;
+    --bad: #f2867d; --data: #6fb0f2;
   }
 }
 * { box-sizing: border-box }
@@ -121,11 +121,64 @@ pre {
   overflow-x: auto; font: 13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
   margin: 0 0 18px;
 }
+.notice.problem { border-color: var(--bad) }
+ul.notice { list-style: none; margin: 0 0 18px; max-width: 62em }
+ul.notice li { padding: 3px 0 }
+details > summary {
+  cursor: pointer; color: var(--data); font-weight: 600; font-size: 14px; padding: 6px 0;
+}
+.classes th[scope=row], .splits th[scope=row], .recall th[scope=row] {
+  color: var(--ink); font-size: 14px; overflow-wrap: anywhere;
+}
+.classes th:first-child { width: 22% }
+.classes td > div { display: flex; align-items: center; gap: 10px }
+.classes td span { flex: 1; min-width: 20px; max-width: 260px; height: 9px }
+.classes td u {
+  display: block; height: 9px; min-width: 2px; border-radius: 3px; background: var(--data);
+}
+.classes td ~ td u { opacity: .5 }
+.classes td b { font-weight: 500; min-width: 3.6em; text-align: right }
+.classes thead th:not(:first-child) { text-align: left }
+.splits { margin-bottom: 18px }
+.splits td, .recall td { white-space: nowrap }
+.recall td, .recall thead th:not(:first-child) { text-align: right }
+.recall tr.whole > * { font-weight: 650 }
+.swatch {
+  display: inline-block; width: 14px; height: 14px; border-radius: 4px; margin-right: 8px;
+  vertical-align: -2px; border: 1px solid var(--line);
+}
+svg circle.data { fill: var(--data) }
+.strips {
+  display: grid; gap: 18px 28px;
+  grid-template-columns: repeat(auto-fill,minmax(min(100%,400px),1fr));
+}
+.strips.many { grid-template-columns: repeat(auto-fill,minmax(min(100%,280px),1fr)) }
+.strip h3 { margin: 0 0 6px; overflow-wrap: anywhere }
+.strip > div { display: grid; grid-template-columns: repeat(5,1fr); gap: 6px }
+.strip img {
+  width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; border-radius: 5px;
+  background: var(--page); max-width: 110px;
+}
+img.small { image-rendering: pixelated }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill,minmax(300px,1fr)); gap: 14px }
+.pair {
+  display: flex; gap: 8px; border: 1px solid var(--line); border-radius: 10px; padding: 10px;
+  font-size: 12.5px; line-height: 1.4; align-items: flex-start;
+}
+.pair img { width: 64px; height: 64px; object-fit: contain; border-radius: 5px; flex: none }
+.pair > div { min-width: 0; margin-left: 4px }
+.pair em { font-style: normal; font-weight: 600 }
+.pair p { margin: 0 0 3px; color: var(--soft); overflow-wrap: anywhere }
+.pair p b { display: block; color: var(--ink); font-weight: 600 }
+.broken td, .broken th { overflow-wrap: anywhere; font-size: 13.5px }
 footer { color: var(--soft); font-size: 13px; margin-top: 26px }
 @media (max-width:640px) {
   .tiles { grid-template-columns: 1fr }
   h1 { font-size: 22px }
   .two, .wide .figures { grid-template-columns: 1fr }
   main { padding: 24px 14px }
+  section { padding: 18px 14px }
+  .classes td ~ td span { display: none }
+  .pairs { grid-template-columns: 1fr }
 }
 `.trim();
