@@ -32,6 +32,7 @@ export {
   type NetworkTraining,
   type SgdTraining,
 } from './experiment/defineExperiment.ts';
+export type { ImageSource, RecipeName } from './experiment/imageSource.ts';
 export type {
   Method,
   MethodContext,

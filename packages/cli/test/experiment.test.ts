@@ -25,7 +25,7 @@ describe('defineExperiment', () => {
   test.each<[Record<string, unknown>, string]>([
     [
       { epochs: 3 },
-      'defineExperiment: expected only the fields name, about, claim, dataset, teacher, student, distillation, augmentation, optimizer, seeds, images, assistant, withoutFastEngine, published, got epochs; it is unknown.',
+      'defineExperiment: expected only the fields name, about, claim, dataset, teacher, student, distillation, augmentation, optimizer, seeds, images, assistant, sampling, classWeights, withoutFastEngine, published, got epochs; it is unknown.',
     ],
     [
       { name: 'a b' },
@@ -39,7 +39,7 @@ describe('defineExperiment', () => {
     ],
     [
       { images: { held: 3 } },
-      'defineExperiment: images: expected only the fields train, validation, test, student, got held; it is unknown.',
+      'defineExperiment: images: expected only the fields train, validation, test, student, unlabelled, got held; it is unknown.',
     ],
     [
       { images: { train: 0 } },

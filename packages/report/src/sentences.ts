@@ -1,6 +1,6 @@
 import { formatElapsed, formatInteger } from '@kd/core/internal';
 import { formatSpread } from './format.ts';
-import type { RunRecord } from './runRecord.ts';
+import { type RunRecord, stageName } from './runRecord.ts';
 import type { Spread, Summary } from './summary.ts';
 
 /** The result of a run in a sentence. */
@@ -31,10 +31,39 @@ export function summarizeGain(record: RunRecord, { networks, gain }: Summary): G
       : '';
   const sentence =
     `The distilled student ${comparison} the same student trained alone: ` +
-    `${accuracies} (${basis}).${weakTeacher}`;
+    `${accuracies} (${basis}).${describeChance(record, gain)}${weakTeacher}`;
   return claim
     ? { sentence, holds: gain.mean > 0 }
     : { sentence: `${sentence} The experiment ${experiment} makes no claim.` };
+}
+
+/**
+ * States the standard error where the difference is less than twice as large: then other test
+ * images could well turn it around.
+ */
+function describeChance(record: RunRecord, gain: Spread): string {
+  const error = standardError(record);
+  if (error === undefined || gain.mean === 0 || Math.abs(gain.mean) >= 2 * error) return '';
+  const points = (100 * error).toFixed(2);
+  return ` That may be chance: the standard error of the difference is ${points} points.`;
+}
+
+/**
+ * Computes the standard error of the difference of the two accuracies from the test images that
+ * only one of the students classifies correctly; several seeds share these images, so that their
+ * mean counts.
+ * @returns undefined where a run does not have the counts.
+ */
+export function standardError({ config, results }: RunRecord): number | undefined {
+  const errors = config.seeds.flatMap((seed) => {
+    const { againstAlone, test } = results[stageName('distilled', seed)] ?? {};
+    if (againstAlone === undefined || test === undefined) return [];
+    const { gained, lost } = againstAlone;
+    return Math.sqrt(gained + lost - (gained - lost) ** 2 / test.images) / test.images;
+  });
+  return errors.length === 0
+    ? undefined
+    : errors.reduce((sum, error) => sum + error, 0) / errors.length;
 }
 
 /** Formats a difference without its sign: `1.03 ± 0.20 points`. */

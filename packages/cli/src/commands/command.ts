@@ -1,11 +1,13 @@
 import type { SessionServices } from '../run/context.ts';
-import type { CommandLine, FlagName } from './flags.ts';
+import type { CommandLine, Flag, FlagName } from './flags.ts';
 
 /** A command of `kd`. */
 export interface Command {
   /** Name of its one argument that is no flag. */
   readonly operand?: string;
   readonly flags: readonly FlagName[];
+  /** Of flags that mean something else here than in other commands. */
+  readonly flagTexts?: Readonly<Partial<Record<FlagName, Flag>>>;
   /** What it does, in a sentence. */
   readonly about: string;
   /** Further paragraphs of its help page. */

@@ -7,7 +7,7 @@ import { methods } from '../experiment/methods.ts';
 import { chooseName, UsageError, usageError } from '../experiment/usageError.ts';
 
 /** One flag: the name of its value ('' where it takes none), and its line in the help. */
-interface Flag {
+export interface Flag {
   readonly takes: string;
   readonly about: string;
 }
@@ -38,7 +38,7 @@ export const flags = {
     takes: 'number',
     about: 'training images; those for validation come on top',
   },
-  epochs: { takes: 'number', about: 'epochs of the students; the teacher keeps its own' },
+  epochs: { takes: 'number', about: 'epochs of the students' },
   seeds: { takes: 'list', about: '3 means 0,1,2; a list names them: 0,1,2, or 7, for one' },
   engine: {
     takes: 'name',
@@ -57,9 +57,34 @@ export const flags = {
     about: 'keeps the experiment where no fast engine starts, instead of its smaller substitute',
   },
   data: {
-    takes: 'module',
-    about: 'a module (.ts, .js) that exports dataset, a function that loads your images',
+    takes: 'images',
+    about: 'your images: a directory, a file, an address or a module (above)',
   },
+  size: {
+    takes: 'pixels',
+    about: 'side of the squares that images are resized and cropped to',
+  },
+  recipe: {
+    takes: 'name',
+    about: 'how images are resized: torchvision (bilinear) or timm (bicubic)',
+  },
+  'skip-broken': { takes: '', about: 'leaves out images that cannot be decoded, and lists them' },
+  'image-column': { takes: 'name', about: 'the column or array with the images, or their files' },
+  'label-column': { takes: 'name', about: 'the column or array with the labels' },
+  minutes: {
+    takes: 'number',
+    about: 'chooses images and epochs for so long a run on this computer',
+  },
+  'teacher-epochs': { takes: 'number', about: 'epochs of the teacher, or of its new head' },
+  sampling: {
+    takes: 'name',
+    about: 'classBalanced: an epoch has as many images of each class, rare ones repeat',
+  },
+  'class-weights': {
+    takes: 'name',
+    about: 'balanced: rare classes weigh more in the loss with the labels',
+  },
+  'no-flip': { takes: '', about: 'no horizontal flips, for images with left and right' },
   architecture: { takes: 'name', about: 'the network that a weights file belongs to (below)' },
   experiment: {
     takes: 'file',
@@ -96,6 +121,10 @@ export const overrideFlags = [
   'as-published',
   'images',
   'epochs',
+  'teacher-epochs',
+  'sampling',
+  'class-weights',
+  'no-flip',
   'seeds',
 ] as const satisfies readonly FlagName[];
 
@@ -225,8 +254,48 @@ export function readOverrides(line: CommandLine): Overrides {
     asPublished: line.values.has('as-published') || undefined,
     images: readFlag(line, 'images', whole('images', 100)),
     epochs: readFlag(line, 'epochs', whole('epochs', 1)),
+    teacherEpochs: readFlag(line, 'teacher-epochs', whole('epochs', 1)),
+    sampling: readFlag(line, 'sampling', (text, flag) =>
+      chooseName({ classBalanced: 0 }, text, flag),
+    ),
+    classWeights: readFlag(line, 'class-weights', (text, flag) =>
+      chooseName({ balanced: 0 }, text, flag),
+    ),
+    noFlip: line.values.has('no-flip') || undefined,
     seeds: readFlag(line, 'seeds', readSeeds),
   });
+}
+
+/**
+ * Reads `--minutes`.
+ * @throws UsageError also where flags beside it choose the epochs already.
+ */
+export function readMinutes(line: CommandLine): number | undefined {
+  const minutes = readFlag(line, 'minutes', (text, flag) =>
+    readNumber(text, flag, 0.1, 'minutes ≥ 0.1'),
+  );
+  for (const name of ['epochs', 'teacher-epochs'] as const)
+    if (minutes !== undefined && line.values.has(name))
+      throw usageError(
+        `--${name}`,
+        'nothing beside --minutes, which chooses the epochs',
+        line.values.get(name),
+        'leave one of the two out',
+      );
+  return minutes;
+}
+
+/** Reads `--size`. */
+export function readSize(line: CommandLine): number | undefined {
+  return readFlag(line, 'size', (text, flag) =>
+    readNumber(
+      text,
+      flag,
+      8,
+      'a side from 8 to 1024 pixels',
+      (side) => Number.isInteger(side) && side <= 1024,
+    ),
+  );
 }
 
 /** Reads a text that must not be empty. */

@@ -31,7 +31,7 @@ export function renderOverview(commands: Readonly<Record<string, Command>>): str
 /** Renders the page that `kd <command> --help` prints. */
 export function renderHelp(name: string, command: Command): string {
   const rows = [...command.flags, 'help' as const].map((flag) => {
-    const { takes, about } = flags[flag];
+    const { takes, about } = command.flagTexts?.[flag] ?? flags[flag];
     const value = takes === '' || takes.startsWith('[') ? takes : `<${takes}>`;
     return [`--${flag} ${value}`.trim(), about] as const;
   });

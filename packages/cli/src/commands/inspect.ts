@@ -5,7 +5,13 @@ import { loadWeights } from '@kd/models/node';
 import { formatTable, summarize } from '@kd/report';
 import { evaluate as evaluateNetwork } from '@kd/trainer';
 import { architectures } from '../experiment/architectures.ts';
-import { describeImages, type RunImages, selectImages } from '../experiment/dataset.ts';
+import {
+  type DatasetLoader,
+  describeImages,
+  type RunImages,
+  selectImages,
+} from '../experiment/dataset.ts';
+import { imageLoader } from '../experiment/imageSource.ts';
 import { chooseName, usageError } from '../experiment/usageError.ts';
 import { evaluationLoader, type SessionServices } from '../run/context.ts';
 import { openEngine } from '../run/engine.ts';
@@ -16,12 +22,12 @@ import { type FoundRun, findRun } from '../run/runDirectory.ts';
 import { resumeCommand } from '../run/runExperiment.ts';
 import { type Command, invocation } from './command.ts';
 import { type CommandLine, readEngine, readFlag, readText } from './flags.ts';
-import { loadDatasetModule } from './modules.ts';
+import { isModule, loadDatasetModule } from './modules.ts';
 
 /** `kd evaluate`. */
 export const evaluate: Command = {
   operand: 'run|weights',
-  flags: ['architecture', 'experiment', 'engine'],
+  flags: ['architecture', 'data', 'experiment', 'engine'],
   about: 'Evaluates trained networks on the test set; nothing is trained.',
   notes: [
     'With the directory of a run: its teacher and its students, on the test images of the run. With a file of weights (.safetensors, .pth): that network, which --architecture names, on the test images of --experiment.',
@@ -49,7 +55,7 @@ export const evaluate: Command = {
 /** `kd report`. */
 export const report: Command = {
   operand: 'run',
-  flags: ['experiment'],
+  flags: ['data', 'experiment'],
   about: 'Writes the page report.html of a finished run again.',
   notes: ['From run.json and the logits in the directory of the run; nothing is computed anew.'],
   async run(line, services) {
@@ -161,11 +167,8 @@ async function loadRunImages(
   line: CommandLine,
   services: SessionServices,
 ): Promise<RunImages> {
-  const { module, images: counts } = record.config;
-  const source = readFlag(line, 'experiment', readText('an experiment file')) ?? module;
-  if (source === undefined)
-    throw usageError('--experiment', 'the file with the data set of the run', 'nothing');
-  const { dataset } = await loadDatasetModule(source, '--experiment');
+  const { images: counts } = record.config;
+  const { dataset, source } = await findDataset(record, line);
   const images = selectImages(await dataset(services), counts);
   const { test } = await describeImages(images);
   ensure(
@@ -173,9 +176,29 @@ async function loadRunImages(
     source,
     `the test images of ${directory}, ${record.data.test.fingerprint}`,
     test.fingerprint,
-    'these are other images; --experiment names another file',
+    'these are other images; --data or --experiment names others',
   );
   return images;
+}
+
+/** The images of a run: where it had them from, or where flags say that they are now. */
+async function findDataset(
+  { config: { module, data } }: FoundRun['record'],
+  line: CommandLine,
+): Promise<{ readonly dataset: DatasetLoader; readonly source: string }> {
+  const moved = readFlag(line, 'data', readText('images'));
+  if (moved !== undefined && !isModule(moved)) {
+    if (data === undefined) throw usageError('--data', `a module, as ${module} of the run`, moved);
+    return { dataset: imageLoader({ ...data, source: moved }), source: moved };
+  }
+  const named = moved ?? readFlag(line, 'experiment', readText('an experiment file'));
+  if (named === undefined && data !== undefined)
+    return { dataset: imageLoader(data), source: data.source };
+  const source = named ?? module;
+  if (source === undefined)
+    throw usageError('--experiment', 'the file with the data set of the run', 'nothing');
+  const { dataset } = await loadDatasetModule(source, moved ? '--data' : '--experiment');
+  return { dataset, source };
 }
 
 function requireOperand({ operand }: CommandLine, command: string, expected: string): string {

@@ -24,6 +24,11 @@ export async function loadExperiment(file: string): Promise<Experiment> {
   return experiment;
 }
 
+/** Whether a source is a module, by its name. */
+export function isModule(source: string): boolean {
+  return /\.[cm]?[jt]s$/.test(source);
+}
+
 /**
  * Imports a data set.
  * @param source A module that exports `dataset`, or an experiment file.
@@ -35,7 +40,7 @@ export async function loadDatasetModule(
   source: string,
   caller: string,
 ): Promise<Pick<Experiment, 'dataset' | 'images'>> {
-  if (!/\.[cm]?[jt]s$/.test(source))
+  if (!isModule(source))
     throw usageError(
       caller,
       'a module (.ts, .js) that exports dataset',

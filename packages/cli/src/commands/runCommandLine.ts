@@ -1,17 +1,20 @@
 import { createProgress, sigintSignal } from '@kd/core/node';
 import { UsageError, usageError } from '../experiment/usageError.ts';
 import type { Command } from './command.ts';
+import { distill } from './distill.ts';
 import { doctor, install } from './engine.ts';
 import { parseFlags } from './flags.ts';
 import { renderHelp, renderOverview } from './help.ts';
 import { evaluate, report } from './inspect.ts';
-import { distill, run } from './run.ts';
+import { inspect } from './inspectData.ts';
+import { run } from './run.ts';
 import { survey } from './survey.ts';
 
 /** The commands of `kd`. */
 export const commands: Readonly<Record<string, Command>> = {
   run,
   distill,
+  inspect,
   evaluate,
   report,
   survey,

@@ -9,6 +9,7 @@ import type {
   NetworkTraining,
   SgdTraining,
 } from './defineExperiment.ts';
+import type { ImageSource } from './imageSource.ts';
 import { type Distillation, findMethod, type MethodName } from './methods.ts';
 import { usageError } from './usageError.ts';
 
@@ -30,6 +31,8 @@ export interface RunConfig extends ExperimentRecord {
   readonly experiment: string;
   /** The module that has the data set: relative to where `kd` was started. */
   readonly module?: string;
+  /** In place of a module: the images themselves. */
+  readonly data?: ImageSource;
   readonly claim: boolean;
   /** Whether the defects of the published recipe are kept: run/asPublished. */
   readonly asPublished?: boolean;
@@ -65,6 +68,11 @@ export interface Overrides {
   readonly images?: number;
   /** Epochs of the students. */
   readonly epochs?: number;
+  readonly teacherEpochs?: number;
+  readonly sampling?: 'classBalanced';
+  readonly classWeights?: 'balanced';
+  /** Leaves out the horizontal flips of the experiment's augmentation. */
+  readonly noFlip?: boolean;
   readonly seeds?: readonly number[];
 }
 
@@ -77,19 +85,23 @@ export function configure(experiment: Experiment, overrides: Overrides = {}): Ru
   if (overrides.asPublished === true) return configureAsPublished(experiment, overrides);
   const student = configureNetwork(experiment.student, overrides.student, overrides.epochs);
   const { assistant, augmentation, claim, name, optimizer, seeds } = experiment;
+  const sampling = overrides.sampling ?? experiment.sampling;
+  const classWeights = overrides.classWeights ?? experiment.classWeights;
   return {
     experiment: name,
     claim,
     images: overrideImages(experiment.images ?? {}, overrides.images),
     teacher: configurePretrained(
-      configureNetwork(experiment.teacher, overrides.teacher, undefined),
+      configureNetwork(experiment.teacher, overrides.teacher, overrides.teacherEpochs),
       overrides.teacherWeights,
     ),
     student,
     ...(assistant !== undefined && { assistant }),
     distillation: configureDistillation(experiment, overrides, student),
-    augmentation,
+    augmentation: overrides.noFlip === true ? { ...augmentation, flip: false } : augmentation,
     optimizer,
+    ...(sampling !== undefined && { sampling }),
+    ...(classWeights !== undefined && { classWeights }),
     seeds: overrides.seeds ?? seeds,
   };
 }
@@ -109,13 +121,14 @@ function configureAsPublished(
       experiment.name,
       'examples/cifar10/tutorial.ts is one',
     );
-  if (overrides.method !== undefined)
-    throw usageError(
-      '--method',
-      'nothing beside --as-published',
-      overrides.method,
-      'the loss is the published one',
-    );
+  for (const flag of ['method', 'sampling', 'classWeights'] as const)
+    if (overrides[flag] !== undefined)
+      throw usageError(
+        flag === 'classWeights' ? '--class-weights' : `--${flag}`,
+        'nothing beside --as-published',
+        overrides[flag],
+        'the loss and the order of the images are the published ones',
+      );
   const config = configure(experiment, { ...overrides, method: 'tutorialLoss' });
   const { size } = config.teacher;
   return {

@@ -72,6 +72,16 @@ export interface Experiment {
   readonly assistant?: ArchitectureName;
   readonly augmentation: Augmentation;
   readonly optimizer: AdamTraining | SgdTraining;
+  /**
+   * `classBalanced`: an epoch has as many images of each class, those of rare classes repeat. Left
+   * out: every image once.
+   */
+  readonly sampling?: 'classBalanced';
+  /**
+   * `balanced`: rare classes weigh more in the cross entropy with the labels, in inverse proportion
+   * to their images. Left out: all weigh the same.
+   */
+  readonly classWeights?: 'balanced';
   /** One student alone and one distilled for each; the teacher is trained with the first. */
   readonly seeds: readonly number[];
   /** The smaller experiment that takes its place where neither tensorflow nor webgpu starts. */
@@ -124,9 +134,17 @@ export function checkExperiment(
     {
       images: fields(
         {},
-        { train: count(1), validation: count(1), test: count(1), student: count(1) },
+        {
+          train: count(1),
+          validation: count(1),
+          test: count(1),
+          student: count(1),
+          unlabelled: count(0),
+        },
       ),
       assistant: architecture,
+      sampling: named('classBalanced'),
+      classWeights: named('balanced'),
       withoutFastEngine: checkExperiment,
       published: boolean,
     },
@@ -203,6 +221,10 @@ const loader: Check = (value, caller) => {
 };
 
 const architecture: Check = (value, caller) => void chooseName(architectures, value, caller);
+
+function named(name: string): Check {
+  return (value, caller) => void chooseName({ [name]: 0 }, value, caller);
+}
 
 const network: Check = fields(
   { architecture, epochs: count(1) },

@@ -36,6 +36,8 @@ export interface Method {
    * What it needs of the teacher: cached logits, features of a forward pass per batch, or nothing.
    */
   readonly needs: 'logits' | 'features' | 'nothing';
+  /** Present where every image must have a label. */
+  readonly needsLabels?: true;
   /** Absent where the method has none. */
   readonly temperature?: number;
   readonly weights: ObjectiveWeights;

@@ -1,4 +1,4 @@
-import { linear, type Objective, type Schedule } from '@kd/core';
+import { type LossTerm, linear, type Objective, type Schedule } from '@kd/core';
 import {
   activationBoundaries,
   attentionTransfer,
@@ -87,6 +87,7 @@ export const methods = {
   /** The loss of PyTorch's tutorial as published, its wrong mean included; its alpha is 0.5. */
   tutorialLoss: {
     ...onLogits,
+    needsLabels: true,
     temperature: 1,
     weights: { labels: 0, method: 1 },
     term: 'tutorial',
@@ -100,6 +101,7 @@ export const methods = {
   },
   dkd: {
     ...onLogits,
+    needsLabels: true,
     temperature: 4,
     clipNorm: 1,
     weights: { labels: 1, method: 1 },
@@ -108,6 +110,7 @@ export const methods = {
   },
   nkd: {
     ...onLogits,
+    needsLabels: true,
     temperature: 3,
     clipNorm: 1,
     weights: { labels: 1, method: 1 },
@@ -130,6 +133,7 @@ export const methods = {
   /** `dkd` under the export `logitStandardization`. */
   logitStandardizationDkd: {
     ...onLogits,
+    needsLabels: true,
     temperature: 2,
     clipNorm: 1,
     weights: { labels: 1, method: 9 },
@@ -150,6 +154,7 @@ export const methods = {
   },
   wsld: {
     ...onLogits,
+    needsLabels: true,
     temperature: 4,
     clipNorm: 1,
     weights: { labels: 1, method: 2.25 },
@@ -159,6 +164,7 @@ export const methods = {
   // Without a teacher.
   uskd: {
     needs: 'nothing',
+    needsLabels: true,
     weights: { labels: 1, method: 1 },
     term: 'uskd',
     createTerm: ({ student, classes, seed }) =>
@@ -173,12 +179,14 @@ export const methods = {
   },
   virtualTeacher: {
     needs: 'nothing',
+    needsLabels: true,
     temperature: 20,
     weights: { labels: 0.9, method: 0.1 },
     createTerm: ({ temperature }) => virtualTeacher({ temperature }),
   },
   csKd: {
     needs: 'nothing',
+    needsLabels: true,
     temperature: 4,
     weights: { labels: 1, method: 1 },
     createTerm: ({ temperature }) => csKd({ temperature }),
@@ -186,6 +194,7 @@ export const methods = {
   /** `psKd` under the export `previousEpochTargets`. */
   psKd: {
     needs: 'nothing',
+    needsLabels: true,
     weights: { labels: 0, method: 1 },
     term: 'past',
     createTerm: ({ labels, classes }) =>
@@ -281,6 +290,7 @@ export const methods = {
    */
   crd: {
     ...onFeatures,
+    needsLabels: true,
     weights: { labels: 1, method: 0.8 },
     createTerm: (context) =>
       crd({
@@ -416,10 +426,14 @@ export function findMethod(name: MethodName): Method {
   return methods[name];
 }
 
-/** Creates the objective of the distilled student: labels and the method's term, weighted. */
+/**
+ * Creates the objective of the distilled student: labels and the method's term, weighted.
+ * @param classWeights Of the labels' term: [classes], > 0.
+ */
 export function createObjective(
   { method, temperature = 1, weights }: Pick<Distillation, 'method' | 'temperature' | 'weights'>,
   context: MethodContext,
+  classWeights?: readonly number[],
 ): Objective {
   const { term = 'soft', linearWarmup, until, createTerm } = findMethod(method);
   const taught = weighted(
@@ -430,8 +444,15 @@ export function createObjective(
   return combine(
     weights.labels === 0
       ? { [term]: taught }
-      : { hard: weighted(weights.labels, crossEntropy()), [term]: taught },
+      : { hard: weighted(weights.labels, labelTerm(classWeights)), [term]: taught },
   );
+}
+
+/**
+ * Creates the term of the labels. @param classWeights [classes], > 0; all 1 where left out.
+ */
+export function labelTerm(classWeights?: readonly number[]): LossTerm {
+  return crossEntropy(classWeights === undefined ? {} : { classWeights });
 }
 
 function scheduleWeight(

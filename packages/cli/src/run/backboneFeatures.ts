@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { type DataLoader, fingerprint, type Network, type Teacher } from '@kd/core';
-import { combine, crossEntropy } from '@kd/losses';
 import { splitBackbone } from '@kd/models';
 import { adam, cachedBatches, cacheOutputs, saveVariables } from '@kd/trainer';
 import { fit, type TrainingOptions, type TrainingResult } from '@kd/trainer/node';
@@ -22,7 +21,7 @@ export async function trainHead(
   context: StageContext,
   job: TrainingJob,
   weights: string,
-  options: Omit<TrainingOptions, 'objective'>,
+  options: TrainingOptions,
 ): Promise<TrainingResult> {
   const network = await buildPretrained(context, job, weights);
   try {
@@ -39,7 +38,6 @@ export async function trainHead(
       network: splitBackbone(network).head,
       data,
       validation,
-      objective: combine({ labels: crossEntropy() }),
       optimizer: adam(),
       learningRate: job.training.peakRate,
       directory: path.join(options.directory, 'head'),

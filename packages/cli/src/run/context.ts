@@ -1,7 +1,14 @@
 import path from 'node:path';
 import type { DataLoader, ProgressFactory, Store } from '@kd/core';
-import { dataLoader, randomCrop, randomHorizontalFlip } from '@kd/data';
+import {
+  countClasses,
+  dataLoader,
+  type ImageDataset,
+  randomCrop,
+  randomHorizontalFlip,
+} from '@kd/data';
 import { directoryStore } from '@kd/files/node';
+import { balancedClassWeights } from '@kd/losses';
 import type { RunRecordWriter } from '@kd/report/node';
 import type { RunConfig } from '../experiment/configure.ts';
 import type { RunImages } from '../experiment/dataset.ts';
@@ -42,11 +49,16 @@ export function stageStore({ directory }: Pick<RunContext, 'directory'>, stage: 
  * seed alone. A teacher that is trained here never sees a view twice; a pretrained one sees the
  * views of its first student, each once.
  */
-export function trainingLoader(
-  { writer, images }: RunContext,
+export function trainingLoader({ writer, images }: RunContext, job: TrainingJob): DataLoader {
+  return createTrainingLoader(writer.record.config, images, job);
+}
+
+/** `trainingLoader` before there is a record. */
+export function createTrainingLoader(
+  { optimizer, augmentation, sampling }: RunConfig,
+  images: RunImages,
   { role, seed, training }: TrainingJob,
 ): DataLoader {
-  const { optimizer, augmentation } = writer.record.config;
   const { padding, flip, views } = augmentation;
   const augmentations = [
     ...(padding > 0 ? [randomCrop({ padding, fill: 'reflect' })] : []),
@@ -54,13 +66,43 @@ export function trainingLoader(
   ];
   const isEndless =
     role === 'teacher' && training.backbone === undefined && augmentations.length > 0;
-  return dataLoader(role === 'teacher' ? images.train : images.studentTrain, {
+  return dataLoader(trainingImages(images, role), {
     batchSize: optimizer.batchSize,
+    ...(sampling !== undefined && { sampling }),
     seed,
     augmentations,
     viewCount: isEndless ? Number.POSITIVE_INFINITY : views,
     dropLast: true,
   });
+}
+
+/** Images without a label are for students that are taught: the teacher answers for them. */
+function trainingImages(images: RunImages, role: TrainingJob['role']): ImageDataset {
+  switch (role) {
+    case 'teacher':
+      return images.train;
+    case 'baseline':
+      return images.studentTrain;
+    case 'assistant':
+    case 'distilled':
+    case 'generation':
+      return images.taughtTrain;
+    default:
+      return role satisfies never;
+  }
+}
+
+/**
+ * Computes the weights of the classes in a job's cross entropy; undefined where all weigh the same.
+ * @returns [classes], by the class counts of the job's training images.
+ */
+export function classWeightsOf(
+  { writer, images }: RunContext,
+  { role }: TrainingJob,
+): readonly number[] | undefined {
+  return writer.record.config.classWeights === undefined
+    ? undefined
+    : balancedClassWeights(countClasses(trainingImages(images, role)));
 }
 
 /** Creates the loader of the validation or test images, which are not augmented. */

@@ -59,13 +59,14 @@ export function distilledJob(config: RunConfig, seed: number): TrainingJob {
 export function assistantJob(config: RunConfig): TrainingJob | undefined {
   const { assistant } = config.distillation;
   if (assistant === undefined) return undefined;
+  const { epochs, size } = config.student;
   return {
     name: 'assistant',
     title: 'assistant',
     role: 'assistant',
     seed: config.seeds[0] as number,
     training: configureNetwork(
-      { architecture: assistant, epochs: config.student.epochs },
+      { architecture: assistant, epochs, ...(size !== undefined && { size }) },
       undefined,
       undefined,
     ),

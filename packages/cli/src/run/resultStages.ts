@@ -37,12 +37,48 @@ export async function testStage(
       const logits = { dtype: 'F32', shape: [indices.length, classNames.length], data } as const;
       await stageStore(context, name).write(logitsFile, encodeSafetensors({ logits }));
       const { parameters, bytes, flops } = profile(network, imageShape);
-      await writer.addResult(name, { role, seed, parameters, bytes, flops, test });
+      const againstAlone =
+        role === 'distilled' ? await compareWithAlone(context, seed, data) : undefined;
+      await writer.addResult(name, {
+        role,
+        seed,
+        parameters,
+        bytes,
+        flops,
+        test,
+        ...(againstAlone !== undefined && { againstAlone }),
+      });
     } finally {
       network.dispose();
     }
   }
   log(`${name}: ${formatPercent(writer.record.results[name]?.test.top1 ?? 0, 2)}`);
+}
+
+/** Counts the test images that only one of the two students classifies correctly. */
+async function compareWithAlone(
+  { directory, images }: RunContext,
+  seed: number,
+  distilled: Float32Array,
+): Promise<{ readonly gained: number; readonly lost: number }> {
+  const alone = await readLogits(directory, 'baseline', seed);
+  const { indices, labels, classNames } = images.test;
+  const counts = { gained: 0, lost: 0 };
+  indices.forEach((row, at) => {
+    const isRight = (logits: Float32Array) =>
+      mostProbable(logits, at * classNames.length, classNames.length) === labels[row];
+    const [ours, theirs] = [isRight(distilled), isRight(alone)];
+    if (ours && !theirs) counts.gained++;
+    if (theirs && !ours) counts.lost++;
+  });
+  return counts;
+}
+
+function mostProbable(logits: Float32Array, from: number, classes: number): number {
+  let best = 0;
+  for (let name = 1; name < classes; name++)
+    if ((logits[from + name] as number) > (logits[from + best] as number)) best = name;
+  return best;
 }
 
 /**

@@ -2,9 +2,14 @@ import path from 'node:path';
 import { ensure } from '@kd/core';
 import { formatElapsed } from '@kd/core/internal';
 import type { Engine, EngineName } from '@kd/engine';
-import { footnotes, resultTable, summarize, summarizeGain } from '@kd/report';
+import { type ChoiceRecord, footnotes, resultTable, summarize, summarizeGain } from '@kd/report';
 import { configure, type Overrides, type RunConfig } from '../experiment/configure.ts';
-import { describeImages, type RunImages, selectImages } from '../experiment/dataset.ts';
+import {
+  type DatasetLoader,
+  describeImages,
+  type RunImages,
+  selectImages,
+} from '../experiment/dataset.ts';
 import type { Experiment } from '../experiment/defineExperiment.ts';
 import { usageError } from '../experiment/usageError.ts';
 import type { SessionServices } from './context.ts';
@@ -35,7 +40,8 @@ export interface RunOptions {
   readonly noSubstitute?: boolean;
 }
 
-interface Opened {
+/** A run that is ready to start or to go on. */
+export interface OpenedRun {
   readonly directory: string;
   readonly record: ExperimentRun;
   readonly images: RunImages;
@@ -49,18 +55,36 @@ export async function runExperiment(
   options: RunOptions,
   services: SessionServices,
 ): Promise<boolean> {
-  const { log, signal } = services;
+  const { experiment, resume } = options;
+  const datasetOf = ({ config }: ExperimentRun) =>
+    config.experiment === experiment.name
+      ? experiment.dataset
+      : (experiment.withoutFastEngine ?? experiment).dataset;
   const opened =
-    options.resume === undefined
+    resume === undefined
       ? await openNewRun(options, services)
-      : await reopenRun(options, options.resume, services);
+      : await reopenRun({ ...options, resume, datasetOf }, services);
+  return completeRun(opened, options.command, services);
+}
+
+/**
+ * Does what is left of a run, and prints the result.
+ * @param command The command line that goes on with it, without `--resume`.
+ * @returns Whether the experiment's claim holds; true where it claims nothing.
+ */
+export async function completeRun(
+  opened: OpenedRun,
+  command: string,
+  services: SessionServices,
+): Promise<boolean> {
+  const { log, signal } = services;
   const shown = path.relative('.', opened.directory) || '.';
   const isNew = opened.record.status === 'running' && opened.record.seconds === 0;
   log(`${isNew ? 'a new run' : 'resuming the run'} in ${shown}`);
   try {
     return printResult(await runPipeline({ ...opened, ...services }), shown, log);
   } catch (error) {
-    if (signal.aborted) log(`Interrupted; saved. To go on: ${options.command} --resume ${shown}`);
+    if (signal.aborted) log(`Interrupted; saved. To go on: ${command} --resume ${quote(shown)}`);
     throw error;
   }
 }
@@ -73,8 +97,9 @@ export async function createRun(options: {
   /** The command that repeats the run. */
   readonly command: string;
   readonly started: Date;
+  readonly choices?: readonly ChoiceRecord[];
 }): Promise<ExperimentRun> {
-  const { config, images, engine, command, started } = options;
+  const { config, images, engine, command, started, choices = [] } = options;
   return {
     format: 2,
     status: 'running',
@@ -84,13 +109,14 @@ export async function createRun(options: {
     config,
     environment: await describeEnvironment(engine),
     data: await describeImages(images),
+    ...(choices.length > 0 && { choices }),
     trainings: {},
     caches: {},
     results: {},
   };
 }
 
-async function openNewRun(options: RunOptions, services: SessionServices): Promise<Opened> {
+async function openNewRun(options: RunOptions, services: SessionServices): Promise<OpenedRun> {
   const { module, overrides, out } = options;
   const started = new Date();
   // A wrong flag or an unusable directory is reported before any download or minute of work.
@@ -106,7 +132,9 @@ async function openNewRun(options: RunOptions, services: SessionServices): Promi
     const images = selectImages(await experiment.dataset(services), config.images);
     const directory = early ?? (await createRunDirectory(undefined, experiment.name, started));
     const command = `${options.command}${formatFlags(overrides, engine.name)}`;
-    const record = await createRun({ config, images, engine, command, started });
+    // Only what the experiment leaves open: a validation set is always taken as it says.
+    const choices = images.choices.filter(({ what }) => what === 'test images');
+    const record = await createRun({ config, images, engine, command, started, choices });
     return { directory, record, images };
   } catch (error) {
     if (early !== undefined) await removeIfEmpty(early);
@@ -114,20 +142,30 @@ async function openNewRun(options: RunOptions, services: SessionServices): Promi
   }
 }
 
-async function reopenRun(
-  options: RunOptions,
-  resume: string,
+/** How an interrupted run is found and gone on with. */
+export interface ReopenOptions extends Pick<RunOptions, 'overrides' | 'engine' | 'out'> {
+  readonly experiment: Pick<Experiment, 'name' | 'withoutFastEngine'>;
+  /** Its directory; '' for the latest. */
+  readonly resume: string;
+  /** Returns the loader of the run's images. @throws UsageError where flags name others. */
+  readonly datasetOf: (
+    record: ExperimentRun,
+    shown: string,
+  ) => DatasetLoader | Promise<DatasetLoader>;
+}
+
+/** Opens an interrupted run, with the images that it had. */
+export async function reopenRun(
+  options: ReopenOptions,
   services: SessionServices,
-): Promise<Opened> {
-  const { experiment } = options;
+): Promise<OpenedRun> {
+  const { experiment, resume, datasetOf } = options;
   const names = [experiment, experiment.withoutFastEngine].flatMap((each) => each?.name ?? []);
   const { directory, record }: FoundRun =
     resume === '' ? await findInterrupted(names) : await findRun(resume, '--resume');
-  expectSameRun(options, record, path.relative('.', directory));
-  const { dataset } =
-    record.config.experiment === experiment.name
-      ? experiment
-      : (experiment.withoutFastEngine ?? experiment);
+  const shown = path.relative('.', directory);
+  expectSameRun(options, record, shown);
+  const dataset = await datasetOf(record, shown);
   await openEngine(record.environment.engine.name as EngineName, services);
   const images = selectImages(await dataset(services), record.config.images);
   const now = await describeImages(images);
@@ -160,17 +198,22 @@ function chooseExperiment(
 }
 
 /** Formats flags that repeat a run: ` --epochs 3 --seeds 7, --engine wasm`. */
-export function formatFlags(overrides: Overrides, engine: EngineName): string {
+export function formatFlags(overrides: object, engine: EngineName): string {
   const flags = Object.entries(overrides).map(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (value === true) return flag;
     // A single seed keeps its comma: without it, it would be a number of seeds.
     const text = Array.isArray(value)
       ? `${value.join(',')}${value.length === 1 ? ',' : ''}`
-      : value;
+      : quote(String(value));
     return `${flag} ${text}`;
   });
   return ['', ...flags, `--engine ${engine}`].join(' ');
+}
+
+/** Puts a text that a shell would take apart between quotation marks. */
+export function quote(text: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Formats the command that goes on with a run: its own, without the flags that it was given. */
@@ -188,7 +231,7 @@ export function expectSameRun(
     overrides,
     engine,
     out,
-  }: Pick<RunOptions, 'experiment' | 'overrides' | 'engine' | 'out'>,
+  }: Pick<ReopenOptions, 'experiment' | 'overrides' | 'engine' | 'out'>,
   record: ExperimentRun,
   directory: string,
 ): void {
@@ -213,6 +256,10 @@ export function expectSameRun(
     ['images', overrides.images, recorded.images.train],
     ['as-published', overrides.asPublished, recorded.asPublished ?? false],
     ['epochs', overrides.epochs, student.epochs],
+    ['teacher-epochs', overrides.teacherEpochs, teacher.epochs],
+    ['sampling', overrides.sampling, recorded.sampling],
+    ['class-weights', overrides.classWeights, recorded.classWeights],
+    ['no-flip', overrides.noFlip, !recorded.augmentation.flip],
     ['seeds', overrides.seeds?.join(','), recorded.seeds.join(',')],
     ['engine', engine, record.environment.engine.name],
   ];
@@ -220,7 +267,7 @@ export function expectSameRun(
     if (given !== undefined && given !== own)
       throw usageError(
         `--${flag}`,
-        `${own}, as in ${directory}`,
+        `${own ?? 'nothing'}, as in ${directory}`,
         given,
         'leave it out, or start a new run',
       );

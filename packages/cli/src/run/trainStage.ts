@@ -1,6 +1,6 @@
 import { fingerprint, type Network, type Objective, type Teacher, triangular } from '@kd/core';
 import { formatElapsed, formatPercent } from '@kd/core/internal';
-import { combine, crossEntropy } from '@kd/losses';
+import { combine } from '@kd/losses';
 import {
   adam,
   cachedTeacher,
@@ -14,10 +14,11 @@ import { distill, fit, type TrainingOptions, type TrainingResult } from '@kd/tra
 import { labelsByIndex } from '../experiment/dataset.ts';
 import type { AdamTraining, SgdTraining } from '../experiment/defineExperiment.ts';
 import type { MethodContext } from '../experiment/method.ts';
-import { createObjective, findMethod } from '../experiment/methods.ts';
+import { createObjective, findMethod, labelTerm } from '../experiment/methods.ts';
 import { trainAsPublished } from './asPublished.ts';
 import { teacherOnFeatures, trainHead } from './backboneFeatures.ts';
 import {
+  classWeightsOf,
   countViews,
   evaluationLoader,
   type StageContext,
@@ -143,10 +144,12 @@ async function trainOnLabels(
   options: StageTrainingOptions,
 ): Promise<TrainingResult> {
   const { backbone } = job.training;
-  if (backbone !== undefined) return trainHead(context, job, backbone.weights, options);
+  const objective = combine({ labels: labelTerm(classWeightsOf(context, job)) });
+  if (backbone !== undefined)
+    return trainHead(context, job, backbone.weights, { ...options, objective });
   const network = buildNetwork(context, job);
   try {
-    return await fit({ ...options, objective: combine({ labels: crossEntropy() }), network });
+    return await fit({ ...options, objective, network });
   } finally {
     network.dispose();
   }
@@ -196,7 +199,7 @@ async function setUpDistillation(
     batchSize: optimizer.batchSize,
     seed: job.seed,
   };
-  const objective = createObjective(distillation, methodContext);
+  const objective = createObjective(distillation, methodContext, classWeightsOf(context, job));
   return {
     student: trained,
     objective:
