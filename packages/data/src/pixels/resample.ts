@@ -1,4 +1,10 @@
 import { expectedError } from '@kd/core';
+import {
+  createResampleKernel,
+  freeMemory,
+  type KernelMemory,
+  type ResampleKernel,
+} from './resampleKernel.ts';
 
 /** An image in memory. */
 export interface DecodedImage {
@@ -41,39 +47,76 @@ export interface ResampleOptions {
  * Source: Pillow 13, `libImaging/Resample.c`.
  */
 export function resample(
-  { pixels, height, width, channels }: DecodedImage,
-  { height: newHeight, width: newWidth, interpolation, crop }: ResampleOptions,
+  image: DecodedImage,
+  { height, width, interpolation, crop }: ResampleOptions,
 ): Uint8Array<ArrayBuffer> {
-  const box = crop ?? { top: 0, left: 0, height: newHeight, width: newWidth };
-  const columns = tapsOf(width, newWidth, box.left, box.width, interpolation);
-  const rows = tapsOf(height, newHeight, box.top, box.height, interpolation);
-  const result = new Uint8Array(box.height * box.width * channels);
-  const resampleColumns = channels === 3 ? resampleColumns3 : resampleColumns1;
-  const lost = height - newHeight;
-  const isRowsFirst = lost > 0 && lost > 2 * (width - newWidth);
+  const box = crop ?? { top: 0, left: 0, height, width };
+  const columns = tapsOf(image.width, width, box.left, box.width, interpolation);
+  const rows = tapsOf(image.height, height, box.top, box.height, interpolation);
+  const kernel = takeKernel();
+  const { channels, pixels } = image;
+  const resampleColumns = channels === 3 ? kernel.columns3 : kernel.columns1;
+  const stride = image.width * channels;
+  const needed = rows.lastPixel - rows.firstPixel;
+  const lost = image.height - height;
+  const isRowsFirst = lost > 0 && lost > 2 * (image.width - width);
+  const betweenBytes = isRowsFirst ? box.height * stride : needed * box.width * channels;
+  const resultBytes = box.height * box.width * channels;
+
+  const [columnTable, rowTable, source, between, result, end] = layOut([
+    bytesOf(columns),
+    bytesOf(rows),
+    needed * stride,
+    betweenBytes,
+    resultBytes,
+  ]) as [number, number, number, number, number, number];
+  const memory = growTo(kernel.memory, end);
+  const begin = rows.firstPixel * stride;
+  memory.set(pixels.subarray(begin, begin + needed * stride), source);
+  const alongWidth = store(columns, memory, columnTable);
+  const alongHeight = store(rows, memory, rowTable);
+  const left = columns.firstPixel * channels;
   if (isRowsFirst) {
-    const { firstPixel, lastPixel } = columns;
-    const kept = lastPixel - firstPixel;
-    const low = new Uint8Array(box.height * kept * channels);
-    resampleRows(pixels, { offset: firstPixel * channels, stride: width * channels }, rows, low);
-    const offset = -firstPixel * channels;
-    resampleColumns(low, { offset, stride: kept * channels }, columns, result);
+    kernel.rows(source, stride, box.height, ...alongHeight, stride, between);
+    resampleColumns(between + left, stride, box.height, ...alongWidth, box.width, result);
   } else {
-    const { firstPixel, lastPixel } = rows;
-    const stride = box.width * channels;
-    const narrow = new Uint8Array((lastPixel - firstPixel) * stride);
-    const offset = firstPixel * width * channels;
-    resampleColumns(pixels, { offset, stride: width * channels }, columns, narrow);
-    resampleRows(narrow, { offset: -firstPixel * stride, stride }, rows, result);
+    resampleColumns(source + left, stride, needed, ...alongWidth, box.width, between);
+    const narrow = box.width * channels;
+    kernel.rows(between, narrow, box.height, ...alongHeight, narrow, result);
   }
-  return result;
+  const copy = memory.slice(result, result + resultBytes);
+  if (end <= mostMemory) kernels.push(kernel);
+  return copy;
+}
+
+/** Kernels that are not in use: one in each thread. */
+const kernels: ResampleKernel[] = [];
+/** The memory of a kernel never shrinks: one with more is not used again. */
+const mostMemory = 2 ** 26;
+
+function takeKernel(): ResampleKernel {
+  return kernels.pop() ?? createResampleKernel();
+}
+
+/** Returns the positions of parts in memory, with 16 bytes after each, and the end. */
+function layOut(lengths: readonly number[]): readonly number[] {
+  const positions = [freeMemory];
+  for (const length of lengths)
+    positions.push((positions.at(-1) as number) + Math.ceil(length / 16) * 16 + 16);
+  return positions;
+}
+
+function growTo(memory: KernelMemory, end: number): Uint8Array<ArrayBuffer> {
+  const missing = end - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / 2 ** 16));
+  return new Uint8Array(memory.buffer);
 }
 
 /** Weights of old pixels in a range of new ones along one side. */
 interface Taps {
-  /** Most old pixels for a new one: the length of a row of `weights`. */
+  /** Length of a row of `weights`: most old pixels for a new one, and zeros to a multiple of 4. */
   readonly most: number;
-  /** Of each new pixel, its first old pixel and their number. */
+  /** Of each new pixel, its first old pixel, counted from `firstPixel`, and their number. */
   readonly first: Int32Array;
   readonly counts: Int32Array;
   /** [new pixels, most], times 2²². */
@@ -85,7 +128,6 @@ interface Taps {
 
 /** Bits of a weight behind the point. */
 const precision = 22;
-const half = 1 << (precision - 1);
 
 /** Photographs of a camera have few sizes; the tables of the last ones are kept. */
 const tables = new Map<string, Taps>();
@@ -119,7 +161,7 @@ function computeTaps(
   const scale = from / to;
   const stretch = Math.max(scale, 1);
   const support = radius * stretch;
-  const most = Math.ceil(support) * 2 + 1;
+  const most = Math.ceil((Math.ceil(support) * 2 + 1) / 4) * 4;
   const first = new Int32Array(count);
   const counts = new Int32Array(count);
   const weights = new Int32Array(count * most);
@@ -146,6 +188,7 @@ function computeTaps(
     firstPixel = Math.min(firstPixel, begin);
     lastPixel = Math.max(lastPixel, begin + taps);
   }
+  for (let at = 0; at < count; at++) first[at] = (first[at] as number) - firstPixel;
   return { most, first, counts, weights, firstPixel, lastPixel };
 }
 
@@ -180,125 +223,21 @@ function cubic(distance: number): number {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-/** Where the old pixels lie, in bytes. */
-interface Layout {
-  /** Position of column 0 of the first row that is read, or of row 0. */
-  readonly offset: number;
-  readonly stride: number;
+function bytesOf({ first, counts, weights }: Taps): number {
+  return first.byteLength + counts.byteLength + weights.byteLength;
 }
 
-/** Resamples along the width as many rows as fit into `result`. */
-type ResampleColumns = (
-  pixels: Uint8Array,
-  layout: Layout,
-  taps: Taps,
-  result: Uint8Array<ArrayBuffer>,
-) => void;
-
-const resampleColumns3: ResampleColumns = (pixels, { offset, stride }, taps, result) => {
-  const { first, counts, weights, most } = taps;
-  const clamped = new Uint8ClampedArray(result.buffer);
-  const columns = first.length;
-  for (let to = 0, row = offset; to < result.length; row += stride) {
-    for (let column = 0; column < columns; column++) {
-      let at = row + (first[column] as number) * 3;
-      let tap = column * most;
-      const end = tap + (counts[column] as number);
-      let red = half;
-      let green = half;
-      let blue = half;
-      for (; tap < end; tap++) {
-        const weight = weights[tap] as number;
-        red = (red + Math.imul(pixels[at] as number, weight)) | 0;
-        green = (green + Math.imul(pixels[at + 1] as number, weight)) | 0;
-        blue = (blue + Math.imul(pixels[at + 2] as number, weight)) | 0;
-        at += 3;
-      }
-      clamped[to] = red >> precision;
-      clamped[to + 1] = green >> precision;
-      clamped[to + 2] = blue >> precision;
-      to += 3;
-    }
-  }
-};
-
-const resampleColumns1: ResampleColumns = (pixels, { offset, stride }, taps, result) => {
-  const { first, counts, weights, most } = taps;
-  const clamped = new Uint8ClampedArray(result.buffer);
-  const columns = first.length;
-  for (let to = 0, row = offset; to < result.length; row += stride) {
-    for (let column = 0; column < columns; column++) {
-      let at = row + (first[column] as number);
-      let tap = column * most;
-      const end = tap + (counts[column] as number);
-      let sum = half;
-      for (; tap < end; tap++)
-        sum = (sum + Math.imul(pixels[at++] as number, weights[tap] as number)) | 0;
-      clamped[to++] = sum >> precision;
-    }
-  }
-};
-
-/**
- * Resamples along the height. Old rows are added four at a time, and the last four go straight into
- * the new row: one pass for images that shrink by less than a half.
- */
-function resampleRows(
-  pixels: Uint8Array,
-  { offset, stride }: Layout,
+/** Copies a table to memory. @returns The positions of its parts, and `most`. */
+function store(
   { first, counts, weights, most }: Taps,
-  result: Uint8Array<ArrayBuffer>,
-): void {
-  const clamped = new Uint8ClampedArray(result.buffer);
-  const rowBytes = result.length / first.length;
-  const sums = new Int32Array(rowBytes);
-  const four = new Int32Array(8);
-  for (let row = 0; row < first.length; row++) {
-    const count = counts[row] as number;
-    const begin = offset + (first[row] as number) * stride;
-    sums.fill(half);
-    for (let tap = 0; tap < count; tap += 4) {
-      for (let each = 0; each < 4; each++) {
-        const isThere = tap + each < count;
-        four[each] = isThere ? (weights[row * most + tap + each] as number) : 0;
-        four[4 + each] = begin + (isThere ? tap + each : tap) * stride;
-      }
-      if (tap + 4 < count) addFour(pixels, four, sums);
-      else finishFour(pixels, four, sums, clamped, row * rowBytes);
-    }
-  }
+  memory: Uint8Array<ArrayBuffer>,
+  position: number,
+): [first: number, counts: number, weights: number, most: number] {
+  const countsAt = position + first.byteLength;
+  const weightsAt = countsAt + counts.byteLength;
+  const numbers = new Int32Array(memory.buffer);
+  numbers.set(first, position / 4);
+  numbers.set(counts, countsAt / 4);
+  numbers.set(weights, weightsAt / 4);
+  return [position, countsAt, weightsAt, most];
 }
-
-/** Adds four old rows. @param four Their weights and positions. */
-function addFour(pixels: Uint8Array, four: Int32Array, sums: Int32Array): void {
-  const [w0, w1, w2, w3, p0, p1, p2, p3] = four as unknown as Octet;
-  for (let at = 0; at < sums.length; at++)
-    sums[at] =
-      ((sums[at] as number) +
-        Math.imul(pixels[p0 + at] as number, w0) +
-        Math.imul(pixels[p1 + at] as number, w1) +
-        Math.imul(pixels[p2 + at] as number, w2) +
-        Math.imul(pixels[p3 + at] as number, w3)) |
-      0;
-}
-
-/** Adds four old rows and writes the new one. */
-function finishFour(
-  pixels: Uint8Array,
-  four: Int32Array,
-  sums: Int32Array,
-  result: Uint8ClampedArray,
-  to: number,
-): void {
-  const [w0, w1, w2, w3, p0, p1, p2, p3] = four as unknown as Octet;
-  for (let at = 0; at < sums.length; at++)
-    result[to + at] =
-      ((sums[at] as number) +
-        Math.imul(pixels[p0 + at] as number, w0) +
-        Math.imul(pixels[p1 + at] as number, w1) +
-        Math.imul(pixels[p2 + at] as number, w2) +
-        Math.imul(pixels[p3 + at] as number, w3)) >>
-      precision;
-}
-
-type Octet = [number, number, number, number, number, number, number, number];
