@@ -9,9 +9,11 @@ import {
   type ViewKey,
 } from '@kd/core';
 import { shardRange } from '@kd/core/internal';
-import { tensor1d, tensor4d } from '@tensorflow/tfjs-core';
-import { type Augmentation, joinSpecs } from './augmentations.ts';
+import { tensor1d, tensor2d, tensor4d } from '@tensorflow/tfjs-core';
+import type { Augmentation } from './augmentations/augmentation.ts';
+import type { Mixing } from './augmentations/mixing.ts';
 import type { ImageDataset } from './imageDataset.ts';
+import { batchMixer, viewSpec } from './mixedBatches.ts';
 import { augmentationRenderer } from './renderer.ts';
 import { classBalancedOrder } from './sampling.ts';
 import { assertSeed } from './subsets.ts';
@@ -25,8 +27,14 @@ export interface DataLoaderOptions {
   /** Applied in order to every image; none by default. */
   readonly augmentations?: readonly Augmentation[];
   /**
+   * How every image is mixed with another one, after the augmentations; not at all by default.
+   * `batch.targets` then holds the mixed labels.
+   */
+  readonly mixing?: Mixing;
+  /**
    * Number of different views before they repeat, which makes it possible to cache the outputs of a
-   * teacher; `Infinity` (the default): they never repeat. 1 without augmentations.
+   * teacher; `Infinity` (the default): they never repeat. 1 without augmentations
+   * and mixing.
    */
   readonly viewCount?: number;
   /**
@@ -52,6 +60,7 @@ export interface DataLoaderOptions {
 interface RenderedBatch {
   readonly images: Float32Array;
   readonly labels: Int32Array;
+  readonly targets?: Float32Array;
   readonly indices: Int32Array;
 }
 
@@ -70,12 +79,13 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     batchSize,
     seed = 0,
     augmentations = [],
+    mixing,
     dropLast = false,
     shard,
     sampling = 'uniform',
   } = options;
-  const viewCount =
-    augmentations.length === 0 ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
+  const isPlain = augmentations.length === 0 && mixing === undefined;
+  const viewCount = isPlain ? 1 : (options.viewCount ?? Number.POSITIVE_INFINITY);
   const count = dataset.indices.length;
   ensure(
     Number.isInteger(batchSize) && batchSize >= 1,
@@ -106,6 +116,9 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
   const render = augmentationRenderer(augmentations, dataset.imageShape);
   const first = dataset.indices[0] as number;
   render(dataset.images.read(first), first, 0, new Float32Array(size), 0);
+  const classes = dataset.classNames.length;
+  const mix = mixing === undefined ? undefined : batchMixer(dataset, mixing, render);
+  const spec = viewSpec(dataset, augmentations, mixing);
 
   function view(number: number): ViewKey {
     ensure(
@@ -116,20 +129,25 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     );
     // 'view' and 'order' name random streams: others would give other numbers.
     return {
-      spec: joinSpecs(augmentations),
-      seed: augmentations.length === 0 ? 0 : deriveSeed(seed, 'view', number),
+      spec,
+      seed: isPlain ? 0 : deriveSeed(seed, 'view', number),
     };
   }
 
   function renderBatch(indices: Int32Array, viewSeed: number): RenderedBatch {
     const images = new Float32Array(indices.length * size);
     const labels = new Int32Array(indices.length);
+    const targets = mix === undefined ? undefined : new Float32Array(indices.length * classes);
     for (let at = 0; at < indices.length; at++) {
       const index = indices[at] as number;
       labels[at] = dataset.labels[index] as number;
       render(dataset.images.read(index), index, viewSeed, images, at * size);
+      if (mix === undefined || targets === undefined) continue;
+      const image = images.subarray(at * size, (at + 1) * size);
+      const target = targets.subarray(at * classes, (at + 1) * classes);
+      labels[at] = mix(index, viewSeed, image, target);
     }
-    return { images, labels, indices };
+    return { images, labels, indices, ...(targets === undefined ? {} : { targets }) };
   }
 
   async function* iterate(
@@ -146,11 +164,12 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     let upcoming = next(from);
     try {
       for (let number = from; number < end; number++) {
-        const { images, labels, indices } = upcoming.get();
+        const { images, labels, targets, indices } = upcoming.get();
         if (number + 1 < end) upcoming = next(number + 1);
-        const batch = {
+        const batch: Batch = {
           images: tensor4d(images, [indices.length, height, width, channels]),
           labels: tensor1d(labels, 'int32'),
+          ...(targets && { targets: tensor2d(targets, [indices.length, classes]) }),
           indices,
           view: key,
         };
@@ -159,6 +178,7 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
         } finally {
           batch.images.dispose();
           batch.labels.dispose();
+          batch.targets?.dispose();
         }
       }
     } finally {

@@ -1,12 +1,18 @@
+export type {
+  Augmentation,
+  GeometricTransform,
+  PixelTransform,
+  RandomWords,
+  Range,
+} from './augmentations/augmentation.ts';
 export {
-  type Augmentation,
-  cutout,
-  type GeometricTransform,
-  type PixelTransform,
-  type RandomWords,
   randomCrop,
   randomHorizontalFlip,
-} from './augmentations.ts';
+  randomVerticalFlip,
+} from './augmentations/cropAndFlip.ts';
+export { cutout } from './augmentations/erasing.ts';
+export { cutmix, type Mixing, mixup, randomChoice } from './augmentations/mixing.ts';
+export { type RandomResizedCropOptions, randomResizedCrop } from './augmentations/resizedCrop.ts';
 export { type Cifar10, cifar10ClassNames, readCifar10 } from './cifar10.ts';
 export { type DataLoaderOptions, dataLoader } from './dataLoader.ts';
 export { type ImageDataset, type ImageDatasetOptions, imageDataset } from './imageDataset.ts';

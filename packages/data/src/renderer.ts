@@ -1,11 +1,11 @@
 import { hashName } from '@kd/core';
 import { philox4x32 } from '@kd/core/internal';
-import type { Augmentation } from './augmentations.ts';
+import type { Augmentation } from './augmentations/augmentation.ts';
 
 /**
  * Writes one image under one view.
  * @param pixels The image, which is not changed. @param index Its index in the dataset.
- * @param out float32 of several images, zeros before. @param at Position of this image in `out`.
+ * @param out float32 of several images. @param at Position of this image in `out`.
  */
 export type AugmentationRenderer = (
   pixels: Uint8Array,
@@ -50,7 +50,8 @@ export function augmentationRenderer(
         map = target;
       } else {
         const target = image === buffers[0] ? buffers[1] : buffers[0];
-        gatherBytes(image, map, channels, target);
+        if (map === identity) target.set(image);
+        else gatherBytes(image, map, channels, target);
         augmentation.apply(target, imageShape, words);
         image = target;
         map = identity;
@@ -80,7 +81,7 @@ function gatherFractions(
   for (let position = 0; position < map.length; position++) {
     const from = (map[position] as number) * channels;
     for (let channel = 0; channel < channels; channel++) {
-      if (from >= 0) out[at] = fractions[image[from + channel] as number] as number;
+      out[at] = from < 0 ? 0 : (fractions[image[from + channel] as number] as number);
       at++;
     }
   }
@@ -94,6 +95,10 @@ function gatherColors(image: Uint8Array, map: Int32Array, out: Float32Array, at:
       out[at] = fractions[image[from] as number] as number;
       out[at + 1] = fractions[image[from + 1] as number] as number;
       out[at + 2] = fractions[image[from + 2] as number] as number;
+    } else {
+      out[at] = 0;
+      out[at + 1] = 0;
+      out[at + 2] = 0;
     }
     at += 3;
   }
