@@ -52,7 +52,7 @@ export function createResampleKernel(): ResampleKernel {
 }
 
 /**
- * `resampleKernel.c` in base64. Clang 21 (`pip install ziglang==0.17.1`): python -m ziglang cc
+ * `resampleKernel.c` in base64. Clang 22.1.8 (`pip install ziglang==0.17.1`): python -m ziglang cc
  * -target wasm32-freestanding -O3 -msimd128 -nostdlib -Wl,--no-entry -Wl,--import-memory
  * -Wl,--strip-all -Wl,-z,stack-size=4096 resampleKernel.c -o resampleKernel.wasm
  */
