@@ -40,6 +40,9 @@ export interface TrainingChoice {
 /** Name of the experiment of all runs of `kd distill`. */
 export const distillName = 'distill';
 
+/** The least that `--images` takes. */
+export const leastImages = 100;
+
 /** The batch size that the architectures' learning rates are for. */
 const usualBatch = 128;
 
@@ -59,7 +62,7 @@ export function chooseTraining(
   const most = mostImages(side, pretrained !== undefined, isFast);
   const images = countImages(
     sizes,
-    { train: Math.max(1, Math.round(most.train * effort.images)), test: most.test },
+    { train: Math.max(leastImages, Math.round(most.train * effort.images)), test: most.test },
     overrides.images,
   );
   const count = images.train;
@@ -132,9 +135,10 @@ export function chooseTraining(
         value: String(epochs.student),
         why: `for ${formatInteger(count)} training images`,
       }),
+      ...chosen('sampling', describeSampling(sizes, train.classNames)),
       {
         what: 'augmentation',
-        value: `random crop${isGray ? '' : ' and flip'}, ${experiment.augmentation.views} views`,
+        value: `random crop${isGray || overrides.noFlip === true ? '' : ' and flip'}, ${Math.min(experiment.augmentation.views, overrides.epochs ?? epochs.student)} views`,
         why: isGray
           ? 'gray pictures are often characters or scans, which no flip leaves the same'
           : 'the usual one',
@@ -246,6 +250,21 @@ function describeImages(
       train + validation + test > all - 3
         ? `all ${formatInteger(all)} that have a label`
         : `of ${formatInteger(all)}, drawn by class; --images or --minutes takes more`,
+  };
+}
+
+/** A class with less than a tenth of the images of another one is worth a word. */
+function describeSampling({ classCounts }: SetSizes, classNames: readonly string[]): ChoiceRecord {
+  const present = classCounts.filter((count) => count > 0);
+  const [least, most] = [Math.min(...present), Math.max(...present)];
+  const name = (count: number) => classNames[classCounts.indexOf(count)];
+  return {
+    what: 'sampling',
+    value: 'every image once an epoch',
+    why:
+      least * 10 < most
+        ? `though ${name(most)} has ${formatInteger(most)} images and ${name(least)} ${formatInteger(least)}: --sampling classBalanced or --class-weights balanced makes them count alike`
+        : 'classes are of similar size',
   };
 }
 

