@@ -131,3 +131,12 @@ export function startsWith(bytes: Uint8Array, text: string, at = 0): boolean {
     if (bytes[at + index] !== text.charCodeAt(index)) return false;
   return true;
 }
+
+/** Returns where a text of ASCII characters begins, or −1. */
+export function indexOfText(bytes: Uint8Array, text: string, from = 0): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(
+    text,
+    from,
+    'latin1',
+  );
+}
