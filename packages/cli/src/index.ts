@@ -8,6 +8,7 @@ export {
   architectures,
   type HeadGeometry,
 } from './experiment/architectures.ts';
+export type { Augmentation } from './experiment/augmentation.ts';
 export {
   configure,
   type Overrides,
@@ -25,7 +26,6 @@ export {
 } from './experiment/dataset.ts';
 export {
   type AdamTraining,
-  type Augmentation,
   type DistillationChoice,
   defineExperiment,
   type Experiment,

@@ -72,7 +72,16 @@ const experiment = fields(
         peer: oneOf(true),
       },
     ),
-    augmentation: fields({ padding: number, flip: flag, views: number }),
+    augmentation: fields(
+      { padding: number, flip: flag, views: number },
+      {
+        randomResizedCrop: fields({}),
+        randAugment: fields({}),
+        colorJitter: fields({}),
+        randomErasing: fields({}),
+        mixing: fields({}, { mixup: number, cutmix: number }),
+      },
+    ),
     optimizer: (value, path) => {
       fields({ name: oneOf('adam', 'sgd'), batchSize: number })(value, path);
       if ((value as OptimizerRecord).name === 'sgd')

@@ -197,6 +197,13 @@ export interface AugmentationRecord {
   readonly flip: boolean;
   /** Different views of every image. */
   readonly views: number;
+  /** Options of further augmentations, where there were some; those left out are the usual ones. */
+  readonly randomResizedCrop?: object;
+  readonly randAugment?: object;
+  readonly colorJitter?: object;
+  readonly randomErasing?: object;
+  /** Alphas, where images and labels were mixed in pairs. */
+  readonly mixing?: { readonly mixup?: number; readonly cutmix?: number };
 }
 
 /** The optimizer with its settings. */

@@ -34,7 +34,10 @@ export function summarizeGain(record: RunRecord, { networks, gain }: Summary): G
     `${accuracies} (${basis}).${describeChance(record, gain)}${weakTeacher}`;
   return claim
     ? { sentence, holds: gain.mean > 0 }
-    : { sentence: `${sentence} The experiment ${experiment} makes no claim.` };
+    : // A run whose experiment was chosen by default is nobody's claim.
+      record.choices === undefined
+      ? { sentence: `${sentence} The experiment ${experiment} makes no claim.` }
+      : { sentence };
 }
 
 /**

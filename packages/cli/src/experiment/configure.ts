@@ -1,9 +1,9 @@
 import type { ExperimentRecord } from '@kd/report';
 import { type ArchitectureName, findArchitecture } from './architectures.ts';
+import type { Augmentation } from './augmentation.ts';
 import type { ImageCounts } from './dataset.ts';
 import type {
   AdamTraining,
-  Augmentation,
   DistillationChoice,
   Experiment,
   NetworkTraining,
@@ -84,6 +84,7 @@ export interface Overrides {
 export function configure(experiment: Experiment, overrides: Overrides = {}): RunConfig {
   if (overrides.asPublished === true) return configureAsPublished(experiment, overrides);
   const student = configureNetwork(experiment.student, overrides.student, overrides.epochs);
+  checkMixing(experiment, overrides);
   const { assistant, augmentation, claim, name, optimizer, seeds } = experiment;
   const sampling = overrides.sampling ?? experiment.sampling;
   const classWeights = overrides.classWeights ?? experiment.classWeights;
@@ -104,6 +105,19 @@ export function configure(experiment: Experiment, overrides: Overrides = {}): Ru
     ...(classWeights !== undefined && { classWeights }),
     seeds: overrides.seeds ?? seeds,
   };
+}
+
+/** Mixed images have two labels. */
+function checkMixing({ augmentation, distillation }: Experiment, { method }: Overrides): void {
+  const name = method ?? distillation.method;
+  const { mixup, cutmix } = augmentation.mixing ?? {};
+  if ((mixup ?? cutmix) !== undefined && findMethod(name).needsLabels === true)
+    throw usageError(
+      '--method',
+      'one that needs no labels, for mixed images have two',
+      name,
+      'softTargets is one',
+    );
 }
 
 /**

@@ -1,8 +1,9 @@
 import { type ArchitectureName, architectures } from './architectures.ts';
+import { type Augmentation, createAugmentation } from './augmentation.ts';
 import type { DatasetLoader, ImageCounts } from './dataset.ts';
 import type { ObjectiveWeights } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
-import { chooseName, usageError } from './usageError.ts';
+import { chooseName, UsageError, usageError } from './usageError.ts';
 
 /** A network and how long it is trained. */
 export interface NetworkTraining {
@@ -14,19 +15,6 @@ export interface NetworkTraining {
   readonly clipNorm?: number;
   /** Side in pixels to which the network resizes its images; the architecture's own. */
   readonly size?: number;
-}
-
-/** Random crops and flips of the training images. */
-export interface Augmentation {
-  /** Width in pixels of the reflected border before a random crop; 0 for no crop. */
-  readonly padding: number;
-  /** Whether images are flipped horizontally at random. */
-  readonly flip: boolean;
-  /**
-   * Different views of every image: epochs go through them and start again, and the teacher's
-   * logits are cached for each. 1 where nothing is random.
-   */
-  readonly views: number;
 }
 
 /** Adam at a constant rate, which is the network's `peakRate`. */
@@ -127,7 +115,7 @@ export function checkExperiment(
           weights: fields({ labels: weight, method: weight }),
         },
       ),
-      augmentation: fields({ padding: count(0), flip: boolean, views: count(1) }),
+      augmentation,
       optimizer,
       seeds,
     },
@@ -206,6 +194,11 @@ function matching(pattern: RegExp, expected: string): Check {
 
 const weight = number('a weight ≥ 0', (value) => value >= 0);
 
+const alpha = number('alpha > 0', (value) => value > 0);
+
+/** A value that the augmentation itself checks. */
+const anything: Check = () => {};
+
 const boolean: Check = (value, caller) => {
   if (typeof value !== 'boolean') throw usageError(caller, 'true or false', value);
 };
@@ -236,6 +229,38 @@ const network: Check = fields(
 );
 
 const share = number('a share from 0 to 1', (value) => value >= 0 && value <= 1);
+
+const augmentation: Check = (value, caller) => {
+  fields(
+    { padding: count(0), flip: boolean, views: count(1) },
+    {
+      randomResizedCrop: fields({}, { scale: anything, ratio: anything, interpolation: anything }),
+      randAugment: fields(
+        {},
+        {
+          operations: anything,
+          magnitude: anything,
+          magnitudeBins: anything,
+          interpolation: anything,
+        },
+      ),
+      colorJitter: fields(
+        {},
+        { brightness: anything, contrast: anything, saturation: anything, hue: anything },
+      ),
+      randomErasing: fields(
+        {},
+        { probability: anything, scale: anything, ratio: anything, value: anything },
+      ),
+      mixing: fields({}, { mixup: alpha, cutmix: alpha }),
+    },
+  )(value, caller);
+  try {
+    createAugmentation(value as Augmentation);
+  } catch (error) {
+    throw new UsageError(`${caller}: ${(error as Error).message}`);
+  }
+};
 
 const optimizer: Check = (value, caller) => {
   const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : value;

@@ -1,15 +1,10 @@
 import path from 'node:path';
 import type { DataLoader, ProgressFactory, Store } from '@kd/core';
-import {
-  countClasses,
-  dataLoader,
-  type ImageDataset,
-  randomCrop,
-  randomHorizontalFlip,
-} from '@kd/data';
+import { countClasses, dataLoader, type ImageDataset } from '@kd/data';
 import { directoryStore } from '@kd/files/node';
 import { balancedClassWeights } from '@kd/losses';
 import type { RunRecordWriter } from '@kd/report/node';
+import { createAugmentation } from '../experiment/augmentation.ts';
 import type { RunConfig } from '../experiment/configure.ts';
 import type { RunImages } from '../experiment/dataset.ts';
 import type { TrainingJob } from './jobs.ts';
@@ -59,19 +54,16 @@ export function createTrainingLoader(
   images: RunImages,
   { role, seed, training }: TrainingJob,
 ): DataLoader {
-  const { padding, flip, views } = augmentation;
-  const augmentations = [
-    ...(padding > 0 ? [randomCrop({ padding, fill: 'reflect' })] : []),
-    ...(flip ? [randomHorizontalFlip()] : []),
-  ];
-  const isEndless =
-    role === 'teacher' && training.backbone === undefined && augmentations.length > 0;
+  const { augmentations, mixing } = createAugmentation(augmentation);
+  const isPlain = augmentations.length === 0 && mixing === undefined;
+  const isEndless = role === 'teacher' && training.backbone === undefined && !isPlain;
   return dataLoader(trainingImages(images, role), {
     batchSize: optimizer.batchSize,
     ...(sampling !== undefined && { sampling }),
     seed,
     augmentations,
-    viewCount: isEndless ? Number.POSITIVE_INFINITY : views,
+    ...(mixing !== undefined && { mixing }),
+    viewCount: isEndless ? Number.POSITIVE_INFINITY : augmentation.views,
     dropLast: true,
   });
 }

@@ -93,10 +93,29 @@ function describeNetwork({
   return `${architecture}${resized}${training}${bound}`;
 }
 
-function describeAugmentation({ padding, flip, views }: AugmentationRecord): string {
+function describeAugmentation({
+  padding,
+  flip,
+  views,
+  mixing = {},
+  ...others
+}: AugmentationRecord): string {
+  const options = (value: object) =>
+    Object.entries(value)
+      .map(([name, option]) => `${name} ${Array.isArray(option) ? option.join('–') : option}`)
+      .join(', ');
+  const named = (name: string, value: object | undefined) =>
+    value === undefined
+      ? []
+      : [`${name}${Object.keys(value).length === 0 ? '' : ` (${options(value)})`}`];
   const transforms = [
+    ...named('random resized crop', others.randomResizedCrop),
     ...(padding > 0 ? [`random crop (padding ${padding}, reflected)`] : []),
     ...(flip ? ['random horizontal flip'] : []),
+    ...named('RandAugment', others.randAugment),
+    ...named('color jitter', others.colorJitter),
+    ...named('random erasing', others.randomErasing),
+    ...Object.entries(mixing).map(([name, alpha]) => `${name} (alpha ${alpha})`),
   ];
   return transforms.length === 0
     ? 'none'
