@@ -6,13 +6,30 @@ export type {
   Range,
 } from './augmentations/augmentation.ts';
 export {
+  type ColorJitterOptions,
+  colorJitter,
+  randomGrayscale,
+} from './augmentations/colorJitter.ts';
+export {
   randomCrop,
   randomHorizontalFlip,
   randomVerticalFlip,
 } from './augmentations/cropAndFlip.ts';
-export { cutout } from './augmentations/erasing.ts';
+export { cutout, type RandomErasingOptions, randomErasing } from './augmentations/erasing.ts';
 export { cutmix, type Mixing, mixup, randomChoice } from './augmentations/mixing.ts';
+export {
+  type RandAugmentOptions,
+  randAugment,
+  type TrivialAugmentOptions,
+  trivialAugment,
+} from './augmentations/randAugment.ts';
 export { type RandomResizedCropOptions, randomResizedCrop } from './augmentations/resizedCrop.ts';
+export {
+  type AffineInterpolation,
+  type RandomAffineOptions,
+  randomAffine,
+  randomRotation,
+} from './augmentations/rotation.ts';
 export { type Cifar10, cifar10ClassNames, readCifar10 } from './cifar10.ts';
 export { type DataLoaderOptions, dataLoader } from './dataLoader.ts';
 export { type ImageDataset, type ImageDatasetOptions, imageDataset } from './imageDataset.ts';

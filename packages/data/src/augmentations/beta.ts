@@ -4,7 +4,8 @@ import { hashName, normal, uniform } from '@kd/core';
  * Draws from the distribution Beta(alpha, alpha), which is symmetric about ½: near 0 or 1 for a
  * small alpha, uniform for 1.
  *
- * It is x / (x + y) of two Gamma(alpha) numbers, whose logarithms are drawn, since for a small alpha
+ * It is x / (x + y) of two Gamma(alpha) numbers, whose logarithms are drawn, since for a small
+ * alpha
  * both of them underflow.
  * @param alpha > 0. @param seed Any unsigned 32-bit integer. @returns 0–1.
  */

@@ -1,9 +1,9 @@
 import { philox4x32 } from '@kd/core/internal';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { RandomWords } from '../src/augmentations/augmentation.ts';
-import { type Augmentation, cutout, randomCrop, randomHorizontalFlip } from '../src/index.ts';
-import { augmentationRenderer } from '../src/renderer.ts';
+import type { RandomWords } from '../../src/augmentations/augmentation.ts';
+import { type Augmentation, cutout, randomCrop, randomHorizontalFlip } from '../../src/index.ts';
+import { augmentationRenderer } from '../../src/renderer.ts';
 
 const draws = (...values: number[]): RandomWords => [
   values[0] ?? 0,

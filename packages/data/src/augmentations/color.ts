@@ -1,0 +1,145 @@
+import type { Range } from './augmentation.ts';
+
+/**
+ * Functions of color as torchvision computes them on PIL images, to the last bit. All change the
+ * pixels in place and take uint8 [positions × channels] with 1 or 3 channels.
+ */
+
+/** Returns the luminance of a color, 0–255, by 0.299, 0.587 and 0.114: PIL's mode `L`. */
+function luminance(red: number, green: number, blue: number): number {
+  return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+}
+
+/** from + factor · (to − from) in float32, cut to 0–255: PIL's `Image.blend`. */
+export function blend(from: number, to: number, factor: number): number {
+  const value = Math.fround(from + Math.fround(factor * (to - from)));
+  return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
+}
+
+/** Replaces each byte by what a function gives for it. */
+export function mapBytes(pixels: Uint8Array, map: (value: number) => number): void {
+  const table = Uint8Array.from({ length: 256 }, (_, value) => map(value));
+  for (let at = 0; at < pixels.length; at++) pixels[at] = table[pixels[at] as number] as number;
+}
+
+/** Darkens or brightens. @param factor ≥ 0; 0: black, 1: unchanged. */
+export function adjustBrightness(pixels: Uint8Array, factor: number): void {
+  const alpha = Math.fround(factor);
+  mapBytes(pixels, (value) => blend(0, value, alpha));
+}
+
+/** Moves from the mean luminance or towards it. @param factor ≥ 0; 0: gray, 1: unchanged. */
+export function adjustContrast(pixels: Uint8Array, channels: number, factor: number): void {
+  const mean = meanLuminance(pixels, channels);
+  const alpha = Math.fround(factor);
+  mapBytes(pixels, (value) => blend(mean, value, alpha));
+}
+
+function meanLuminance(pixels: Uint8Array, channels: number): number {
+  let sum = 0;
+  if (channels === 3) {
+    for (let at = 0; at < pixels.length; at += 3) {
+      const [red, green] = [pixels[at] as number, pixels[at + 1] as number];
+      sum += luminance(red, green, pixels[at + 2] as number);
+    }
+  } else {
+    for (let at = 0; at < pixels.length; at++) sum += pixels[at] as number;
+  }
+  return Math.floor(sum / (pixels.length / channels) + 0.5);
+}
+
+/** Moves from the own luminance or towards it. @param factor ≥ 0; 0: gray, 1: unchanged. */
+export function adjustSaturation(pixels: Uint8Array, channels: number, factor: number): void {
+  if (channels !== 3) return;
+  const alpha = Math.fround(factor);
+  for (let at = 0; at < pixels.length; at += 3) {
+    const red = pixels[at] as number;
+    const green = pixels[at + 1] as number;
+    const blue = pixels[at + 2] as number;
+    const gray = luminance(red, green, blue);
+    pixels[at] = blend(gray, red, alpha);
+    pixels[at + 1] = blend(gray, green, alpha);
+    pixels[at + 2] = blend(gray, blue, alpha);
+  }
+}
+
+/** Replaces colors by their luminance. */
+export function toGrayscale(pixels: Uint8Array, channels: number): void {
+  adjustSaturation(pixels, channels, 0);
+}
+
+/** The hues that a turn may have, in whole circles. */
+export const hueRange: Range = [-0.5, 0.5];
+
+/** Turns the hue. @param turn In whole circles, −0.5 … 0.5; 0: unchanged up to rounding. */
+export function adjustHue(pixels: Uint8Array, channels: number, turn: number): void {
+  if (channels !== 3) return;
+  const added = Math.trunc(turn * 255) & 255;
+  for (let at = 0; at < pixels.length; at += 3) {
+    const red = pixels[at] as number;
+    const green = pixels[at + 1] as number;
+    const blue = pixels[at + 2] as number;
+    const value = Math.max(red, green, blue);
+    const range = value - Math.min(red, green, blue);
+    if (range === 0) continue;
+    const saturation = Math.trunc(Math.fround(range / value) * 255);
+    // PIL keeps no hue where the saturation rounds to none.
+    if (saturation === 0) {
+      pixels.fill(value, at, at + 3);
+      continue;
+    }
+    const hue = (hueOf(red, green, blue, value, range) + added) & 255;
+    paintHue(pixels, at, hue, saturation, value);
+  }
+}
+
+/** Returns the hue of a color, 0–255, in PIL's steps of float32 and float64. */
+function hueOf(red: number, green: number, blue: number, value: number, range: number): number {
+  const redGap = Math.fround((value - red) / range);
+  const greenGap = Math.fround((value - green) / range);
+  const blueGap = Math.fround((value - blue) / range);
+  const sixth =
+    red === value
+      ? blueGap - greenGap
+      : green === value
+        ? 2 + redGap - blueGap
+        : 4 + greenGap - redGap;
+  return Math.trunc(Math.fround((Math.fround(sixth) / 6 + 1) % 1) * 255);
+}
+
+/** Writes the color of a hue, a saturation and a value, each 0–255. */
+function paintHue(
+  pixels: Uint8Array,
+  at: number,
+  hue: number,
+  saturation: number,
+  value: number,
+): void {
+  const sixth = Math.floor((hue * 6) / 255);
+  const within = Math.fround((hue * 6) / 255 - sixth);
+  const pure = Math.fround(saturation / 255);
+  const low = Math.round(value * (1 - pure));
+  const falling = Math.round(value * (1 - Math.fround(pure * within)));
+  const rising = Math.round(value * (1 - pure * (1 - within)));
+  let [red, green, blue] = [value, low, falling];
+  switch (sixth % 6) {
+    case 0:
+      [green, blue] = [rising, low];
+      break;
+    case 1:
+      [red, green, blue] = [falling, value, low];
+      break;
+    case 2:
+      [red, green, blue] = [low, value, rising];
+      break;
+    case 3:
+      [red, green, blue] = [low, falling, value];
+      break;
+    case 4:
+      [red, green, blue] = [rising, low, value];
+      break;
+  }
+  pixels[at] = red;
+  pixels[at + 1] = green;
+  pixels[at + 2] = blue;
+}
