@@ -1,6 +1,6 @@
 import { ensure } from '@kd/core';
 import type { DecodedImage } from '../../pixels/resample.ts';
-import { interpolateChroma, readHalvedChroma } from './avifChroma.ts';
+import { convertAvifColor, readAvifColor } from './avifColor.ts';
 import type { ImageHeader } from './fileHeaders.ts';
 import { brokenFile, loadSharp, mostPixels, readHeader } from './probeImage.ts';
 
@@ -33,8 +33,8 @@ export async function decodeImage(
   const raw = await decodeWithSharp(encoded, header, channels, caller);
   const pixels = header.color === 'cmyk' ? convertCmyk(raw.pixels) : raw.pixels;
   if (header.format === 'avif') {
-    const chroma = readHalvedChroma(encoded, raw.height, raw.width);
-    if (chroma !== undefined) interpolateChroma(pixels, raw.height, raw.width, chroma);
+    const color = readAvifColor(encoded, raw.height, raw.width);
+    if (color !== undefined) convertAvifColor(pixels, raw.height, raw.width, color);
   }
   return {
     pixels: channels === 1 && !raw.isGray ? convertToGray(pixels) : pixels,
