@@ -64,38 +64,52 @@ export function affineMatrix(
 }
 
 /**
- * Takes the nearest pixel. A position that moves in whole steps is found in float64, any other in
+ * Finds the nearest pixel. A position that moves in whole steps is found in float64, any other in
  * numbers of 16 bits behind the point, as in PIL.
- * @param source @param target As in `GeometricTransform.remap`.
+ * @param map [height × width], receives the position in the old image of each pixel; −1: none.
  */
-export function remapNearest(
-  matrix: AffineMatrix,
-  source: Int32Array,
-  target: Int32Array,
+export function findNearest(
+  [a, b, c, d, e, f]: AffineMatrix,
+  map: Int32Array,
   height: number,
   width: number,
 ): void {
-  const [a, b, c, d, e, f] = matrix;
   const isScaling = b === 0 && d === 0;
   const one = isScaling ? 1 : 2 ** 16;
+  const unit = 1 / one;
   const fix = (value: number) => (isScaling ? value : Math.floor(value * one + 0.5));
-  const [right, down] = [fix(a), fix(d)];
-  const [nextRight, nextDown] = [fix(b), fix(e)];
+  const [right, down, nextRight, nextDown] = [fix(a), fix(d), fix(b), fix(e)];
   let firstX = fix(c + a * 0.5 + b * 0.5);
   let firstY = fix(f + d * 0.5 + e * 0.5);
   for (let row = 0, at = 0; row < height; row++) {
     let x = firstX;
     let y = firstY;
     for (let column = 0; column < width; column++) {
-      const fromX = Math.floor(x / one);
-      const fromY = Math.floor(y / one);
+      const fromX = Math.floor(x * unit);
+      const fromY = Math.floor(y * unit);
       const isInside = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
-      target[at++] = isInside ? (source[fromY * width + fromX] as number) : -1;
+      map[at++] = isInside ? fromY * width + fromX : -1;
       x += right;
       y += down;
     }
     firstX += nextRight;
     firstY += nextDown;
+  }
+}
+
+/** Takes the nearest pixel, in place. */
+export function transformNearest(
+  matrix: AffineMatrix,
+  pixels: Uint8Array,
+  [height, width, channels]: readonly [number, number, number],
+): void {
+  const old = pixels.slice();
+  const map = new Int32Array(height * width);
+  findNearest(matrix, map, height, width);
+  for (let position = 0, to = 0; position < map.length; position++) {
+    const from = (map[position] as number) * channels;
+    for (let channel = 0; channel < channels; channel++)
+      pixels[to++] = from < 0 ? 0 : (old[from + channel] as number);
   }
 }
 

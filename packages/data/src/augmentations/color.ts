@@ -12,13 +12,19 @@ function luminance(red: number, green: number, blue: number): number {
 
 /** from + factor · (to − from) in float32, cut to 0–255: PIL's `Image.blend`. */
 export function blend(from: number, to: number, factor: number): number {
-  const value = Math.fround(from + Math.fround(factor * (to - from)));
+  return toByte(from + Math.fround(factor * (to - from)));
+}
+
+/** Cuts a sum that is rounded to float32 to a whole number 0–255. */
+function toByte(sum: number): number {
+  const value = Math.fround(sum);
   return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
 }
 
 /** Replaces each byte by what a function gives for it. */
 export function mapBytes(pixels: Uint8Array, map: (value: number) => number): void {
-  const table = Uint8Array.from({ length: 256 }, (_, value) => map(value));
+  const table = new Uint8Array(256);
+  for (let value = 0; value < 256; value++) table[value] = map(value);
   for (let at = 0; at < pixels.length; at++) pixels[at] = table[pixels[at] as number] as number;
 }
 
@@ -39,8 +45,8 @@ function meanLuminance(pixels: Uint8Array, channels: number): number {
   let sum = 0;
   if (channels === 3) {
     for (let at = 0; at < pixels.length; at += 3) {
-      const [red, green] = [pixels[at] as number, pixels[at + 1] as number];
-      sum += luminance(red, green, pixels[at + 2] as number);
+      const red = pixels[at] as number;
+      sum += luminance(red, pixels[at + 1] as number, pixels[at + 2] as number);
     }
   } else {
     for (let at = 0; at < pixels.length; at++) sum += pixels[at] as number;
@@ -52,14 +58,16 @@ function meanLuminance(pixels: Uint8Array, channels: number): number {
 export function adjustSaturation(pixels: Uint8Array, channels: number, factor: number): void {
   if (channels !== 3) return;
   const alpha = Math.fround(factor);
+  const products = new Float32Array(511);
+  for (let gap = -255; gap <= 255; gap++) products[gap + 255] = alpha * gap;
   for (let at = 0; at < pixels.length; at += 3) {
     const red = pixels[at] as number;
     const green = pixels[at + 1] as number;
     const blue = pixels[at + 2] as number;
     const gray = luminance(red, green, blue);
-    pixels[at] = blend(gray, red, alpha);
-    pixels[at + 1] = blend(gray, green, alpha);
-    pixels[at + 2] = blend(gray, blue, alpha);
+    pixels[at] = toByte(gray + (products[red - gray + 255] as number));
+    pixels[at + 1] = toByte(gray + (products[green - gray + 255] as number));
+    pixels[at + 2] = toByte(gray + (products[blue - gray + 255] as number));
   }
 }
 
@@ -83,11 +91,6 @@ export function adjustHue(pixels: Uint8Array, channels: number, turn: number): v
     const range = value - Math.min(red, green, blue);
     if (range === 0) continue;
     const saturation = Math.trunc(Math.fround(range / value) * 255);
-    // PIL keeps no hue where the saturation rounds to none.
-    if (saturation === 0) {
-      pixels.fill(value, at, at + 3);
-      continue;
-    }
     const hue = (hueOf(red, green, blue, value, range) + added) & 255;
     paintHue(pixels, at, hue, saturation, value);
   }
@@ -98,14 +101,16 @@ function hueOf(red: number, green: number, blue: number, value: number, range: n
   const redGap = Math.fround((value - red) / range);
   const greenGap = Math.fround((value - green) / range);
   const blueGap = Math.fround((value - blue) / range);
-  const sixth =
-    red === value
-      ? blueGap - greenGap
-      : green === value
-        ? 2 + redGap - blueGap
-        : 4 + greenGap - redGap;
-  return Math.trunc(Math.fround((Math.fround(sixth) / 6 + 1) % 1) * 255);
+  let sixth = 4 + greenGap - redGap;
+  if (red === value) sixth = blueGap - greenGap;
+  else if (green === value) sixth = 2 + redGap - blueGap;
+  const circle = Math.fround(sixth) / 6 + 1;
+  return Math.trunc(Math.fround(circle - Math.floor(circle)) * 255);
 }
+
+/** Of each hue 0–255 the sixth of the circle, and how far into it. */
+const sixths = Uint8Array.from({ length: 256 }, (_, hue) => (hue * 6) / 255);
+const within = Float32Array.from({ length: 256 }, (_, hue) => ((hue * 6) / 255) % 1);
 
 /** Writes the color of a hue, a saturation and a value, each 0–255. */
 function paintHue(
@@ -115,30 +120,33 @@ function paintHue(
   saturation: number,
   value: number,
 ): void {
-  const sixth = Math.floor((hue * 6) / 255);
-  const within = Math.fround((hue * 6) / 255 - sixth);
   const pure = Math.fround(saturation / 255);
-  const low = Math.round(value * (1 - pure));
-  const falling = Math.round(value * (1 - Math.fround(pure * within)));
-  const rising = Math.round(value * (1 - pure * (1 - within)));
-  let [red, green, blue] = [value, low, falling];
-  switch (sixth % 6) {
+  const part = within[hue] as number;
+  const low = Math.floor(value * (1 - pure) + 0.5);
+  const falling = Math.floor(value * (1 - Math.fround(pure * part)) + 0.5);
+  const rising = Math.floor(value * (1 - pure * (1 - part)) + 0.5);
+  switch ((sixths[hue] as number) % 6) {
     case 0:
-      [green, blue] = [rising, low];
+      paint(pixels, at, value, rising, low);
       break;
     case 1:
-      [red, green, blue] = [falling, value, low];
+      paint(pixels, at, falling, value, low);
       break;
     case 2:
-      [red, green, blue] = [low, value, rising];
+      paint(pixels, at, low, value, rising);
       break;
     case 3:
-      [red, green, blue] = [low, falling, value];
+      paint(pixels, at, low, falling, value);
       break;
     case 4:
-      [red, green, blue] = [rising, low, value];
+      paint(pixels, at, rising, low, value);
       break;
+    default:
+      paint(pixels, at, value, low, falling);
   }
+}
+
+function paint(pixels: Uint8Array, at: number, red: number, green: number, blue: number): void {
   pixels[at] = red;
   pixels[at + 1] = green;
   pixels[at + 2] = blue;

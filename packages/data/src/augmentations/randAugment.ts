@@ -2,9 +2,9 @@ import { ensure } from '@kd/core';
 import {
   type AffineMatrix,
   affineMatrix,
-  remapNearest,
   rotationMatrix,
   transformBilinear,
+  transformNearest,
 } from './affine.ts';
 import {
   assertColors,
@@ -239,21 +239,9 @@ function moved(
   matrixOf: (magnitude: number, height: number, width: number) => AffineMatrix,
 ): AugmentOperation['apply'] {
   return (pixels, shape, magnitude, interpolation) => {
-    const [height, width, channels] = shape;
-    const matrix = matrixOf(magnitude, height, width);
-    if (interpolation === 'bilinear') {
-      transformBilinear(matrix, pixels, shape);
-      return;
-    }
-    const old = pixels.slice();
-    const positions = Int32Array.from({ length: height * width }, (_, at) => at);
-    const map = new Int32Array(positions.length);
-    remapNearest(matrix, positions, map, height, width);
-    for (let position = 0, to = 0; position < map.length; position++) {
-      const from = (map[position] as number) * channels;
-      for (let channel = 0; channel < channels; channel++)
-        pixels[to++] = from < 0 ? 0 : (old[from + channel] as number);
-    }
+    const matrix = matrixOf(magnitude, shape[0], shape[1]);
+    if (interpolation === 'bilinear') transformBilinear(matrix, pixels, shape);
+    else transformNearest(matrix, pixels, shape);
   };
 }
 

@@ -2,7 +2,7 @@ import { ensure } from '@kd/core';
 import {
   type AffineMatrix,
   affineMatrix,
-  remapNearest,
+  findNearest,
   rotationMatrix,
   transformBilinear,
 } from './affine.ts';
@@ -104,8 +104,11 @@ function affineAugmentation(
     return {
       spec,
       remap(source, target, [height, width], words) {
-        const matrix = drawMatrix(drawMore(words), height, width);
-        remapNearest(matrix, source, target, height, width);
+        findNearest(drawMatrix(drawMore(words), height, width), target, height, width);
+        for (let at = 0; at < target.length; at++) {
+          const from = target[at] as number;
+          if (from >= 0) target[at] = source[from] as number;
+        }
       },
     };
   }

@@ -57,23 +57,22 @@ export function adjustSharpness(
   const alpha = Math.fround(factor);
   const old = pixels.slice();
   const stride = width * channels;
+  const columns = new Int32Array(stride);
   for (let row = 1; row < height - 1; row++) {
-    const end = (row + 1) * stride - channels;
-    for (let at = row * stride + channels; at < end; at++) {
-      const own = old[at] as number;
-      const around =
-        rowSum(old, at - stride, channels) +
-        rowSum(old, at, channels) +
-        rowSum(old, at + stride, channels);
-      const smooth = Math.floor((2 * (around + 4 * own) + 13) / 26);
-      pixels[at] = blend(smooth, own, alpha);
+    const first = row * stride;
+    for (let at = 0; at < stride; at++) {
+      const here = first + at;
+      const above = old[here - stride] as number;
+      columns[at] = above + (old[here] as number) + (old[here + stride] as number);
+    }
+    for (let at = channels; at < stride - channels; at++) {
+      const own = old[first + at] as number;
+      const sides = (columns[at - channels] as number) + (columns[at + channels] as number);
+      const sum = sides + (columns[at] as number) + 4 * own;
+      // (sum / 13), rounded.
+      pixels[first + at] = blend(Math.floor((2 * sum + 13) / 26), own, alpha);
     }
   }
-}
-
-function rowSum(pixels: Uint8Array, at: number, channels: number): number {
-  const [left, right] = [pixels[at - channels] as number, pixels[at + channels] as number];
-  return left + (pixels[at] as number) + right;
 }
 
 /** Returns the greatest value that occurs. */
@@ -95,7 +94,8 @@ function mapChannels(
       histogram[pixels[at] as number] = (histogram[pixels[at] as number] as number) + 1;
     const map = mapOf(histogram);
     if (map === undefined) continue;
-    const table = Uint8Array.from({ length: 256 }, (_, value) => map(value));
+    const table = new Uint8Array(256);
+    for (let value = 0; value < 256; value++) table[value] = map(value);
     for (let at = channel; at < pixels.length; at += channels)
       pixels[at] = table[pixels[at] as number] as number;
   }

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import {
   type AffineParameters,
   affineMatrix,
-  remapNearest,
   rotationMatrix,
   transformBilinear,
+  transformNearest,
 } from '../../src/augmentations/affine.ts';
 import type { GeometricTransform } from '../../src/augmentations/augmentation.ts';
 import { drawBeta } from '../../src/augmentations/beta.ts';
@@ -138,14 +138,9 @@ function apply({ operation, arguments: given, image }: Case): Uint8Array {
         operation === 'rotate'
           ? rotationMatrix(first, height, width)
           : affineMatrix(given[0] as AffineParameters, height, width);
-      if (given[1] === 'bilinear') {
-        transformBilinear(matrix, pixels, shape);
-        break;
-      }
-      const positions = Int32Array.from({ length: height * width }, (_, at) => at);
-      const map = new Int32Array(positions.length);
-      remapNearest(matrix, positions, map, height, width);
-      return gather(pixels, map, shape);
+      if (given[1] === 'bilinear') transformBilinear(matrix, pixels, shape);
+      else transformNearest(matrix, pixels, shape);
+      break;
     }
     case 'resizeBox': {
       const [top, left, boxHeight, boxWidth] = given[0] as [number, number, number, number];
