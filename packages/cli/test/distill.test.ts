@@ -184,6 +184,29 @@ describe('a folder of pictures', () => {
   });
 });
 
+test('images without a label are learned from by the distilled student alone', async () => {
+  const source = path.join(root, 'partly labelled');
+  cpSync(flowers, source, { recursive: true });
+  for (const name of ['up', 'left'])
+    cpSync(path.join(source, 'test', name), path.join(source, 'unlabelled', name), {
+      recursive: true,
+    });
+  const out = path.join(root, 'unlabelled');
+  const { code, output, errors } = await kd(['distill', '--data', source, '--out', out, ...short]);
+  expect([errors, code]).toEqual(['', 0]);
+  const { data, config, trainings } = (await readRun(out)) as ExperimentRun;
+  expect([data.unlabelled, data.train.images, config.images.unlabelled]).toEqual([8, 43, 8]);
+  expect(output).toMatch(/^note: 8 images for training have no label: only the distilled student/m);
+  const stepsOf = (name: string) => trainings[name]?.epochs.map(({ steps }) => steps);
+  expect(stepsOf('baseline-0')).toEqual([5, 5]);
+  expect(stepsOf('distilled-0')).toEqual([6, 6]);
+  expect(await kd(['distill', '--data', source, '--method', 'dkd', ...short])).toMatchObject({
+    code: 2,
+    errors:
+      'kd: --method: expected one that needs no labels, for 8 images have none, got dkd; softTargets is one.\n',
+  });
+});
+
 describe('bad input ends in one line, before an engine starts', () => {
   const folder = (name: string, ...files: string[]) => {
     const target = path.join(root, name);

@@ -67,7 +67,9 @@ export function chooseTraining(
   );
   const count = images.train;
   const batchSize = chooseBatchSize(count);
-  const usual = usualEpochs(count, isFast, pretrained !== undefined);
+  // With less time than usual fewer images do not mean more epochs.
+  const usually = countImages(sizes, most, overrides.images).train;
+  const usual = usualEpochs(Math.max(count, usually), isFast, pretrained !== undefined);
   const scale = (epochs: number) => Math.max(1, Math.round(epochs * effort.epochs));
   const epochs = { teacher: scale(usual.teacher), student: scale(usual.student) };
   const size = side > smallSide ? { size: smallSide } : {};
