@@ -99,6 +99,10 @@ export function chooseTraining(
       views: chooseViews(count, isFast, pretrained !== undefined),
     },
   };
+  const isTimed = effort.images !== 1 || effort.epochs !== 1;
+  const whyEpochs = isTimed
+    ? 'as many as fit into --minutes'
+    : `for ${formatInteger(count)} training images`;
   const chosen = (flag: keyof Overrides, choice: ChoiceRecord) =>
     overrides[flag] === undefined ? [choice] : [];
   return {
@@ -118,7 +122,7 @@ export function chooseTraining(
             ? 'the better one with a pretrained teacher (examples/cifar10/pretrained.ts)'
             : 'the usual one',
       }),
-      ...chosen('images', describeImages(images, sizes)),
+      ...chosen('images', describeImages(images, sizes, isTimed)),
       {
         what: 'batch size',
         value: String(batchSize),
@@ -130,12 +134,12 @@ export function chooseTraining(
       ...chosen('teacherEpochs', {
         what: "teacher's epochs",
         value: String(epochs.teacher),
-        why: `for ${formatInteger(count)} training images`,
+        why: whyEpochs,
       }),
       ...chosen('epochs', {
         what: "students' epochs",
         value: String(epochs.student),
-        why: `for ${formatInteger(count)} training images`,
+        why: whyEpochs,
       }),
       ...chosen('sampling', describeSampling(sizes, train.classNames)),
       {
@@ -242,6 +246,7 @@ function clamp(value: number, least: number, most: number): number {
 function describeImages(
   images: { readonly train: number; readonly validation: number; readonly test: number },
   sizes: SetSizes,
+  isTimed: boolean,
 ): ChoiceRecord {
   const { train, validation, test } = images;
   const all = sizes.labelled + (sizes.validation ?? 0) + (sizes.test ?? 0);
@@ -251,7 +256,7 @@ function describeImages(
     why:
       train + validation + test > all - 3
         ? `all ${formatInteger(all)} that have a label`
-        : `of ${formatInteger(all)}, drawn by class; --images or --minutes takes more`,
+        : `of ${formatInteger(all)}, drawn by class; ${isTimed ? 'as many as fit into --minutes' : '--images or --minutes takes more'}`,
   };
 }
 
