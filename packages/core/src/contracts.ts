@@ -35,7 +35,7 @@ export interface Batch {
   readonly images: Tensor4D;
   /**
    * int32 [batch], 0 ≤ label < classes; −1: the image has no label, a teacher alone teaches it.
-   * Where images were mixed, the label of the larger part.
+   * Where images were mixed, the label of the image that the index names, in every view.
    */
   readonly labels: Tensor1D;
   /**

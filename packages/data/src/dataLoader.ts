@@ -28,7 +28,7 @@ export interface DataLoaderOptions {
   readonly augmentations?: readonly Augmentation[];
   /**
    * How every image is mixed with another one, after the augmentations; not at all by default.
-   * `batch.targets` then holds the mixed labels.
+   * `batch.targets` then holds the mixed labels, and `batch.labels` the images' own.
    */
   readonly mixing?: Mixing;
   /**
@@ -145,7 +145,7 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
       if (mix === undefined || targets === undefined) continue;
       const image = images.subarray(at * size, (at + 1) * size);
       const target = targets.subarray(at * classes, (at + 1) * classes);
-      labels[at] = mix(index, viewSeed, image, target);
+      mix(index, viewSeed, image, target);
     }
     return { images, labels, indices, ...(targets === undefined ? {} : { targets }) };
   }

@@ -10,14 +10,13 @@ import type { AugmentationRenderer } from './renderer.ts';
  * @param index The image's index. @param image float32, this image only. @param target float32
  * [classes], zeros before: filled with the mixed label, and left at zeros where the image or its
  * partner has none.
- * @returns The label of the larger part; −1 where there is no mixed label.
  */
 export type BatchMixer = (
   index: number,
   viewSeed: number,
   image: Float32Array,
   target: Float32Array,
-) => number;
+) => void;
 
 /**
  * Mixes images of a dataset. The partner is drawn among the dataset's own images by (view seed,
@@ -45,10 +44,9 @@ export function batchMixer(
     for (let word = 0; word < 4; word++) words[word] = drawn[word] as number;
     const share = mixing.mix(image, partner, imageShape, words);
     const [label, otherLabel] = [labels[index] as number, labels[other] as number];
-    if (label < 0 || otherLabel < 0) return -1;
+    if (label < 0 || otherLabel < 0) return;
     target[label] = share;
     target[otherLabel] = (target[otherLabel] as number) + 1 - share;
-    return share >= 0.5 ? label : otherLabel;
   };
 }
 
