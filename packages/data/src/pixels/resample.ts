@@ -1,4 +1,4 @@
-import { expectedError } from '@kd/core';
+import { ensure, expectedError } from '@kd/core';
 import {
   createResampleKernel,
   freeMemory,
@@ -44,6 +44,8 @@ export interface ResampleOptions {
  * Columns go first, or rows where the height shrinks by more than twice as many pixels as the
  * width: so since Pillow 13, and a few pixels of tall images differ by 1 from those of Pillow 12.
  * @returns uint8 [crop height, crop width, channels] flattened.
+ * @throws RangeError where sizes are no whole numbers ≥ 1, pixels are missing, or the crop is not
+ *   inside.
  * Source: Pillow 13, `libImaging/Resample.c`.
  */
 export function resample(
@@ -51,6 +53,7 @@ export function resample(
   { height, width, interpolation, crop }: ResampleOptions,
 ): Uint8Array<ArrayBuffer> {
   const box = crop ?? { top: 0, left: 0, height, width };
+  checkSizes(image, height, width, box);
   const columns = tapsOf(image.width, width, box.left, box.width, interpolation);
   const rows = tapsOf(image.height, height, box.top, box.height, interpolation);
   const kernel = takeKernel();
@@ -87,6 +90,29 @@ export function resample(
   const copy = memory.slice(result, result + resultBytes);
   if (end <= mostMemory) kernels.push(kernel);
   return copy;
+}
+
+function checkSizes(image: DecodedImage, height: number, width: number, box: CropBox): void {
+  const { pixels, channels } = image;
+  const sizes = [image.height, image.width, height, width, box.height, box.width];
+  ensure(
+    sizes.every((size) => Number.isInteger(size) && size >= 1) &&
+      (channels === 1 || channels === 3),
+    'resample',
+    'sizes in whole pixels, and 1 or 3 channels',
+    [...sizes, channels],
+  );
+  const bytes = image.height * image.width * channels;
+  ensure(pixels.length === bytes, 'resample', `${bytes} bytes of pixels`, pixels.length);
+  const { top, left } = box;
+  const isInside =
+    Number.isInteger(top) &&
+    top >= 0 &&
+    top + box.height <= height &&
+    Number.isInteger(left) &&
+    left >= 0 &&
+    left + box.width <= width;
+  ensure(isInside, 'resample', `a crop inside ${height} × ${width}`, box);
 }
 
 /** Kernels that are not in use: one in each thread. */

@@ -15,7 +15,7 @@ static inline v128_t narrow(v128_t a, v128_t b, v128_t c, v128_t d) {
   return wasm_u8x16_narrow_i16x8(low, high);
 }
 
-/* Three channels along the width: a pixel is a vector, and what a fourth lane holds is written over. */
+/* Three channels along the width: a pixel is a vector, whose fourth number is written over. */
 EXPORT(columns3)
 void columns3(const uint8_t *pixels, int stride, int rows, const int32_t *first,
               const int32_t *counts, const int32_t *weights, int most, int columns, uint8_t *out) {
@@ -25,7 +25,8 @@ void columns3(const uint8_t *pixels, int stride, int rows, const int32_t *first,
       const int32_t *weight = weights + column * most;
       v128_t sum = wasm_i32x4_const_splat(HALF);
       for (int tap = counts[column]; tap > 0; tap--, at += 3, weight++)
-        sum = wasm_i32x4_add(sum, wasm_i32x4_mul(widen(wasm_v128_load32_zero(at)), wasm_v128_load32_splat(weight)));
+        sum = wasm_i32x4_add(sum, wasm_i32x4_mul(widen(wasm_v128_load32_zero(at)),
+                                                 wasm_v128_load32_splat(weight)));
       wasm_v128_store32_lane(out, narrow(sum, sum, sum, sum), 0);
     }
 }
@@ -40,7 +41,8 @@ void columns1(const uint8_t *pixels, int stride, int rows, const int32_t *first,
       const int32_t *weight = weights + column * most;
       v128_t sums = wasm_i32x4_make(HALF, 0, 0, 0);
       for (int tap = counts[column]; tap > 0; tap -= 4, at += 4, weight += 4)
-        sums = wasm_i32x4_add(sums, wasm_i32x4_mul(widen(wasm_v128_load32_zero(at)), wasm_v128_load(weight)));
+        sums = wasm_i32x4_add(sums, wasm_i32x4_mul(widen(wasm_v128_load32_zero(at)),
+                                                   wasm_v128_load(weight)));
       v128_t pairs = wasm_i32x4_add(sums, wasm_i32x4_shuffle(sums, sums, 2, 3, 0, 1));
       v128_t sum = wasm_i32x4_add(pairs, wasm_i32x4_shuffle(pairs, pairs, 1, 0, 3, 2));
       *out++ = wasm_u8x16_extract_lane(narrow(sum, sum, sum, sum), 0);

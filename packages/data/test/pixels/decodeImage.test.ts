@@ -105,6 +105,12 @@ describe('decodeImage', () => {
     expect(await messageOf(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'))).toBe(
       `${start} JPEG, PNG, WebP, AVIF, GIF or TIFF, got SVG; ${convert}`,
     );
+    expect(await messageOf(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'))).toBe(
+      `${start} JPEG, PNG, WebP, AVIF, GIF or TIFF, got HEIC; ${convert}`,
+    );
+    expect(await messageOf(Buffer.from('\0\0\0\x18ftypmp42\0\0\0\0mp41isom'))).toBe(
+      `${start} ${pictures}, got another kind of file; ${getAgain}`,
+    );
     expect(await messageOf(fileOf('float.tiff'))).toBe(
       `${start} 8 or 16 bits a channel, got numbers of the type float; ${convert}`,
     );
@@ -119,7 +125,8 @@ describe('decodeImage', () => {
     };
     const decode = (file: Buffer) => decodeImage(file, { name: 'x.png', channels: 3 });
     await expect(decode(sized(20_000, 20_000))).rejects.toThrow(
-      "decodeImage 'x.png': expected at most 2^27 pixels (11585 × 11585), got 20000 × 20000; make the picture smaller, or leave it out (skipBroken, --skip-broken).",
+      "decodeImage 'x.png': expected at most 2^27 pixels (11585 × 11585), got 20000 × 20000; " +
+        'make the picture smaller, or leave it out (skipBroken, --skip-broken).',
     );
     await expect(decode(sized(0, 5))).rejects.toThrow('expected at least one pixel, got 0 × 5');
     const jpeg = fileOf('baseline.jpg');

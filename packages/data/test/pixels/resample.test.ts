@@ -21,7 +21,7 @@ function imageOf([height, width, channels, , , isBlackAndWhite]: Row) {
 describe('resample', () => {
   const rows = readRows<Row>('resized.json');
 
-  it('has the bits of Pillow 13 for images that grow, shrink, do both or are one pixel wide', () => {
+  it('has the bits of Pillow 13 for images that grow, shrink or are one pixel wide', () => {
     expect(rows.length).toBe(220);
     for (const row of rows) {
       const [height, width, channels, newHeight, newWidth, , hashes] = row;
@@ -66,5 +66,18 @@ describe('resample', () => {
       );
       expect(same).toEqual(pixels);
     }
+  });
+
+  it('refuses sizes and crops that do not fit', () => {
+    const image = { pixels: new Uint8Array(12), height: 2, width: 2, channels: 3 } as const;
+    const to = { height: 4, width: 4, interpolation: 'bilinear' } as const;
+    expect(() => resample({ ...image, height: 3 }, to)).toThrow(
+      'resample: expected 18 bytes of pixels, got 12.',
+    );
+    expect(() => resample(image, { ...to, width: 0 })).toThrow('sizes in whole pixels');
+    const crop = { top: 2, left: 0, height: 3, width: 4 };
+    expect(() => resample(image, { ...to, crop })).toThrow(
+      'resample: expected a crop inside 4 × 4, got {"top":2,"left":0,"height":3,"width":4}.',
+    );
   });
 });

@@ -74,7 +74,8 @@ export function readAvifColor(
 }
 
 /**
- * Changes sharp's pixels of an AVIF file to Pillow's: equal but for about one value in five hundred,
+ * Changes sharp's pixels of an AVIF file to Pillow's: equal but for about one value in five
+ * hundred,
  * where the stored numbers cannot be told for sure since red, green or blue is 0 or 255.
  * @param pixels uint8 [height, width, 3], changed in place.
  */

@@ -17,7 +17,8 @@ export interface DecodeImageOptions {
  *
  * Embedded color profiles are left aside, alpha is dropped (what lies under it shows), the first
  * frame is taken. Different from Pillow: AVIF by a level here and there, more at edges where color
- * is stored at half the size; gray of 16 bits keeps its high byte, where Pillow cuts all above 255 to
+ * is stored at half the size; gray of 16 bits keeps its high byte, where Pillow cuts all above 255
+ * to
  * white; transparent pixels of GIFs are black.
  * @returns The image, and `notes` about what was converted, for people.
  * @throws RangeError that has the file's name, before anything is decoded where the header is

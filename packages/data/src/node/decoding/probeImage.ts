@@ -65,7 +65,7 @@ export async function readHeader(encoded: Uint8Array, caller: string): Promise<I
   ensure(
     width * height <= mostPixels,
     caller,
-    `at most 2^27 pixels (${Math.floor(Math.sqrt(mostPixels))} × ${Math.floor(Math.sqrt(mostPixels))})`,
+    'at most 2^27 pixels (11585 × 11585)',
     size,
     'make the picture smaller, or leave it out (skipBroken, --skip-broken)',
   );
@@ -96,9 +96,12 @@ function recognizeFormat(encoded: Uint8Array, caller: string): ImageFormat {
   if (startsWith(encoded, 'GIF8')) return 'gif';
   if (startsWith(encoded, 'II*\0') || startsWith(encoded, 'MM\0*')) return 'tiff';
   if (startsWith(encoded, 'ftyp', 4)) {
-    if (startsWith(encoded, 'avif', 8) || startsWith(encoded, 'avis', 8)) return 'avif';
-    if (!startsWith(encoded, 'mif1', 8) || startsWith(encoded, 'avif', 16)) return 'avif';
-    throw wrongFormat(caller, 'HEIC, or another of its family');
+    // Brands: four letters each, the fourth number is a version.
+    const brands = Buffer.from(encoded.subarray(8, Math.min(encoded[3] ?? 0, 64))).toString(
+      'latin1',
+    );
+    if (/^(....)*avi[fs]/s.test(brands)) return 'avif';
+    if (/^(hei[cxms]|hevc|mif1|msf1)/.test(brands)) throw wrongFormat(caller, 'HEIC');
   }
   const known = otherFormats.find(([beginning]) => startsWith(encoded, beginning));
   if (known !== undefined) throw wrongFormat(caller, known[1]);
