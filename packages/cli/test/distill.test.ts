@@ -184,6 +184,47 @@ describe('a folder of pictures', () => {
   });
 });
 
+describe('a teacher with classes of its own', () => {
+  const weights = path.join(root, 'run/teacher/best.safetensors');
+  const names = path.join(root, 'names.txt');
+  const map = path.join(root, 'map.json');
+  const ownTeacher = [
+    ...['--engine', 'wasm', '--teacher', 'student-cnn', '--teacher-weights', weights],
+    ...['--teacher-classes', names, '--epochs', '2'],
+  ];
+
+  test('is not trained, and its classes are found by name', async () => {
+    // The folder's classes are in the order of the alphabet.
+    writeFileSync(names, 'green left\ngreen up\nLinks\nup\n');
+    writeFileSync(map, JSON.stringify({ Links: 'left' }));
+    const out = path.join(root, 'own');
+    const args = ['distill', '--data', flowers, ...ownTeacher, '--class-map', map];
+    const { code, output, errors } = await kd([...args, '--out', out]);
+    expect([errors, code]).toEqual(['', 0]);
+    expect(output).toContain('teacher: student-cnn with its own 4 classes');
+    const { results, config, command } = (await readRun(out)) as ExperimentRun;
+    const trained = (await readRun(path.join(root, 'run'))) as ExperimentRun;
+    expect(results.teacher?.test.top1).toBe(trained.results.teacher?.test.top1);
+    expect(results.teacher?.test.confusion).toEqual(trained.results.teacher?.test.confusion);
+    expect(config.teacher).toMatchObject({ epochs: 0, ownHead: { classMap: { Links: 'left' } } });
+    expect(command).toContain(` --teacher-classes ${names} `);
+    expect(await kd(['report', out])).toMatchObject({ code: 0 });
+  });
+
+  test('is refused where a class has none, before the engine starts', async () => {
+    const { code, output, errors } = await kd(['distill', '--data', flowers, ...ownTeacher]);
+    expect(errors).toMatch(/^kd: mapClasses: expected .*left.*\n$/);
+    expect([code, output.includes('engine')]).toEqual([1, false]);
+    expect((await kd(['distill', '--data', flowers, '--class-map', map])).errors).toMatch(
+      /^kd: --class-map: expected nothing without --teacher-classes, got /,
+    );
+    const simKd = ['--class-map', map, '--method', 'simKd'];
+    expect((await kd(['distill', '--data', flowers, ...ownTeacher, ...simKd])).errors).toMatch(
+      /^kd: --method: expected one without the teacher's classifier, which has other classes, got/,
+    );
+  });
+});
+
 test('images without a label are learned from by the distilled student alone', async () => {
   const source = path.join(root, 'partly labelled');
   cpSync(flowers, source, { recursive: true });

@@ -52,7 +52,12 @@ const dataset = fields({ name: text, images: number, fingerprint: text });
 
 const network = fields(
   { architecture: text, epochs: number, peakRate: number },
-  { clipNorm: number, size: number, backbone: fields({ weights: text }) },
+  {
+    clipNorm: number,
+    size: number,
+    backbone: fields({ weights: text }),
+    ownHead: fields({ weights: text, classNames: list(text) }),
+  },
 );
 
 const experiment = fields(

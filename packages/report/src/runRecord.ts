@@ -170,6 +170,8 @@ export interface NetworkRecord {
   readonly size?: number;
   /** Present where a frozen pretrained backbone was used, under a new head. */
   readonly backbone?: { readonly weights: string };
+  /** Present where a teacher was loaded with its own classes and not trained. */
+  readonly ownHead?: { readonly weights: string; readonly classNames: readonly string[] };
 }
 
 /** The distillation method with its settings. */

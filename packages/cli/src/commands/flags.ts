@@ -30,6 +30,14 @@ export const flags = {
     takes: 'source',
     about: 'weights of a pretrained teacher: a file (.safetensors, .pth), hf://… or https://…',
   },
+  'teacher-classes': {
+    takes: 'file',
+    about: "names of the teacher's own classes, one a line: its head is kept, and nothing trained",
+  },
+  'class-map': {
+    takes: 'file',
+    about: "JSON from names of the teacher's classes to names of yours, where they differ",
+  },
   'as-published': {
     takes: '',
     about: 'runs a published recipe with all its defects (experiment tutorial)',
@@ -118,6 +126,8 @@ export const overrideFlags = [
   'assistant',
   'generations',
   'teacher-weights',
+  'teacher-classes',
+  'class-map',
   'as-published',
   'images',
   'epochs',
@@ -251,6 +261,8 @@ export function readOverrides(line: CommandLine): Overrides {
     assistant: readFlag(line, 'assistant', architecture),
     generations: readFlag(line, 'generations', whole('generations', 1)),
     teacherWeights: readFlag(line, 'teacher-weights', readText('a file or an address')),
+    teacherClasses: readFlag(line, 'teacher-classes', readText('a file')),
+    classMap: readFlag(line, 'class-map', readText('a file')),
     asPublished: line.values.has('as-published') || undefined,
     images: readFlag(line, 'images', whole('images', 100)),
     epochs: readFlag(line, 'epochs', whole('epochs', 1)),

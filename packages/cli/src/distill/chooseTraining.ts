@@ -131,11 +131,13 @@ export function chooseTraining(
             ? 'the usual one'
             : `for ${formatInteger(count)} training images; learning rates in proportion`,
       },
-      ...chosen('teacherEpochs', {
-        what: "teacher's epochs",
-        value: String(epochs.teacher),
-        why: whyEpochs,
-      }),
+      ...(overrides.teacherClasses === undefined
+        ? chosen('teacherEpochs', {
+            what: "teacher's epochs",
+            value: String(epochs.teacher),
+            why: whyEpochs,
+          })
+        : []),
       ...chosen('epochs', {
         what: "students' epochs",
         value: String(epochs.student),

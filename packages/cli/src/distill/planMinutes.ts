@@ -42,7 +42,8 @@ export function estimateTime(config: RunConfig, speeds: Speeds): EstimatedTime {
 
 /**
  * Finds the most work that fits into a time. With more time than the usual, first more images are
- * taken, then more epochs; with less, first fewer epochs, then fewer images.
+ * taken, then more epochs; with less, first fewer images, down to a fifth: a teacher that is hardly
+ * trained has nothing to teach.
  * @param configOf The run at an effort; `isAll`: whether it has all images already.
  * @returns The smallest effort where nothing fits.
  */
@@ -64,13 +65,18 @@ export function findEffort(
 const leastWork = 0.02;
 const mostWork = 64;
 
+/** Images are not cut below this share of the usual before epochs are. */
+const fewestImages = 0.2;
+
 /** Epochs are not cut below this share of the usual, nor raised above this multiple. */
 const fewestEpochs = 0.5;
 const mostEpochs = 4;
 
 function effortOf(work: number, isAll: (images: number) => boolean): Effort {
-  if (work < fewestEpochs) return { images: work / fewestEpochs, epochs: fewestEpochs };
-  if (work <= 1) return { images: 1, epochs: work };
+  if (work < fewestImages * fewestEpochs)
+    return { images: work / fewestEpochs, epochs: fewestEpochs };
+  if (work < fewestImages) return { images: fewestImages, epochs: work / fewestImages };
+  if (work <= 1) return { images: work, epochs: 1 };
   if (!isAll(work)) return { images: work, epochs: 1 };
   let images = 1;
   while (!isAll(images)) images *= 1.03;

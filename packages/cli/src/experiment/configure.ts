@@ -11,6 +11,7 @@ import type {
 } from './defineExperiment.ts';
 import type { ImageSource } from './imageSource.ts';
 import { type Distillation, findMethod, type MethodName } from './methods.ts';
+import { type OwnHead, readOwnHead } from './ownHead.ts';
 import { usageError } from './usageError.ts';
 
 /** In place of a file: the weights that `fetchPackagedWeights` downloads. */
@@ -24,6 +25,8 @@ export interface RunNetwork extends NetworkTraining {
    * features that the backbone computes once.
    */
   readonly backbone?: { readonly weights: string };
+  /** Present for a teacher that keeps its own classes: it is loaded whole, and `epochs` is 0. */
+  readonly ownHead?: OwnHead;
 }
 
 /** Everything that decides the numbers of a run, apart from the engine. */
@@ -63,6 +66,10 @@ export interface Overrides {
   readonly generations?: number;
   /** File or address of the weights of a pretrained teacher. */
   readonly teacherWeights?: string;
+  /** File with the names of a teacher's own classes; with it nothing of the teacher is trained. */
+  readonly teacherClasses?: string;
+  /** File that maps the teacher's classes to those of the data, where their names differ. */
+  readonly classMap?: string;
   readonly asPublished?: boolean;
   /** Training images, of the teacher and of the students; validation images come on top. */
   readonly images?: number;
@@ -85,6 +92,8 @@ export function configure(experiment: Experiment, overrides: Overrides = {}): Ru
   if (overrides.asPublished === true) return configureAsPublished(experiment, overrides);
   const student = configureNetwork(experiment.student, overrides.student, overrides.epochs);
   checkMixing(experiment, overrides);
+  const ownHead = readOwnHead(overrides);
+  const teacher = configureNetwork(experiment.teacher, overrides.teacher, overrides.teacherEpochs);
   const { assistant, augmentation, claim, name, optimizer, seeds } = experiment;
   const sampling = overrides.sampling ?? experiment.sampling;
   const classWeights = overrides.classWeights ?? experiment.classWeights;
@@ -92,13 +101,13 @@ export function configure(experiment: Experiment, overrides: Overrides = {}): Ru
     experiment: name,
     claim,
     images: overrideImages(experiment.images ?? {}, overrides.images),
-    teacher: configurePretrained(
-      configureNetwork(experiment.teacher, overrides.teacher, overrides.teacherEpochs),
-      overrides.teacherWeights,
-    ),
+    teacher:
+      ownHead === undefined
+        ? configurePretrained(teacher, overrides.teacherWeights)
+        : configureWhole(teacher, ownHead),
     student,
     ...(assistant !== undefined && { assistant }),
-    distillation: configureDistillation(experiment, overrides, student),
+    distillation: configureDistillation(experiment, overrides, student, ownHead),
     augmentation: overrides.noFlip === true ? { ...augmentation, flip: false } : augmentation,
     optimizer,
     ...(sampling !== undefined && { sampling }),
@@ -172,6 +181,17 @@ export function configureNetwork(
   };
 }
 
+/** A teacher that is loaded with its head. */
+function configureWhole(teacher: RunNetwork, ownHead: OwnHead): RunNetwork {
+  const { pretrained } = findArchitecture(teacher.architecture);
+  return {
+    ...(pretrained !== undefined && { size: pretrained.size }),
+    ...teacher,
+    epochs: 0,
+    ownHead,
+  };
+}
+
 /** Adds its weights to a pretrained teacher. */
 function configurePretrained(teacher: RunNetwork, weights: string | undefined): RunNetwork {
   const { pretrained } = findArchitecture(teacher.architecture);
@@ -205,6 +225,9 @@ function overrideImages(images: ImageCounts, train: number | undefined): ImageCo
   return { ...rest, train };
 }
 
+/** Methods in which the student's features pass through the teacher's classifier. */
+const needsTeachersClassifier: readonly MethodName[] = ['simKd', 'srrl'];
+
 /** As in the paper's experiments on CIFAR. */
 const usualGenerations = 3;
 
@@ -213,6 +236,7 @@ function configureDistillation(
   { distillation: choice, assistant: between }: Experiment,
   { method = choice.method, temperature, assistant, generations }: Overrides,
   student: RunNetwork,
+  ownHead: OwnHead | undefined,
 ): RunDistillation {
   const { strategy, clipNorm, ...usual } = findMethod(method);
   const refuse = (flag: string, value: unknown) =>
@@ -222,6 +246,13 @@ function configureDistillation(
   if (assistant !== undefined && strategy !== 'assistant') throw refuse('--assistant', assistant);
   if (generations !== undefined && strategy !== 'generations')
     throw refuse('--generations', generations);
+  if (ownHead !== undefined && needsTeachersClassifier.includes(method))
+    throw usageError(
+      '--method',
+      "one without the teacher's classifier, which has other classes",
+      method,
+      'softTargets is one',
+    );
   const own: Partial<DistillationChoice> = method === choice.method ? choice : {};
   const resolved = temperature ?? own.temperature ?? usual.temperature;
   return {

@@ -1,9 +1,16 @@
-import { deriveSeed, expectedError, type Network } from '@kd/core';
+import { type Batch, deriveSeed, expectedError, type Network } from '@kd/core';
 import { loadWeights } from '@kd/models/node';
-import { loadVariables, peerGroup } from '@kd/trainer';
+import {
+  loadVariables,
+  type MapClassesOptions,
+  mapClasses,
+  peerGroup,
+  saveVariables,
+} from '@kd/trainer';
 import { findArchitecture, type HeadGeometry } from '../experiment/architectures.ts';
 import { packagedWeights } from '../experiment/configure.ts';
 import { findMethod } from '../experiment/methods.ts';
+import type { OwnHead } from '../experiment/ownHead.ts';
 import { type RunContext, type StageContext, stageStore } from './context.ts';
 import type { TrainingJob } from './jobs.ts';
 import { fetchPackagedWeights } from './packagedWeights.ts';
@@ -16,12 +23,63 @@ export function buildNetwork(
   { images }: Pick<RunContext, 'images'>,
   { training, seed }: TrainingJob,
 ): Network {
-  const { architecture, size } = training;
-  return findArchitecture(architecture).create({
-    classes: images.train.classNames.length,
+  const { architecture, size, ownHead } = training;
+  const { classNames } = images.train;
+  const network = findArchitecture(architecture).create({
+    classes: ownHead?.classNames.length ?? classNames.length,
     seed,
-    ...(size !== undefined && { prepare: { size: size } }),
+    ...(size !== undefined && { prepare: { size } }),
   });
+  return ownHead === undefined ? network : mapNetwork(network, ownHead, classNames);
+}
+
+/** A network of other classes, whose logits are those of the classes of the data. */
+function mapNetwork(
+  { inference: _, ...network }: Network,
+  ownHead: OwnHead,
+  classNames: readonly string[],
+): Network {
+  const options = classMapOptions(ownHead, classNames);
+  return {
+    ...network,
+    preprocessing: `${network.preprocessing ?? ''}; classes ${JSON.stringify(options)}`,
+    forward(images, mode) {
+      const forward = ({ images: batch }: Batch) => network.forward(batch, mode);
+      return mapClasses(forward, options)({ images } as Batch);
+    },
+  };
+}
+
+/**
+ * Returns which classes of a teacher belong to which of the data.
+ * @throws RangeError that names the classes without one.
+ */
+export function classMapOptions(
+  { classNames: teacherClasses, classMap }: OwnHead,
+  classNames: readonly string[],
+): MapClassesOptions {
+  const options = { teacherClasses, classNames, ...(classMap !== undefined && { classMap }) };
+  mapClasses(() => {
+    throw new Error('mapClasses: only the classes are checked.');
+  }, options);
+  return options;
+}
+
+/** Loads a teacher with its own head, which is not trained, and keeps it as a trained one. */
+export async function keepWholeTeacher(
+  context: StageContext,
+  job: TrainingJob,
+  { weights, classNames }: OwnHead,
+): Promise<void> {
+  const { createProgress, signal, log } = context;
+  const network = buildNetwork(context, job);
+  try {
+    const { loaded, keyMap } = await loadWeights(network, weights, { createProgress, signal });
+    log(`${loaded.length} weights of ${weights} (names: ${keyMap}), ${classNames.length} classes`);
+    await stageStore(context, job.name).write('best.safetensors', await saveVariables(network));
+  } finally {
+    network.dispose();
+  }
 }
 
 /** Builds a network with a pretrained backbone and a new head. */

@@ -144,5 +144,8 @@ function taughtStages(
 }
 
 function describe({ training }: TrainingJob): string {
-  return `${training.architecture}, ${training.epochs} epochs`;
+  const { architecture, epochs, ownHead } = training;
+  return ownHead === undefined
+    ? `${architecture}, ${epochs} epochs`
+    : `${architecture} with its own ${ownHead.classNames.length} classes`;
 }

@@ -252,7 +252,11 @@ export function expectSameRun(
     ['temperature', overrides.temperature, distillation.temperature],
     ['assistant', overrides.assistant, distillation.assistant],
     ['generations', overrides.generations, distillation.generations],
-    ['teacher-weights', overrides.teacherWeights, teacher.backbone?.weights],
+    [
+      'teacher-weights',
+      overrides.teacherWeights,
+      teacher.backbone?.weights ?? teacher.ownHead?.weights,
+    ],
     ['images', overrides.images, recorded.images.train],
     ['as-published', overrides.asPublished, recorded.asPublished ?? false],
     ['epochs', overrides.epochs, student.epochs],
@@ -271,6 +275,12 @@ export function expectSameRun(
         given,
         'leave it out, or start a new run',
       );
+  for (const [flag, value] of [
+    ['teacher-classes', overrides.teacherClasses],
+    ['class-map', overrides.classMap],
+  ])
+    if (value !== undefined)
+      throw usageError(`--${flag}`, 'nothing beside --resume', value, 'the run has it');
   if (out !== undefined)
     throw usageError('--out', 'nothing beside --resume', out, 'a run stays in its directory');
 }

@@ -26,7 +26,13 @@ import {
   trainingLoader,
 } from './context.ts';
 import { logitsStage, type TrainingJob } from './jobs.ts';
-import { buildNetwork, buildStudent, headGeometry, loadTrained } from './networks.ts';
+import {
+  buildNetwork,
+  buildStudent,
+  headGeometry,
+  keepWholeTeacher,
+  loadTrained,
+} from './networks.ts';
 
 /** Trains a network, or goes on where that was interrupted; a trained one is left alone. */
 export async function trainStage(context: StageContext, job: TrainingJob): Promise<void> {
@@ -42,6 +48,12 @@ export async function trainStage(context: StageContext, job: TrainingJob): Promi
       epochs,
     });
   const isDone = writer.record.trainings[name]?.finished === true;
+  const { ownHead } = job.training;
+  if (ownHead !== undefined) {
+    if (!isDone) await keepWholeTeacher(context, job, ownHead);
+    await record([], true);
+    return;
+  }
   if (!isDone && asPublished) {
     const epochs = await trainAsPublished(context, job, (soFar) => record(soFar, false));
     await record(epochs, true);

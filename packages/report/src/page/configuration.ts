@@ -82,8 +82,11 @@ function describeNetwork({
   clipNorm,
   size,
   backbone,
+  ownHead,
 }: NetworkRecord): string {
   const resized = size === undefined ? '' : `, images resized to ${size} × ${size}`;
+  if (ownHead !== undefined)
+    return `${architecture}${resized}, with its own ${ownHead.classNames.length} classes (${ownHead.weights}), not trained`;
   const training =
     backbone === undefined
       ? `, ${epochs} epochs, peak learning rate ${peakRate}`
