@@ -74,9 +74,8 @@ export function readAvifColor(
 }
 
 /**
- * Changes sharp's pixels of an AVIF file to Pillow's: equal but for about one value in five
- * hundred,
- * where the stored numbers cannot be told for sure since red, green or blue is 0 or 255.
+ * Changes sharp's pixels of an AVIF file to Pillow's. About one value in 500 stays different: where
+ * red, green or blue is 0 or 255, the stored numbers cannot be told for sure.
  * @param pixels uint8 [height, width, 3], changed in place.
  */
 export function convertAvifColor(

@@ -16,10 +16,8 @@ export interface DecodeImageOptions {
  * `ImageOps.exif_transpose(Image.open(file)).convert('RGB')`, or `'L'` for one channel.
  *
  * Embedded color profiles are left aside, alpha is dropped (what lies under it shows), the first
- * frame is taken. Different from Pillow: AVIF by a level here and there, more at edges where color
- * is stored at half the size; gray of 16 bits keeps its high byte, where Pillow cuts all above 255
- * to
- * white; transparent pixels of GIFs are black.
+ * frame is taken. Different from Pillow: one value in 500 of AVIF; gray of 16 bits, which keeps its
+ * high byte, while Pillow cuts all above 255 to white; transparent pixels of GIFs, which are black.
  * @returns The image, and `notes` about what was converted, for people.
  * @throws RangeError that has the file's name, before anything is decoded where the header is
  *   enough to know: no picture, more than 2^27 pixels, cut short, damaged.

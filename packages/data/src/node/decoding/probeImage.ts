@@ -22,7 +22,7 @@ export interface ProbedImage extends ImageHeader {
 export const mostPixels = 2 ** 27;
 
 const readable = 'JPEG, PNG, WebP, AVIF, GIF or TIFF';
-export const leaveOut = 'get the file again, or leave it out (skipBroken, --skip-broken)';
+const leaveOut = 'get the file again, or leave it out (skipBroken, --skip-broken)';
 
 /** The function that sharp is. */
 type SharpModule = (input: Uint8Array, options?: SharpOptions) => Sharp;
