@@ -21,6 +21,9 @@ export interface ImagesChoice extends Pick<ImageSource, 'size' | 'recipe'> {
 /** Images up to this many pixels a side stay as they are, and students see none that are larger. */
 export const smallSide = 64;
 
+/** A teacher that is trained here. */
+export const trainedTeacher: ArchitectureName = 'resnet9-w0.25';
+
 /** A teacher with weights from ImageNet that anybody can have. */
 const pretrainedTeacher: ArchitectureName = 'efficientnet-lite0';
 
@@ -123,11 +126,11 @@ function chooseTeacher(
         why: 'pretrained on ImageNet, with weights from the Python index; a new head is trained here',
       };
     return {
-      teacher: 'resnet9-w0.25',
+      teacher: trainedTeacher,
       why: 'trained here, since pretrained weights cannot be had',
     };
   }
-  return { teacher: 'resnet9-w0.25', why: 'small, and good on small pictures; trained here' };
+  return { teacher: trainedTeacher, why: 'small, and good on small pictures; trained here' };
 }
 
 /** Returns a side near the pictures' own, from 32 to 64 in steps of 8. */

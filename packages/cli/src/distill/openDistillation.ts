@@ -35,7 +35,12 @@ import { canFetchPackagedWeights, fetchPackagedWeights } from '../run/packagedWe
 import { recordInspection } from '../run/recordInspection.ts';
 import { createRunDirectory, removeIfEmpty } from '../run/runDirectory.ts';
 import { createRun, formatFlags, type OpenedRun, quote } from '../run/runExperiment.ts';
-import { chooseImages, type ImageFlags, type ImagesChoice } from './chooseImages.ts';
+import {
+  chooseImages,
+  type ImageFlags,
+  type ImagesChoice,
+  trainedTeacher,
+} from './chooseImages.ts';
 import {
   checkOverrides,
   chooseTraining,
@@ -88,17 +93,19 @@ export async function openDistillation(
     if (ownHead !== undefined) classMapOptions(ownHead, read.whole.train.classNames);
     const engine = await openEngine(options.engine, services);
     const isFast = engine.name === 'tensorflow' || engine.name === 'webgpu';
-    if (!isFast && options.noSubstitute !== true) {
+    const isSlow = !isFast && options.noSubstitute !== true;
+    if (isSlow) {
       log(`The fast engine is not here: fewer images and epochs, on ${engine.name}.`);
       log('To get it: npx @kd/cli install; to do as much all the same: --no-substitute');
     }
     const { whole } = read;
+    const { teacher, choices: forImages } = isSlow ? withSmallTeacher(read) : read;
     const facts: TrainingFacts = {
       whole,
       sizes: measureSets(whole),
       isGray: looksGray(whole),
-      teacher: read.teacher,
-      isFast: isFast || options.noSubstitute === true,
+      teacher,
+      isFast: !isSlow,
     };
     const place = read.source === undefined ? { module: data.source } : { data: read.source };
     const effort = await chooseEffort(facts, options, started, services);
@@ -108,7 +115,7 @@ export async function openDistillation(
     const inspection = await inspect(selected, services);
     const images = { ...selected, warnings: inspection.warnings };
     checkMethod(config, images.taughtTrain.indices.length - images.studentTrain.indices.length);
-    const choices = [...read.choices, ...images.choices, ...chosen];
+    const choices = [...forImages, ...images.choices, ...chosen];
     printChoices(choices, images.warnings, log);
     const directory = early ?? (await createRunDirectory(undefined, experiment.name, started));
     const command = repeatCommand(options, read.source, config, engine.name);
@@ -145,6 +152,24 @@ interface ReadImages {
   /** Absent where a module loads the images. */
   readonly source?: ImageSource;
   readonly choices: readonly ChoiceRecord[];
+}
+
+/** Replaces a teacher that was chosen, and is trained here, by a smaller one. */
+function withSmallTeacher({
+  teacher,
+  choices,
+}: ReadImages): Pick<ReadImages, 'teacher' | 'choices'> {
+  if (teacher !== trainedTeacher || !choices.some(({ what }) => what === 'teacher'))
+    return { teacher, choices };
+  const smaller: ArchitectureName = 'resnet9-w0.125';
+  return {
+    teacher: smaller,
+    choices: choices.map((choice) =>
+      choice.what === 'teacher'
+        ? { ...choice, value: smaller, why: `${choice.why}; smaller, for the engine is slow` }
+        : choice,
+    ),
+  };
 }
 
 async function readImages(

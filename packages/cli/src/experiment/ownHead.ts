@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { Overrides } from './configure.ts';
 import { usageError } from './usageError.ts';
 
 /** A teacher that keeps its own classes: nothing of it is trained. */
@@ -12,6 +11,14 @@ export interface OwnHead {
   readonly classMap?: Readonly<Record<string, string>>;
 }
 
+/** The flags that describe such a teacher. */
+interface OwnHeadFlags {
+  readonly teacherClasses?: string;
+  readonly classMap?: string;
+  readonly teacherWeights?: string;
+  readonly teacherEpochs?: number;
+}
+
 /**
  * Reads the files of `--teacher-classes` and `--class-map`.
  * @returns undefined where there are none.
@@ -22,7 +29,7 @@ export function readOwnHead({
   classMap,
   teacherWeights,
   teacherEpochs,
-}: Overrides): OwnHead | undefined {
+}: OwnHeadFlags): OwnHead | undefined {
   if (teacherClasses === undefined) {
     if (classMap !== undefined)
       throw usageError('--class-map', 'nothing without --teacher-classes', classMap);
