@@ -87,6 +87,7 @@ def files():
     yield "cmyk-without-adobe.jpg", cmyk[:at] + cmyk[at + 16 :]
     for orientation in range(1, 9):
         yield f"turned-{orientation}.jpg", saved(rgb, "JPEG", quality=50, exif=exif(orientation))
+    yield "turned-by-xmp.jpg", saved(rgb, "JPEG", quality=50, xmp=b'<x tiff:Orientation="6"/>')
     yield "rgb.png", saved(rgb, "PNG")
     yield "gray.png", saved(gray, "PNG")
     yield "bits.png", saved(rgb.convert("1"), "PNG")
@@ -96,6 +97,10 @@ def files():
     yield "palette-transparent.png", saved(palette, "PNG", transparency=bytes(range(0, 256, 16)))
     yield "color-transparent.png", saved(rgb, "PNG", transparency=some)
     yield "turned-6.png", saved(rgb, "PNG", exif=exif(6))
+    first, last = saved(rgb, "PNG"), saved(rgb, "PNG", exif=exif(8))
+    begin = last.index(b"eXIf") - 4
+    chunk = last[begin : last.index(b"IDAT") - 4]
+    yield "turned-at-the-end.png", first[:-12] + chunk + first[-12:]
     yield "wide.png", png16(wide)
     yield "wide-gray.png", saved(Image.fromarray(wide[:, :, 0]), "PNG")
     yield "animated.png", saved(rgb, "PNG", save_all=True, append_images=[other])

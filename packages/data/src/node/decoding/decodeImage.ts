@@ -1,4 +1,5 @@
 import { ensure } from '@kd/core';
+import type { Sharp } from 'sharp';
 import type { DecodedImage } from '../../pixels/resample.ts';
 import { convertAvifColor, readAvifColor } from './avifColor.ts';
 import type { ImageHeader } from './fileHeaders.ts';
@@ -64,8 +65,8 @@ async function decodeWithSharp(
     ignoreIcc: true,
     failOn: 'error',
     limitInputPixels: mostPixels,
-    autoOrient: orientation !== 1,
   });
+  pipeline = turnUpright(pipeline, orientation);
   if (transparent) pipeline = pipeline.removeAlpha();
   if (color === 'cmyk') pipeline = pipeline.pipelineColourspace('cmyk').toColourspace('cmyk');
   // sharp rounds 16 bits to 8 on this way, and cuts them on the other.
@@ -86,6 +87,14 @@ async function decodeWithSharp(
   );
   const pixels = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
   return { pixels, height: info.height, width: info.width, isGray };
+}
+
+/** Undoes an EXIF orientation. sharp mirrors first and turns then. */
+function turnUpright(pipeline: Sharp, orientation: number): Sharp {
+  const angle = [0, 0, 0, 180, 0, 270, 90, 90, 270][orientation] ?? 0;
+  const turned = angle === 0 ? pipeline : pipeline.rotate(angle);
+  if (orientation === 4) return turned.flip();
+  return [2, 5, 7].includes(orientation) ? turned.flop() : turned;
 }
 
 /** Converts ink to light as Pillow does, without a profile: (255 − black) · (255 − ink) / 255. */

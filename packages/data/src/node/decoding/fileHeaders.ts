@@ -14,7 +14,7 @@ export interface ImageHeader {
   readonly bits: number;
   /** Whether there is an alpha channel or a transparent color. */
   readonly transparent: boolean;
-  /** EXIF orientation, 1–8; 1: upright. */
+  /** EXIF orientation, 1–8; 1: upright. In a JPEG without EXIF that of its XMP, as for Pillow. */
   readonly orientation: number;
   /** Frames or pages. */
   readonly frames: number;
@@ -27,7 +27,8 @@ export interface ImageHeader {
  */
 export function readJpegHeader(bytes: Uint8Array): ImageHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let orientation = 1;
+  let orientation: number | undefined;
+  let orientationOfXmp: number | undefined;
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1] as number;
@@ -46,6 +47,9 @@ export function readJpegHeader(bytes: Uint8Array): ImageHeader | undefined {
     const content = bytes.subarray(at + 4, end);
     if (marker === 0xe1 && startsWith(content, 'Exif\0\0')) {
       orientation = readOrientation(content.subarray(6)) ?? orientation;
+    } else if (marker === 0xe1 && startsWith(content, 'http://ns.adobe.com/xap/1.0/')) {
+      const xmp = Buffer.from(content).toString('latin1');
+      orientationOfXmp = Number(/tiff:Orientation(?:="|>)([1-8])/.exec(xmp)?.[1] ?? 1);
     } else if (isFrameHeader(marker)) {
       if (content.length < 6) return undefined;
       const components = content[5] as number;
@@ -58,7 +62,7 @@ export function readJpegHeader(bytes: Uint8Array): ImageHeader | undefined {
         color,
         bits: content[0] as number,
         transparent: false,
-        orientation,
+        orientation: orientation ?? orientationOfXmp ?? 1,
         frames: 1,
       };
     }
