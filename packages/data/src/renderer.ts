@@ -78,7 +78,8 @@ function gatherFractions(
     gatherColors(image, map, out, at);
     return;
   }
-  for (let position = 0; position < map.length; position++) {
+  const positions = map.length;
+  for (let position = 0; position < positions; position++) {
     const from = (map[position] as number) * channels;
     for (let channel = 0; channel < channels; channel++) {
       out[at] = from < 0 ? 0 : (fractions[image[from + channel] as number] as number);
@@ -89,7 +90,8 @@ function gatherFractions(
 
 /** Three channels written out: 5 µs for a 32×32 image instead of 9 µs with a loop. */
 function gatherColors(image: Uint8Array, map: Int32Array, out: Float32Array, at: number): void {
-  for (let position = 0; position < map.length; position++) {
+  const positions = map.length;
+  for (let position = 0; position < positions; position++) {
     const from = (map[position] as number) * 3;
     if (from >= 0) {
       out[at] = fractions[image[from] as number] as number;
@@ -111,7 +113,8 @@ function gatherBytes(
   target: Uint8Array,
 ): void {
   let at = 0;
-  for (let position = 0; position < map.length; position++) {
+  const positions = map.length;
+  for (let position = 0; position < positions; position++) {
     const from = (map[position] as number) * channels;
     for (let channel = 0; channel < channels; channel++)
       target[at++] = from < 0 ? 0 : (image[from + channel] as number);

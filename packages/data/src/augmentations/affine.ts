@@ -106,7 +106,8 @@ export function transformNearest(
   const old = pixels.slice();
   const map = new Int32Array(height * width);
   findNearest(matrix, map, height, width);
-  for (let position = 0, to = 0; position < map.length; position++) {
+  const positions = height * width;
+  for (let position = 0, to = 0; position < positions; position++) {
     const from = (map[position] as number) * channels;
     for (let channel = 0; channel < channels; channel++)
       pixels[to++] = from < 0 ? 0 : (old[from + channel] as number);

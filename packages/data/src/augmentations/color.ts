@@ -10,64 +10,76 @@ function luminance(red: number, green: number, blue: number): number {
   return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }
 
-/** from + factor · (to − from) in float32, cut to 0–255: PIL's `Image.blend`. */
-export function blend(from: number, to: number, factor: number): number {
-  return toByte(from + Math.fround(factor * (to - from)));
+/** factor · gap in float32 for each gap of two bytes, −255 … 255. */
+export function scaleGaps(factor: number): Float32Array {
+  const alpha = Math.fround(factor);
+  const scaled = new Float32Array(511);
+  for (let gap = -255; gap <= 255; gap++) scaled[gap + 255] = alpha * gap;
+  return scaled;
+}
+
+/**
+ * from + factor · (to − from) in float32, cut to 0–255: PIL's `Image.blend`.
+ * @param scaled Of `scaleGaps`.
+ */
+export function blend(from: number, to: number, scaled: Float32Array): number {
+  return toByte(from + (scaled[to - from + 255] as number));
 }
 
 /** Cuts a sum that is rounded to float32 to a whole number 0–255. */
 function toByte(sum: number): number {
   const value = Math.fround(sum);
-  return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
+  return value <= 0 ? 0 : value >= 255 ? 255 : value | 0;
 }
 
 /** Replaces each byte by what a function gives for it. */
 export function mapBytes(pixels: Uint8Array, map: (value: number) => number): void {
   const table = new Uint8Array(256);
   for (let value = 0; value < 256; value++) table[value] = map(value);
-  for (let at = 0; at < pixels.length; at++) pixels[at] = table[pixels[at] as number] as number;
+  const { length } = pixels;
+  for (let at = 0; at < length; at++) pixels[at] = table[pixels[at] as number] as number;
 }
 
 /** Darkens or brightens. @param factor ≥ 0; 0: black, 1: unchanged. */
 export function adjustBrightness(pixels: Uint8Array, factor: number): void {
-  const alpha = Math.fround(factor);
-  mapBytes(pixels, (value) => blend(0, value, alpha));
+  const scaled = scaleGaps(factor);
+  mapBytes(pixels, (value) => blend(0, value, scaled));
 }
 
 /** Moves from the mean luminance or towards it. @param factor ≥ 0; 0: gray, 1: unchanged. */
 export function adjustContrast(pixels: Uint8Array, channels: number, factor: number): void {
   const mean = meanLuminance(pixels, channels);
-  const alpha = Math.fround(factor);
-  mapBytes(pixels, (value) => blend(mean, value, alpha));
+  const scaled = scaleGaps(factor);
+  mapBytes(pixels, (value) => blend(mean, value, scaled));
 }
 
 function meanLuminance(pixels: Uint8Array, channels: number): number {
+  const { length } = pixels;
   let sum = 0;
   if (channels === 3) {
-    for (let at = 0; at < pixels.length; at += 3) {
+    for (let at = 0; at < length; at += 3) {
       const red = pixels[at] as number;
       sum += luminance(red, pixels[at + 1] as number, pixels[at + 2] as number);
     }
   } else {
-    for (let at = 0; at < pixels.length; at++) sum += pixels[at] as number;
+    for (let at = 0; at < length; at++) sum += pixels[at] as number;
   }
-  return Math.floor(sum / (pixels.length / channels) + 0.5);
+  return Math.floor(sum / (length / channels) + 0.5);
 }
 
 /** Moves from the own luminance or towards it. @param factor ≥ 0; 0: gray, 1: unchanged. */
 export function adjustSaturation(pixels: Uint8Array, channels: number, factor: number): void {
   if (channels !== 3) return;
-  const alpha = Math.fround(factor);
-  const products = new Float32Array(511);
-  for (let gap = -255; gap <= 255; gap++) products[gap + 255] = alpha * gap;
-  for (let at = 0; at < pixels.length; at += 3) {
+  const scaled = scaleGaps(factor);
+  const { length } = pixels;
+  for (let at = 0; at < length; at += 3) {
     const red = pixels[at] as number;
     const green = pixels[at + 1] as number;
     const blue = pixels[at + 2] as number;
     const gray = luminance(red, green, blue);
-    pixels[at] = toByte(gray + (products[red - gray + 255] as number));
-    pixels[at + 1] = toByte(gray + (products[green - gray + 255] as number));
-    pixels[at + 2] = toByte(gray + (products[blue - gray + 255] as number));
+    pixels[at] = blend(gray, red, scaled);
+    pixels[at + 1] = blend(gray, green, scaled);
+    pixels[at + 2] = blend(gray, blue, scaled);
   }
 }
 
@@ -83,7 +95,8 @@ export const hueRange: Range = [-0.5, 0.5];
 export function adjustHue(pixels: Uint8Array, channels: number, turn: number): void {
   if (channels !== 3) return;
   const added = Math.trunc(turn * 255) & 255;
-  for (let at = 0; at < pixels.length; at += 3) {
+  const { length } = pixels;
+  for (let at = 0; at < length; at += 3) {
     const red = pixels[at] as number;
     const green = pixels[at + 1] as number;
     const blue = pixels[at + 2] as number;

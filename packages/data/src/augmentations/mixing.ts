@@ -47,7 +47,8 @@ export function mixup({ alpha }: { readonly alpha: number }): Mixing {
 /** image = share · image + (1 − share) · partner. */
 export function mixPixels(image: Float32Array, partner: Float32Array, share: number): void {
   const rest = 1 - share;
-  for (let at = 0; at < image.length; at++)
+  const { length } = image;
+  for (let at = 0; at < length; at++)
     image[at] = (image[at] as number) * share + (partner[at] as number) * rest;
 }
 

@@ -105,7 +105,8 @@ function affineAugmentation(
       spec,
       remap(source, target, [height, width], words) {
         findNearest(drawMatrix(drawMore(words), height, width), target, height, width);
-        for (let at = 0; at < target.length; at++) {
+        const positions = height * width;
+        for (let at = 0; at < positions; at++) {
           const from = target[at] as number;
           if (from >= 0) target[at] = source[from] as number;
         }

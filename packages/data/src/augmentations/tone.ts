@@ -1,4 +1,4 @@
-import { blend, mapBytes } from './color.ts';
+import { blend, mapBytes, scaleGaps } from './color.ts';
 
 /**
  * Functions of tone as torchvision computes them on PIL images, to the last bit. All change the
@@ -54,7 +54,7 @@ export function adjustSharpness(
   [height, width, channels]: readonly [number, number, number],
   factor: number,
 ): void {
-  const alpha = Math.fround(factor);
+  const scaled = scaleGaps(factor);
   const old = pixels.slice();
   const stride = width * channels;
   const columns = new Int32Array(stride);
@@ -69,8 +69,8 @@ export function adjustSharpness(
       const own = old[first + at] as number;
       const sides = (columns[at - channels] as number) + (columns[at + channels] as number);
       const sum = sides + (columns[at] as number) + 4 * own;
-      // (sum / 13), rounded.
-      pixels[first + at] = blend(Math.floor((2 * sum + 13) / 26), own, alpha);
+      const smooth = ((2 * sum + 13) / 26) | 0;
+      pixels[first + at] = blend(smooth, own, scaled);
     }
   }
 }
@@ -88,15 +88,18 @@ function mapChannels(
   channels: number,
   mapOf: (histogram: Uint32Array) => ((value: number) => number) | undefined,
 ): void {
+  const { length } = pixels;
   for (let channel = 0; channel < channels; channel++) {
     const histogram = new Uint32Array(256);
-    for (let at = channel; at < pixels.length; at += channels)
-      histogram[pixels[at] as number] = (histogram[pixels[at] as number] as number) + 1;
+    for (let at = channel; at < length; at += channels) {
+      const value = pixels[at] as number;
+      histogram[value] = (histogram[value] as number) + 1;
+    }
     const map = mapOf(histogram);
     if (map === undefined) continue;
     const table = new Uint8Array(256);
     for (let value = 0; value < 256; value++) table[value] = map(value);
-    for (let at = channel; at < pixels.length; at += channels)
+    for (let at = channel; at < length; at += channels)
       pixels[at] = table[pixels[at] as number] as number;
   }
 }
