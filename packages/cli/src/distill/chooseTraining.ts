@@ -69,7 +69,7 @@ export function chooseTraining(
   const batchSize = chooseBatchSize(count);
   // With less time than usual fewer images do not mean more epochs.
   const usually = countImages(sizes, most, overrides.images).train;
-  const usual = usualEpochs(Math.max(count, usually), isFast, pretrained !== undefined);
+  const usual = usualEpochs(Math.max(count, usually), side, isFast, pretrained !== undefined);
   const scale = (epochs: number) => Math.max(1, Math.round(epochs * effort.epochs));
   const epochs = { teacher: scale(usual.teacher), student: scale(usual.student) };
   const size = side > smallSide ? { size: smallSide } : {};
@@ -205,9 +205,13 @@ function mostImages(
   isPretrained: boolean,
   isFast: boolean,
 ): { readonly train: number; readonly test: number } {
-  const isLarge = side > 40;
-  if (!isFast) return { train: isLarge ? 1_000 : 4_000, test: 2_000 };
-  return { train: isPretrained ? 5_000 : isLarge ? 4_000 : 10_000, test: 10_000 };
+  if (!isFast) return { train: isLarge(side) ? 1_000 : 4_000, test: 2_000 };
+  return { train: isPretrained ? 5_000 : isLarge(side) ? 4_000 : 10_000, test: 10_000 };
+}
+
+/** Whether an image takes several times as long as one of 32 × 32. */
+function isLarge(side: number): boolean {
+  return side > 40;
 }
 
 /** A power of 2 that gives eight steps an epoch or more, from 8 to 128. */
@@ -219,10 +223,11 @@ function chooseBatchSize(images: number): number {
 /** Epochs that show as many images in all as quick does, up to a bound. */
 function usualEpochs(
   images: number,
+  side: number,
   isFast: boolean,
   isPretrained: boolean,
 ): { readonly teacher: number; readonly student: number } {
-  const shown = isFast ? 150_000 : 48_000;
+  const shown = isFast ? 150_000 : isLarge(side) ? 16_000 : 48_000;
   const student = clamp(Math.round(shown / images), isFast ? 15 : 12, 80);
   return {
     teacher: isPretrained
