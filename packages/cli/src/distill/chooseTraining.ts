@@ -86,7 +86,11 @@ export function chooseTraining(
     ...recipe(
       pretrained === undefined
         ? network(teacher, epochs.teacher)
-        : { architecture: teacher, epochs: epochs.teacher },
+        : {
+            architecture: teacher,
+            epochs: epochs.teacher,
+            ...(side > pretrained.size && { size: side }),
+          },
       network(student, epochs.student),
       () => whole,
       batchSize,
@@ -119,7 +123,7 @@ export function chooseTraining(
         value: method,
         why:
           method === 'dist'
-            ? 'the better one with a pretrained teacher (examples/cifar10/pretrained.ts)'
+            ? 'better than softTargets with a pretrained teacher, as examples/cifar10/pretrained.ts found'
             : 'the usual one',
       }),
       ...chosen('images', describeImages(images, sizes, isTimed)),
