@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { readCommandLine } from './commandLine.ts';
 import { compare } from './compare.ts';
+import { images } from './images.ts';
 import { memoryGrowth } from './memoryGrowth.ts';
 import { recipe } from './recipe.ts';
 import { describeRun, markdownTable, plainTable, readLoad, writeReadme } from './report.ts';
@@ -34,6 +35,7 @@ const parts: Readonly<Record<string, Part>> = {
   methods: methodCosts,
   tutorial,
   recipe,
+  images,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(parts));

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from images import image_loading
 from networks import TutorialStudent, resnet20, resnet50
 
 CLASSES = 10
@@ -137,6 +138,8 @@ STEPS = {
     "tutorial-teacher": evaluating(frozen_teacher),
     "tutorial-student": tutorial_student,
     "tutorial-student-evaluating": evaluating(TutorialStudent),
+    "images: decode": image_loading(is_float=False),
+    "images: cached": image_loading(is_float=True),
     "gemm": product,
     "adam": update(lambda weights, fused: torch.optim.Adam(weights, fused=fused)),
     "sgd": update(lambda weights, fused: torch.optim.SGD(weights, 0.1, 0.9, weight_decay=5e-4, fused=fused)),

@@ -4,6 +4,7 @@ import { cifarResnet, resnet, tutorialCnn } from '@kd/models';
 import { adam, sgd } from '@kd/trainer';
 import type { StepOptions } from '../protocol.ts';
 import { dataLoading, evaluation, trainingEpoch } from './epochs.ts';
+import { cachedEpoch, decoding } from './files.ts';
 import { resnet50Inference, tutorialBackbone, tutorialEvaluation } from './inference.ts';
 import { inputGradient, matrixProduct, optimizerUpdate } from './kernels.ts';
 import {
@@ -42,6 +43,8 @@ const workloads: Readonly<Record<string, Prepare>> = {
   'student, training': (options) => trainingEpoch(options, false),
   'student, distilling from a live teacher': (options) => trainingEpoch(options, true),
   'student, evaluating': evaluation,
+  'images: decode': decoding,
+  'images: cached': cachedEpoch,
   ...Object.fromEntries(
     (Object.keys(methods) as MethodName[]).map((method): [string, Prepare] => [
       `method ${method}`,
