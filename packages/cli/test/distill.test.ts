@@ -103,7 +103,9 @@ describe('a folder of pictures', () => {
   test('ends with a report', () => {
     expect(printed).toMatch(/The distilled student .* than the same student trained alone/);
     expect(printed).toMatch(/Report: .*report\.html\n/);
-    expect(readFileSync(path.join(directory, 'report.html'), 'utf8')).toContain('<html');
+    const page = readFileSync(path.join(directory, 'report.html'), 'utf8');
+    expect(page).toContain('<h2>Choices</h2>');
+    expect(page).toContain('<h2>Data</h2>');
   });
 
   test('choices are printed with their reasons, and recorded', () => {

@@ -4,7 +4,8 @@ import { formatPercent } from '@kd/core/internal';
 import { decodeSafetensors, encodeSafetensors } from '@kd/files';
 import { writeFileAtomic } from '@kd/files/node';
 import { profile } from '@kd/models';
-import { type Role, renderReport, stageName } from '@kd/report';
+import { type Predictions, type Role, renderReport, stageName } from '@kd/report';
+import { readDataInspection } from '@kd/report/node';
 import { evaluate } from '@kd/trainer';
 import { evaluationLoader, type RunContext, type StageContext, stageStore } from './context.ts';
 import type { TrainingJob } from './jobs.ts';
@@ -90,7 +91,7 @@ export async function reportStage(context: RunContext): Promise<string> {
   const { record } = writer;
   const [seed] = record.config.seeds as readonly [number];
   const { test } = images;
-  const page = await renderReport(record, {
+  const predictions: Predictions = {
     image: (index) => test.images.read(test.indices[index] as number).slice(),
     labels: Array.from(test.indices, (row) => test.labels[row] as number),
     logits: {
@@ -98,7 +99,8 @@ export async function reportStage(context: RunContext): Promise<string> {
       baseline: await readLogits(directory, 'baseline', seed),
       distilled: await readLogits(directory, 'distilled', seed),
     },
-  });
+  };
+  const page = await renderReport(record, predictions, await readDataInspection(directory));
   const file = path.join(directory, 'report.html');
   await writeFileAtomic(file, page);
   return file;

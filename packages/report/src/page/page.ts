@@ -5,10 +5,12 @@ import { calibrationChart } from '../charts/calibration.ts';
 import { confusionChart } from '../charts/confusion.ts';
 import { curvesChart } from '../charts/curves.ts';
 import { scatterChart } from '../charts/scatter.ts';
+import type { DataInspectionRecord } from '../dataInspection.ts';
 import { formatSpread, resultColumns } from '../format.ts';
-import { element, escapeHtml, section } from '../html.ts';
+import { definitionTable, element, escapeHtml, section } from '../html.ts';
 import type { Predictions } from '../predictions.ts';
 import {
+  type ChoiceRecord,
   type MetricsRecord,
   type ResultRecord,
   type Role,
@@ -18,6 +20,7 @@ import {
 import { footnotes, summarizeGain } from '../sentences.ts';
 import { type NetworkSummary, type Summary, summarize } from '../summary.ts';
 import { configuration } from './configuration.ts';
+import { dataSection } from './dataPage.ts';
 import { renderDocument } from './document.ts';
 import { exampleCards } from './examples.ts';
 
@@ -38,10 +41,15 @@ const labels: Readonly<Record<Role, string>> = {
 /**
  * Renders the report of a finished run.
  * @param predictions - The logits of the networks of the first seed on the test images.
+ * @param data - The inspection of its images, where there is one.
  * @returns HTML: one page that loads nothing else.
  * @throws RangeError on a run without all its results, and on predictions of another size.
  */
-export async function renderReport(record: RunRecord, predictions: Predictions): Promise<string> {
+export async function renderReport(
+  record: RunRecord,
+  predictions: Predictions,
+  data?: DataInspectionRecord,
+): Promise<string> {
   const summary = summarize(record);
   ensure(
     summary !== undefined,
@@ -61,6 +69,8 @@ export async function renderReport(record: RunRecord, predictions: Predictions):
     await examples(record, predictions),
     confusionMatrices(record),
     calibration(record, predictions),
+    ...(data === undefined ? [] : [dataSection(data)]),
+    ...(record.choices === undefined ? [] : [choices(record.choices)]),
     section(
       'Configuration',
       'Data, seeds and settings determine the result, up to the rounding of the engine.',
@@ -72,6 +82,15 @@ export async function renderReport(record: RunRecord, predictions: Predictions):
       'The file run.json beside this page has all of these numbers and more, epoch by epoch.',
     ),
   ]);
+}
+
+/** What the program chose by default, with the reasons. */
+function choices(list: readonly ChoiceRecord[]): string {
+  return section(
+    'Choices',
+    'What no flag named was chosen by the images; the command below names the numbers.',
+    definitionTable(list.map(({ what, value, why }) => [what, `${value}: ${why}`])),
+  );
 }
 
 function checkPredictions({ data }: RunRecord, { labels: trueLabels, logits }: Predictions): void {
