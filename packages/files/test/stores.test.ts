@@ -119,3 +119,20 @@ test('a failure to read is an error that names the file, not an absent file', as
     `directoryStore: expected to read ${path.join(directory, 'taken')}, got EISDIR: illegal operation on a directory, read.`,
   );
 });
+
+test('parts of a file are read without the rest, whatever the store', async () => {
+  for (const store of [memoryStore(), directoryStore(directory)]) {
+    await store.write('a', Uint8Array.of(1, 2, 3, 4, 5));
+    const [first, last, none] = [new Uint8Array(2), new Uint8Array(1), new Uint8Array(0)];
+    await store.readParts?.('a', [
+      { start: 4, target: last },
+      { start: 1, target: first },
+      { start: 5, target: none },
+    ]);
+    expect([...first, ...last]).toEqual([2, 3, 5]);
+    await expect(store.readParts?.('a', [{ start: 4, target: first }])).rejects.toThrow(
+      /expected 2 bytes at byte 4/,
+    );
+    await expect(store.readParts?.('b', [{ start: 0, target: first }])).rejects.toThrow(/b/);
+  }
+});

@@ -1,5 +1,6 @@
 import { type Batch, ensure, expectedError, type Outputs, sha256, type Teacher } from '@kd/core';
 import {
+  dispose,
   gather,
   logSumExp,
   stack,
@@ -59,6 +60,9 @@ export function mapClasses(teacher: Teacher, options: MapClassesOptions): Teache
     const outputs = await predict(teacher, batch);
     try {
       return mapped(outputs);
+    } catch (error) {
+      dispose(Object.values(outputs.features));
+      throw error;
     } finally {
       outputs.logits.dispose();
     }

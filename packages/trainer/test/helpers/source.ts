@@ -25,6 +25,8 @@ export interface TinyOptions {
   /** Every label is given as this many classes further than its picture shows. */
   readonly wrongBy?: number;
   readonly shard?: Shard | undefined;
+  /** Batches have targets: three quarters of the label, one quarter of the next class. */
+  readonly mixed?: boolean;
 }
 
 const SHAPE = [4, 4, 2] as const;
@@ -45,6 +47,7 @@ export function tinySource(options: TinyOptions = {}): DataLoader {
     firstRow = 0,
     wrongBy = 0,
     shard,
+    mixed = false,
     spec = viewCount === 1 ? 'plain' : 'shift()',
   } = options;
   const labels = Int32Array.from(
@@ -69,8 +72,14 @@ export function tinySource(options: TinyOptions = {}): DataLoader {
       return pixel(row, index % INPUTS) + shift(row);
     });
     const images = tf.tensor4d(pixels, [at.length, ...SHAPE]);
+    const soft = (label: number) =>
+      Array.from({ length: classes }, (_, at) =>
+        label < 0 ? 0 : at === label ? 0.75 : at === (label + 1) % classes ? 0.25 : 0,
+      );
+    const targets = Array.from(at, (row) => soft(told[row] as number));
     return {
       images,
+      ...(mixed ? { targets: tf.tensor2d(targets) } : {}),
       labels: tf.tensor1d(
         at.map((row) => told[row] as number),
         'int32',
@@ -86,7 +95,7 @@ export function tinySource(options: TinyOptions = {}): DataLoader {
       try {
         yield batch;
       } finally {
-        tf.dispose([batch.images, batch.labels]);
+        tf.dispose([batch.images, batch.labels, batch.targets ?? []]);
       }
     }
   }
@@ -98,6 +107,7 @@ export function tinySource(options: TinyOptions = {}): DataLoader {
       fingerprint: () => sha256(new TextEncoder().encode(`${rows} ${dataSeed} ${labels}`)),
     },
     size: rows,
+    ...(labels.includes(-1) ? { labelledImages: labels.filter((one) => one >= 0).length } : {}),
     batchSize,
     batchesPerEpoch: Math.ceil(rows / batchSize),
     viewCount,
