@@ -155,6 +155,19 @@ describe('mapClasses', () => {
     ).toThrow(new RangeError(message));
   });
 
+  test('a name of two classes of the teacher is refused where it is used', async () => {
+    const cranes = ['crane', 'goldfish', 'crane', 'beagle'];
+    const unused = mapClasses(fixed(), {
+      teacherClasses: cranes,
+      classNames: ['goldfish', 'beagle'],
+    });
+    expectClose(await probabilities(unused), renormalized([[1], [3]]), 1e-5);
+    const used = { teacherClasses: cranes, classNames: ['bird'], classMap: { crane: 'bird' } };
+    expect(() => mapClasses(fixed(), used)).toThrow(
+      "mapClasses: expected names of teacherClasses that are used to stand for one class, got 'crane' twice; give the two different names in teacherClasses.",
+    );
+  });
+
   test('a teacher of other logits is refused at its first batch', async () => {
     const mapped = mapClasses(fixed(), { teacherClasses: ['a', 'b'], classNames: ['a'] });
     const before = tf.memory().numTensors;

@@ -13,7 +13,10 @@ import { predict } from '../evaluate.ts';
 
 /** Options of `mapClasses`. */
 export interface MapClassesOptions {
-  /** Names of the teacher's classes, in the order of its logits. */
+  /**
+   * Names of the teacher's classes, in the order of its logits. Two may be equal if they belong to
+   * no class of the data.
+   */
   readonly teacherClasses: readonly string[];
   /** Names of the classes of the data, in the order of the labels. */
   readonly classNames: readonly string[];
@@ -104,8 +107,10 @@ function mapLogits(logits: Tensor2D, members: readonly (readonly number[])[]): T
 /** The teacher's classes of every class of the data. @throws RangeError */
 function findMembers(options: MapClassesOptions): number[][] {
   const { teacherClasses, classNames, classMap = {} } = options;
-  expectUnique('teacherClasses', teacherClasses);
-  expectUnique('classNames', classNames);
+  ensure(teacherClasses.length > 0, 'mapClasses', 'teacherClasses, one or more', 'none');
+  ensure(classNames.length > 0, 'mapClasses', 'classNames, one or more', 'none');
+  const twice = findTwice(classNames);
+  ensure(twice === undefined, 'mapClasses', 'classNames that differ', `'${twice}' twice`);
   for (const [from, to] of Object.entries(classMap)) {
     expectKnown(`a class of the teacher in classMap`, from, teacherClasses);
     expectKnown(`a class of the data in classMap for ${from}`, to, classNames);
@@ -116,6 +121,15 @@ function findMembers(options: MapClassesOptions): number[][] {
     const label = labels.get(Object.hasOwn(classMap, name) ? (classMap[name] as string) : name);
     if (label !== undefined) members[label]?.push(index);
   }
+  // A list may name two classes alike (ImageNet's have two cranes), as long as neither is meant.
+  const ambiguous = findTwice(members.flat().map((index) => teacherClasses[index] as string));
+  ensure(
+    ambiguous === undefined,
+    'mapClasses',
+    'names of teacherClasses that are used to stand for one class',
+    `'${ambiguous}' twice`,
+    'give the two different names in teacherClasses',
+  );
   const missing = classNames.filter((_, label) => members[label]?.length === 0);
   if (missing.length > 0)
     throw expectedError(
@@ -127,10 +141,13 @@ function findMembers(options: MapClassesOptions): number[][] {
   return members;
 }
 
-function expectUnique(name: string, classes: readonly string[]): void {
-  const twice = classes.find((one, index) => classes.indexOf(one) !== index);
-  ensure(twice === undefined, 'mapClasses', `${name} that differ`, `'${twice}' twice`);
-  ensure(classes.length > 0, 'mapClasses', `${name}, one or more`, 'none');
+function findTwice(names: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) return name;
+    seen.add(name);
+  }
+  return undefined;
 }
 
 function expectKnown(expected: string, name: string, known: readonly string[]): void {

@@ -94,6 +94,35 @@ describe('fit and distill', () => {
     tf.dispose([teacher.weights, student.weights, objective.weights]);
   });
 
+  test('images without labels are taught by the teacher, and the figures are called agreement', async () => {
+    const [teacher, student] = [linear(INPUTS, 3, 1), linear(INPUTS, 3, 2)];
+    const unlabelled = { labels: new Array<number>(20).fill(-1) };
+    const options = {
+      ...usual(),
+      ...quiet(),
+      teacher,
+      student,
+      objective: taught(() => 1),
+      data: tinySource({ ...unlabelled, viewCount: 2 }),
+    };
+    await distill({ ...options, validation: undefined });
+    expect(lines[1]).toMatch(
+      /^The teacher answers in place of labels on tiny \(2 views cached in /,
+    );
+    expect(lines[2]).toMatch(
+      /^train 1\/3 of 20: loss \d\.\d{3}, agreement with the teacher [\d.]+ %/,
+    );
+    // The cached teacher does not know the validation images; the live one does.
+    lines = [];
+    const validation = tinySource({ ...unlabelled, dataSeed: 1, firstRow: 100 });
+    const { best } = await distill({ ...options, validation });
+    expect(lines.at(-1)).toMatch(
+      /^train 3\/3 of 20: loss \d\.\d{3}, agreement with the teacher [\d.]+ % in validation/,
+    );
+    expect(best?.validation?.agreement).toBeGreaterThan(0);
+    tf.dispose([teacher.weights, student.weights, options.objective.weights]);
+  });
+
   test('distill caches the features that a loss reads, and trains as with the live teacher', async () => {
     const teacher = tinyCnn(2, 3, 1);
     const run = async (more: object) => {
