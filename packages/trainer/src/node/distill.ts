@@ -26,10 +26,7 @@ export interface DistillOptions extends TrainingOptions {
    * needs `features`, or `cache: false`.
    */
   readonly cache?: boolean;
-  /**
-   * Names of the teacher's features to cache beside its logits, for losses on them; none. Memory:
-   * all images under one view.
-   */
+  /** Names of the teacher's features to cache beside its logits, for losses on them; none. */
   readonly features?: readonly string[];
   /** Directory of the cache, `directory` by default; several trainings can share one. */
   readonly cacheDirectory?: string;
