@@ -49,10 +49,12 @@ export function countImages(count: number): string {
 export function describeDuplicates({ duplicates }: DataInspectionRecord): string[] {
   const { within, between, conflicts } = duplicates;
   const inside = Object.entries(within).map(
-    ([split, images]) => `${countImages(images)} of ${split} repeat another one of ${split}`,
+    ([split, images]) =>
+      `${countImages(images)} of ${split} ${images === 1 ? 'repeats' : 'repeat'} another one of it`,
   );
   const across = between.map(
-    ({ first, second, images }) => `${countImages(images)} of ${second} are in ${first} too`,
+    ({ first, second, images }) =>
+      `${countImages(images)} of ${second} ${images === 1 ? 'is' : 'are'} in ${first} too`,
   );
   const labels = conflicts === 0 ? [] : [`${formatInteger(conflicts)} with two labels`];
   return [...across, ...inside, ...labels];

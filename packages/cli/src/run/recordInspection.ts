@@ -1,5 +1,26 @@
-import type { ImageInspection, PictureOf } from '@kd/data/node';
+import { type ImageInspection, inspectDatasets, type PictureOf } from '@kd/data/node';
 import { type DataInspectionRecord, type PictureRecord, pngDataUri } from '@kd/report';
+import type { RunImages } from '../experiment/dataset.ts';
+import type { SessionServices } from './context.ts';
+
+/** Inspects the images of a run as they are trained on, for its report. */
+export function inspectRun(
+  { taughtTrain, train, validation, test, source, preparation, warnings = [] }: RunImages,
+  { createProgress, signal }: Pick<SessionServices, 'createProgress' | 'signal'>,
+): Promise<ImageInspection> {
+  return inspectDatasets(
+    {
+      // Students may have fewer images than the teacher, or more: those without a label.
+      train: taughtTrain.indices.length > train.indices.length ? taughtTrain : train,
+      validation,
+      test,
+      source,
+      ...(preparation !== undefined && { preparation }),
+      warnings,
+    },
+    { skipBroken: true, createProgress, signal },
+  );
+}
 
 /** Returns an inspection as the record that reports are made from, with its pictures as PNG. */
 export async function recordInspection(inspection: ImageInspection): Promise<DataInspectionRecord> {

@@ -3,6 +3,7 @@ import { ensure } from '@kd/core';
 import { formatElapsed } from '@kd/core/internal';
 import type { Engine, EngineName } from '@kd/engine';
 import { type ChoiceRecord, footnotes, resultTable, summarize, summarizeGain } from '@kd/report';
+import { writeDataInspection } from '@kd/report/node';
 import { configure, type Overrides, type RunConfig } from '../experiment/configure.ts';
 import {
   type DatasetLoader,
@@ -15,6 +16,7 @@ import { usageError } from '../experiment/usageError.ts';
 import type { SessionServices } from './context.ts';
 import { describeEnvironment, openEngine } from './engine.ts';
 import { runPipeline } from './pipeline.ts';
+import { inspectRun, recordInspection } from './recordInspection.ts';
 import {
   createRunDirectory,
   type ExperimentRun,
@@ -129,12 +131,16 @@ async function openNewRun(options: RunOptions, services: SessionServices): Promi
       ...configure(experiment, overrides),
       ...(module !== undefined && { module }),
     };
-    const images = selectImages(await experiment.dataset(services), config.images);
+    const selected = selectImages(await experiment.dataset(services), config.images);
+    const inspection = await inspectRun(selected, services);
+    const images = { ...selected, warnings: inspection.warnings };
+    for (const warning of images.warnings) services.log(`note: ${warning}`);
     const directory = early ?? (await createRunDirectory(undefined, experiment.name, started));
     const command = `${options.command}${formatFlags(overrides, engine.name)}`;
     // Only what the experiment leaves open: a validation set is always taken as it says.
     const choices = images.choices.filter(({ what }) => what === 'test images');
     const record = await createRun({ config, images, engine, command, started, choices });
+    await writeDataInspection(directory, await recordInspection(inspection));
     return { directory, record, images };
   } catch (error) {
     if (early !== undefined) await removeIfEmpty(early);

@@ -64,7 +64,11 @@ export function drawAxes(
   const titleX = { x: width - right, y: height - 6, 'text-anchor': 'end' };
   return element(
     'svg',
-    { viewBox: `0 0 ${width} ${height}`, role: 'img' },
+    {
+      viewBox: `0 0 ${width} ${height}`,
+      role: 'img',
+      'aria-label': `${y.title} by ${x.title}`,
+    },
     ...ticksY,
     ...ticksX,
     text('axis', titleX, x.title),

@@ -5,6 +5,8 @@ import type { Chart } from './axes.ts';
 const cell = 27;
 const left = 74;
 const top = 62;
+/** Letters of a class name that there is room for. */
+const longestName = 12;
 /** Shares of a row below this have no number in their cell. */
 const leastNumber = 0.045;
 
@@ -40,12 +42,21 @@ export function confusionChart(
     return tick(name, { transform: `translate(${x} ${top - 6}) rotate(-55)` });
   });
   const viewBox = `0 0 ${left + side + 16} ${top + side + 4}`;
-  const svg = element('svg', { class: className, viewBox, role: 'img' }, ...heads, ...rows);
+  const svg = element(
+    'svg',
+    { class: className, viewBox, role: 'img', 'aria-label': title },
+    ...heads,
+    ...rows,
+  );
   return { title, className, svg };
 }
 
 function tick(name: string, anchor: Readonly<Record<string, string | number>>): string {
-  return element('text', { class: 'tick', ...anchor }, escapeHtml(name));
+  if (name.length <= longestName)
+    return element('text', { class: 'tick', ...anchor }, escapeHtml(name));
+  const short = `${name.slice(0, longestName - 1)}…`;
+  const tip = element('title', {}, escapeHtml(name));
+  return element('text', { class: 'tick', ...anchor }, escapeHtml(short), tip);
 }
 
 function square(x: number, y: number, share: number, tip: string): string {

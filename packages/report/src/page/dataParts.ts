@@ -43,7 +43,10 @@ export function dataParts(record: DataInspectionRecord): DataPart[] {
 }
 
 /** Renders problems and warnings; nothing where there are none. */
-export function notices({ problems, warnings }: DataInspectionRecord): string {
+export function notices({
+  problems,
+  warnings,
+}: Pick<DataInspectionRecord, 'problems' | 'warnings'>): string {
   const list = (className: string, lines: readonly string[]) =>
     lines.length === 0
       ? ''

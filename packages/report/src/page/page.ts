@@ -2,12 +2,11 @@ import { ensure } from '@kd/core';
 import { formatBytes, formatInteger, formatPercent } from '@kd/core/internal';
 import { type Chart, linearAxis, logarithmicAxis } from '../charts/axes.ts';
 import { calibrationChart } from '../charts/calibration.ts';
-import { confusionChart } from '../charts/confusion.ts';
 import { curvesChart } from '../charts/curves.ts';
 import { scatterChart } from '../charts/scatter.ts';
 import type { DataInspectionRecord } from '../dataInspection.ts';
 import { formatSpread, resultColumns } from '../format.ts';
-import { definitionTable, element, escapeHtml, section } from '../html.ts';
+import { element, escapeHtml, section } from '../html.ts';
 import type { Predictions } from '../predictions.ts';
 import {
   type ChoiceRecord,
@@ -20,9 +19,13 @@ import {
 import { footnotes, summarizeGain } from '../sentences.ts';
 import { type NetworkSummary, type Summary, summarize } from '../summary.ts';
 import { configuration } from './configuration.ts';
+import { areMatricesDrawn, confusions } from './confusions.ts';
 import { dataSection } from './dataPage.ts';
+import { notices } from './dataParts.ts';
 import { renderDocument } from './document.ts';
 import { exampleCards } from './examples.ts';
+import { foldedTable } from './foldedTable.ts';
+import { recallTable } from './recall.ts';
 
 /** Headings of the compared networks. */
 const headings: Readonly<Record<Role, string>> = {
@@ -63,13 +66,16 @@ export async function renderReport(
   return renderDocument(title, [
     header(record, summary),
     tiles(summary),
+    data === undefined
+      ? notices({ problems: [], warnings: record.data.warnings ?? [] })
+      : dataSection(data),
     results(summary),
     learningCurves(record),
     costs(record, summary),
     await examples(record, predictions),
+    recall(record),
     confusionMatrices(record),
     calibration(record, predictions),
-    ...(data === undefined ? [] : [dataSection(data)]),
     ...(record.choices === undefined ? [] : [choices(record.choices)]),
     section(
       'Configuration',
@@ -86,10 +92,11 @@ export async function renderReport(
 
 /** What the program chose by default, with the reasons. */
 function choices(list: readonly ChoiceRecord[]): string {
+  const rows = list.map(({ what, value, why }) => [what, value, why].map(escapeHtml));
   return section(
     'Choices',
     'What no flag named was chosen by the images; the command below names the numbers.',
-    definitionTable(list.map(({ what, value, why }) => [what, `${value}: ${why}`])),
+    foldedTable('facts', ['What', 'Value', 'Reason'], rows),
   );
 }
 
@@ -260,16 +267,25 @@ async function examples({ config, data }: RunRecord, predictions: Predictions): 
   );
 }
 
-function confusionMatrices(record: RunRecord): string {
-  const charts = firstResults(record).map(({ role, test }) => {
-    const title = `${labels[role]}: accuracy ${formatPercent(test.top1, 2)}`;
-    return confusionChart({ title, className: role }, test.confusion, record.data.classNames);
-  });
+function recall(record: RunRecord): string {
   return section(
-    'Confusion matrices',
-    'Rows are true classes, columns are predictions, numbers are percent of the row. Point at a ' +
-      'cell for the counts.',
-    figures(charts),
+    'Recall of each class',
+    'Share of the test images of a class that are recognized, and the change from the student ' +
+      'alone to the distilled one in points. Balanced accuracy is the mean over the classes. ' +
+      `Seed ${record.config.seeds[0]}.`,
+    recallTable(firstResults(record), record.data.classNames, labels),
+  );
+}
+
+function confusionMatrices(record: RunRecord): string {
+  const { classNames } = record.data;
+  return section(
+    areMatricesDrawn(classNames.length) ? 'Confusion matrices' : 'Most frequent confusions',
+    areMatricesDrawn(classNames.length)
+      ? 'Rows are true classes, columns are predictions, numbers are percent of the row. Point ' +
+          'at a cell for the counts.'
+      : 'Test images of one class that were taken for another.',
+    confusions(firstResults(record), classNames, labels),
   );
 }
 

@@ -98,6 +98,7 @@ svg .ideal { stroke: var(--soft); stroke-dasharray: 4 4 }
 .soft div { display: flex; align-items: center; gap: 7px; line-height: 1.45 }
 .soft em {
   font-style: normal; width: 6.4em; color: var(--soft); font-size: 12px; white-space: nowrap;
+  overflow: hidden; text-overflow: ellipsis; flex: none;
 }
 .soft small {
   width: 3em; text-align: right; color: var(--soft); font-size: 11.5px;
@@ -128,9 +129,10 @@ details > summary {
   cursor: pointer; color: var(--data); font-weight: 600; font-size: 14px; padding: 6px 0;
 }
 .classes th[scope=row], .splits th[scope=row], .recall th[scope=row] {
-  color: var(--ink); font-size: 14px; overflow-wrap: anywhere;
+  color: var(--ink); font-size: 14px; overflow-wrap: break-word;
 }
-.classes th:first-child { width: 22% }
+.classes th:first-child { width: 22%; min-width: 6.5em }
+.splits th { white-space: nowrap }
 .classes td > div { display: flex; align-items: center; gap: 10px }
 .classes td span { flex: 1; min-width: 20px; max-width: 260px; height: 9px }
 .classes td u {
@@ -142,7 +144,9 @@ details > summary {
 .splits { margin-bottom: 18px }
 .splits td, .recall td { white-space: nowrap }
 .recall td, .recall thead th:not(:first-child) { text-align: right }
-.recall tr.whole > * { font-weight: 650 }
+.recall th[scope=row] { max-width: 16em }
+.recall tbody tr:first-child > * { font-weight: 650 }
+.confusions td, .confusions th { font-size: 13px; overflow-wrap: anywhere }
 .swatch {
   display: inline-block; width: 14px; height: 14px; border-radius: 4px; margin-right: 8px;
   vertical-align: -2px; border: 1px solid var(--line);

@@ -39,6 +39,9 @@ const shownPairs = 12;
 const shownUniform = 10;
 const shownKinds = 12;
 
+/** Lines of readers that the inspection has as well, with what to do. */
+const aboutCounts = /^(no \w+ images|one training image only) of /;
+
 /** Side in pixels of the pictures of duplicates. */
 const pairSide = 64;
 
@@ -119,7 +122,10 @@ export async function inspectSplits(
   };
   return {
     ...facts,
-    warnings: [...warnings, ...findWarnings(facts, skipBroken)],
+    warnings: [
+      ...warnings.filter((line) => !aboutCounts.test(line)),
+      ...findWarnings(facts, skipBroken),
+    ],
     problems: findProblems(facts, skipBroken),
   };
 }
