@@ -3,7 +3,7 @@
  * @module @kd/files
  */
 export { float16Table, toFloat16 } from './formats/float16.ts';
-export { isNpy, type NpyArray, readNpyHeader } from './formats/npy.ts';
+export { isNpy, type NpyArray, type NpyTypes, readNpyHeader } from './formats/npy.ts';
 export { readPng } from './formats/png.ts';
 export {
   encodeProtobuf,

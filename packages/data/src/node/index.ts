@@ -1,4 +1,12 @@
 /** @module @kd/data/node */
+export type {
+  ImageCollection,
+  ImageSplit,
+  ImageSplits,
+  StoredImage,
+} from './collections/imageCollection.ts';
+export { openImages } from './collections/openImages.ts';
+export type { OpenOptions } from './collections/options.ts';
 export { type DecodeImageOptions, decodeImage } from './decoding/decodeImage.ts';
 export { type DecodeOptions, decodeImages, type LoadedImages } from './decoding/decodeImages.ts';
 export type { ImageFormat, ImageHeader } from './decoding/fileHeaders.ts';
@@ -23,3 +31,4 @@ export { type InspectedDatasets, inspectDatasets } from './inspection/inspectDat
 export { inspectImages } from './inspection/inspectImages.ts';
 export type { InspectOptions } from './inspection/inspectSplits.ts';
 export { type LoadCifar10Options, type LoadedCifar10, loadCifar10 } from './loadCifar10.ts';
+export { imageFolder, type LoadImagesOptions, loadImages } from './loadImages.ts';

@@ -12,8 +12,36 @@ export interface NpyArray {
   readonly begin: number;
 }
 
-const dtypes: Readonly<Record<string, SafetensorsDtype>> = { f2: 'F16', f4: 'F32', f8: 'F64' };
+/** Types by their codes in a header. */
+const dtypes: Readonly<Record<string, SafetensorsDtype>> = {
+  f2: 'F16',
+  f4: 'F32',
+  f8: 'F64',
+  u1: 'U8',
+  u2: 'U16',
+  u4: 'U32',
+  u8: 'U64',
+  i1: 'I8',
+  i2: 'I16',
+  i4: 'I32',
+  i8: 'I64',
+  b1: 'BOOL',
+};
 const headerLimit = 65_536;
+
+/** The types that a reader of an `.npy` file can use. */
+export interface NpyTypes {
+  readonly allowed: readonly SafetensorsDtype[];
+  /** For messages: `descr '<f2', '<f4' or '<f8'`. */
+  readonly expected: string;
+  readonly remedy: string;
+}
+
+const floats: NpyTypes = {
+  allowed: ['F16', 'F32', 'F64'],
+  expected: "descr '<f2', '<f4' or '<f8'",
+  remedy: "save it as float32: np.save(file, logits.astype('<f4'))",
+};
 
 /** Whether a file begins as an `.npy` file does. */
 export function isNpy(source: ByteSource): boolean {
@@ -24,11 +52,16 @@ export function isNpy(source: ByteSource): boolean {
  * Reads the header of an `.npy` file: a Python dictionary of three entries, which is parsed and
  * never evaluated.
  * @param caller Start of messages: the file's name.
- * @throws RangeError that names the file and the field; also for types other than little-endian
- * floats.
+ * @param types Little-endian floats by default.
+ * @throws RangeError that names the file and the field; also for other types, among them those of
+ * Python objects, which are pickled.
  * Source: numpy.lib.format, versions 1.0 to 3.0.
  */
-export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
+export function readNpyHeader(
+  source: ByteSource,
+  caller: string,
+  types: NpyTypes = floats,
+): NpyArray {
   ensure(
     isNpy(source) && source.length >= 12,
     caller,
@@ -57,13 +90,12 @@ export function readNpyHeader(source: ByteSource, caller: string): NpyArray {
 
   const type = /^'([<=|>]?)(\w+)'$/.exec(descr ?? '');
   const dtype = Object.hasOwn(dtypes, type?.[2] ?? '') ? dtypes[type?.[2] as string] : undefined;
-  const remedy = "save it as float32: np.save(file, logits.astype('<f4'))";
   ensure(
-    dtype !== undefined && type?.[1] !== '>',
+    dtype !== undefined && types.allowed.includes(dtype) && type?.[1] !== '>',
     caller,
-    "descr '<f2', '<f4' or '<f8'",
+    types.expected,
     descr,
-    remedy,
+    types.remedy,
   );
   ensure(order === 'True' || order === 'False', caller, 'fortran_order True or False', order);
   ensure(/^\([\d, ]*\)$/.test(sides ?? ''), caller, 'a shape of whole numbers', sides);

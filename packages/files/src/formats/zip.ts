@@ -13,6 +13,8 @@ export interface ZipEntry {
   readonly name: string;
   /** Size in bytes when decompressed, as the directory of the archive has it. */
   readonly size: number;
+  /** Whether it is stored without compression. */
+  readonly isStored: boolean;
   /**
    * Returns the range of the archive that holds the content of an entry that is stored without
    * compression.
@@ -237,6 +239,7 @@ function createEntries(
     entries.set(name, {
       name,
       size,
+      isStored: method === stored,
       storedRange() {
         ensure(
           method === stored,

@@ -42,19 +42,26 @@ export function dataParts(record: DataInspectionRecord): DataPart[] {
   ];
 }
 
+/** Lines that are shown at once; others unfold. */
+const shownLines = 6;
+
 /** Renders problems and warnings; nothing where there are none. */
 export function notices({
   problems,
   warnings,
 }: Pick<DataInspectionRecord, 'problems' | 'warnings'>): string {
-  const list = (className: string, lines: readonly string[]) =>
-    lines.length === 0
-      ? ''
-      : element(
-          'ul',
-          { class: className },
-          ...lines.map((line) => element('li', {}, escapeHtml(line))),
-        );
+  const list = (className: string, lines: readonly string[]) => {
+    const items = (part: readonly string[]) =>
+      element('ul', {}, ...part.map((line) => element('li', {}, escapeHtml(line))));
+    if (lines.length === 0) return '';
+    const rest = lines.length > shownLines + 2 ? lines.slice(shownLines) : [];
+    const more =
+      rest.length === 0
+        ? ''
+        : element('details', {}, element('summary', {}, `${rest.length} more`), items(rest));
+    const first = lines.slice(0, lines.length - rest.length);
+    return element('div', { class: className }, items(first), more);
+  };
   return list('notice problem', problems) + list('notice', warnings);
 }
 

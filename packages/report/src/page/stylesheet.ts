@@ -123,8 +123,8 @@ pre {
   margin: 0 0 18px;
 }
 .notice.problem { border-color: var(--bad) }
-ul.notice { list-style: none; margin: 0 0 18px; max-width: 62em }
-ul.notice li { padding: 3px 0 }
+.notice ul { list-style: none; margin: 0; padding: 0; max-width: 62em }
+.notice li { padding: 3px 0 }
 details > summary {
   cursor: pointer; color: var(--data); font-weight: 600; font-size: 14px; padding: 6px 0;
 }
@@ -133,6 +133,7 @@ details > summary {
 }
 .classes th:first-child { width: 22%; min-width: 6.5em }
 .splits th { white-space: nowrap }
+.classes td { padding-right: 28px }
 .classes td > div { display: flex; align-items: center; gap: 10px }
 .classes td span { flex: 1; min-width: 20px; max-width: 260px; height: 9px }
 .classes td u {

@@ -122,9 +122,10 @@ export async function inspectSplits(
   };
   return {
     ...facts,
+    // What harms the result comes before notes about single files.
     warnings: [
-      ...warnings.filter((line) => !aboutCounts.test(line)),
       ...findWarnings(facts, skipBroken),
+      ...warnings.filter((line) => !aboutCounts.test(line)),
     ],
     problems: findProblems(facts, skipBroken),
   };

@@ -41,8 +41,8 @@ export type Seen<Result> = { readonly index: number } & (
 );
 
 /** Images that are read ahead, and images that are decoded at a time. */
-const ahead = 16;
-const atATime = 8;
+const ahead = 24;
+const atATime = 32;
 
 /** Bytes of pixels that are decoded at a time, unless one image is larger. */
 const bytesAtATime = 2 ** 28;
