@@ -5,8 +5,8 @@
  */
 import { ensure, expectedError } from '@kd/core';
 import { concatBytes, readPng, readTar, toByteStream } from '@kd/files';
+import { imageSize, type Part, readPythonBatch, readRecords } from './cifarFiles.ts';
 import { type ImageDataset, imageDataset } from './imageDataset.ts';
-import { PickledArray, readArrays } from './numpyPickle.ts';
 
 /** Class names by label. */
 export const cifar10ClassNames = [
@@ -100,14 +100,6 @@ export async function readCifar10(
   return { train: join('CIFAR-10 train', layout.train), test: join('CIFAR-10 test', layout.test) };
 }
 
-/** Content of one file of an archive. */
-interface Part {
-  /** uint8 [images, 32, 32, 3] flattened. */
-  readonly pixels?: Uint8Array;
-  /** [images]. */
-  readonly labels?: Uint8Array;
-}
-
 /** Layout of an archive: its files in order, and how to read one. */
 interface Layout {
   /** Name for messages: `official binary archive`. */
@@ -121,21 +113,6 @@ interface Layout {
   readFile(bytes: Uint8Array, caller: string): Part | Promise<Part>;
 }
 
-/** Bytes of an image, 32 × 32 × 3. */
-export const imageSize = 3072;
-
-/**
- * Interleaves channel planes, as in CIFAR's own files.
- * @param at Position of the planes. @param target Position of the image in `pixels`.
- */
-function interleave(planes: Uint8Array, at: number, pixels: Uint8Array, target: number): void {
-  for (let position = 0; position < 1024; position++) {
-    pixels[target + 3 * position] = planes[at + position] as number;
-    pixels[target + 3 * position + 1] = planes[at + 1024 + position] as number;
-    pixels[target + 3 * position + 2] = planes[at + 2048 + position] as number;
-  }
-}
-
 const classes = cifar10ClassNames.length;
 const numbers = [1, 2, 3, 4, 5];
 
@@ -144,7 +121,7 @@ const layouts: readonly Layout[] = [
     name: 'official binary archive',
     train: numbers.map((number) => `data_batch_${number}.bin`),
     test: ['test_batch.bin'],
-    readFile: (bytes, caller) => readRecords(bytes, classes, caller),
+    readFile: (bytes, caller) => readRecords(bytes, { bytes: 1, at: 0, classes }, caller),
   },
   {
     name: 'official python archive',
@@ -162,78 +139,6 @@ const layouts: readonly Layout[] = [
         : readRowImages(bytes, caller),
   },
 ];
-
-/**
- * Reads a file of the binary archive: records of one label byte and 3 × 32 × 32 pixel bytes, red
- * plane first.
- */
-function readRecords(bytes: Uint8Array, classes: number, caller: string): Required<Part> {
-  const recordSize = 1 + imageSize;
-  const whole = bytes.length > 0 && bytes.length % recordSize === 0;
-  ensure(
-    whole,
-    caller,
-    `whole records of ${recordSize} bytes`,
-    `${bytes.length} bytes`,
-    'it is cut short or something else',
-  );
-  const count = bytes.length / recordSize;
-  const pixels = new Uint8Array(count * imageSize);
-  const labels = new Uint8Array(count);
-  for (let record = 0; record < count; record++) {
-    const label = bytes[record * recordSize] as number;
-    ensure(label < classes, caller, `labels 0–${classes - 1}`, `${label} in record ${record}`);
-    labels[record] = label;
-    interleave(bytes, record * recordSize + 1, pixels, record * imageSize);
-  }
-  return { pixels, labels };
-}
-
-/**
- * Reads a file of the Python archive: a pickled dict whose `data` is uint8 [images, 3072], red
- * plane
- * first, and whose labels are a list.
- * @param labelKey `labels` in CIFAR-10.
- */
-function readPythonBatch(
-  bytes: Uint8Array,
-  classes: number,
-  labelKey: string,
-  caller: string,
-): Required<Part> {
-  const batch = readArrays(bytes, caller);
-  ensure(batch instanceof Map, caller, 'a pickled dict', 'another value');
-  const data = batch.get('data');
-  const list = batch.get(labelKey);
-  ensure(data instanceof PickledArray, caller, "an array under 'data'", 'another value');
-  ensure(Array.isArray(list), caller, `a list under '${labelKey}'`, 'another value');
-  const [count] = data.shape;
-  ensure(
-    data.shape.length === 2 && data.shape[1] === imageSize && count !== undefined && count > 0,
-    caller,
-    "'data' of shape [images, 3072]",
-    data.shape,
-  );
-  ensure(list.length === count, caller, `${count} labels, one per image`, list.length);
-  const labels = new Uint8Array(count);
-  const pixels = new Uint8Array(count * imageSize);
-  for (let image = 0; image < count; image++) {
-    const label = list[image];
-    ensure(
-      isLabel(label, classes),
-      caller,
-      `labels 0–${classes - 1}`,
-      `${String(label)} for image ${image}`,
-    );
-    labels[image] = label;
-    interleave(data.bytes, image * imageSize, pixels, image * imageSize);
-  }
-  return { pixels, labels };
-}
-
-function isLabel(value: unknown, classes: number): value is number {
-  return typeof value === 'number' && value >= 0 && value < classes;
-}
 
 /** Reads a PNG of the npm package: each of its rows, 1024 RGB pixels, is one 32 × 32 image. */
 async function readRowImages(bytes: Uint8Array, caller: string): Promise<Part> {

@@ -19,8 +19,14 @@ export function readArrays(bytes: Uint8Array, caller: string): unknown {
   return unpickle(byteSource(bytes), caller, host).value;
 }
 
-/** The names that a pickle may have: constructors of numpy arrays, which are never called. */
+/**
+ * The names that a pickle may have: constructors of numpy arrays, and what Python 3 writes for
+ * bytes in protocols before 3. They are recognized, never called.
+ */
 const allowed = [
+  '_codecs.encode',
+  'numpy.core.numeric._frombuffer',
+  'numpy._core.numeric._frombuffer',
   'numpy.core.multiarray._reconstruct',
   'numpy._core.multiarray._reconstruct',
   'numpy.ndarray',
@@ -57,7 +63,11 @@ export class PickledArray {
 }
 
 /** Returns the result of a call (`REDUCE`). */
-function construct(callee: unknown, args: unknown, caller: string): PickledType | PickledArray {
+function construct(
+  callee: unknown,
+  args: unknown,
+  caller: string,
+): PickledType | PickledArray | Uint8Array {
   ensure(
     callee instanceof PickledGlobal && Array.isArray(args),
     caller,
@@ -65,6 +75,8 @@ function construct(callee: unknown, args: unknown, caller: string): PickledType 
     'something else',
   );
   if (callee.name === 'numpy.dtype') return new PickledType(readText(args[0], caller));
+  if (callee.name === '_codecs.encode') return encodeLatin1(args, caller);
+  if (callee.name.endsWith('._frombuffer')) return arrayFromBuffer(args, caller);
   const [type] = args;
   const isArray =
     callee.name.endsWith('._reconstruct') &&
@@ -111,6 +123,21 @@ function setState(target: unknown, state: unknown, caller: string): void {
   );
   target.shape = shape as number[];
   target.bytes = bytes as Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes as the text of Python 3 for protocols before 3: `_codecs.encode(text, 'latin1')`. */
+function encodeLatin1([text, encoding]: readonly unknown[], caller: string): Uint8Array {
+  const isRight = typeof text === 'string' && (encoding === 'latin1' || encoding === 'latin-1');
+  ensure(isRight, caller, 'bytes as text in latin1', 'another encoding');
+  return Uint8Array.from(text as string, (letter) => letter.charCodeAt(0) & 255);
+}
+
+/** An array of protocol 5: `_frombuffer(bytes, type, shape, order)`. */
+function arrayFromBuffer(args: readonly unknown[], caller: string): PickledArray {
+  const [bytes, type, shape, order] = args;
+  const array = new PickledArray();
+  setState(array, [1, shape, type, order === 'F', bytes], caller);
+  return array;
 }
 
 function readText(value: unknown, caller: string): string {

@@ -4,7 +4,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import type { ImageCollection, ImageSplit } from './imageCollection.ts';
-import { findImageFiles, type ImageFile, listDirectories, sortFiles } from './imageFiles.ts';
+import {
+  findImageFiles,
+  type ImageFile,
+  listDirectories,
+  listNames,
+  sortFiles,
+} from './imageFiles.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName, splitOfWord } from './splitNames.ts';
 
 /** Directories whose pictures have no label. */
@@ -122,11 +128,13 @@ function chooseClasses(
       'pictures (jpg, png, webp, avif, gif, tif) in the class directories',
       'none',
     );
-  if (empty.length > 0) warnings.push(`no pictures in ${list(empty)}: left out`);
+  if (empty.length > 0) warnings.push(`no pictures in ${listNames(empty)}: left out`);
   if (names.length < 2) {
     const only = names[0] as string;
     const remedy =
-      empty.length === 0 ? `is the data set in ${path.join(only)} itself?` : 'fill the others';
+      empty.length === 0
+        ? `are the classes in ${only} itself? then give its path`
+        : 'fill the others';
     throw expectedError(caller, 'at least two classes', `one, ${only}`, remedy);
   }
   const untaught = names.filter((name) => count(splits.train, name) === 0);
@@ -134,16 +142,9 @@ function chooseClasses(
     throw expectedError(
       caller,
       'every class among the training images',
-      `none of ${list(untaught)}`,
+      `none of ${listNames(untaught)}`,
       'add some, or remove the class from the other splits',
     );
-  for (const [split, content] of all) {
-    if (split === 'train') continue;
-    const missing = names.filter((name) => count(content, name) === 0);
-    if (missing.length > 0) warnings.push(`no ${split} images of ${list(missing)}`);
-  }
-  const single = names.filter((name) => count(splits.train, name) === 1);
-  if (single.length > 0) warnings.push(`one training image only of ${list(single)}`);
   return names;
 }
 
@@ -162,11 +163,6 @@ function expectDistinct(names: readonly string[], caller: string): void {
     );
     seen.set(folded, name);
   }
-}
-
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, 5).join(', ');
-  return names.length > 5 ? `${shown} and ${names.length - 5} more classes` : shown;
 }
 
 function openSplit(

@@ -152,3 +152,9 @@ function resolveLink(
 function join(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`;
 }
+
+/** Lists names for a message, five at most. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(', ');
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
+}
