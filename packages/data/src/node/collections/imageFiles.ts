@@ -73,7 +73,10 @@ export async function findImageFiles(
   const enter = async (below: string): Promise<void> => {
     const location = path.join(root, below);
     const real = realpathSync(location);
-    if (entered.has(real)) return;
+    // A link to a directory above it would list everything there again.
+    const above = realpathSync(path.dirname(location));
+    const isLoop = below !== '' && (above === real || above.startsWith(real + path.sep));
+    if (isLoop || entered.has(real)) return;
     entered.add(real);
     for (const entry of await readEntries(location, caller)) {
       if (litter.test(entry.name)) continue;
