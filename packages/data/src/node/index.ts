@@ -3,10 +3,10 @@ export type {
   ImageCollection,
   ImageSplit,
   ImageSplits,
+  OpenOptions,
   StoredImage,
 } from './collections/imageCollection.ts';
 export { openImages } from './collections/openImages.ts';
-export type { OpenOptions } from './collections/options.ts';
 export { type DecodeImageOptions, decodeImage } from './decoding/decodeImage.ts';
 export { type DecodeOptions, decodeImages, type LoadedImages } from './decoding/decodeImages.ts';
 export type { ImageFormat, ImageHeader } from './decoding/fileHeaders.ts';

@@ -1,5 +1,5 @@
+import type { OpenOptions } from './collections/imageCollection.ts';
 import { openImages } from './collections/openImages.ts';
-import type { OpenOptions } from './collections/options.ts';
 import { type DecodeOptions, decodeImages, type LoadedImages } from './decoding/decodeImages.ts';
 
 /** Options of `loadImages`. */

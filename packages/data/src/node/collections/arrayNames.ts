@@ -1,5 +1,5 @@
 import { expectedError } from '@kd/core';
-import type { OpenOptions } from './options.ts';
+import type { OpenOptions } from './imageCollection.ts';
 import { type SplitName, splitOfWord } from './splitNames.ts';
 
 /** Names of the arrays of one split. */

@@ -7,8 +7,7 @@ import { readTar } from '@kd/files';
 import { hashBytes } from '@kd/files/node';
 import { type Part, readPythonBatch, readRecords } from '../../cifarFiles.ts';
 import { readArrays } from '../../numpyPickle.ts';
-import type { ImageCollection, ImageSplit } from './imageCollection.ts';
-import type { OpenOptions } from './options.ts';
+import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 
 /** Limits in bytes: the largest file of the archives has 155 MB. */
 const limits = { file: 200e6, archive: 600e6 };

@@ -5,8 +5,7 @@ import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import { parse } from 'csv-parse/sync';
 import { numberClasses, type RawLabels } from './columnLabels.ts';
-import type { ImageCollection, ImageSplit } from './imageCollection.ts';
-import type { OpenOptions } from './options.ts';
+import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 import { mapSplits, requireTrain, type SplitName, splitOfWord } from './splitNames.ts';
 
 /** Bytes of a table. */

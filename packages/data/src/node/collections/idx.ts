@@ -7,10 +7,9 @@ import { ensure, expectedError } from '@kd/core';
 import { fileByteSource, hashBytes } from '@kd/files/node';
 import { type ByteAccess, rangeAccess } from './byteAccess.ts';
 import { numberClasses, type RawLabels } from './columnLabels.ts';
-import type { ImageCollection, ImageSplit } from './imageCollection.ts';
+import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 import { readLabelArray } from './labelArray.ts';
 import type { NumberArray } from './numberArray.ts';
-import type { OpenOptions } from './options.ts';
 import { openPixelArray, type PixelArray, pixelSplit } from './pixelArray.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName, splitOfPath } from './splitNames.ts';
 

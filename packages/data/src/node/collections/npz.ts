@@ -6,10 +6,9 @@ import { fileByteSource, hashBytes } from '@kd/files/node';
 import { groupArrays, isImageName, type SplitArrays } from './arrayNames.ts';
 import { type ByteAccess, rangeAccess, streamAccess } from './byteAccess.ts';
 import { numberClasses, type RawLabels } from './columnLabels.ts';
-import type { ImageCollection, ImageSplit } from './imageCollection.ts';
+import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 import { readLabelArray } from './labelArray.ts';
 import { type NumberArray, openNpy } from './numberArray.ts';
-import type { OpenOptions } from './options.ts';
 import { openPixelArray, type PixelArray, pixelSplit } from './pixelArray.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName } from './splitNames.ts';
 

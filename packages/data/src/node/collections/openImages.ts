@@ -5,10 +5,9 @@ import { openCifar100 } from './cifar100.ts';
 import { openCsv } from './csv.ts';
 import { openFolder } from './folder.ts';
 import { idxName, openIdx } from './idx.ts';
-import type { ImageCollection, ImageSplit } from './imageCollection.ts';
+import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 import { listNames } from './imageFiles.ts';
 import { openNpz } from './npz.ts';
-import type { OpenOptions } from './options.ts';
 import { openParquet } from './parquet.ts';
 import { openTarShards } from './tarShards.ts';
 

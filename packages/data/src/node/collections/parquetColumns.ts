@@ -1,5 +1,5 @@
 import { ensure, expectedError } from '@kd/core';
-import type { OpenOptions } from './options.ts';
+import type { OpenOptions } from './imageCollection.ts';
 import type { ParquetFile, TopColumn } from './parquetFile.ts';
 
 /** The columns that a collection is read from. */

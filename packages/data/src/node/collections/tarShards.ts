@@ -5,9 +5,8 @@ import { ensure, expectedError } from '@kd/core';
 import { type ByteSource, readRange } from '@kd/files';
 import { fileByteSource, hashBytes } from '@kd/files/node';
 import { numberClasses, type RawLabels } from './columnLabels.ts';
-import type { ImageCollection, ImageSplit } from './imageCollection.ts';
+import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 import { imageEndings } from './imageFiles.ts';
-import type { OpenOptions } from './options.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName, splitOfPath } from './splitNames.ts';
 import { indexTar, type TarFile } from './tarIndex.ts';
 

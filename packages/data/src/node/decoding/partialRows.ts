@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { expectedError } from '@kd/core';
 import { ensureDirectory, isProcessRunning } from '@kd/files/node';
 
 /**
@@ -36,7 +37,9 @@ export async function claimPartial(
   directory: string,
   key: string,
 ): Promise<PartialDirectory | Held> {
-  await ensureDirectory(directory);
+  await ensureDirectory(directory).catch((cause: Error) => {
+    throw unwritable(directory, cause);
+  });
   const id = randomUUID().slice(0, 8);
   const mine = path.join(directory, `${key}.${process.pid}.${host}.${id}.partial`);
   let isMine = false;
@@ -144,4 +147,15 @@ export async function readJsonFile(file: string): Promise<unknown> {
       return undefined;
     throw error;
   }
+}
+
+/** Explains that a directory cannot be written. */
+function unwritable(directory: string, cause: Error): RangeError {
+  const error = expectedError(
+    'decodeImages',
+    `a directory for decoded images that can be written, ${directory}`,
+    cause.message,
+    'choose another one (cache, KD_CACHE)',
+  );
+  return Object.assign(error, { cause });
 }

@@ -1,6 +1,6 @@
 import { rename, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { ensure, expectedError } from '@kd/core';
+import { ensure } from '@kd/core';
 import { formatBytes } from '@kd/core/internal';
 import { writeFileAtomic } from '@kd/files/node';
 import { blockBytes, wholeBytes } from '../../imageRows.ts';
@@ -151,15 +151,4 @@ export async function checkRoom(
   );
   const resumed = written > 0 ? `, ${formatBytes(written)} of it from an interrupted run` : '';
   log(`decoded images: ${formatBytes(bytes)} in ${place}${resumed}`);
-}
-
-/** Explains that a directory cannot be written. */
-export function unwritable(directory: string, cause: Error): RangeError {
-  const error = expectedError(
-    'decodeImages',
-    `a directory for decoded images that can be written, ${directory}`,
-    cause.message,
-    'choose another one (cache, KD_CACHE)',
-  );
-  return Object.assign(error, { cause });
 }
