@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import type { ImageCollection, ImageSplit } from './imageCollection.ts';
@@ -11,6 +10,7 @@ import {
   listNames,
   sortFiles,
 } from './imageFiles.ts';
+import { pictureReader } from './readPicture.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName, splitOfWord } from './splitNames.ts';
 
 /** Directories whose pictures have no label. */
@@ -177,13 +177,14 @@ function openSplit(
   const hash = createHash('sha256');
   for (const file of files) hash.update(`${JSON.stringify(file)}\n`);
   const nameOf = (index: number) => (files[index] as ImageFile).path;
+  const read = pictureReader();
   return {
     count: files.length,
     labels: Int32Array.from(files, (file) => labelOf.get(file) ?? -1),
     nameOf,
     async read(index) {
-      const { buffer, byteOffset, byteLength } = await readFile(path.join(root, nameOf(index)));
-      return { encoded: new Uint8Array(buffer, byteOffset, byteLength) };
+      const { path: name, size } = files[index] as ImageFile;
+      return { encoded: await read(path.join(root, name), size) };
     },
     version: hash.digest('hex'),
   };

@@ -3,6 +3,7 @@ import type { Sharp } from 'sharp';
 import type { DecodedImage } from '../../pixels/resample.ts';
 import { convertAvifColor, readAvifColor } from './avifColor.ts';
 import type { ImageHeader } from './fileHeaders.ts';
+import { type RawPixels, readPlainPng } from './plainPng.ts';
 import { brokenFile, loadSharp, mostPixels, readHeader } from './probeImage.ts';
 
 export interface DecodeImageOptions {
@@ -30,7 +31,9 @@ export async function decodeImage(
   const caller = `decodeImage '${name}'`;
   const header = await readHeader(encoded, caller);
   ensure(channels === 1 || channels === 3, caller, 'channels 1 or 3', channels);
-  const raw = await decodeWithSharp(encoded, header, channels, caller);
+  const raw =
+    readPlainPng(encoded, header, channels) ??
+    (await decodeWithSharp(encoded, header, channels, caller));
   const pixels = header.color === 'cmyk' ? convertCmyk(raw.pixels) : raw.pixels;
   if (header.format === 'avif') {
     const color = readAvifColor(encoded, raw.height, raw.width);
@@ -43,15 +46,6 @@ export async function decodeImage(
     channels,
     notes: describeConversions(header),
   };
-}
-
-interface RawPixels {
-  /** Of one channel, of three, or of four: CMYK. */
-  readonly pixels: Uint8Array<ArrayBuffer>;
-  readonly height: number;
-  readonly width: number;
-  /** Whether there is one channel. */
-  readonly isGray: boolean;
 }
 
 async function decodeWithSharp(
