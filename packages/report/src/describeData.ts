@@ -60,8 +60,8 @@ export function describeDuplicates({ duplicates }: DataInspectionRecord): string
   return [...across, ...inside, ...labels];
 }
 
-/** `0.491, 0.482, 0.447` */
-export function formatChannels(values: readonly number[], decimals = 3): string {
+/** `0.4914, 0.4822, 0.4465` */
+export function formatChannels(values: readonly number[], decimals = 4): string {
   return values.map((value) => value.toFixed(decimals)).join(', ');
 }
 

@@ -123,7 +123,7 @@ const printedClasses = 30;
 function formatInspection(record: DataInspectionRecord): string {
   const { splits, formats, conversions, broken, smaller } = record;
   const tally = (list: DataInspectionRecord['formats']) =>
-    list.map(({ what, images }) => `${what} (${formatInteger(images)})`).join(', ');
+    list.map(({ what, images }) => `${what} (${formatInteger(images)})`).join('; ');
   const facts = [
     `Stored as: ${tally(formats) || 'nothing that can be read'}`,
     ...(conversions.length === 0 ? [] : [`Decoding: ${tally(conversions)}`]),

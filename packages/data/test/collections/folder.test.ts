@@ -74,7 +74,7 @@ describe('a directory of classes', () => {
     expect(namesOf(splits.test as ImageSplit)).toEqual(['Testing/a/1.png']);
     expect(warnings).toEqual([
       'beside Testing, train, val, docs is left aside',
-      '1 other files are left aside',
+      '1 other file is left aside',
       'no test images of b',
     ]);
   });
@@ -125,7 +125,11 @@ describe('symbolic links', () => {
 describe('what cannot be trained on is refused', () => {
   const layout = 'one directory for each class, with its pictures: cats/1.jpg, dogs/2.jpg';
   test.each([
-    ['an empty directory', [], `expected ${layout}, got no directory in the directory.`],
+    [
+      'an empty directory',
+      [],
+      `expected ${layout}, got no directory in it; make one for each class and put its pictures there.`,
+    ],
     [
       'pictures without classes',
       ['1.png', '2.png'],
@@ -134,7 +138,7 @@ describe('what cannot be trained on is refused', () => {
     [
       'one class',
       ['a/1.png', 'a/2.png'],
-      'expected at least two classes, got one, a; are the classes in a itself? then give its path.',
+      'expected at least two classes, got one, a; add another class, or, if the classes are directories in a, give its path.',
     ],
     [
       'classes that differ in case',

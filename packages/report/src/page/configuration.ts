@@ -122,7 +122,7 @@ function describeAugmentation({
   ];
   return transforms.length === 0
     ? 'none'
-    : `${transforms.join(', ')}; ${views} views of each image`;
+    : `${transforms.join(', ')}; up to ${views} views of each image`;
 }
 
 function describeOptimizer(optimizer: OptimizerRecord): Row[] {

@@ -140,6 +140,7 @@ function swatch(mean: readonly number[]): string {
 function sizesPart({ sizes }: DataInspectionRecord): DataPart {
   const { smallest, median, largest, different, list } = sizes;
   const commonest = list
+    .filter(({ images }) => images > 1)
     .slice(0, 5)
     .map((size) => `${formatSize(size)}: ${countImages(size.images)}`);
   const facts: (readonly [string, string])[] = [
@@ -147,7 +148,7 @@ function sizesPart({ sizes }: DataInspectionRecord): DataPart {
     ['Median', formatSize(median)],
     ['Largest', formatSize(largest)],
     ['Different sizes', formatInteger(different)],
-    ['Most frequent', commonest.join('; ')],
+    ...(commonest.length === 0 ? [] : [['Most frequent', commonest.join('; ')] as const]),
   ];
   const { title, svg } = sizesChart(sizes);
   const chart = element('figure', {}, element('figcaption', {}, title), svg);

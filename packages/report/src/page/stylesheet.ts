@@ -24,7 +24,7 @@ main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 72px }
 header .where { color: var(--soft); font-size: 13px; margin: 0 0 10px }
 h1 {
   font-size: 27px; line-height: 1.28; letter-spacing: -.012em; margin: 0 0 24px; max-width: 33em;
-  font-weight: 650;
+  font-weight: 650; text-wrap: balance;
 }
 h2 { font-size: 19px; margin: 0 0 2px; letter-spacing: -.005em }
 h3 { font-size: 14.5px; margin: 24px 0 10px; font-weight: 600 }
@@ -183,7 +183,8 @@ footer { color: var(--soft); font-size: 13px; margin-top: 26px }
   .two, .wide .figures { grid-template-columns: 1fr }
   main { padding: 24px 14px }
   section { padding: 18px 14px }
-  .classes td ~ td span { display: none }
+  .classes td:not(:only-of-type) span { display: none }
+  .classes td, .recall td { padding-right: 8px }
   .pairs { grid-template-columns: 1fr }
 }
 `.trim();

@@ -40,7 +40,8 @@ export async function openFolder(source: string): Promise<ImageCollection> {
   const splits = requireTrain(found, caller);
   const classNames = chooseClasses(splits, caller, warnings);
   const others = entriesOf(splits).reduce((sum, [, split]) => sum + split.others, 0);
-  if (others > 0) warnings.push(`${others} other files are left aside`);
+  if (others > 0)
+    warnings.push(`${others} other ${others === 1 ? 'file is' : 'files are'} left aside`);
   const opened = mapSplits(splits, (split) => openSplit(root, split, classNames));
   return {
     source,
@@ -105,7 +106,13 @@ async function readClasses(root: string, directory: string, caller: string): Pro
       `${top.files.length} pictures in ${shown} itself, such as ${top.files[0]?.path}`,
       'move them into directories named after their classes, or list them in labels.csv',
     );
-  if (classes.size === 0) throw expectedError(caller, layout, `no directory in ${shown}`);
+  if (classes.size === 0)
+    throw expectedError(
+      caller,
+      layout,
+      `no directory in ${directory === '' ? 'it' : directory}`,
+      'make one for each class and put its pictures there',
+    );
   return { classes, unlabelled, others };
 }
 
@@ -133,7 +140,7 @@ function chooseClasses(
     const only = names[0] as string;
     const remedy =
       empty.length === 0
-        ? `are the classes in ${only} itself? then give its path`
+        ? `add another class, or, if the classes are directories in ${only}, give its path`
         : 'fill the others';
     throw expectedError(caller, 'at least two classes', `one, ${only}`, remedy);
   }

@@ -160,6 +160,7 @@ async function readLabels(part: Part, { createProgress, signal }: OpenOptions): 
         await new Promise(setImmediate);
         signal?.throwIfAborted();
       }
+      progress?.update(values.length);
     }
   } finally {
     progress?.end();
