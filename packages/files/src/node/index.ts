@@ -9,4 +9,9 @@ export { type FetchOptions, fetchFile } from './fetch/fetchFile.ts';
 export { type NpmOptions, npmTarball } from './fetch/npmTarball.ts';
 export { findPip, type PipRun, runPip } from './fetch/pip.ts';
 export { fileByteSource } from './fileByteSource.ts';
+export {
+  type DatasetFiles,
+  type DatasetFilesOptions,
+  fetchDatasetFiles,
+} from './huggingFace/fetchDatasetFiles.ts';
 export type { FetchedFile } from './huggingFace/fetchFromHub.ts';

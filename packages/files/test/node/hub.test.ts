@@ -13,8 +13,14 @@ import { fileURLToPath } from 'node:url';
 import { temporaryDirectories } from '@kd/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { decodeSafetensors, encodeSafetensors, readShardIndex } from '../../src/index.ts';
-import { type FetchOptions, fetchFile, fileByteSource } from '../../src/node/index.ts';
-import { COMMIT, sha256Of, type TestHub, testHubs } from '../support/hubServer.ts';
+import {
+  type DatasetFilesOptions,
+  type FetchOptions,
+  fetchDatasetFiles,
+  fetchFile,
+  fileByteSource,
+} from '../../src/node/index.ts';
+import { COMMIT, CONVERTED, sha256Of, type TestHub, testHubs } from '../support/hubServer.ts';
 
 const createDirectory = temporaryDirectories();
 const startHub = testHubs();
@@ -216,6 +222,158 @@ describe('weights on the hub', () => {
     expect(readdirSync(path.join(repository(), 'snapshots', COMMIT))).toEqual([
       'model.safetensors',
     ]);
+  });
+});
+
+describe('files of a dataset', () => {
+  const bytesOf = (text: string) => new TextEncoder().encode(text);
+  const dataset = {
+    'README.md': bytesOf('tiny'),
+    'data/test.parquet': bytesOf('rows of the test set'),
+    'data/train.parquet': bytesOf('rows of the training set'),
+    'small/train.parquet': bytesOf('some rows'),
+  };
+  const converted = {
+    'default/train/0000.parquet': bytesOf('converted rows'),
+    'other/train/0000.parquet': bytesOf('converted rows of the other configuration'),
+  };
+  const options: DatasetFilesOptions = {
+    choose: (names) => names.filter((name) => name.endsWith('.parquet')),
+    otherBranch: 'refs/convert/parquet',
+  };
+  const fetchNames = async (source: string) =>
+    (await fetchDatasetFiles(source, options)).files.map(({ name }) => name);
+  const directory = () => path.join(home, 'hub', 'datasets--kd--tiny');
+
+  test('are those chosen, downloaded once, and read offline', async () => {
+    const hub = await startHub({ kind: 'dataset', files: dataset });
+    use(hub);
+    const fetched = await fetchDatasetFiles('hf://datasets/kd/tiny/data/', options);
+    const snapshot = path.join(directory(), 'snapshots', COMMIT);
+    const names = ['data/test.parquet', 'data/train.parquet'];
+    expect(fetched).toEqual({
+      files: names.map((name) => ({ name, path: path.join(snapshot, name) })),
+      root: 'hf://datasets/kd/tiny',
+      commit: COMMIT,
+      isOtherBranch: false,
+      listed: Object.keys(dataset),
+    });
+    expect(readFileSync(path.join(snapshot, 'data/train.parquet'), 'utf8')).toBe(
+      'rows of the training set',
+    );
+    expect(readFileSync(path.join(directory(), 'refs', 'main'), 'utf8')).toBe(COMMIT);
+    const asked = names.flatMap((name) => [
+      `POST /api/datasets/kd/tiny/paths-info/${COMMIT}`,
+      `GET /datasets/kd/tiny/resolve/${COMMIT}/${name}`,
+      'cdn whole',
+    ]);
+    expect(hub.requests).toEqual(['GET /api/datasets/kd/tiny/revision/main', ...asked]);
+    hub.requests.length = 0;
+    expect(await fetchDatasetFiles('hf://datasets/kd/tiny/data', options)).toEqual(fetched);
+    expect(await fetchNames(`hf://datasets/kd/tiny@${COMMIT}/data`)).toEqual(names);
+    expect(hub.requests).toEqual(['GET /api/datasets/kd/tiny/revision/main']);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await fetchDatasetFiles('hf://datasets/kd/tiny/data', options)).toEqual(fetched);
+    expect(hub.requests.length).toBe(1);
+    expect(await messageOf(fetchNames('hf://datasets/kd/tiny'))).toBe(
+      `hf://datasets/kd/tiny@${COMMIT}/small/train.parquet: expected the file in ${directory()}, got none; unset HF_HUB_OFFLINE to download it.`,
+    );
+  });
+
+  test('are those of the other branch where main has none, offline too', async () => {
+    const hub = await startHub({
+      kind: 'dataset',
+      files: { 'train/a.png': bytesOf('a') },
+      converted,
+    });
+    use(hub);
+    const source = 'hf://datasets/kd/tiny/default';
+    const fetched = await fetchDatasetFiles(source, options);
+    const name = 'default/train/0000.parquet';
+    expect(fetched).toEqual({
+      files: [{ name, path: path.join(directory(), 'snapshots', CONVERTED, name) }],
+      root: 'hf://datasets/kd/tiny',
+      commit: CONVERTED,
+      isOtherBranch: true,
+      listed: ['train/a.png'],
+    });
+    const reference = path.join(directory(), 'refs', 'refs', 'convert', 'parquet');
+    expect(readFileSync(reference, 'utf8')).toBe(CONVERTED);
+    hub.requests.length = 0;
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await fetchDatasetFiles(source, options)).toEqual(fetched);
+    expect(hub.requests).toEqual([]);
+    expect(await fetchNames('hf://datasets/kd/tiny@refs%2Fconvert%2Fparquet/default')).toEqual([
+      name,
+    ]);
+  });
+
+  test('are none where no branch has any, and only those of a revision that is named', async () => {
+    use(await startHub({ kind: 'dataset', files: { 'a.arrow': bytesOf('a') } }));
+    expect(await fetchDatasetFiles('hf://datasets/kd/tiny', options)).toMatchObject({
+      files: [],
+      isOtherBranch: false,
+      listed: ['a.arrow'],
+    });
+    use(await startHub({ kind: 'dataset', files: { 'b.arrow': bytesOf('b') }, converted }));
+    vi.stubEnv('HF_HOME', createDirectory());
+    const fetched = await fetchDatasetFiles(`hf://datasets/kd/tiny@${COMMIT}`, options);
+    expect(fetched).toMatchObject({ files: [], root: `hf://datasets/kd/tiny@${COMMIT}` });
+  });
+
+  test('that Python has downloaded are read without a request', async () => {
+    const rows = dataset['data/train.parquet'];
+    const snapshot = path.join(directory(), 'snapshots', COMMIT, 'data');
+    for (const made of [snapshot, path.join(directory(), 'blobs'), path.join(directory(), 'refs')])
+      mkdirSync(made, { recursive: true });
+    writeFileSync(path.join(directory(), 'blobs', sha256Of(rows)), rows);
+    writeFileSync(path.join(directory(), 'refs', 'main'), COMMIT);
+    const blob = `../../../blobs/${sha256Of(rows)}`;
+    symlinkSync(blob, path.join(snapshot, 'train.parquet'));
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    expect(await fetchNames('hf://datasets/kd/tiny')).toEqual(['data/train.parquet']);
+  });
+
+  test('are resumed where the connection broke, and verified each time', async () => {
+    const rows = new Uint8Array(numbers.buffer);
+    const hub = await startHub({
+      kind: 'dataset',
+      files: { 'train.parquet': rows },
+      breakAfter: 70_000,
+    });
+    use(hub);
+    expect(await fetchNames('hf://datasets/kd/tiny')).toEqual(['train.parquet']);
+    expect(hub.requests.filter((text) => text.startsWith('cdn'))).toEqual([
+      'cdn whole',
+      'cdn bytes=70000-',
+    ]);
+    const link = path.join(directory(), 'snapshots', COMMIT, 'train.parquet');
+    writeFileSync(realpathSync(link), rows.subarray(0, 1000));
+    expect(await messageOf(fetchNames('hf://datasets/kd/tiny'))).toMatch(
+      `; ${link} is damaged: remove it, and what it links to.`,
+    );
+  });
+
+  test('are refused where the address or the name of a file is wrong', async () => {
+    const hub = await startHub({
+      kind: 'dataset',
+      files: {},
+      siblings: [{ rfilename: '../x.parquet' }],
+    });
+    use(hub);
+    expect(await messageOf(fetchNames('hf://datasets/kd/tiny'))).toBe(
+      `hf://datasets/kd/tiny@${COMMIT}/../x.parquet: expected a file name inside its directory, got "../x.parquet".`,
+    );
+    expect(await messageOf(fetchNames('hf://datasets/kd/other'))).toMatch(
+      `hf://datasets/kd/other@main: expected a repository on ${hub.endpoint}, got HTTP status 404`,
+    );
+    expect(await messageOf(fetchNames('hf://kd/tiny'))).toBe(
+      'fetchDatasetFiles: expected a URL such as hf://datasets/ylecun/mnist, hf://datasets/ylecun/mnist@main/mnist, got hf://kd/tiny.',
+    );
+    expect(await messageOf(fetchNames('hf://datasets/kd/tiny/%2E%2E/x'))).toBe(
+      'hf://datasets/kd/tiny/%2E%2E/x: expected a file name inside its directory, got "../x".',
+    );
   });
 });
 

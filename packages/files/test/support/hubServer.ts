@@ -4,6 +4,8 @@ import { sendBytes, startTestServer } from '@kd/testing';
 import { afterEach } from 'vitest';
 
 export const COMMIT = '0123456789abcdef0123456789abcdef01234567';
+/** Commit of `refs/convert/parquet`. */
+export const CONVERTED = '89abcdef0123456789abcdef0123456789abcdef';
 
 /** Behaviour of a test hub. */
 export interface HubOptions {
@@ -12,6 +14,10 @@ export interface HubOptions {
    * the hub.
    */
   readonly files: Readonly<Record<string, Uint8Array>>;
+  /** Kind of the repository; a model by default. */
+  readonly kind?: 'model' | 'dataset';
+  /** Files of its branch `refs/convert/parquet`, by paths that `files` has not. */
+  readonly converted?: Readonly<Record<string, Uint8Array>>;
   /** Required token. */
   readonly token?: string;
   /** The first download breaks off after this many bytes. */
@@ -58,7 +64,9 @@ async function startHub(options: HubOptions): Promise<TestHub> {
     log(`cdn ${request.headers.range ?? 'whole'}`, request);
     const bytes =
       options.altered ??
-      (options.files[decodeURIComponent(request.url as string).slice(1)] as Uint8Array);
+      ({ ...options.converted, ...options.files }[
+        decodeURIComponent(request.url as string).slice(1)
+      ] as Uint8Array);
     response.setHeader('etag', '"same"');
     sendBytes(request, response, bytes, downloads++ === 0 ? options.breakAfter : undefined);
   });
@@ -83,24 +91,26 @@ async function sendAnswer(
     response.writeHead(status, { 'x-error-code': code }).end();
   const json = (value: unknown) =>
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-  const {
-    files,
-    token,
-    answer,
-    siblings = Object.keys(files).map((rfilename) => ({ rfilename })),
-  } = options;
+  const { converted, token, answer, kind = 'model' } = options;
   const path = decodeURIComponent((request.url as string).split('?')[0] as string);
   if (token !== undefined && request.headers.authorization !== `Bearer ${token}`)
     return void refuse(401, 'RepoNotFound');
   const match =
-    /^\/api\/models\/kd\/tiny\/(revision|paths-info)\/(.+)$|^\/kd\/tiny\/resolve\/([^/]+)\/(.+)$/.exec(
+    /^\/api\/(models|datasets)\/kd\/tiny\/(revision|paths-info)\/(.+)$|^\/(datasets\/)?kd\/tiny\/resolve\/([^/]+)\/(.+)$/.exec(
       path,
     );
   if (match === null) return void refuse(404, 'RepoNotFound');
-  const [, question, revision, , file = ''] = match;
+  const [, kinds = `${match[4] === undefined ? 'model' : 'dataset'}s`, question] = match;
+  const [revision = match[5], file = ''] = [match[3], match[6]];
+  if (kinds !== `${kind}s`) return void refuse(404, 'RepoNotFound');
+  const isConverted = revision === 'refs/convert/parquet' || revision === CONVERTED;
+  const files = isConverted ? (converted ?? {}) : options.files;
   if (question === 'revision') {
-    if (revision !== 'main' && revision !== COMMIT) return void refuse(404, 'RevisionNotFound');
-    return void json({ _id: '1', id: 'kd/tiny', sha: COMMIT, siblings, ...answer });
+    const known = isConverted ? converted !== undefined : ['main', COMMIT].includes(revision ?? '');
+    if (!known) return void refuse(404, 'RevisionNotFound');
+    const { siblings = Object.keys(files).map((rfilename) => ({ rfilename })) } = options;
+    const sha = isConverted ? CONVERTED : COMMIT;
+    return void json({ _id: '1', id: 'kd/tiny', sha, siblings, ...answer });
   }
   if (question === 'paths-info') {
     const { paths } = JSON.parse(await readText(request)) as { paths: string[] };

@@ -4,6 +4,7 @@ import { expectedError } from '@kd/core';
 import { openCifar100 } from './cifar100.ts';
 import { openCsv } from './csv.ts';
 import { openFolder } from './folder.ts';
+import { openHubDataset } from './hubDataset.ts';
 import { idxName, openIdx } from './idx.ts';
 import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
 import { listNames } from './imageFiles.ts';
@@ -39,8 +40,8 @@ const files: readonly (readonly [RegExp, Opener])[] = [
 /**
  * Opens images of any origin that this package reads, by what the path is: a directory with a
  * directory for each class, parquet files, `.npz` and `.npy`, a table of files and labels, tar
- * shards, IDX files, CIFAR-100.
- * @param source A path.
+ * shards, IDX files, CIFAR-100; or by its address, a dataset of the Hugging Face hub.
+ * @param source A path, or `hf://datasets/owner/name[@revision][/path]`.
  * @throws RangeError in one line that names the path, and the file in it, that does not fit.
  */
 export async function openImages(
@@ -51,6 +52,7 @@ export async function openImages(
   if (/^https?:/.test(source))
     throw expectedError(caller, understood, 'an address', 'download it first');
   if (/\{\d+\.\.\d+\}/.test(source)) return openTarShards(source, options);
+  if (source.startsWith('hf://')) return withChecks(await openHubDataset(source, options), caller);
   const found = await stat(source).catch((cause: NodeJS.ErrnoException) => {
     throw expectedError(
       caller,
@@ -63,7 +65,10 @@ export async function openImages(
     ? await openerOfDirectory(source)
     : files.find(([name]) => name.test(path.basename(source)))?.[1];
   if (open === undefined) throw expectedError(caller, understood, path.basename(source));
-  const collection = await open(source, options);
+  return withChecks(await open(source, options), caller);
+}
+
+function withChecks(collection: ImageCollection, caller: string): ImageCollection {
   return { ...collection, warnings: [...collection.warnings, ...checkClasses(collection, caller)] };
 }
 

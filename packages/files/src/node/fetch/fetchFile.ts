@@ -7,7 +7,8 @@ import { cacheDirectory } from '../cacheDirectory.ts';
 import { hashFile } from '../checksum.ts';
 import { download, redactUrl } from '../download.ts';
 import { isFile } from '../exists.ts';
-import { type FetchedFile, fetchFromHub, type HubOptions } from '../huggingFace/fetchFromHub.ts';
+import { type FetchedFile, fetchFromHub } from '../huggingFace/fetchFromHub.ts';
+import type { HubOptions } from '../huggingFace/repository.ts';
 
 /** Options of `fetchFile`. */
 export interface FetchOptions extends HubOptions {

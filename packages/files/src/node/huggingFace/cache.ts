@@ -9,8 +9,7 @@ import { isFile } from '../exists.ts';
 /**
  * A repository's directory in the hub's cache, in the layout of Python's `huggingface_hub`, so that
  * both find each other's files: `refs/<revision>` contains a commit, `snapshots/<commit>/<file>`
- * links
- * to `blobs/<etag>`. Every file appears by renaming: several processes may use it at the same time.
+ * links to `blobs/<etag>`. Beside them, for datasets, `listings/<commit>.json` is ours. Every file appears by renaming: several processes may use it at the same time.
  */
 export interface HubCache {
   /** Reads the commit of a revision at the last request. */
@@ -18,6 +17,12 @@ export interface HubCache {
   writeCommit(revision: string, commit: string): Promise<void>;
   /** Lists the cached files of a commit. */
   listFiles(commit: string): Promise<readonly string[]>;
+  /**
+   * Reads the names of all files of a commit, cached or not, which Python does not keep: without
+   * them nobody offline could tell that a file of a dataset is missing.
+   */
+  readListing(commit: string): Promise<readonly string[] | undefined>;
+  writeListing(commit: string, files: readonly string[]): Promise<void>;
   /** Returns the path of a file, which may not exist yet. */
   pathOf(commit: string, file: string): string;
   has(commit: string, file: string): Promise<boolean>;
@@ -36,6 +41,7 @@ export function hubCache(directory: string): HubCache {
   const blobs = path.join(directory, 'blobs');
   const snapshot = (commit: string) => path.join(directory, 'snapshots', commit);
   const pathOf = (commit: string, file: string) => path.join(snapshot(commit), ...file.split('/'));
+  const listing = (commit: string) => path.join(directory, 'listings', `${commit}.json`);
   const reference = (revision: string) => path.join(directory, 'refs', ...revision.split('/'));
   return {
     blobs,
@@ -50,6 +56,11 @@ export function hubCache(directory: string): HubCache {
       const names = await readdir(snapshot(commit), { recursive: true }).catch(() => []);
       return names.map((name) => name.split(path.sep).join('/'));
     },
+    async readListing(commit) {
+      const text = await readFile(listing(commit), 'utf8').catch(() => undefined);
+      return text === undefined ? undefined : (JSON.parse(text) as readonly string[]);
+    },
+    writeListing: (commit, files) => writeFileAtomic(listing(commit), JSON.stringify(files)),
     has: (commit, file) => isFile(pathOf(commit, file)),
     async readEtag(commit, file) {
       const name = path.basename(await realpath(pathOf(commit, file)));

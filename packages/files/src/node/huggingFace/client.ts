@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ensure, expectedError, type ProgressFactory } from '@kd/core';
 import { importOptional } from '@kd/core/node';
 import { isHash } from './cache.ts';
-import { assertInside } from './url.ts';
+import { type HubUrl, repositoryUrl } from './url.ts';
 
 /** Settings of the hub's own environment variables, which the Python library knows too. */
 export interface HubSettings {
@@ -24,7 +24,7 @@ export function readHubSettings(
   const endpoint = (HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
   ensure(
     URL.canParse(endpoint) && /^https?:/.test(endpoint),
-    'fetchFile',
+    'Hugging Face hub',
     'HF_ENDPOINT to be a URL (http, https)',
     endpoint,
   );
@@ -72,31 +72,23 @@ export interface HubClient {
  */
 export async function hubClient(
   settings: HubSettings,
-  repository: string,
+  { kind, repository }: Pick<HubUrl, 'kind' | 'repository'>,
   cache: string | undefined,
 ): Promise<HubClient> {
-  const hub = await importOptional(
-    'fetchFile',
-    '@huggingface/hub',
-    () => import('@huggingface/hub'),
-  );
+  const url = repositoryUrl({ kind, repository });
+  const hub = await importOptional(url, '@huggingface/hub', () => import('@huggingface/hub'));
   const { endpoint: hubUrl } = settings;
-  const url = `hf://${repository}`;
-  const repo = { name: repository, type: 'model' } as const;
+  const repo = { name: repository, type: kind };
   return {
     directory: `${cache ?? hub.getHFHubCachePath()}/${hub.getRepoFolderName(repo)}`,
     async revision(revision, remedy) {
       const caller = `${url}@${revision}`;
       const fetch = hubFetch(settings, caller, remedy);
-      const request = {
-        name: repository,
-        revision,
-        hubUrl,
-        fetch,
-        additionalFields: ['sha' as const, 'filePaths' as const],
-      };
+      const request = { name: repository, revision, hubUrl, fetch };
       const { sha, filePaths: files } = await checkAnswer(caller, hubUrl, () =>
-        hub.modelInfo(request),
+        kind === 'model'
+          ? hub.modelInfo({ ...request, additionalFields: ['sha', 'filePaths'] })
+          : datasetInfo(hub, request),
       );
       ensure(
         isHash(sha, 40),
@@ -111,7 +103,6 @@ export async function hubClient(
     },
     async file(revision, path) {
       const caller = `${url}@${revision}/${path}`;
-      assertInside('a file name', path, caller);
       const fetch = hubFetch(settings, caller, 'check the network');
       const [found] = await checkAnswer(caller, hubUrl, () =>
         hub.pathsInfo({ repo, paths: [path], revision, hubUrl, fetch }),
@@ -142,6 +133,23 @@ export async function hubClient(
       return { bytes, etag };
     },
   };
+}
+
+/** Requests the commit and the file names of a dataset. */
+async function datasetInfo(
+  hub: typeof import('@huggingface/hub'),
+  request: {
+    readonly name: string;
+    readonly revision: string;
+    readonly hubUrl: string;
+    readonly fetch: typeof fetch;
+  },
+): Promise<{ readonly sha: unknown; readonly filePaths: readonly unknown[] }> {
+  // The hub lists `siblings` of a dataset as of a model, which the types of 2.17.5 leave out.
+  const additionalFields = ['sha', 'siblings'] as unknown as ['sha'];
+  const answer = await hub.datasetInfo({ ...request, additionalFields });
+  const { siblings } = answer as { siblings?: readonly { readonly rfilename: unknown }[] };
+  return { sha: answer.sha, filePaths: (siblings ?? []).map(({ rfilename }) => rfilename) };
 }
 
 /**
@@ -255,14 +263,16 @@ export function hubError(
   if (status === 404) {
     const what =
       code === 'RevisionNotFound' ? 'revision' : code === 'EntryNotFound' ? 'file' : 'repository';
-    return expectedError(
-      caller,
-      `a ${what} on ${endpoint}`,
-      got,
-      'check its name, and HF_TOKEN if it is private',
-    );
+    const remedy = 'check its name, and HF_TOKEN if it is private';
+    const error = expectedError(caller, `a ${what} on ${endpoint}`, got, remedy);
+    return Object.assign(error, { cause: { status, code } });
   }
   return expectedError(caller, `an answer from ${endpoint}`, got, 'try again later');
+}
+
+/** Whether an error is the hub's answer that a repository has no such revision. */
+export function isRevisionMissing({ cause }: Error): boolean {
+  return (cause as { code?: unknown } | undefined)?.code === 'RevisionNotFound';
 }
 
 async function readBounded(response: Response, caller: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,43 +1,67 @@
 import { ensure, expectedError } from '@kd/core';
 import { isSafeRelativePath } from '../../stores.ts';
 
+/** Kinds of repositories on the hub. */
+export type RepositoryKind = 'model' | 'dataset';
+
 /** Parts of an `hf://` URL. */
 export interface HubUrl {
+  readonly kind: RepositoryKind;
   /** `timm/resnet50.a1_in1k`. */
   readonly repository: string;
   /** A branch, a tag or a commit. */
   readonly revision: string;
-  /** Path in the repository, with `/`; undefined: its weights, whatever their name is. */
+  /** Path in the repository, with `/`; undefined: its weights, or all files of a dataset. */
   readonly file: string | undefined;
 }
 
-const example = 'hf://timm/resnet50.a1_in1k, hf://timm/resnet50.a1_in1k@main/model.safetensors';
+/** For each kind, the function that fetches it, what its URLs start with, and examples of them. */
+const kindsOfUrls = {
+  model: {
+    caller: 'fetchFile',
+    prefix: 'hf://',
+    example: 'hf://timm/resnet50.a1_in1k, hf://timm/resnet50.a1_in1k@main/model.safetensors',
+  },
+  dataset: {
+    caller: 'fetchDatasetFiles',
+    prefix: 'hf://datasets/',
+    example: 'hf://datasets/ylecun/mnist, hf://datasets/ylecun/mnist@main/mnist',
+  },
+} as const satisfies Readonly<Record<RepositoryKind, unknown>>;
+
+/** Returns the URL of a repository, without a revision. */
+export function repositoryUrl({ kind, repository }: Pick<HubUrl, 'kind' | 'repository'>): string {
+  return kindsOfUrls[kind].prefix + repository;
+}
 
 /**
- * Parses `hf://owner/name@revision/file`; revision and file are optional. A slash in a revision is
- * written `%2F`: `@refs%2Fpr%2F1`.
+ * Parses `hf://owner/name@revision/file`, or `hf://datasets/owner/name@revision/path`; revision and
+ * path are optional. A slash in a revision is written `%2F`: `@refs%2Fpr%2F1`.
+ * @param kind Kind of repository that is expected.
  * @throws RangeError on anything else.
  */
-export function parseHubUrl(url: string): HubUrl {
-  const match = /^hf:\/\/([^/@]+)\/([^/@]+)(?:@([^/]+))?(?:\/(.+))?$/.exec(url);
-  if (match === null) throw expectedError('fetchFile', `a URL such as ${example}`, url);
+export function parseHubUrl(url: string, kind: RepositoryKind): HubUrl {
+  const { caller, prefix, example } = kindsOfUrls[kind];
+  const rest = url.startsWith(prefix) ? url.slice(prefix.length) : '';
+  const match = /^([^/@]+)\/([^/@]+)(?:@([^/]+))?(?:\/(.+))?$/.exec(rest);
+  if (match === null) throw expectedError(caller, `a URL such as ${example}`, url);
   const [owner, name, revision, file] = match
     .slice(1)
-    .map((part) => (part === undefined ? undefined : decodePart(part, url)));
-  ensure(owner !== 'datasets' && owner !== 'spaces', 'fetchFile', 'a model on the hub', url);
+    .map((part) => (part === undefined ? undefined : decodePart(part, url, caller)));
+  ensure(owner !== 'datasets' && owner !== 'spaces', caller, `a ${kind} on the hub`, url);
   // The hub's own rule. With it no name can lead out of the cache, where the directory of a
   // repository is models--owner--name.
   const isName = (part: string | undefined) =>
     part !== undefined && /^[A-Za-z0-9_][\w.-]*$/.test(part) && !/--|\.\./.test(part);
   ensure(
     isName(owner) && isName(name),
-    'fetchFile',
+    caller,
     `names of letters, digits and . _ - as in ${example}`,
     url,
   );
   if (revision !== undefined) assertInside('a revision', revision, url);
   if (file !== undefined) assertInside('a file name', file, url);
-  return { repository: `${owner}/${name}`, revision: revision ?? 'main', file };
+  return { kind, repository: `${owner}/${name}`, revision: revision ?? 'main', file };
 }
 
 /**
@@ -86,13 +110,12 @@ export function chooseWeightFile(files: readonly string[], url: string): string 
   );
 }
 
-function decodePart(part: string, url: string): string {
+function decodePart(part: string, url: string, caller: string): string {
   try {
     return decodeURIComponent(part);
   } catch (cause) {
-    throw Object.assign(
-      expectedError('fetchFile', 'a URL whose % signs stand before two digits', url),
-      { cause },
-    );
+    throw Object.assign(expectedError(caller, 'a URL whose % signs stand before two digits', url), {
+      cause,
+    });
   }
 }
