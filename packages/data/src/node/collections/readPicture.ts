@@ -14,14 +14,17 @@ const patience = 200;
  * Returns a function that reads picture files. Small ones are read at once, which is five times as
  * fast where the system has them in memory; as soon as a read waits, the next ones go to threads,
  * which wait for several files at a time.
+ * @param now A clock, in milliseconds.
  */
-export function pictureReader(): (file: string, size: number) => Promise<Uint8Array<ArrayBuffer>> {
+export function pictureReader(
+  now = () => performance.now(),
+): (file: string, size: number) => Promise<Uint8Array<ArrayBuffer>> {
   let threaded = 0;
   return async (file, size) => {
     if (size <= smallBytes && threaded === 0) {
-      const start = performance.now();
+      const start = now();
       const bytes = readAtOnce(file, size);
-      if (performance.now() - start > waited) threaded = patience;
+      if (now() - start > waited) threaded = patience;
       // A file that has changed meanwhile is read as it is now.
       if (bytes !== undefined) return bytes;
     } else if (threaded > 0) threaded--;
