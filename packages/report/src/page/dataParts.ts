@@ -88,7 +88,7 @@ function classesPart({ splits, classNames }: DataInspectionRecord): DataPart {
 function picturesPart(record: DataInspectionRecord): DataPart {
   return {
     title: 'Pictures',
-    remark: 'Ten training images of each class, drawn at random, with the number of all.',
+    remark: 'Up to ten training images of each class, drawn at random, with the number of all.',
     body: pictureStrips(record),
   };
 }
@@ -174,7 +174,7 @@ function uniformPart(record: DataInspectionRecord): DataPart {
   const pictures = list.map((image) => picture(record, image));
   return {
     title: 'Images of one color',
-    remark: `${countImages(images)} whose pixels are all alike. Some of them:`,
+    remark: `${countImages(images)} whose pixels are all alike${list.length < images ? '. Some of them' : ''}:`,
     body: element('div', { class: 'strip' }, element('div', {}, ...pictures)),
   };
 }

@@ -175,7 +175,8 @@ img.small { image-rendering: pixelated }
 .pair em { font-style: normal; font-weight: 600 }
 .pair p { margin: 0 0 3px; color: var(--soft); overflow-wrap: anywhere }
 .pair p b { display: block; color: var(--ink); font-weight: 600 }
-.broken td, .broken th { overflow-wrap: anywhere; font-size: 13.5px }
+.broken td, .broken th { overflow-wrap: anywhere; font-size: 13.5px; min-width: 8em }
+.broken td:nth-child(2), .broken th:nth-child(2) { min-width: 6em }
 footer { color: var(--soft); font-size: 13px; margin-top: 26px }
 @media (max-width:640px) {
   .tiles { grid-template-columns: 1fr }

@@ -35,10 +35,15 @@ export function choosePictures(
     else members.push({ index, rank });
   }
   const labels = [...byLabel.keys()].sort((a, b) => (a < 0 ? 1 : b < 0 ? -1 : a - b));
-  const perClass = mostBytes / labels.length / picturesOfClass / 3;
-  const side = Math.min(mostSide, Math.max(leastSide, Math.floor(Math.sqrt(perClass))));
-  const bytesOfClass = picturesOfClass * 3 * Math.min(side, longest) ** 2;
-  const shown = labels.slice(0, Math.max(1, Math.floor(mostBytes / bytesOfClass)));
+  const counts = labels.map((label) => Math.min(picturesOfClass, byLabel.get(label)?.length ?? 0));
+  const pictures = counts.reduce((sum, count) => sum + count, 0);
+  const fitting = Math.floor(Math.sqrt(mostBytes / pictures / 3));
+  const side = Math.min(mostSide, Math.max(leastSide, fitting));
+  let left = mostBytes / 3 / Math.min(side, longest) ** 2;
+  const shown = labels.filter((_, at) => {
+    left -= counts[at] as number;
+    return left >= 0 || at === 0;
+  });
   return {
     side,
     indices: shown.flatMap((label) =>
