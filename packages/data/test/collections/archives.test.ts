@@ -90,7 +90,7 @@ describe('tables of files and labels', () => {
     [
       'a column that is missing',
       'file,colour\n1.png,a\n',
-      '<root>/t.csv: expected a column of labels (label, labels, class, class_name, category, target, y), got [file, colour]; name one of these with labelColumn.',
+      '<root>/t.csv: expected a column of labels (label, labels, class, class_name, category, target, y), got [file, colour]; name one of these with labelColumn (--label-column).',
     ],
     [
       'one class',
@@ -210,7 +210,7 @@ describe('CIFAR-100', () => {
     expect(coarse.classNames).toHaveLength(20);
     expect([...coarse.splits.train.labels]).toEqual(labels.map((label) => label + 5));
     await expect(openImages(file, { labelColumn: 'breed' })).rejects.toThrow(
-      'expected labelColumn fine_label or coarse_label, got breed.',
+      'expected labelColumn (--label-column) fine_label or coarse_label, got breed.',
     );
   });
 

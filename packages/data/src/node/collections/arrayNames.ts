@@ -45,7 +45,7 @@ export function groupArrays(
         caller,
         `one array of ${kind} for ${split}`,
         `${arrays[kind]} and ${name}`,
-        'choose with imageColumn and labelColumn',
+        'choose with imageColumn and labelColumn (--image-column, --label-column)',
       );
     found[split] = { ...arrays, [kind]: name };
   }
@@ -60,7 +60,7 @@ export function groupArrays(
       caller,
       `${train === undefined ? 'images' : 'labels'} for training (${imageColumn ?? 'train_images'} and ${labelColumn ?? 'train_labels'}, x_train and y_train, images and labels …)`,
       names.length === 0 ? 'no array' : `the arrays ${names.slice(0, 20).join(', ')}`,
-      'name them with imageColumn and labelColumn',
+      'name them with imageColumn and labelColumn (--image-column, --label-column)',
     );
   const warnings =
     others.length > 0 ? [`${caller}: arrays that are left out: ${others.join(', ')}`] : [];

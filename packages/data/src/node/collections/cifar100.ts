@@ -86,7 +86,7 @@ export function partSplit(
 function chooseLabels(source: string, column: string | undefined): Granularity {
   if (column === undefined || column === 'fine_label') return 'fine';
   if (column === 'coarse_label') return 'coarse';
-  throw expectedError(source, 'labelColumn fine_label or coarse_label', column);
+  throw expectedError(source, 'labelColumn (--label-column) fine_label or coarse_label', column);
 }
 
 async function readFiles(

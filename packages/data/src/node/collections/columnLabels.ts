@@ -123,7 +123,7 @@ function listDistinct(
           caller,
           `at most ${mostClasses} classes`,
           'more',
-          'is it the column of the labels? labelColumn names another',
+          'is it the column of the labels? labelColumn (--label-column) names another',
         );
     });
   }

@@ -37,8 +37,22 @@ export async function openCsv(file: string, options: OpenOptions = {}): Promise<
   ensure(size <= mostBytes, file, `a table of at most ${mostBytes} bytes`, size);
   const { header, lines } = parseTable(await readFile(file, 'utf8'), file);
   const column = {
-    file: findColumn(header, options.imageColumn, fileNames, 'files', file, 'imageColumn'),
-    label: findColumn(header, options.labelColumn, labelNames, 'labels', file, 'labelColumn'),
+    file: findColumn(
+      header,
+      options.imageColumn,
+      fileNames,
+      'files',
+      file,
+      'imageColumn (--image-column)',
+    ),
+    label: findColumn(
+      header,
+      options.labelColumn,
+      labelNames,
+      'labels',
+      file,
+      'labelColumn (--label-column)',
+    ),
     split: header.findIndex((name) => splitNames.includes(name.toLowerCase())),
   };
   const root = realpathSync(path.dirname(file));

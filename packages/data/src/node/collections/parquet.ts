@@ -6,7 +6,8 @@ import { hashBytes } from '@kd/files/node';
 import { numberClasses, type RawLabels } from './columnLabels.ts';
 import type { ImageCollection, ImageSplit, OpenOptions, StoredImage } from './imageCollection.ts';
 import { chooseColumns, describeColumns, type ImageColumns } from './parquetColumns.ts';
-import { openParquetFile, type ParquetFile } from './parquetFile.ts';
+import { openParquetFile, type ParquetFile, type TopColumn } from './parquetFile.ts';
+import { findOnlyLabel, readLabels } from './parquetLabels.ts';
 import { type CollectionFile, groupBySplit } from './parquetSplits.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName } from './splitNames.ts';
 
@@ -33,10 +34,16 @@ export async function openParquetFiles(
   options: OpenOptions,
 ): Promise<ImageCollection> {
   const { splits, warnings } = groupBySplit(source, files);
-  const parts = mapSplits(splits, (group) => {
+  const opened = mapSplits(splits, (group) => {
     options.signal?.throwIfAborted();
     return openPart(group, options);
   });
+  const { columns, files: trainFiles } = requireTrain(opened, source).train;
+  const only =
+    columns.label === undefined
+      ? await findOnlyLabel(trainFiles, columns.image, options)
+      : undefined;
+  const parts = only === undefined ? opened : mapSplits(opened, (part) => withLabel(part, only));
   const { train } = requireTrain(parts, source);
   const { image, label } = train.columns;
   const [file] = train.files as [ParquetFile];
@@ -45,11 +52,14 @@ export async function openParquetFiles(
       `${source}: ${file.name}`,
       'a column of labels, such as label',
       describeColumns(file.columns),
-      'name it with labelColumn',
+      'name it with labelColumn (--label-column)',
     );
   for (const part of Object.values(parts)) assertSameColumns(part, train);
   const raw: Partial<Record<SplitName, RawLabels>> = {};
-  for (const [split, part] of entriesOf(parts)) raw[split] = await readLabels(part, options);
+  for (const [split, part] of entriesOf(parts)) {
+    const values = await readLabels(part.files, part.columns.label?.name, options);
+    raw[split] = { values, nameOf: (index) => nameOf(part, index) };
+  }
   const names = label.kind === 'boolean' ? ['false', 'true'] : label.classNames;
   const classes = numberClasses(raw, names, `${source}: ${label.name}`);
   const images = mapSplits(parts, (part, split) =>
@@ -59,7 +69,11 @@ export async function openParquetFiles(
     source,
     classNames: classes.classNames,
     splits: requireTrain<ImageSplit>(images, source),
-    warnings: [...warnings, ...classes.warnings],
+    warnings: [
+      ...warnings,
+      ...(only ? [`${source}: label column: ${only.name} (the only one that can be)`] : []),
+      ...classes.warnings,
+    ],
     close: async () => {},
   };
 }
@@ -115,6 +129,19 @@ function openPart(group: readonly CollectionFile[], options: OpenOptions): Part 
   return { files, columns, starts, version };
 }
 
+/** Takes the column of labels that was found by its values, if a split has it in all its files. */
+function withLabel(part: Part, { name }: TopColumn): Part {
+  const { files, columns } = part;
+  if (columns.label !== undefined) return part;
+  const labels = files.map((file) => file.columns.find((column) => column.name === name));
+  const [label, ...others] = labels;
+  others.forEach((other, at) => {
+    const [own, first] = [files[at + 1]?.name as string, files[0]?.name as string];
+    assertSame(own, { ...columns, label: other }, first, { ...columns, label });
+  });
+  return { ...part, columns: { ...columns, label } };
+}
+
 /** Throws unless a split has the columns of the train split; its labels may be missing. */
 function assertSameColumns({ files, columns }: Part, train: Part): void {
   const expected = columns.label === undefined ? undefined : train.columns.label;
@@ -139,44 +166,6 @@ function assertSame(
 
 function shorten(text: string): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
-}
-
-async function readLabels(part: Part, { createProgress, signal }: OpenOptions): Promise<RawLabels> {
-  const { files, columns, starts } = part;
-  const total = starts.at(-1) as number;
-  const values: (string | number | null)[] = [];
-  const progress = createProgress?.('read labels', total, 'rows');
-  try {
-    for (const file of files) {
-      if (columns.label === undefined) {
-        for (let row = 0; row < file.rows; row++) values.push(null);
-        continue;
-      }
-      const column = file.column(columns.label.name);
-      for (let row = 0; row < file.rows; row++) {
-        values.push(toLabel(column.read(row), column.caller, row));
-        if (row % 65_536 > 0) continue;
-        progress?.update(values.length);
-        await new Promise(setImmediate);
-        signal?.throwIfAborted();
-      }
-      progress?.update(values.length);
-    }
-  } finally {
-    progress?.end();
-  }
-  return { values, nameOf: (index) => nameOf(part, index) };
-}
-
-function toLabel(value: unknown, caller: string, row: number): string | number | null {
-  if (value === null || typeof value === 'string') return value;
-  if (typeof value === 'boolean') return Number(value);
-  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
-  const number = Number(value);
-  const isWhole =
-    (typeof value === 'number' || typeof value === 'bigint') && Number.isSafeInteger(number);
-  ensure(isWhole, caller, 'whole labels', `${String(value)} in row ${row}`);
-  return number;
 }
 
 function nameOf({ files, starts }: Part, index: number): string {

@@ -25,7 +25,7 @@ export function chooseColumns(file: ParquetFile, options: OpenOptions): ImageCol
 
 function chooseImage({ name, columns }: ParquetFile, wanted: string | undefined): TopColumn {
   if (wanted !== undefined) {
-    const column = findColumn(columns, wanted, 'imageColumn', name);
+    const column = findColumn(columns, wanted, 'imageColumn, --image-column', name);
     assertImages(column, name);
     return column;
   }
@@ -43,7 +43,7 @@ function chooseImage({ name, columns }: ParquetFile, wanted: string | undefined)
       name,
       'one column of images',
       candidates.map((column) => column.name),
-      `choose with imageColumn: '${candidates[0]?.name}'`,
+      `choose with imageColumn: '${candidates[0]?.name}' (--image-column)`,
     );
   const remedy =
     "images are read from bytes of files: save with a column of the type Image of Python's datasets";
@@ -56,7 +56,7 @@ function chooseLabel(
   image: TopColumn,
 ): TopColumn | undefined {
   if (wanted !== undefined) {
-    const column = findColumn(columns, wanted, 'labelColumn', name);
+    const column = findColumn(columns, wanted, 'labelColumn, --label-column', name);
     assertLabels(column, name);
     return column;
   }
@@ -72,7 +72,7 @@ function chooseLabel(
       name,
       'one column of labels',
       noted.map((column) => column.name),
-      `choose with labelColumn: '${noted[0]?.name}'`,
+      `choose with labelColumn: '${noted[0]?.name}' (--label-column)`,
     );
   return undefined;
 }
@@ -129,7 +129,7 @@ function assertLabels({ name, kind, feature }: TopColumn, file: string): void {
     `${file}: ${name}`,
     'one label a row: whole numbers, text or booleans',
     feature ?? kind,
-    'several labels an image are not supported; choose another with labelColumn',
+    'several labels an image are not supported; choose another with labelColumn (--label-column)',
   );
 }
 
