@@ -34,6 +34,31 @@ export type {
 } from './contracts.ts';
 export { ensure, expectedError } from './errors.ts';
 export { fingerprint, sha256 } from './fingerprint.ts';
+export type {
+  ActivationNode,
+  ArithmeticNode,
+  ChannelAffineNode,
+  ConcatNode,
+  ConvolutionNode,
+  CropNode,
+  DenseNode,
+  FusedActivation,
+  GlobalPoolNode,
+  Graph,
+  GraphInput,
+  GraphNode,
+  GraphNodeBase,
+  GraphOperation,
+  GraphTensor,
+  PadNode,
+  Pads,
+  PoolNode,
+  ReshapeNode,
+  ResizeNode,
+  ShuffleChannelsNode,
+  SliceChannelsNode,
+  SubsampleNode,
+} from './graph.ts';
 export { normalizeBatch } from './normalizeBatch.ts';
 export { deriveSeed, hashName, normal, permutation, randomUint32, uniform } from './random.ts';
 export { foldIn, randomUniform } from './randomUniform.ts';

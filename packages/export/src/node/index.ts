@@ -1,0 +1,5 @@
+/**
+ * Checks exported files on the runtimes that are installed.
+ * @module @kd/export/node
+ */
+export {};
