@@ -147,8 +147,13 @@ function checkOptions({
   ensure(isCount, caller, 'workers from 0 to 256', workers);
 }
 
+/**
+ * With two cores the decoder's own threads keep one busy and this thread, which resizes, the other:
+ * more of them take a third longer (bench/README.md, images).
+ */
 function threadCount(): number {
-  return Math.min(availableParallelism(), 16);
+  const cores = availableParallelism();
+  return cores <= 2 ? 0 : Math.min(cores, 16);
 }
 
 interface FirstImage {
