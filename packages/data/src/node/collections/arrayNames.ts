@@ -67,9 +67,9 @@ export function groupArrays(
   return { splits, warnings };
 }
 
-/** Whether the name of an array tells that it holds images. */
-export function isImageName(name: string): boolean {
-  return parseName(name).role === 'images';
+/** Whether the name of an array tells that it holds images, or labels. */
+export function hasUsualName(name: string): boolean {
+  return parseName(name).role !== undefined;
 }
 
 interface ParsedName {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import { type ByteSource, zipEntries } from '@kd/files';
 import { fileByteSource, hashBytes } from '@kd/files/node';
-import { groupArrays, isImageName, type SplitArrays } from './arrayNames.ts';
+import { groupArrays, hasUsualName, type SplitArrays } from './arrayNames.ts';
 import { type ByteAccess, rangeAccess, streamAccess } from './byteAccess.ts';
 import { numberClasses, type RawLabels } from './columnLabels.ts';
 import type { ImageCollection, ImageSplit, OpenOptions } from './imageCollection.ts';
@@ -34,7 +34,7 @@ interface ArrayFiles {
 export async function openNpz(source: string, options: OpenOptions = {}): Promise<ImageCollection> {
   const files = /\.npz$/i.test(source) ? openArchive(source) : listArrays(source);
   const own = path.basename(source, path.extname(source));
-  const isOwn = /\.npy$/i.test(source) && !isImageName(own);
+  const isOwn = /\.npy$/i.test(source) && !hasUsualName(own);
   const chosen = isOwn ? { imageColumn: own, ...options } : options;
   const grouped = groupArrays(files.names, chosen, files.caller);
   const warnings = [...grouped.warnings];

@@ -31,7 +31,7 @@ const npyTypes: NpyTypes = {
   allowed: ['U8', 'U16', 'U32', 'U64', 'I8', 'I16', 'I32', 'I64', 'BOOL', 'F16', 'F32', 'F64'],
   expected: "numbers, little-endian (descr '|u1', '<i8', '<f4' …)",
   remedy:
-    'Python objects and text are not read: save images as uint8 and labels as whole numbers (np.unique(labels, return_inverse=True))',
+    "Python objects, text and big-endian numbers are not read: save images as uint8 and labels as '<i8' (text: np.unique(labels, return_inverse=True)[1])",
 };
 
 /** Bytes in which the header of an array lies. */
@@ -109,6 +109,22 @@ function turn(array: NumberArray, count: number, width: number): NumberArray {
     },
   };
 }
+
+/** numpy's names of the types, for messages. */
+export const numpyNames: Readonly<Record<NumberType, string>> = {
+  U8: 'uint8',
+  U16: 'uint16',
+  U32: 'uint32',
+  U64: 'uint64',
+  I8: 'int8',
+  I16: 'int16',
+  I32: 'int32',
+  I64: 'int64',
+  BOOL: 'bool',
+  F16: 'float16',
+  F32: 'float32',
+  F64: 'float64',
+};
 
 /** Converts stored numbers. Those of 64 bits are exact up to 2⁵³. */
 export function toNumbers(bytes: Uint8Array, type: NumberType): Float64Array | Float32Array {

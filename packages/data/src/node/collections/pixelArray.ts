@@ -1,6 +1,6 @@
 import { ensure, expectedError } from '@kd/core';
 import type { ImageSplit, StoredImage } from './imageCollection.ts';
-import { type NumberArray, toNumbers } from './numberArray.ts';
+import { type NumberArray, numpyNames, toNumbers } from './numberArray.ts';
 
 /** Images in one array, and what is unusual about them. */
 export interface PixelArray {
@@ -44,10 +44,12 @@ export async function openPixelArray(array: NumberArray): Promise<PixelArray> {
   const { scale, largest } = await chooseScale(array, count, raw);
   if (scale !== undefined)
     warnings.push(
-      `${caller}: ${type} numbers are converted to bytes${scale.factor === 255 ? ', × 255' : ''}`,
+      `${caller}: ${numpyNames[type]} numbers are converted to bytes${scale.factor === 255 ? ', × 255' : ''}`,
     );
   if (largest <= 64 && scale?.factor !== 255)
-    warnings.push(`${caller}: the brightest of ${sampleCount} images has ${largest} of 255`);
+    warnings.push(
+      `${caller}: the brightest of ${Math.min(count, sampleCount)} images has ${largest} of 255`,
+    );
   return {
     count,
     shape,
@@ -101,7 +103,7 @@ function readShape({ caller, shape }: NumberArray): {
 }
 
 function remedyFor(shape: readonly number[]): string {
-  const [, pixels = 0, , last] = shape;
+  const [, pixels = 0] = shape;
   for (const channels of [1, 3]) {
     const side = Math.sqrt(pixels / channels);
     if (shape.length === 2 && Number.isInteger(side) && side > 1)
@@ -109,7 +111,7 @@ function remedyFor(shape: readonly number[]): string {
         ? `rows of ${side} × ${side} pixels: save x.reshape(-1, ${side}, ${side})`
         : `rows of ${side} × ${side} × 3: save x.reshape(-1, ${side}, ${side}, 3), or x.reshape(-1, 3, ${side}, ${side}) if they are planes`;
   }
-  if (last === 4) return 'leave the transparency out: save x[..., :3]';
+  if (shape.length === 4 && shape[3] === 4) return 'leave the transparency out: save x[..., :3]';
   return 'save one image a row, gray or RGB';
 }
 
@@ -140,11 +142,16 @@ async function chooseScale(
   throw expectedError(
     caller,
     'pixels as bytes 0–255 (uint8)',
-    `${type} from ${smallest} to ${largest}${whole ? '' : ', not whole'}`,
+    `${numpyNames[type]} from ${shorten(smallest)} to ${shorten(largest)}${whole ? '' : ', not whole'}`,
     isNormalized
       ? 'save the images as they were before normalization'
       : 'save np.round(x).clip(0, 255).astype(np.uint8), scaled to 0–255',
   );
+}
+
+/** Writes a number with the digits that a float32 has. */
+function shorten(value: number): string {
+  return String(Number(value.toPrecision(7)));
 }
 
 function toBytes(
@@ -162,7 +169,7 @@ function toBytes(
       throw expectedError(
         caller,
         factor === 1 ? 'whole pixels 0–255' : 'pixels n/255, n = 0–255',
-        `${numbers[at]} in image ${index}`,
+        `${shorten(numbers[at] as number)} in image ${index}`,
         'save the images as uint8: np.round(x * 255).astype(np.uint8) if they run from 0 to 1',
       );
     bytes[at] = rounded;
