@@ -1,15 +1,12 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ByteSource } from '@kd/files';
 import { temporaryDirectories } from '@kd/testing';
-import type { FileMetaData } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import type {
   ImageSplit,
   OpenOptions,
   StoredImage,
 } from '../../src/node/collections/imageCollection.ts';
-import { parquetColumn } from '../../src/node/collections/parquetPages.ts';
 import { openImages } from '../../src/node/index.ts';
 
 /** Values of the columns as pyarrow reads them; those of `image` are numbers of `pictures`. */
@@ -363,65 +360,4 @@ describe('a damaged file', () => {
       valuesOf('pages/snappy-1', 'image')[13],
     );
   });
-});
-
-test('of a large file a page is read and the headers of its row group', async () => {
-  const [valueLength, perPage, perGroup, groups] = [2 ** 18, 4, 8, 128];
-  const values = Array.from({ length: perPage }, (_, at) => {
-    const value = Buffer.alloc(4 + valueLength, at + 1);
-    value.writeUInt32LE(valueLength);
-    return value;
-  });
-  const content = Buffer.concat(values);
-  // PageHeader of parquet.thrift in the compact protocol: plain values, not compressed.
-  const varint = (value: number): number[] =>
-    value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
-  const field = (value: number) => [0x15, ...varint(2 * value)];
-  const size = field(content.length);
-  const counts = [...field(perPage), ...field(0), ...field(3), ...field(3)];
-  const header = Buffer.from([...field(0), ...size, ...size, 0x2c, ...counts, 0, 0]);
-  const page = Buffer.concat([header, content]);
-
-  let [total, largest] = [0, 0];
-  const source: ByteSource = {
-    length: 4 + page.length * perGroup * groups,
-    fill(target, start) {
-      [total, largest] = [total + target.length, Math.max(largest, target.length)];
-      for (let at = 0; at < target.length; ) {
-        const part = page.subarray((start - 4 + at) % page.length).subarray(0, target.length - at);
-        target.set(part, at);
-        at += part.length;
-      }
-    },
-  };
-  const chunkBytes = page.length * perGroup;
-  const metadata = {
-    schema: [
-      { name: 'schema', num_children: 1 },
-      { name: 'image', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' },
-    ],
-    row_groups: Array.from({ length: groups }, (_, at) => ({
-      columns: [
-        {
-          meta_data: {
-            type: 'BYTE_ARRAY',
-            path_in_schema: ['image'],
-            codec: 'UNCOMPRESSED',
-            data_page_offset: BigInt(4 + at * chunkBytes),
-            total_compressed_size: BigInt(chunkBytes),
-          },
-        },
-      ],
-      num_rows: BigInt(perPage * perGroup),
-    })),
-  } as unknown as FileMetaData;
-  const column = parquetColumn(source, metadata, ['image'], 'large.parquet', false);
-  const rows = perPage * perGroup * groups;
-  expect(source.length).toBeGreaterThan(2 ** 30);
-  for (const row of [rows - 1, rows - 2, 0, 1, 2, 3]) {
-    const value = column.read(row) as Uint8Array;
-    expect([value.length, value[0]]).toEqual([valueLength, (row % perPage) + 1]);
-  }
-  expect(largest).toBe(content.length);
-  expect(total).toBeLessThanOrEqual(2 * content.length + 2 * perGroup * 128);
 });

@@ -85,7 +85,7 @@ def write(name, columns, metadata=None, **options):
     is_noted = metadata is not None
     # Metadata are stored with Arrow's schema only.
     pq.write_table(
-        table, path, store_schema=is_noted, write_statistics=is_noted, **small, **options
+        table, path, store_schema=is_noted, write_statistics=is_noted, **{**small, **options}
     )
 
 
@@ -111,6 +111,7 @@ for version in ["1.0", "2.0"]:
         ("deltaText", wide, {"image": "DELTA_LENGTH_BYTE_ARRAY", "label": "DELTA_BYTE_ARRAY"}),
         ("split", plain, {"image": "DELTA_LENGTH_BYTE_ARRAY", "label": "BYTE_STREAM_SPLIT"}),
         ("dictionary", wide, None),
+        ("fallback", plain, None),
     ]:
         write(
             f"encodings/{name}-{version[0]}",
@@ -118,6 +119,7 @@ for version in ["1.0", "2.0"]:
             data_page_version=version,
             use_dictionary=encodings is None,
             column_encoding=encodings,
+            dictionary_pagesize_limit=150 if name == "fallback" else 2**20,
         )
     ints = [None if row % 5 == 4 else label for row, label in enumerate(labels)]
     kinds = {
@@ -171,6 +173,15 @@ write(
 )
 write("badLabels", {"image": images, "label": pa.array([9 * label for label in labels])}, noted)
 write("twoImages", {"left": images, "right": images, "label": pa.array(labels)})
+
+# 32 MB when unpacked: large pages, and large dictionaries as pyarrow tries them for images too.
+blank = bytes(2**22)
+write(
+    "blank",
+    {"image": pa.array([blank] * 8), "label": pa.array([0, 1] * 4)},
+    compression="zstd",
+    row_group_size=1,
+)
 
 known = {picture: number for number, picture in enumerate(pictures)}
 

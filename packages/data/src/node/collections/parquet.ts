@@ -8,6 +8,7 @@ import type { ImageCollection, ImageSplit, OpenOptions, StoredImage } from './im
 import { chooseColumns, describeColumns, type ImageColumns } from './parquetColumns.ts';
 import { openParquetFile, type ParquetFile, type TopColumn } from './parquetFile.ts';
 import { findOnlyLabel, readLabels } from './parquetLabels.ts';
+import type { ParquetColumn } from './parquetPages.ts';
 import { type CollectionFile, groupBySplit } from './parquetSplits.ts';
 import { entriesOf, mapSplits, requireTrain, type SplitName } from './splitNames.ts';
 
@@ -187,13 +188,15 @@ function fileOf(starts: readonly number[], index: number): number {
 function imageSplit(part: Part, column: string, labels: Int32Array): ImageSplit {
   const { files, columns, starts, version } = part;
   const isStruct = columns.image.kind === 'image';
-  const opened = files.map((file) => {
-    let bytes: ReturnType<ParquetFile['column']> | undefined;
-    return () => {
-      bytes ??= isStruct ? file.column(column, 'bytes') : file.column(column);
-      return bytes;
-    };
-  });
+  /** The two files that were read last: each keeps pages in memory. */
+  let recent: readonly { readonly file: ParquetFile; readonly bytes: ParquetColumn }[] = [];
+  const openColumn = (file: ParquetFile): ParquetColumn => {
+    const found = recent.find((other) => other.file === file);
+    if (found !== undefined) return found.bytes;
+    const bytes = isStruct ? file.column(column, 'bytes') : file.column(column);
+    recent = [{ file, bytes }, ...recent.slice(0, 1)];
+    return bytes;
+  };
   return {
     count: labels.length,
     labels,
@@ -202,9 +205,9 @@ function imageSplit(part: Part, column: string, labels: Int32Array): ImageSplit 
     async read(index): Promise<StoredImage> {
       const at = fileOf(starts, index);
       const row = index - (starts[at] as number);
-      const value = (opened[at] as (typeof opened)[number])().read(row);
-      if (value instanceof Uint8Array) return { encoded: Uint8Array.from(value) };
       const file = files[at] as ParquetFile;
+      const value = openColumn(file).read(row);
+      if (value instanceof Uint8Array) return { encoded: Uint8Array.from(value) };
       const outside =
         isStruct && file.hasPart(column, 'path') ? file.column(column, 'path').read(row) : null;
       throw expectedError(

@@ -45,9 +45,13 @@ interface Chunk {
   readonly rows: readonly [from: number, to: number];
   readonly meta: ColumnMetaData;
   readonly decoder: Decoder;
-  /** Filled at the first read. */
-  pages?: readonly Page[];
-  dictionary?: Values;
+}
+
+/** A chunk whose pages have been found. */
+interface OpenChunk extends Chunk {
+  readonly pages: readonly Page[];
+  /** May be as large as the chunk: pyarrow puts images into dictionaries too. */
+  readonly dictionary: Values | undefined;
 }
 
 /**
@@ -65,15 +69,20 @@ export function parquetColumn(
 ): ParquetColumn {
   const caller = `${name}: ${path.join('.')}`;
   const chunks = listChunks(metadata, path, caller, textual);
-  /** The two pages that were read last: the images of a batch may lie on either side of a border. */
+  /** The two row groups that were read last: the images of a batch may lie on either side. */
+  let open: readonly OpenChunk[] = [];
+  /** The two pages that were read last. */
   let recent: { readonly page: Page; readonly values: Values }[] = [];
   return {
     caller,
     read(row) {
       let found = recent.find(({ page: { rows } }) => rows[0] <= row && row < rows[1]);
       if (found === undefined) {
-        const chunk = findByRow(chunks, row);
-        chunk.pages ??= listPages(source, chunk, caller);
+        let chunk = open.find(({ rows }) => rows[0] <= row && row < rows[1]);
+        if (chunk === undefined) {
+          chunk = openChunk(source, findByRow(chunks, row), caller);
+          open = [chunk, ...open.slice(0, 1)];
+        }
         const page = findByRow(chunk.pages, row);
         found = { page, values: decodePage(source, chunk, page, caller) };
         recent = [found, ...recent.slice(0, 1)];
@@ -117,9 +126,9 @@ function listChunks(
 }
 
 /** Lists the data pages of a chunk and reads its dictionary. */
-function listPages(source: ByteSource, chunk: Chunk, caller: string): readonly Page[] {
-  const { dictionary_page_offset: dictionary, data_page_offset: data } = chunk.meta;
-  const begin = Number(dictionary || data);
+function openChunk(source: ByteSource, chunk: Chunk, caller: string): OpenChunk {
+  const { dictionary_page_offset: first, data_page_offset: data } = chunk.meta;
+  const begin = Number(first || data);
   const end = begin + Number(chunk.meta.total_compressed_size);
   const place = `${caller}, bytes ${begin}–${end}`;
   ensure(
@@ -130,6 +139,7 @@ function listPages(source: ByteSource, chunk: Chunk, caller: string): readonly P
     damaged,
   );
   const pages: Page[] = [];
+  let dictionary: Values | undefined;
   let [row, last] = chunk.rows;
   for (let at = begin; at < end && row < last; ) {
     const { header, length } = readHeader(source, at, end, place);
@@ -148,8 +158,8 @@ function listPages(source: ByteSource, chunk: Chunk, caller: string): readonly P
       `${damaged}, or write it again with smaller pages`,
     );
     if (header.type === 'DICTIONARY_PAGE') {
-      const values = decode(source, chunk, header, content, place);
-      chunk.dictionary = convert(values as Parameters<typeof convert>[0], chunk.decoder);
+      const stored = decode(source, chunk.decoder, undefined, header, content, place);
+      dictionary = convert(stored as Parameters<typeof convert>[0], chunk.decoder);
       continue;
     }
     const rows = header.data_page_header?.num_values ?? header.data_page_header_v2?.num_rows ?? 0;
@@ -164,7 +174,7 @@ function listPages(source: ByteSource, chunk: Chunk, caller: string): readonly P
     row += rows;
   }
   ensure(row === last, place, `pages up to row ${last}`, `up to ${row}`, damaged);
-  return pages;
+  return { ...chunk, pages, dictionary };
 }
 
 const damaged = 'the file is cut short or damaged: get it again';
@@ -192,17 +202,23 @@ function readHeader(
   }
 }
 
-function decodePage(source: ByteSource, chunk: Chunk, page: Page, caller: string): Values {
+function decodePage(
+  source: ByteSource,
+  { decoder, dictionary }: OpenChunk,
+  page: Page,
+  caller: string,
+): Values {
   const [from, to] = page.rows;
   const place = `${caller}, rows ${from}–${to - 1}`;
-  const values = decode(source, chunk, page.header, page.begin, place);
+  const values = decode(source, decoder, dictionary, page.header, page.begin, place);
   ensure(values.length === to - from, place, `${to - from} values`, values.length, damaged);
   return values;
 }
 
 function decode(
   source: ByteSource,
-  { decoder, dictionary }: Chunk,
+  decoder: Decoder,
+  dictionary: Values | undefined,
   header: PageHeader,
   begin: number,
   place: string,
