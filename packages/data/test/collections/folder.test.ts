@@ -166,14 +166,17 @@ describe('what cannot be trained on is refused', () => {
   });
 
   test('a path that is not there, an address, and another kind of file', async () => {
-    await write('notes.txt');
+    await write('notes.txt', 'flowers.tgz');
     const wanted =
-      'a directory with a directory for each class; .parquet, .npz, .npy, .csv, .tar or IDX files; cifar-100-….tar.gz';
+      'a directory with a directory for each class; .parquet, .npz, .npy, .csv, .tar or IDX files; cifar-100-….tar.gz; hf://datasets/…';
     expect(await messageOf(path.join(root, 'none'))).toBe(
       `openImages '<root>/none': expected ${wanted}, got no such file or directory; check the path.`,
     );
     expect(await messageOf(path.join(root, 'notes.txt'))).toBe(
       `openImages '<root>/notes.txt': expected ${wanted}, got notes.txt.`,
+    );
+    expect(await messageOf(path.join(root, 'flowers.tgz'))).toBe(
+      `openImages '<root>/flowers.tgz': expected ${wanted}, got flowers.tgz; unpack it, and give the directory.`,
     );
     expect(await messageOf('https://example.org/a.zip')).toBe(
       `openImages 'https://example.org/a.zip': expected ${wanted}, got an address; download it first.`,

@@ -13,7 +13,7 @@ import { openParquet } from './parquet.ts';
 import { openTarShards } from './tarShards.ts';
 
 const understood =
-  'a directory with a directory for each class; .parquet, .npz, .npy, .csv, .tar or IDX files; cifar-100-….tar.gz';
+  'a directory with a directory for each class; .parquet, .npz, .npy, .csv, .tar or IDX files; cifar-100-….tar.gz; hf://datasets/…';
 
 type Opener = (source: string, options: OpenOptions) => Promise<ImageCollection>;
 
@@ -64,7 +64,14 @@ export async function openImages(
   const open = found.isDirectory()
     ? await openerOfDirectory(source)
     : files.find(([name]) => name.test(path.basename(source)))?.[1];
-  if (open === undefined) throw expectedError(caller, understood, path.basename(source));
+  const isPacked = /\.(?:zip|rar|7z|tgz|tar\.\w+)$/i.test(source);
+  if (open === undefined)
+    throw expectedError(
+      caller,
+      understood,
+      path.basename(source),
+      isPacked ? 'unpack it, and give the directory' : undefined,
+    );
   return withChecks(await open(source, options), caller);
 }
 
