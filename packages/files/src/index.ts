@@ -8,6 +8,7 @@ export { readPng } from './formats/png.ts';
 export {
   encodeProtobuf,
   type ProtobufField,
+  type ProtobufFloat,
   type ProtobufValue,
   protobufFields,
 } from './formats/protobuf.ts';

@@ -18,6 +18,27 @@ test('a message is encoded as the specification has it', () => {
   );
 });
 
+test("negative numbers have the 64 bits of their two's complement, floats four bytes", () => {
+  // −2 as the specification has it; 1 − 2⁵³ as protobuf 7.36 writes it; 1.5 is 0x3fc00000.
+  const bytes = encodeProtobuf([
+    [1, -2],
+    [2, { float: 1.5 }],
+    [3, -(2 ** 53 - 1)],
+  ]);
+  const fields = ['08feffffffffffffffff01', '150000c03f', '1881808080808080f0ff01'];
+  expect(Buffer.from(bytes).toString('hex')).toBe(fields.join(''));
+});
+
+test('a message inside a message inside another has the length of all it holds', () => {
+  const weights = new Uint8Array(1_000_000).fill(7);
+  const bytes = encodeProtobuf([[7, [[5, [[9, weights]]]]]]);
+  const [graph] = read(bytes);
+  const [tensor] = read(graph?.value as Uint8Array);
+  const [raw] = read(tensor?.value as Uint8Array);
+  expect(raw).toEqual({ number: 9, value: weights });
+  expect(bytes.length).toBe(weights.length + 3 * 4);
+});
+
 test('fields come back in order, fixed values are skipped', () => {
   const large = 2 ** 53 - 1;
   const bytes = Uint8Array.of(

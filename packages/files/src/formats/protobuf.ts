@@ -1,32 +1,66 @@
 /** The wire format of protocol buffers: fields of a message, without a schema. */
 import { ensure } from '@kd/core';
+import { concatBytes } from '../source.ts';
 
-/** Number of a field and its value: a whole number ≥ 0, text, bytes, or a message. */
+/**
+ * Number of a field and its value: a whole number below ±2⁵³, a 32-bit float, text, bytes, or a
+ * message. A repeated field is given once for each value.
+ */
 export type ProtobufValue = readonly [
   number: number,
-  value: number | string | Uint8Array | readonly ProtobufValue[],
+  value: number | ProtobufFloat | string | Uint8Array | readonly ProtobufValue[],
 ];
 
-/** Encodes a message. */
-export function encodeProtobuf(fields: readonly ProtobufValue[]): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(encodeFields(fields));
+/** A number that is stored as a 32-bit float: a field of type `float`. */
+export interface ProtobufFloat {
+  readonly float: number;
 }
 
-function encodeFields(fields: readonly ProtobufValue[]): number[] {
+/** Encodes a message. Bytes among its values are copied once. */
+export function encodeProtobuf(fields: readonly ProtobufValue[]): Uint8Array<ArrayBuffer> {
+  return concatBytes(encodeFields(fields));
+}
+
+const VARINT = 0;
+const LENGTH_DELIMITED = 2;
+const FIXED_32 = 5;
+
+/** @returns The pieces of the message, in order. */
+function encodeFields(fields: readonly ProtobufValue[]): Uint8Array[] {
   return fields.flatMap(([number, value]) => {
-    if (typeof value === 'number') return [...varint(number * 8), ...varint(value)];
-    const bytes = encodeLengthDelimited(value);
-    return [...varint(number * 8 + 2), ...varint(bytes.length), ...bytes];
+    const tag = (wireType: number) => varint(number * 8 + wireType);
+    if (typeof value === 'number') return Uint8Array.of(...tag(VARINT), ...varint(value));
+    if (isFloat(value)) {
+      const bits = new DataView(new ArrayBuffer(4));
+      bits.setFloat32(0, value.float, true);
+      return [Uint8Array.from(tag(FIXED_32)), new Uint8Array(bits.buffer)];
+    }
+    const pieces = encodeLengthDelimited(value);
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    return [Uint8Array.of(...tag(LENGTH_DELIMITED), ...varint(length)), ...pieces];
   });
 }
 
-function encodeLengthDelimited(value: Exclude<ProtobufValue[1], number>): number[] {
-  if (typeof value === 'string') return [...new TextEncoder().encode(value)];
-  return value instanceof Uint8Array ? [...value] : encodeFields(value);
+function encodeLengthDelimited(
+  value: string | Uint8Array | readonly ProtobufValue[],
+): Uint8Array[] {
+  if (typeof value === 'string') return [new TextEncoder().encode(value)];
+  return value instanceof Uint8Array ? [value] : encodeFields(value);
 }
 
+function isFloat(value: ProtobufValue[1]): value is ProtobufFloat {
+  return typeof value === 'object' && 'float' in value;
+}
+
+/** Seven bits a byte, lowest first; a negative number as the 64 bits of its two's complement. */
 function varint(value: number): number[] {
+  if (value < 0) return wideVarint(BigInt.asUintN(64, BigInt(value)));
   return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...varint(Math.floor(value / 0x80))];
+}
+
+function wideVarint(value: bigint): number[] {
+  const low = Number(value & 0x7fn);
+  return value < 0x80n ? [low] : [low | 0x80, ...wideVarint(value >> 7n)];
 }
 
 /** One field of a message. */
