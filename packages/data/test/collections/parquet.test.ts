@@ -350,6 +350,26 @@ describe('a damaged file', () => {
     expect(await messageOf(write(bytes))).toBe(message);
   });
 
+  test('without the name of a column is refused', async () => {
+    const bytes = Buffer.from(whole);
+    // Field 4 of a SchemaElement, a text of 5 bytes, becomes field 5.
+    bytes[bytes.indexOf('\x18\x05label')] = 0x28;
+    expect(await messageOf(write(bytes))).toBe(
+      'cut.parquet: expected a parquet footer, got one with missing fields; the file is damaged: get it again.',
+    );
+  });
+
+  test('without lengths in the header of a page is refused, where decoders would run on', async () => {
+    const bytes = readFileSync(pathOf('pages/zstd-2'));
+    bytes[242] = 0xce;
+    const { train } = (await openImages(write(bytes))).splits;
+    await expect(train.read(0)).rejects.toThrow(
+      new RangeError(
+        'cut.parquet: image.bytes, bytes 4–423: expected a page at byte 226, got a header with missing fields; the file is cut short or damaged: get it again.',
+      ),
+    );
+  });
+
   test('is read where it is whole', async () => {
     const bytes = readFileSync(pathOf('pages/snappy-1'));
     const { train } = (await openImages(write(bytes.fill(255, 20, 24)))).splits;

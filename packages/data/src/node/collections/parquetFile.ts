@@ -1,7 +1,13 @@
 import { ensure, expectedError } from '@kd/core';
 import { type ByteSource, isRecord, readRange } from '@kd/files';
 import { fileByteSource, hashBytes } from '@kd/files/node';
-import { type FileMetaData, parquetMetadata, parquetSchema, type SchemaTree } from 'hyparquet';
+import {
+  type ColumnChunk,
+  type FileMetaData,
+  parquetMetadata,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
 import { type ParquetColumn, parquetColumn } from './parquetPages.ts';
 
 /** What a column at the top of a parquet file holds. */
@@ -92,6 +98,7 @@ function readFooter(source: ByteSource, name: string): Uint8Array<ArrayBuffer> {
 function parseFooter(footer: Uint8Array<ArrayBuffer>, name: string): FileMetaData {
   try {
     const metadata = parquetMetadata(footer, { geoparquet: false });
+    if (!isComplete(metadata)) throw new TypeError('one with missing fields');
     parquetSchema(metadata);
     return metadata;
   } catch (cause) {
@@ -101,6 +108,26 @@ function parseFooter(footer: Uint8Array<ArrayBuffer>, name: string): FileMetaDat
       { cause },
     );
   }
+}
+
+/** Whether the fields that are read later are there and of their types. */
+function isComplete({ schema, row_groups: groups }: FileMetaData): boolean {
+  return (
+    schema.every(({ name }) => typeof name === 'string') &&
+    groups.every(
+      ({ num_rows, columns }) => typeof num_rows === 'bigint' && columns.every(isCompleteColumn),
+    )
+  );
+}
+
+function isCompleteColumn({ meta_data: meta }: ColumnChunk): boolean {
+  if (meta === undefined) return true;
+  const positions = [meta.data_page_offset, meta.total_compressed_size];
+  if (meta.dictionary_page_offset !== undefined) positions.push(meta.dictionary_page_offset);
+  return (
+    positions.every((position) => typeof position === 'bigint') &&
+    meta.path_in_schema.every((name) => typeof name === 'string')
+  );
 }
 
 /** Reads what `datasets` notes about the columns under the key `huggingface`. */

@@ -145,11 +145,7 @@ function openChunk(source: ByteSource, chunk: Chunk, caller: string): OpenChunk 
     const { header, length } = readHeader(source, at, end, place);
     const content = at + length;
     at = content + header.compressed_page_size;
-    const fits =
-      header.compressed_page_size >= 0 &&
-      at <= end &&
-      header.uncompressed_page_size >= 0 &&
-      header.uncompressed_page_size <= largestPage;
+    const fits = at <= end && header.uncompressed_page_size <= largestPage;
     ensure(
       fits,
       place,
@@ -191,6 +187,7 @@ function readHeader(
     const reader = { view: new DataView(bytes.buffer), offset: 0 };
     try {
       const header = parquetHeader(reader);
+      if (!isComplete(header)) throw new TypeError('a header with missing fields');
       return { header, length: reader.offset };
     } catch (cause) {
       if (size < largestHeader && at + size < end) continue;
@@ -200,6 +197,25 @@ function readHeader(
       });
     }
   }
+}
+
+/** Whether the lengths are there: the decoders trust them. */
+function isComplete(header: PageHeader): boolean {
+  const { compressed_page_size: packed, uncompressed_page_size: size } = header;
+  const { data_page_header: data, data_page_header_v2: second } = header;
+  const levels =
+    second === undefined
+      ? []
+      : [second.definition_levels_byte_length, second.repetition_levels_byte_length];
+  const counts = [
+    ...(data === undefined ? [] : [data.num_values]),
+    ...(second === undefined ? [] : [second.num_values, second.num_rows, second.num_nulls]),
+    ...(header.dictionary_page_header ? [header.dictionary_page_header.num_values] : []),
+  ];
+  return (
+    [packed, size, ...levels, ...counts].every((n) => Number.isSafeInteger(n) && n >= 0) &&
+    levels.reduce((sum, length) => sum + length, 0) <= Math.min(packed, size)
+  );
 }
 
 function decodePage(
