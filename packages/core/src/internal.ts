@@ -8,6 +8,7 @@ export {
   formatInteger,
   formatPercent,
 } from './format.ts';
+export { type ImagesTensorBackend, imagesTensor, writeFractions } from './imagesTensor.ts';
 export { type PersistentTensorBackend, persistentTensor } from './persistentTensor.ts';
 export { boxMuller, philox4x32 } from './random.ts';
 export { shardRange } from './shardRange.ts';

@@ -8,12 +8,12 @@ import {
   type Shard,
   type ViewKey,
 } from '@kd/core';
-import { shardRange } from '@kd/core/internal';
-import { tensor1d, tensor2d, tensor4d } from '@tensorflow/tfjs-core';
+import { imagesTensor, shardRange, writeFractions } from '@kd/core/internal';
+import { type Tensor4D, tensor1d, tensor2d, tensor4d } from '@tensorflow/tfjs-core';
 import type { Augmentation } from './augmentations/augmentation.ts';
 import type { Mixing } from './augmentations/mixing.ts';
 import type { ImageDataset } from './imageDataset.ts';
-import { batchMixer, viewSpec } from './mixedBatches.ts';
+import { type BatchMixer, batchMixer, viewSpec } from './mixedBatches.ts';
 import { augmentationRenderer } from './renderer.ts';
 import { classBalancedOrder } from './sampling.ts';
 import { assertSeed } from './subsets.ts';
@@ -58,7 +58,8 @@ export interface DataLoaderOptions {
 
 /** A batch before its tensors are created. */
 interface RenderedBatch {
-  readonly images: Float32Array;
+  /** 0–255; 0–1 where images were mixed. */
+  readonly images: Uint8Array | Float32Array;
   readonly labels: Int32Array;
   readonly targets?: Float32Array;
   readonly indices: Int32Array;
@@ -115,7 +116,7 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
   const size = height * width * channels;
   const render = augmentationRenderer(augmentations, dataset.imageShape);
   const first = dataset.indices[0] as number;
-  render(dataset.images.read(first), first, 0, new Float32Array(size), 0);
+  render(dataset.images.read(first), first, 0, new Uint8Array(size), 0);
   const classes = dataset.classNames.length;
   const mix = mixing === undefined ? undefined : batchMixer(dataset, mixing, render);
   const spec = viewSpec(dataset, augmentations, mixing);
@@ -134,20 +135,42 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     };
   }
 
-  function renderBatch(indices: Int32Array, viewSeed: number): RenderedBatch {
-    const images = new Float32Array(indices.length * size);
+  /** @param bytes Memory for a whole batch, which the next batch is rendered into again. */
+  function renderBatch(indices: Int32Array, viewSeed: number, bytes: Uint8Array): RenderedBatch {
     const labels = new Int32Array(indices.length);
-    const targets = mix === undefined ? undefined : new Float32Array(indices.length * classes);
     for (let at = 0; at < indices.length; at++) {
       const index = indices[at] as number;
       labels[at] = dataset.labels[index] as number;
-      render(dataset.images.read(index), index, viewSeed, images, at * size);
-      if (mix === undefined || targets === undefined) continue;
+      render(dataset.images.read(index), index, viewSeed, bytes, at * size);
+    }
+    const images = bytes.subarray(0, indices.length * size);
+    return mix === undefined
+      ? { images, labels, indices }
+      : { ...mixBatch(mix, images, indices, viewSeed), labels, indices };
+  }
+
+  function mixBatch(
+    mixImage: BatchMixer,
+    bytes: Uint8Array,
+    indices: Int32Array,
+    viewSeed: number,
+  ): Pick<RenderedBatch, 'images' | 'targets'> {
+    const images = new Float32Array(bytes.length);
+    writeFractions(bytes, images);
+    const targets = new Float32Array(indices.length * classes);
+    indices.forEach((index, at) => {
       const image = images.subarray(at * size, (at + 1) * size);
       const target = targets.subarray(at * classes, (at + 1) * classes);
-      mix(index, viewSeed, image, target);
-    }
-    return { images, labels, indices, ...(targets === undefined ? {} : { targets }) };
+      mixImage(index, viewSeed, image, target);
+    });
+    return { images, targets };
+  }
+
+  function createImages(images: RenderedBatch['images'], batch: number): Tensor4D {
+    const shape = [batch, height, width, channels] as const;
+    return images instanceof Float32Array
+      ? tensor4d(images, [...shape])
+      : imagesTensor(images, shape);
   }
 
   async function* iterate(
@@ -156,10 +179,11 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
     from: number,
     end: number,
   ): AsyncGenerator<Batch, void, undefined> {
+    const bytes = new Uint8Array(Math.min(batchSize, count) * size);
     const next = (number: number) => {
       const first = number * batchSize;
       const { from: start, to } = shardRange(Math.min(batchSize, count - first), shard);
-      return prefetch(() => renderBatch(order.slice(first + start, first + to), key.seed));
+      return prefetch(() => renderBatch(order.slice(first + start, first + to), key.seed, bytes));
     };
     let upcoming = next(from);
     try {
@@ -167,7 +191,7 @@ export function dataLoader(dataset: ImageDataset, options: DataLoaderOptions): D
         const { images, labels, targets, indices } = upcoming.get();
         if (number + 1 < end) upcoming = next(number + 1);
         const batch: Batch = {
-          images: tensor4d(images, [indices.length, height, width, channels]),
+          images: createImages(images, indices.length),
           labels: tensor1d(labels, 'int32'),
           ...(targets && { targets: tensor2d(targets, [indices.length, classes]) }),
           indices,

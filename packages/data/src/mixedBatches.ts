@@ -1,5 +1,5 @@
 import { hashName } from '@kd/core';
-import { philox4x32 } from '@kd/core/internal';
+import { philox4x32, writeFractions } from '@kd/core/internal';
 import { type Augmentation, joinSpecs } from './augmentations/augmentation.ts';
 import type { Mixing } from './augmentations/mixing.ts';
 import type { ImageDataset } from './imageDataset.ts';
@@ -7,7 +7,7 @@ import type { AugmentationRenderer } from './renderer.ts';
 
 /**
  * Mixes one image, already rendered, with its partner.
- * @param index The image's index. @param image float32, this image only. @param target float32
+ * @param index The image's index. @param image float32 0–1, this image only. @param target float32
  * [classes], zeros before: filled with the mixed label, and left at zeros where the image or its
  * partner has none.
  */
@@ -28,7 +28,8 @@ export function batchMixer(
   render: AugmentationRenderer,
 ): BatchMixer {
   const { images, indices, labels, imageShape } = dataset;
-  const partner = new Float32Array(imageShape[0] * imageShape[1] * imageShape[2]);
+  const bytes = new Uint8Array(imageShape[0] * imageShape[1] * imageShape[2]);
+  const partner = new Float32Array(bytes.length);
   // The names of the random streams: others would give other mixtures.
   const partners = hashName('mixing partner');
   const mixtures = hashName('mixing');
@@ -39,7 +40,8 @@ export function batchMixer(
     philox4x32(viewSeed, partners, index, drawn);
     const at = Math.floor(((drawn[0] as number) / 2 ** 32) * indices.length);
     const other = indices[at] as number;
-    render(images.read(other), other, viewSeed, partner, 0);
+    render(images.read(other), other, viewSeed, bytes, 0);
+    writeFractions(bytes, partner);
     philox4x32(viewSeed, mixtures, index, drawn);
     for (let word = 0; word < 4; word++) words[word] = drawn[word] as number;
     const share = mixing.mix(image, partner, imageShape, words);

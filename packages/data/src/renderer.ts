@@ -5,18 +5,15 @@ import type { Augmentation } from './augmentations/augmentation.ts';
 /**
  * Writes one image under one view.
  * @param pixels The image, which is not changed. @param index Its index in the dataset.
- * @param out float32 of several images. @param at Position of this image in `out`.
+ * @param out Pixels of several images. @param at Position of this image in `out`.
  */
 export type AugmentationRenderer = (
   pixels: Uint8Array,
   index: number,
   viewSeed: number,
-  out: Float32Array,
+  out: Uint8Array,
   at: number,
 ) => void;
-
-/** Byte → 0–1: as exact as a division, and faster. */
-const fractions = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
 /**
  * Composes augmentations. Geometric ones are composed as positions, so that crop and flip together
@@ -51,27 +48,23 @@ export function augmentationRenderer(
       } else {
         const target = image === buffers[0] ? buffers[1] : buffers[0];
         if (map === identity) target.set(image);
-        else gatherBytes(image, map, channels, target);
+        else gather(image, map, channels, target, 0);
         augmentation.apply(target, imageShape, words);
         image = target;
         map = identity;
       }
     }
-    if (map === identity) copyFractions(image, size, out, at);
-    else gatherFractions(image, map, channels, out, at);
+    if (map === identity) out.set(image, at);
+    else gather(image, map, channels, out, at);
   };
 }
 
-function copyFractions(image: Uint8Array, size: number, out: Float32Array, at: number): void {
-  for (let value = 0; value < size; value++)
-    out[at + value] = fractions[image[value] as number] as number;
-}
-
-function gatherFractions(
+/** Writes the pixels that a map names, and black where it is negative. */
+function gather(
   image: Uint8Array,
   map: Int32Array,
   channels: number,
-  out: Float32Array,
+  out: Uint8Array,
   at: number,
 ): void {
   if (channels === 3) {
@@ -81,42 +74,25 @@ function gatherFractions(
   const positions = map.length;
   for (let position = 0; position < positions; position++) {
     const from = (map[position] as number) * channels;
-    for (let channel = 0; channel < channels; channel++) {
-      out[at] = from < 0 ? 0 : (fractions[image[from + channel] as number] as number);
-      at++;
-    }
+    for (let channel = 0; channel < channels; channel++)
+      out[at++] = from < 0 ? 0 : (image[from + channel] as number);
   }
 }
 
-/** Three channels written out: 5 µs for a 32×32 image instead of 9 µs with a loop. */
-function gatherColors(image: Uint8Array, map: Int32Array, out: Float32Array, at: number): void {
+/** Three channels written out: half the time of a loop over them. */
+function gatherColors(image: Uint8Array, map: Int32Array, out: Uint8Array, at: number): void {
   const positions = map.length;
   for (let position = 0; position < positions; position++) {
     const from = (map[position] as number) * 3;
     if (from >= 0) {
-      out[at] = fractions[image[from] as number] as number;
-      out[at + 1] = fractions[image[from + 1] as number] as number;
-      out[at + 2] = fractions[image[from + 2] as number] as number;
+      out[at] = image[from] as number;
+      out[at + 1] = image[from + 1] as number;
+      out[at + 2] = image[from + 2] as number;
     } else {
       out[at] = 0;
       out[at + 1] = 0;
       out[at + 2] = 0;
     }
     at += 3;
-  }
-}
-
-function gatherBytes(
-  image: Uint8Array,
-  map: Int32Array,
-  channels: number,
-  target: Uint8Array,
-): void {
-  let at = 0;
-  const positions = map.length;
-  for (let position = 0; position < positions; position++) {
-    const from = (map[position] as number) * channels;
-    for (let channel = 0; channel < channels; channel++)
-      target[at++] = from < 0 ? 0 : (image[from + channel] as number);
   }
 }

@@ -1,5 +1,6 @@
 import type { EngineProvider, OpenedEngine } from '../contracts.ts';
 import { registerBatchNorm } from '../kernels/batchNorm.ts';
+import { addImagesTensor } from '../kernels/imagesTensor.ts';
 import { registerMatMul } from '../kernels/matMul.ts';
 import { registerMissingKernels } from '../kernels/missingKernels.ts';
 import { registerPooledReductions } from '../kernels/pooledReductions.ts';
@@ -29,6 +30,7 @@ export function wasm(
     registerPooledReductions('wasm');
     registerBatchNorm('wasm');
     registerPoolGradients('wasm');
+    addImagesTensor(upstream.BackendWasm);
     return { version: upstream.version_wasm, device: 'CPU', threads, notes: ['WebAssembly'] };
   };
   return {

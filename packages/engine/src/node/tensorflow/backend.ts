@@ -1,5 +1,9 @@
 import type { CompiledFunction } from '@kd/core';
-import type { CompilingBackend, PersistentTensorBackend } from '@kd/core/internal';
+import type {
+  CompilingBackend,
+  ImagesTensorBackend,
+  PersistentTensorBackend,
+} from '@kd/core/internal';
 import {
   type BackendValues,
   type DataId,
@@ -7,18 +11,19 @@ import {
   type Rank,
   type ShapeMap,
   type Tensor,
+  type Tensor4D,
   type TensorContainer,
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
 import type { Binding } from './binding/binding.ts';
 import { type NodeBackend, tensorIds, type VendoredKernels } from './binding/vendoredBackend.ts';
-import { dataType } from './capi/types.ts';
+import { attributeType, dataType } from './capi/types.ts';
 import { compileFunction } from './compile/compiledFunction.ts';
 import { Compiler } from './compile/compiler.ts';
-import { restoreGradients } from './kernels/replaceKernel.ts';
+import { floatType, restoreGradients, typeAttribute } from './kernels/replaceKernel.ts';
 import { DeviceMemory } from './tensors/deviceMemory.ts';
-import type { TensorValues } from './tensors/types.ts';
+import type { TensorMetadata, TensorValues } from './tensors/types.ts';
 import type { Trace } from './trace/tracer.ts';
 
 /**
@@ -28,6 +33,13 @@ import type { Trace } from './trace/tracer.ts';
  */
 const minLargeElements = 16_384;
 
+/** Attributes of a cast from bytes. */
+const bytesToFloat = [
+  typeAttribute('SrcT', dataType.uint8),
+  typeAttribute('DstT', dataType.float32),
+  { name: 'Truncate', type: attributeType.bool, value: false },
+];
+
 /** Creates the backend that TensorFlow.js computes on: upstream's, with its gaps filled. */
 export function createBackend(
   { NodeJSKernelBackend }: VendoredKernels,
@@ -35,7 +47,7 @@ export function createBackend(
 ): NodeBackend {
   class TensorflowBackend
     extends NodeJSKernelBackend
-    implements CompilingBackend, PersistentTensorBackend
+    implements CompilingBackend, ImagesTensorBackend, PersistentTensorBackend
   {
     readonly #compiler = new Compiler(this, restoreGradients);
     readonly #gpuMemory = binding.isUsingGpuDevice()
@@ -83,6 +95,18 @@ export function createBackend(
         shape: [...shape],
         dtype: dataType.float32,
       }) as Tensor<R>;
+    }
+
+    imagesTensor(bytes: Uint8Array, shape: readonly [number, number, number, number]): Tensor4D {
+      const ids = [
+        binding.createTensor(shape, dataType.uint8, bytes),
+        binding.createTensor([], dataType.float32, Float32Array.of(255)),
+      ] as const;
+      const [cast] = binding.executeOp('Cast', bytesToFloat, [ids[0]], 1);
+      const castId = (cast as TensorMetadata).id;
+      const [images] = binding.executeOp('RealDiv', [floatType], [castId, ids[1]], 1);
+      for (const id of [...ids, castId]) binding.deleteTensor(id);
+      return this.createOutputTensor(images as TensorMetadata) as Tensor4D;
     }
 
     override getInputTensorIds(tensors: readonly TensorInfo[]): number[] {
