@@ -56,6 +56,13 @@ export const text = kind('a text', (value) => typeof value === 'string');
 export const number = kind('a number', (value) => typeof value === 'number');
 export const flag = kind('true or false', (value) => typeof value === 'boolean');
 
+/** Nothing but a PNG, so that a page with it loads nothing. */
+export const png = kind(
+  'a PNG as data URI',
+  (value) =>
+    typeof value === 'string' && /^data:image\/png;base64,[A-Za-z0-9+/]+={0,2}$/.test(value),
+);
+
 export function oneOf(...choices: readonly unknown[]): Check {
   return kind(`one of ${choices.join(', ')}`, (value) => choices.includes(value));
 }

@@ -24,6 +24,21 @@ export {
   formatChannels,
 } from './describeData.ts';
 export {
+  type CalibrationRecord,
+  type ChangedAnswer,
+  type ChangedPicture,
+  type ExportCheck,
+  type ExportedFile,
+  type ExportedLayer,
+  type ExportedNetwork,
+  type ExportRecord,
+  exportRecordFormat,
+  formatExportRecord,
+  type MissingCheck,
+  type NumberKind,
+  type RefusedFile,
+} from './exportRecord.ts';
+export {
   formatCount,
   formatMethod,
   formatSpread,
@@ -33,10 +48,12 @@ export {
   roleTitles,
 } from './format.ts';
 export { renderDataPage } from './page/dataPage.ts';
+export { describeExport, formatMilliseconds, renderExportPage } from './page/exportPage.ts';
 export { renderReport } from './page/page.ts';
 export { pngDataUri } from './page/png.ts';
 export { stylesheet } from './page/stylesheet.ts';
 export { parseDataInspection } from './parseDataInspection.ts';
+export { parseExportRecord } from './parseExportRecord.ts';
 export { parseRunRecord } from './parseRunRecord.ts';
 export type { Predictions } from './predictions.ts';
 export {

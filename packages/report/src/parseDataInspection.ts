@@ -1,6 +1,16 @@
 /** The reader of `data.json`, which checks all of it. */
 import { ensure } from '@kd/core';
-import { type Check, fields, kind, list, number, oneOf, parseVersioned, text } from './checks.ts';
+import {
+  type Check,
+  fields,
+  kind,
+  list,
+  number,
+  oneOf,
+  parseVersioned,
+  png,
+  text,
+} from './checks.ts';
 import { type DataInspectionRecord, dataInspectionFormat } from './dataInspection.ts';
 
 /**
@@ -29,13 +39,6 @@ const count = kind('a number ≥ 0', (value) => typeof value === 'number' && val
 const splitName = oneOf('train', 'validation', 'test');
 const tallies = list(fields({ what: text, images: count }));
 const size = { height: count, width: count };
-
-/** Nothing but a PNG, so that a page with it loads nothing. */
-const png = kind(
-  'a PNG as data URI',
-  (value) =>
-    typeof value === 'string' && /^data:image\/png;base64,[A-Za-z0-9+/]+={0,2}$/.test(value),
-);
 
 const label = kind(
   'a whole number ≥ −1',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isDirectory } from './exists.ts';
+import { removeAtExit } from './removeAtExit.ts';
 
 /**
  * Writes a file atomically: into a file beside it, synced to the disk, then renamed. Creates its
@@ -69,23 +69,4 @@ function suggestRemedy(code: string | undefined): string {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return 'choose a directory that you may write to';
   return 'choose another place';
-}
-
-const temporaryFiles = new Set<string>();
-
-/**
- * Removes a file if the process exits, as on a second Ctrl-C.
- * @returns Function that keeps the file after all.
- */
-function removeAtExit(file: string): () => void {
-  if (temporaryFiles.size === 0) process.on('exit', removeAll);
-  temporaryFiles.add(file);
-  return () => {
-    temporaryFiles.delete(file);
-    if (temporaryFiles.size === 0) process.off('exit', removeAll);
-  };
-}
-
-function removeAll(): void {
-  for (const file of temporaryFiles) rmSync(file, { force: true });
 }

@@ -15,3 +15,4 @@ export {
   fetchDatasetFiles,
 } from './huggingFace/fetchDatasetFiles.ts';
 export type { FetchedFile } from './huggingFace/fetchFromHub.ts';
+export { type Staging, withStaging } from './stagingDirectory.ts';

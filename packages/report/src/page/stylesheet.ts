@@ -148,6 +148,11 @@ details > summary {
 .recall th[scope=row] { max-width: 16em }
 .recall tbody tr:first-child > * { font-weight: 650 }
 .confusions td, .confusions th { font-size: 13px; overflow-wrap: anywhere }
+.exported td, .exported thead th { text-align: right }
+.exported td:nth-child(2), .exported thead th:nth-child(2) { text-align: left }
+.exported td small { display: block; color: var(--soft); font-size: 12px }
+.card img.smooth { image-rendering: auto; object-fit: cover }
+.card strong + small { color: var(--soft) }
 .swatch {
   display: inline-block; width: 14px; height: 14px; border-radius: 4px; margin-right: 8px;
   vertical-align: -2px; border: 1px solid var(--line);

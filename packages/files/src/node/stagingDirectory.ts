@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { ensureDirectory } from './atomicWrite.ts';
+import { removeAtExit } from './removeAtExit.ts';
+
+/** A directory for files that are not yet what they are called. */
+export interface Staging {
+  /** Beside the files' final places, so that moving them copies nothing. */
+  readonly directory: string;
+  /**
+   * Moves a file or a directory to its final place; what was there before is removed with the
+   * staging directory.
+   */
+  publish(name: string): Promise<void>;
+}
+
+/**
+ * Runs a function with a new directory inside another one, and removes it afterwards with all that
+ * was not published: after an error, a full disk or a second Ctrl-C nothing half-written is left.
+ */
+export async function withStaging<Result>(
+  parent: string,
+  run: (staging: Staging) => Promise<Result>,
+): Promise<Result> {
+  const directory = path.join(parent, `.unfinished-${randomUUID()}`);
+  await ensureDirectory(parent);
+  await mkdir(directory);
+  const keep = removeAtExit(directory);
+  try {
+    return await run({
+      directory,
+      async publish(name) {
+        const [source, target] = [path.join(directory, name), path.join(parent, name)];
+        const former = path.join(directory, `.former-${randomUUID()}`);
+        const wasThere = await rename(target, former).then(
+          () => true,
+          (error: NodeJS.ErrnoException) => {
+            if (error.code === 'ENOENT') return false;
+            throw error;
+          },
+        );
+        try {
+          await rename(source, target);
+        } catch (error) {
+          if (wasThere) await rename(former, target);
+          throw error;
+        }
+      },
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    keep();
+  }
+}
