@@ -1,28 +1,18 @@
-import { statSync } from 'node:fs';
 import { ensure, expectedError, type Network } from '@kd/core';
 import { formatInteger, formatPercent } from '@kd/core/internal';
-import { loadWeights } from '@kd/models/node';
 import { formatTable, summarize } from '@kd/report';
 import { evaluate as evaluateNetwork } from '@kd/trainer';
-import { architectures } from '../experiment/architectures.ts';
-import {
-  type DatasetLoader,
-  describeImages,
-  type RunImages,
-  selectImages,
-} from '../experiment/dataset.ts';
-import { imageLoader } from '../experiment/imageSource.ts';
-import { chooseName, usageError } from '../experiment/usageError.ts';
+import type { RunImages } from '../experiment/dataset.ts';
 import { evaluationLoader, type SessionServices } from '../run/context.ts';
 import { openEngine } from '../run/engine.ts';
 import { comparedJobs } from '../run/jobs.ts';
-import { buildNetwork, loadTrained } from '../run/networks.ts';
+import { loadTrained } from '../run/networks.ts';
 import { reportStage } from '../run/resultStages.ts';
 import { type FoundRun, findRun } from '../run/runDirectory.ts';
 import { resumeCommand } from '../run/runExperiment.ts';
-import { type Command, invocation } from './command.ts';
-import { type CommandLine, readEngine, readFlag, readText } from './flags.ts';
-import { isModule, loadDatasetModule } from './modules.ts';
+import type { Command } from './command.ts';
+import { type CommandLine, readEngine } from './flags.ts';
+import { isFile, loadRunImages, openWeights, requireOperand } from './networkSource.ts';
 
 /** `kd evaluate`. */
 export const evaluate: Command = {
@@ -35,8 +25,7 @@ export const evaluate: Command = {
   lists: ['architectures'],
   async run(line, services) {
     const target = requireOperand(line, 'evaluate', 'the directory of a run, or a file of weights');
-    const isFile = statSync(target, { throwIfNoEntry: false })?.isFile() === true;
-    const rows = isFile
+    const rows = isFile(target)
       ? await evaluateWeights(target, line, services)
       : await evaluateRun(await findRun(target, 'kd evaluate'), line, services);
     const titles = [
@@ -107,35 +96,7 @@ async function evaluateWeights(
   line: CommandLine,
   services: SessionServices,
 ): Promise<string[][]> {
-  const required = (flag: 'architecture' | 'experiment', expected: string) => {
-    const text = readFlag(line, flag, readText(expected));
-    if (text === undefined)
-      throw usageError(`--${flag}`, `${expected}, beside a file of weights`, 'nothing');
-    return text;
-  };
-  const architecture = chooseName(
-    architectures,
-    required('architecture', 'the name of a network'),
-    '--architecture',
-  );
-  const source = required('experiment', 'an experiment file or a data module');
-  const { dataset, images: counts } = await loadDatasetModule(source, '--experiment');
-  await openEngine(readEngine(line), services);
-  const images = selectImages(await dataset(services), counts);
-  const job = {
-    name: file,
-    title: file,
-    role: 'teacher',
-    seed: 0,
-    training: { architecture, epochs: 1, peakRate: 1 },
-  } as const;
-  const network = buildNetwork({ images }, job);
-  try {
-    await loadWeights(network, file, services);
-  } catch (error) {
-    network.dispose();
-    throw error;
-  }
+  const { network, architecture, images } = await openWeights(file, line, services);
   return [await evaluateRow(file, architecture, network, images)];
 }
 
@@ -159,50 +120,4 @@ async function evaluateRow(
   } finally {
     network.dispose();
   }
-}
-
-/** Loads the images of a run from the module that the run or `--experiment` names. */
-async function loadRunImages(
-  { directory, record }: FoundRun,
-  line: CommandLine,
-  services: SessionServices,
-): Promise<RunImages> {
-  const { images: counts } = record.config;
-  const { dataset, source } = await findDataset(record, line);
-  const images = selectImages(await dataset(services), counts);
-  const { test } = await describeImages(images);
-  ensure(
-    test.fingerprint === record.data.test.fingerprint,
-    source,
-    `the test images of ${directory}, ${record.data.test.fingerprint}`,
-    test.fingerprint,
-    'these are other images; --data or --experiment names others',
-  );
-  return images;
-}
-
-/** The images of a run: where it had them from, or where flags say that they are now. */
-async function findDataset(
-  { config: { module, data } }: FoundRun['record'],
-  line: CommandLine,
-): Promise<{ readonly dataset: DatasetLoader; readonly source: string }> {
-  const moved = readFlag(line, 'data', readText('images'));
-  if (moved !== undefined && !isModule(moved)) {
-    if (data === undefined) throw usageError('--data', `a module, as ${module} of the run`, moved);
-    return { dataset: imageLoader({ ...data, source: moved }), source: moved };
-  }
-  const named = moved ?? readFlag(line, 'experiment', readText('an experiment file'));
-  if (named === undefined && data !== undefined)
-    return { dataset: imageLoader(data), source: data.source };
-  const source = named ?? module;
-  if (source === undefined)
-    throw usageError('--experiment', 'the file with the data set of the run', 'nothing');
-  const { dataset } = await loadDatasetModule(source, moved ? '--data' : '--experiment');
-  return { dataset, source };
-}
-
-function requireOperand({ operand }: CommandLine, command: string, expected: string): string {
-  if (operand !== undefined) return operand;
-  const remedy = `${invocation} ${command} --help explains it`;
-  throw usageError(`kd ${command}`, expected, 'nothing', remedy);
 }
