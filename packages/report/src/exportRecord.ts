@@ -80,6 +80,8 @@ export interface MissingCheck {
 export interface ExportedFile {
   /** Relative to the directory of `export.json`; a directory ends in a slash. */
   readonly name: string;
+  /** Files beside it that belong to it: the source of a PyTorch module. */
+  readonly companions: readonly string[];
   readonly format: 'onnx' | 'tfjs' | 'litert' | 'safetensors';
   readonly created: string;
   /** Of a TF.js model: which of its two formats. */

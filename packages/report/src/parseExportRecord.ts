@@ -61,6 +61,7 @@ const check = fields({
 const file = fields(
   {
     name: fileName,
+    companions: list(fileName),
     format: oneOf('onnx', 'tfjs', 'litert', 'safetensors'),
     created: text,
     weights: numberKind,

@@ -32,7 +32,8 @@ export interface StageContext extends RunContext, SessionServices {
   readonly writer: RunRecordWriter<RunConfig>;
 }
 
-const evaluationBatchSize = 250;
+/** Images in a batch where nothing is trained. */
+export const evaluationBatchSize = 250;
 
 /** Returns the directory of a stage. */
 export function stageStore({ directory }: Pick<RunContext, 'directory'>, stage: string): Store {

@@ -44,8 +44,8 @@ export interface Comparison {
   /** Adds the answers for images. @param first Number of the first of them. */
   add(answers: Float32Array, first: number): void;
   readonly result: Agreement;
-  /** [images], the classes that the file names, as far as they have been added. */
-  readonly classes: Int32Array;
+  /** [images × classes], the answers of the file, as far as they have been added. */
+  readonly answers: Float32Array;
 }
 
 /**
@@ -60,7 +60,8 @@ export function compareAnswers(
 ): Comparison {
   const images = labels.length;
   const classes = expected.length / images;
-  const named = new Int32Array(images).fill(-1);
+  const given = new Float32Array(expected.length);
+  const isGiven = new Uint8Array(images);
   const state = { change: 0, scale: 1 };
   return {
     add(answers, first) {
@@ -78,14 +79,17 @@ export function compareAnswers(
             : Math.max(state.change, change);
           state.scale = Math.max(state.scale, Math.abs(wanted));
         }
-        named[first + row] = largest(own);
+        given.set(own, start);
+        isGiven[first + row] = 1;
       }
     },
     get result() {
       const counts = { images: 0, same: 0, right: 0, networkRight: 0 };
-      for (const [image, own] of named.entries()) {
-        if (own < 0) continue;
-        const theirs = largest(expected.subarray(image * classes, (image + 1) * classes));
+      for (let image = 0; image < images; image++) {
+        if (isGiven[image] === 0) continue;
+        const row = [image * classes, (image + 1) * classes] as const;
+        const own = largest(given.subarray(...row));
+        const theirs = largest(expected.subarray(...row));
         counts.images++;
         if (own === theirs) counts.same++;
         if (own === labels[image]) counts.right++;
@@ -100,7 +104,7 @@ export function compareAnswers(
         networkAccuracy: counts.networkRight / counts.images,
       };
     },
-    classes: named,
+    answers: given,
   };
 }
 

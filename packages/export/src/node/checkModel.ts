@@ -7,8 +7,11 @@ export interface CheckImages {
   readonly labels: ArrayLike<number>;
   /** [images × classes], the answers of the network: logits, or probabilities as the file's. */
   readonly answers: Float32Array;
-  /** Returns the images from ≤ number < to: [to − from, height, width, channels], 0–1. */
-  read(from: number, to: number): Float32Array;
+  /**
+   * Returns the images from ≤ number < to, as the file takes them: [to − from, height, width,
+   * channels], 0–1.
+   */
+  read(from: number, to: number): Float32Array | Promise<Float32Array>;
 }
 
 /** The batches in which the first images are answered again. */
@@ -31,26 +34,26 @@ export interface CheckModelOptions {
 /**
  * Runs a file on images and compares its answers with those of its network: the first six images in
  * batches of 1, 2 and 3, then all of them in batches of 32.
- * @returns How well they agree, and the classes that the file names, [images].
+ * @returns How well they agree, and the answers of the file, [images × classes].
  */
 export async function checkModel(
   model: LoadedModel,
-  { labels, answers, read }: CheckImages,
+  { labels, answers: expected, read }: CheckImages,
   { caller, signal, onImages }: CheckModelOptions,
-): Promise<{ readonly agreement: Agreement; readonly classes: Int32Array }> {
-  const comparison = compareAnswers(answers, labels, caller);
+): Promise<{ readonly agreement: Agreement; readonly answers: Float32Array }> {
+  const comparison = compareAnswers(expected, labels, caller);
   const runAll = async (size: number, count: number) => {
     for (let from = 0; from < count; from += size) {
       signal?.throwIfAborted();
       const to = Math.min(from + size, count);
-      const { values } = await model.run(read(from, to), to - from);
+      const { values } = await model.run(await read(from, to), to - from);
       comparison.add(values, from);
       if (size === largeBatch) onImages?.(to);
     }
   };
   for (const size of smallBatches) await runAll(size, Math.min(repeatedImages, labels.length));
   await runAll(largeBatch, labels.length);
-  return { agreement: comparison.result, classes: comparison.classes };
+  return { agreement: comparison.result, answers: comparison.answers };
 }
 
 /** Milliseconds for a batch of 1 and one of 32. */
@@ -70,11 +73,11 @@ export async function timeModels(
   { labels, read }: Pick<CheckImages, 'labels' | 'read'>,
   { rounds = 9, signal }: { readonly rounds?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Latency[]> {
-  const one = read(0, 1);
+  const one = await read(0, 1);
   const many = new Float32Array(largeBatch * one.length);
   for (let at = 0; at < largeBatch; at++) {
     const row = at % labels.length;
-    many.set(read(row, row + 1), at * one.length);
+    many.set(await read(row, row + 1), at * one.length);
   }
   const times = models.map(() => ({ batch1: [] as number[], batch32: [] as number[] }));
   // Round 0 warms up.

@@ -31,7 +31,7 @@ export async function withStaging<Result>(
     return await run({
       directory,
       async publish(name) {
-        const [source, target] = [path.join(directory, name), path.join(parent, name)];
+        const [source, target] = [path.resolve(directory, name), path.resolve(parent, name)];
         const former = path.join(directory, `.former-${randomUUID()}`);
         const wasThere = await rename(target, former).then(
           () => true,

@@ -202,7 +202,7 @@ function changedSection({ changed, network, files }: ExportRecord): string {
     );
   return section(
     'Pictures whose class changed',
-    'The least certain first, up to 24: what the network answers, and the files that answer something else.',
+    'Up to 24, those first of which the network is most certain: its answer, and the files that answer something else.',
     element('div', { class: 'cards' }, ...changed.map((picture) => card(picture, nameOf))),
   );
 }
