@@ -2,4 +2,4 @@
  * {@include ../README.md}
  * @module @kd/export
  */
-export {};
+export { exportOnnx, type OnnxOptions } from './onnx/exportOnnx.ts';

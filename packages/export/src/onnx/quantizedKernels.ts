@@ -1,0 +1,91 @@
+import { permuteAxes } from '../graph/permuteAxes.ts';
+import type { KernelLayout, KernelNode, StoredKernel } from './kernels.ts';
+import type { OnnxWriter } from './onnxWriter.ts';
+import type { ValueQuantization } from './quantizationPlan.ts';
+import type { Calibration } from './quantizeKernel.ts';
+import { correctBias, type QuantizedKernel, quantizeKernel } from './quantizeKernel.ts';
+
+export interface QuantizedKernelOptions {
+  readonly calibration: Calibration;
+  /** Whether kernels have 7 bits. */
+  readonly reduceRange: boolean;
+  /** How the input of the layer is stored. */
+  readonly input: ValueQuantization;
+}
+
+/**
+ * Stores a kernel as int8 with a scale for each output, and the bias, corrected, as int32 of the
+ * scale of their products, each followed by its DequantizeLinear.
+ */
+export function storeQuantizedKernel(
+  writer: OnnxWriter,
+  node: KernelNode,
+  { shape, order, dims, outputAxis }: KernelLayout,
+  { calibration, reduceRange, input }: QuantizedKernelOptions,
+): StoredKernel {
+  const { kernel } = node;
+  const axis = kernel.shape.length - 1;
+  const quantized = quantizeKernel(kernel, axis, { bits: 8, symmetric: true, reduceRange });
+  const corrected = correctBias(node, quantized, calibration.means);
+  const { values, scales } = widenScales(node, quantized, corrected, input.scale);
+  const products = scales.map((scale) => scale * input.scale);
+  const bias = Int32Array.from(corrected, (value, to) =>
+    Math.round(value / (products[to] as number)),
+  );
+  const [name, to] = [`${node.name}.kernel`, scales.length];
+  const integers = writer.constant(name, permuteAxes(values, shape, order), dims);
+  const scaleName = writer.constant(`${name}/scale`, scales, [to]);
+  const dequantize = (of: string, inputs: readonly string[], along: number): string =>
+    writer.add('DequantizeLinear', inputs, writer.unique(`${of}/dequantized`), { axis: along });
+  const biasName = `${node.name}.bias`;
+  return {
+    kernel: dequantize(name, [integers, scaleName, writer.zeroPoints(to)], outputAxis),
+    bias: dequantize(
+      biasName,
+      [writer.constant(biasName, bias, [to]), writer.constant(`${biasName}/scale`, products, [to])],
+      0,
+    ),
+  };
+}
+
+const LARGEST_INT32 = 2 ** 31 - 1;
+
+/**
+ * Raises the scale of outputs whose bias would not fit into 32 bits: those whose weights are nearly
+ * zero.
+ */
+function widenScales(
+  { kernel }: KernelNode,
+  { values, scales }: QuantizedKernel,
+  bias: Float32Array,
+  inputScale: number,
+): QuantizedKernel {
+  const wider = scales.map((scale, to) =>
+    Math.max(scale, (Math.abs(bias[to] as number) / inputScale / LARGEST_INT32) * 1.01),
+  );
+  const outputs = scales.length;
+  return {
+    values: values.map((value, at) => {
+      const to = at % outputs;
+      if (wider[to] === scales[to]) return value;
+      return Math.round((kernel.values[at] as number) / (wider[to] as number));
+    }),
+    scales: wider,
+  };
+}
+
+/** Writes a value as uint8 and back: what runtimes compute with integers in between. */
+export function writeQuantized(
+  writer: OnnxWriter,
+  value: string,
+  { scale, zeroPoint }: ValueQuantization,
+): string {
+  const parameters = [writer.scalar(scale), writer.zeroPoint(zeroPoint)];
+  const quantized = writer.unique(`${value}/uint8`);
+  writer.add('QuantizeLinear', [value, ...parameters], quantized);
+  return writer.add(
+    'DequantizeLinear',
+    [quantized, ...parameters],
+    writer.unique(`${value}/dequantized`),
+  );
+}
