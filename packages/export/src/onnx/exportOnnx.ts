@@ -1,15 +1,11 @@
-import { ensure, type Graph, type GraphNode } from '@kd/core';
+import { ensure, type Graph } from '@kd/core';
 import { expectFiniteWeights } from '../graph/expectFiniteWeights.ts';
-import type { OnnxInput } from './context.ts';
-import { chooseEnds, declareEnd, directOutputs, writeInput, writeOutput } from './ends.ts';
-import { type StoreKernel, storeWeights, type WeightForm } from './kernels.ts';
-import { isMaps, isOrderFree } from './layout.ts';
+import { chooseEnds, declareEnd } from './ends.ts';
+import type { WeightForm } from './kernels.ts';
 import { encodeOnnx, opsets } from './onnxFile.ts';
-import { createOnnxWriter } from './onnxWriter.ts';
-import { writeOperation } from './operations.ts';
 import { planQuantization, type ValueQuantization } from './quantizationPlan.ts';
-import { storeQuantizedKernel, writeQuantized } from './quantizedKernels.ts';
 import type { Calibration } from './quantizeKernel.ts';
+import { writeGraph } from './writeGraph.ts';
 
 export interface OnnxOptions {
   /**
@@ -52,61 +48,24 @@ const caller = 'exportOnnx';
  * lacks an operation; on names of another number of classes.
  */
 export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
-  const { weights = 'float32', output = 'logits', inputLayout = 'nhwc' } = options;
-  const { calibration, classNames } = options;
+  const { output = 'logits', inputLayout = 'nhwc', classNames } = options;
   expectFiniteWeights(graph, caller);
   const opset = chooseOpset(graph, options.opset);
   expectClassNames(graph, classNames);
   const plan = choosePlan(graph, options);
   const ends = chooseEnds(graph, { layout: inputLayout, output }, options.taps ?? false, caller);
-  const writer = createOnnxWriter([graph.input.name, ...ends.values.keys()]);
-  const direct = directOutputs(graph, ends, plan);
-  const values = new Map<string, OnnxInput>();
-  const setValue = (name: string, value: OnnxInput): void => {
-    const quantization = plan.get(name);
-    if (quantization === undefined) values.set(name, value);
-    else values.set(name, { ...value, name: writeQuantized(writer, value.name, quantization) });
-  };
-  setValue(graph.input.name, writeInput(graph, ends, writer));
-  const storeFloats = storeWeights(writer, calibration === undefined ? weights : 'float32', caller);
-  const storeOf = (node: GraphNode, [from]: readonly OnnxInput[]): StoreKernel => {
-    const input = plan.get(node.inputs[0] as string);
-    if (calibration === undefined || input === undefined || from?.shape.length === 2)
-      return storeFloats;
-    const how = { calibration, reduceRange: options.reduceRange ?? false, input };
-    return (kernelNode, layout) => storeQuantizedKernel(writer, kernelNode, layout, how);
-  };
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map((name) => values.get(name) as OnnxInput);
-    const flattened = keptOrder(graph, node, inputs);
-    const name = direct.get(node.name) ?? writer.unique(node.name);
-    writeOperation(node, {
-      writer,
-      inputs,
-      output: name,
-      store: storeOf(node, inputs),
-      keepsOrder: flattened !== undefined,
-      isClamped: plan.has(node.name),
-    });
-    setValue(node.name, {
-      name,
-      shape: node.shape,
-      ...(flattened !== undefined && { flattened }),
-    });
-  }
-  const outputs = [...ends.values].map(([name, value]) => {
-    const written = values.get(value) as OnnxInput;
-    if (written.name !== name) writeOutput(name, written, ends, writer);
-    return declareEnd(name, written.shape, ends);
-  });
+  const { nodes, tensors } = writeGraph(graph, { ...options, ends, plan }, caller);
+  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
   return encodeOnnx({
     name: graph.name,
     producer: '@kd/export',
     opset,
-    nodes: writer.nodes,
-    tensors: writer.tensors,
+    nodes,
+    tensors,
     inputs: [declareEnd(graph.input.name, graph.input.shape, ends)],
-    outputs,
+    outputs: [...ends.values].map(([name, value]) =>
+      declareEnd(name, shapes.get(value) ?? graph.input.shape, ends),
+    ),
     metadata: {
       output,
       ...(classNames !== undefined && { classNames: JSON.stringify(classNames) }),
@@ -144,21 +103,4 @@ function expectClassNames({ logits, nodes }: Graph, names: readonly string[] | u
   const remedy = 'they are those of the data that the network was trained on';
   const matches = names === undefined || names.length === classes;
   ensure(matches, caller, `names of ${classes} classes`, names?.length, remedy);
-}
-
-/**
- * The shape of flattened maps whose channels may stay first in the file: dense layers alone take
- * them, whose kernels are permuted instead.
- */
-function keptOrder(
-  graph: Graph,
-  node: GraphNode,
-  [input]: readonly OnnxInput[],
-): [number, number, number] | undefined {
-  if (node.kind !== 'reshape' || node.shape.length !== 1 || input === undefined) return undefined;
-  const { shape } = input;
-  if (!isMaps(shape) || isOrderFree(shape)) return undefined;
-  const isOutput = [graph.logits, ...Object.values(graph.features)].includes(node.name);
-  const takers = graph.nodes.filter(({ inputs }) => inputs.includes(node.name));
-  return !isOutput && takers.every(({ kind }) => kind === 'dense') ? [...shape] : undefined;
 }
