@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ensureDirectory } from './atomicWrite.ts';
+import { isDirectory } from './exists.ts';
 import { removeAtExit } from './removeAtExit.ts';
 
 /** A directory for files that are not yet what they are called. */
@@ -24,6 +25,7 @@ export async function withStaging<Result>(
   run: (staging: Staging) => Promise<Result>,
 ): Promise<Result> {
   const directory = path.join(parent, `.unfinished-${randomUUID()}`);
+  const isNew = !(await isDirectory(parent));
   await ensureDirectory(parent);
   await mkdir(directory);
   const keep = removeAtExit(directory);
@@ -50,6 +52,8 @@ export async function withStaging<Result>(
     });
   } finally {
     await rm(directory, { recursive: true, force: true }).catch(() => {});
+    // Where nothing was published, a directory that was not there is not there afterwards.
+    if (isNew) await rmdir(parent).catch(() => {});
     keep();
   }
 }

@@ -41,3 +41,16 @@ test('what was there is replaced whole, and stays where something fails', async 
   expect(await readFile(path.join(directory, 'tfjs', 'new.bin'), 'utf8')).toBe('new');
   expect(await readdir(directory)).toEqual(['tfjs']);
 });
+
+test('a directory that nothing was published to is removed where it is new', async () => {
+  const parent = path.join(directory, 'export');
+  const failed = withStaging(parent, async (staging) => {
+    await writeFile(path.join(staging.directory, 'model.onnx'), 'half');
+    throw new Error('no space left');
+  });
+  await expect(failed).rejects.toThrow('no space left');
+  expect(await readdir(directory)).toEqual([]);
+  await mkdir(parent);
+  await withStaging(parent, async () => {});
+  expect(await readdir(directory)).toEqual(['export']);
+});
