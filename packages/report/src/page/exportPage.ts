@@ -115,9 +115,9 @@ function checksSection({ files, engine, machine, testImages }: ExportRecord): st
     'Largest change',
     'Same class',
     'Accuracy',
-    'Loads in',
-    'Batch of 1',
-    'Batch of 32',
+    'Load',
+    '1 image',
+    '32 images',
   ];
   const batches = files.flatMap(({ checks }) => checks)[0]?.batches ?? [];
   return section(
@@ -226,7 +226,7 @@ function card(
   const isSmall = Math.max(height, width) <= 48;
   return element(
     'div',
-    { class: 'card' },
+    { class: 'card answers' },
     element('img', { alt: nameOf(label), src: png, ...(!isSmall && { class: 'smooth' }) }),
     element(
       'div',

@@ -148,9 +148,12 @@ details > summary {
 .recall th[scope=row] { max-width: 16em }
 .recall tbody tr:first-child > * { font-weight: 650 }
 .confusions td, .confusions th { font-size: 13px; overflow-wrap: anywhere }
-.exported td, .exported thead th { text-align: right }
+.exported { font-size: 13.5px }
+.exported td, .exported th { padding-right: 9px }
+.exported td, .exported thead th:not(:first-child) { text-align: right }
 .exported td:nth-child(2), .exported thead th:nth-child(2) { text-align: left }
 .exported td small { display: block; color: var(--soft); font-size: 12px }
+.answers > div > span { flex-wrap: wrap; gap: 0 6px }
 .card img.smooth { image-rendering: auto; object-fit: cover }
 .card strong + small { color: var(--soft) }
 .swatch {
