@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { readCommandLine } from './commandLine.ts';
 import { compare } from './compare.ts';
 import { images } from './images.ts';
+import { job } from './job.ts';
 import { memoryGrowth } from './memoryGrowth.ts';
 import { recipe } from './recipe.ts';
 import { describeRun, markdownTable, plainTable, readLoad, writeReadme } from './report.ts';
@@ -36,6 +37,7 @@ const parts: Readonly<Record<string, Part>> = {
   tutorial,
   recipe,
   images,
+  job,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(parts));

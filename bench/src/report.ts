@@ -18,6 +18,12 @@ const columns: readonly Column[] = [
     cell: ({ imagesPerSecond }) =>
       imagesPerSecond === null ? undefined : imagesPerSecond.toFixed(imagesPerSecond < 100 ? 1 : 0),
   },
+  { title: 'seconds', cell: ({ jobSeconds }) => jobSeconds?.toFixed(1) },
+  {
+    title: 'processor seconds for 10,000 images',
+    cell: ({ cpuPer10000 }) => cpuPer10000?.toFixed(2),
+  },
+  { title: 'busy cores', cell: ({ busyCores }) => busyCores?.toFixed(2) },
   { title: 'images', cell: ({ images }) => images?.toLocaleString('en-US') },
   { title: 'hours', cell: ({ hours }) => hours?.toFixed(hours < 1 ? 3 : 1) },
   { title: 'PFLOP', cell: ({ petaflops }) => petaflops?.toPrecision(3) },

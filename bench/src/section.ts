@@ -8,6 +8,12 @@ export interface Row {
   readonly images?: number;
   /** Hours that they take, computed from the duration of a step. */
   readonly hours?: number;
+  /** Seconds of a stage of a job that was run. */
+  readonly jobSeconds?: number;
+  /** Seconds of processor time for 10,000 images. */
+  readonly cpuPer10000?: number;
+  /** Processor time over time. */
+  readonly busyCores?: number;
   /** Minutes of a whole recipe that was run. */
   readonly minutes?: number;
   /** Test accuracy of the teacher and of the student, 0–1. */

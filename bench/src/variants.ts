@@ -114,3 +114,18 @@ export function torchVariants(
     })),
   );
 }
+
+/** PyTorch's variants of the whole job. @param directory Files of the images. */
+export function torchJobVariants(python: string, directory: string): Variant[] {
+  return [false, true].flatMap((isTuned) =>
+    forNetworks.map(({ name, channelsLast, compile }) => ({
+      name: `PyTorch, ${name}${isTuned ? ', allocator tuned' : ''}`,
+      command: torchCommand(
+        python,
+        'job.py',
+        { directory, channelsLast, compile },
+        isTuned ? tuned : {},
+      ),
+    })),
+  );
+}
