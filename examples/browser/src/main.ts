@@ -70,13 +70,13 @@ function startPage(): void {
   });
 
   const onOpen = async (manifest: Manifest): Promise<void> => {
-    status.say('Ready. Choose a picture, use the camera, or try one of these.');
+    status.say('Ready. Pick a picture, or try a small one.');
     answers.setTemperature(manifest.temperature);
     describeModel(manifest);
     offerExamples(manifest, looking.look);
     offerDownload(worker.writeOnnx, status);
     await keepOffline(() => {
-      find('offline', HTMLSpanElement).textContent =
+      find('offline', HTMLParagraphElement).textContent =
         'Works without a network from now on. Nothing is sent anywhere.';
     });
   };
@@ -104,13 +104,13 @@ function describeModel({ student, teacher, classNames, dataset }: Manifest): voi
     `A network of ${weights} weights, taught by one ${times} times as large. Pictures stay on this device.`;
   describeKnown(classNames);
   const images = dataset.replace(/ train$/, '');
-  find('models', HTMLSpanElement).textContent =
+  find('models', HTMLParagraphElement).textContent =
     `Student: ${student.name}, ${formatPercent(student.accuracy)} of the test pictures of ${images}; teacher: ${teacher.name}, ${formatPercent(teacher.accuracy)}.`;
 }
 
 function describeKnown(classNames: readonly string[]): void {
   find('known', HTMLParagraphElement).textContent =
-    `It knows ${classNames.join(', ')}, and takes everything for one of them.`;
+    `It knows ${classNames.join(', ')}, and nothing else.`;
 }
 
 /** Offers pictures to try. @param onPicture Called with the chosen one. */

@@ -53,6 +53,8 @@ async function answer(request: Request): Promise<Response> {
   const cache = await scope.caches.open(cacheName);
   const kept = await cache.match(request.mode === 'navigate' ? './' : request, {
     ignoreSearch: true,
+    // Servers that send `Vary: Origin` would hide scripts, which are asked for with an origin.
+    ignoreVary: true,
   });
   return kept ?? fetch(request);
 }

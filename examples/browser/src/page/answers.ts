@@ -78,6 +78,7 @@ function renderRows({ classNames, student, teacher }: Answer, temperature: numbe
 function renderShare(className: string, share: number | undefined): HTMLElement {
   const cell = create('td', { className }, share === undefined ? '…' : formatPercent(share));
   cell.style.setProperty('--share', String(share ?? 0));
+  if (share !== undefined) cell.dataset.share = String(share);
   return cell;
 }
 

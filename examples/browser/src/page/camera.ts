@@ -70,10 +70,10 @@ async function openStream(): Promise<MediaStream> {
 
 function explain(name: string): string {
   if (name === 'NotAllowedError')
-    return 'The camera is not allowed here. Allow it in the browser’s address bar, or choose a picture.';
+    return 'The camera is not allowed here. Allow it in the browser’s address bar, or pick a picture.';
   if (name === 'NotFoundError' || name === 'OverconstrainedError')
-    return 'There is no camera here. Choose a picture instead.';
+    return 'There is no camera here. Pick a picture instead.';
   if (name === 'NotReadableError' || name === 'AbortError')
     return 'Another program uses the camera. Close it and try again.';
-  return 'The camera could not be started. Choose a picture instead.';
+  return 'The camera could not be started. Pick a picture instead.';
 }

@@ -167,9 +167,8 @@ function createCard(options: LessonsOptions, onRemove: () => void): Card {
       { className: 'row' },
       create('label', { className: 'button' }, choose, 'Add pictures'),
       camera,
-      count,
     ),
-    create('div', { className: 'row' }, thumbnails),
+    create('div', { className: 'row' }, count, thumbnails),
   );
   acceptDrops(element, addFiles);
   count.textContent = '0 pictures';

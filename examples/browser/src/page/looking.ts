@@ -103,7 +103,6 @@ export function createLooking({
     async watchCamera() {
       picture.hidden = true;
       stage.classList.add('filled');
-      status.say('The camera is on.');
       let spoken = { at: Number.NEGATIVE_INFINITY, sentence: '' };
       while (camera.isOn()) {
         const number = ++shown.count;
@@ -115,6 +114,7 @@ export function createLooking({
           spoken = { at: now, sentence };
           said.textContent = sentence;
         });
+        if (number === shown.count) status.say('The camera is on.');
         await new Promise((resolve) => setTimeout(resolve, frameInterval));
       }
       status.say('');

@@ -11,7 +11,9 @@ export interface Status {
 export function createStatus(id: string): Status {
   const line = find(id, HTMLParagraphElement);
   const show = (text: string, isWrong: boolean): void => {
-    line.textContent = text === '' ? '\u00a0' : text;
+    const shown = text === '' ? '\u00a0' : text;
+    // The same words again would be read out again.
+    if (line.textContent !== shown) line.textContent = shown;
     line.classList.toggle('wrong', isWrong);
   };
   return {
