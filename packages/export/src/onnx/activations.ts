@@ -12,7 +12,7 @@ export function writeActivation(
   const [{ name: x }] = inputs as readonly [OnnxInput];
   const alpha = { alpha: { float: node.alpha ?? 1 } };
   const step = (operator: string, of: readonly string[], name: string): string =>
-    writer.add(operator, of, writer.unique(`${output}/${name}`));
+    writer.add(operator, of, writer.unique(name));
   switch (node.function) {
     case 'relu':
     case 'relu6':

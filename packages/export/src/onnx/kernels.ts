@@ -58,25 +58,21 @@ export function storeWeights(writer: OnnxWriter, form: WeightForm, caller: strin
     if (form === 'float16') {
       expectFloat16(node, caller);
       const float16 = toFloat16(caller, permuteAxes(values, shape, order));
-      const stored = writer.constant(`${name}/float16`, { float16 }, dims);
-      return { kernel: castToFloat32(writer, stored, writer.unique(name)), bias };
+      const stored = writer.constant(name, { float16 }, dims);
+      return { kernel: castToFloat32(writer, stored), bias };
     }
     const quantized = quantizeKernel(node.kernel, node.kernel.shape.length - 1, {
       bits: 8,
       symmetric: true,
     });
-    const stored = writer.constant(
-      `${name}/int8`,
-      permuteAxes(quantized.values, shape, order),
-      dims,
-    );
+    const stored = writer.constant(name, permuteAxes(quantized.values, shape, order), dims);
     const scales = writer.constant(
-      `${name}/scale`,
+      `${node.name}.scale`,
       quantized.scales,
       dims.map((side, axis) => (axis === outputAxis ? side : 1)),
     );
-    const cast = castToFloat32(writer, stored, writer.unique(`${name}/float32`));
-    return { kernel: writer.add('Mul', [cast, scales], writer.unique(name)), bias };
+    const product = writer.unique('kernel');
+    return { kernel: writer.add('Mul', [castToFloat32(writer, stored), scales], product), bias };
   };
 }
 

@@ -22,13 +22,14 @@ export function writeConvolution(
     dims: [to, from, height, width],
     outputAxis: 0,
   });
-  writer.add('Conv', optional(inputs[0]?.name, kernel, bias), output, {
+  const attributes = {
     kernel_shape: [height, width],
-    strides: node.strides,
-    dilations: node.dilations,
-    group: node.groups,
     pads: padsOf(node.pads),
-  });
+    ...(isNot(node.strides, 1) && { strides: node.strides }),
+    ...(isNot(node.dilations, 1) && { dilations: node.dilations }),
+    ...(node.groups > 1 && { group: node.groups }),
+  };
+  writer.add('Conv', optional(inputs[0]?.name, kernel, bias), output, attributes, node.name);
 }
 
 /** Of vectors as Gemm, of maps as a convolution of 1 × 1, of all else as a product of matrices. */
@@ -42,10 +43,8 @@ export function writeDense(
   const transposed = { shape: [from, to], order: [1, 0], outputAxis: 0 };
   if (isMaps(shape)) {
     const { kernel, bias } = store(node, { ...transposed, dims: [to, from, 1, 1] });
-    writer.add('Conv', optional(name, kernel, bias), output, {
-      kernel_shape: [1, 1],
-      pads: [0, 0, 0, 0],
-    });
+    const attributes = { kernel_shape: [1, 1], pads: [0, 0, 0, 0] };
+    writer.add('Conv', optional(name, kernel, bias), output, attributes, node.name);
   } else if (shape.length === 1) {
     const order = { shape: [...(flattened ?? []), to], order: [3, 2, 0, 1] };
     const { kernel, bias } = store(node, {
@@ -53,12 +52,12 @@ export function writeDense(
       ...(flattened !== undefined && order),
       dims: [to, from],
     });
-    writer.add('Gemm', optional(name, kernel, bias), output, { transB: 1 });
+    writer.add('Gemm', optional(name, kernel, bias), output, { transB: 1 }, node.name);
   } else {
     const layout = { shape: [from, to], order: [0, 1], dims: [from, to], outputAxis: 1 };
     const { kernel, bias } = store(node, layout);
-    const product = bias === undefined ? output : writer.unique(`${output}/product`);
-    writer.add('MatMul', [name, kernel], product);
+    const product = bias === undefined ? output : writer.unique('product');
+    writer.add('MatMul', [name, kernel], product, {}, node.name);
     if (bias !== undefined) writer.add('Add', [product, bias], output);
   }
 }
@@ -85,9 +84,9 @@ export function writeAffine(
       string,
       string,
     ];
-    writer.add('BatchNormalization', [x, scales, offsets, mean, variance], output, {
-      epsilon: { float: 0 },
-    });
+    const attributes = { epsilon: { float: 0 } };
+    const parameters = [scales, offsets, mean, variance];
+    writer.add('BatchNormalization', [x, ...parameters], output, attributes, name);
     return;
   }
   const constant = (of: string, tensor: GraphTensor): string => {
@@ -96,7 +95,7 @@ export function writeAffine(
     return writer.constant(`${name}.${of}`, tensor.values, channelShape(shape, channels));
   };
   const isSum = isFilledWith(scale, 1);
-  const product = isProduct || isSum ? output : writer.unique(`${output}/product`);
+  const product = isProduct || isSum ? output : writer.unique('product');
   if (!isSum || isProduct) writer.add('Mul', [x, constant('scale', scale)], product);
   if (!isProduct) writer.add('Add', [isSum ? x : product, constant('offset', offset)], output);
 }
@@ -104,4 +103,8 @@ export function writeAffine(
 /** The inputs that are there. */
 function optional(...names: readonly (string | undefined)[]): string[] {
   return names.filter((name) => name !== undefined);
+}
+
+function isNot(values: readonly number[], number: number): boolean {
+  return values.some((value) => value !== number);
 }

@@ -15,8 +15,8 @@ import type { OnnxWriter } from './onnxWriter.ts';
 export function writeShuffle(groups: number, { writer, inputs, output }: OperationContext): void {
   const [{ name, shape }] = inputs as readonly [OnnxInput];
   const [channels = 1, ...rest] = onnxShape(shape);
-  const split = writer.unique(`${output}/groups`);
-  const transposed = writer.unique(`${output}/transposed`);
+  const split = writer.unique('groups');
+  const transposed = writer.unique('transposed');
   if (isMaps(shape)) {
     reshape(writer, name, [groups, channels / groups, ...rest], split);
     writer.add('Transpose', [split], transposed, { perm: [0, 2, 1, 3, 4] });
@@ -48,7 +48,7 @@ export function writeReshape(
   const [{ name, shape: from }] = inputs as readonly [OnnxInput];
   const lies = isMaps(from) && !isOrderFree(from) && !keepsOrder;
   const source = lies
-    ? writer.add('Transpose', [name], writer.unique(`${output}/channelsLast`), {
+    ? writer.add('Transpose', [name], writer.unique('channelsLast'), {
         perm: toChannelsLast,
       })
     : name;
@@ -56,7 +56,7 @@ export function writeReshape(
     reshape(writer, source, onnxShape(shape), output);
     return;
   }
-  const maps = writer.unique(`${output}/maps`);
+  const maps = writer.unique('maps');
   reshape(writer, source, shape, maps);
   writer.add('Transpose', [maps], output, { perm: toChannelsFirst });
 }
@@ -97,8 +97,8 @@ export function writeResize(
   }
   // ONNX Runtime 1.30 moves transpositions through a Resize and then refuses this one for having
   // the channels last. It moves none through reshapes.
-  const planes = reshape(writer, name, [1, height, width], writer.unique(`${output}/planes`));
-  const resized = writer.unique(`${output}/resized`);
+  const planes = reshape(writer, name, [1, height, width], writer.unique('planes'));
+  const resized = writer.unique('resized');
   writer.add('Resize', [planes, '', scales], resized, attributes);
   reshape(writer, resized, [channels, newHeight, newWidth], output);
 }

@@ -38,7 +38,8 @@ export type OnnxAttribute = number | { readonly float: number } | string | reado
 
 export interface OnnxNode {
   readonly operator: string;
-  readonly name: string;
+  /** Of a layer with weights: the graph's. */
+  readonly name?: string | undefined;
   /** Names of values; an empty one stands for an optional input that is absent. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -120,7 +121,7 @@ function nodeFields({ operator, name, inputs, outputs, attributes }: OnnxNode): 
   return [
     ...inputs.map((input): ProtobufValue => [1, input]),
     ...outputs.map((output): ProtobufValue => [2, output]),
-    [3, name],
+    ...(name === undefined ? [] : [[3, name] as const]),
     [4, operator],
     ...Object.entries(attributes).map(
       ([key, value]): ProtobufValue => [5, [[1, key], ...attributeFields(value)]],

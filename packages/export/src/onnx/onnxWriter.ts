@@ -5,14 +5,18 @@ import { dataTypeNumber, type OnnxAttribute, type OnnxNode, type OnnxTensor } fr
 export interface OnnxWriter {
   readonly nodes: readonly OnnxNode[];
   readonly tensors: readonly OnnxTensor[];
-  /** A name that no value has yet: the one that is asked for, or it with a number. */
+  /**
+   * A name that no value has yet: the one that is asked for, or it with a number. Values between
+   * operations of one node have names without the node's, since names are bytes.
+   */
   unique(name: string): string;
-  /** Adds an operation that gives one value. @returns Its name. */
+  /** Adds an operation that gives one value. @param name Of the operation. @returns `output`. */
   add(
     operator: string,
     inputs: readonly string[],
     output: string,
     attributes?: Readonly<Record<string, OnnxAttribute>>,
+    name?: string,
   ): string;
   /** Adds a constant. @returns Its name. */
   constant(name: string, values: ConstantValues, dims: readonly number[]): string;
@@ -61,8 +65,8 @@ export function createOnnxWriter(names: Iterable<string>): OnnxWriter {
     nodes,
     tensors,
     unique,
-    add(operator, inputs, output, attributes = {}) {
-      nodes.push({ operator, name: output, inputs, outputs: [output], attributes });
+    add(operator, inputs, output, attributes = {}, name = undefined) {
+      nodes.push({ operator, name, inputs, outputs: [output], attributes });
       return output;
     },
     constant: (name, values, dims) =>
@@ -111,8 +115,8 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
 }
 
 /** Adds a conversion to float32. @returns Name of the value. */
-export function castToFloat32(writer: OnnxWriter, value: string, output: string): string {
-  return writer.add('Cast', [value], output, { to: dataTypeNumber('float32') });
+export function castToFloat32(writer: OnnxWriter, value: string): string {
+  return writer.add('Cast', [value], writer.unique('cast'), { to: dataTypeNumber('float32') });
 }
 
 /** Whether all values are the same number. */

@@ -105,7 +105,7 @@ function activated(
     write(output);
     return;
   }
-  const linear = writer.unique(`${output}/linear`);
+  const linear = writer.unique('linear');
   write(linear);
   writeClamp(activation, writer, linear, output);
 }
@@ -130,7 +130,7 @@ function writeArithmetic(
   }
   const [first, ...others] = names as [string, ...string[]];
   others.reduce((left, right, at) => {
-    const name = at === others.length - 1 ? output : writer.unique(`${output}/${at}`);
+    const name = at === others.length - 1 ? output : writer.unique('product');
     return writer.add(operator, [left, right], name);
   }, first);
 }

@@ -34,15 +34,17 @@ export function storeQuantizedKernel(
   );
   const [name, to] = [`${node.name}.kernel`, scales.length];
   const integers = writer.constant(name, permuteAxes(values, shape, order), dims);
-  const scaleName = writer.constant(`${name}/scale`, scales, [to]);
-  const dequantize = (of: string, inputs: readonly string[], along: number): string =>
-    writer.add('DequantizeLinear', inputs, writer.unique(`${of}/dequantized`), { axis: along });
+  const scaleName = writer.constant(`${node.name}.scale`, scales, [to]);
+  const dequantize = (inputs: readonly string[], along: number): string =>
+    writer.add('DequantizeLinear', inputs, writer.unique('weights'), { axis: along });
   const biasName = `${node.name}.bias`;
   return {
-    kernel: dequantize(name, [integers, scaleName, writer.zeroPoints(to)], outputAxis),
+    kernel: dequantize([integers, scaleName, writer.zeroPoints(to)], outputAxis),
     bias: dequantize(
-      biasName,
-      [writer.constant(biasName, bias, [to]), writer.constant(`${biasName}/scale`, products, [to])],
+      [
+        writer.constant(biasName, bias, [to]),
+        writer.constant(`${node.name}.biasScale`, products, [to]),
+      ],
       0,
     ),
   };
@@ -81,11 +83,7 @@ export function writeQuantized(
   { scale, zeroPoint }: ValueQuantization,
 ): string {
   const parameters = [writer.scalar(scale), writer.zeroPoint(zeroPoint)];
-  const quantized = writer.unique(`${value}/uint8`);
+  const quantized = writer.unique('uint8');
   writer.add('QuantizeLinear', [value, ...parameters], quantized);
-  return writer.add(
-    'DequantizeLinear',
-    [quantized, ...parameters],
-    writer.unique(`${value}/dequantized`),
-  );
+  return writer.add('DequantizeLinear', [quantized, ...parameters], writer.unique('dequantized'));
 }
