@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { compareAnswers, explainDisagreement } from '../src/node/agreement.ts';
-import { checkModel, timeModels } from '../src/node/checkModel.ts';
-import { arrange, type LoadedModel } from '../src/node/runtimes/runtime.ts';
+import { compareAnswers, explainDisagreement } from '../../src/node/agreement.ts';
+import { checkModel, timeModels } from '../../src/node/checkModel.ts';
+import { arrange, type LoadedModel } from '../../src/node/runtimes/runtime.ts';
 
 /** Ten images of three classes; the network is right for all but the last. */
 const labels = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0];
