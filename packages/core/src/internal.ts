@@ -11,4 +11,5 @@ export {
 export { type ImagesTensorBackend, imagesTensor, writeFractions } from './imagesTensor.ts';
 export { type PersistentTensorBackend, persistentTensor } from './persistentTensor.ts';
 export { boxMuller, philox4x32 } from './random.ts';
+export { type Interpolation, type ResizeFilter, resizeWeights } from './resizeWeights.ts';
 export { shardRange } from './shardRange.ts';

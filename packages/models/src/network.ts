@@ -79,6 +79,7 @@ export function createNetwork({
       name,
       layers,
       prepare: (images: Tensor4D) => preprocessor.prepare(assertMaps(name, images, channels)),
+      input: options,
       preprocessing: preprocessor.description,
       taps: Object.fromEntries(tapNames.map((tap) => [tap, featureInfo(layers, tap, channels)])),
       keyMaps,
@@ -105,7 +106,7 @@ export function layeredNetwork(
   definition: NetworkDefinition,
   ownsWeights: boolean,
 ): LayeredNetwork {
-  const { name, layers, prepare, preprocessing, taps, keyMaps } = definition;
+  const { name, layers, prepare, input, preprocessing, taps, keyMaps } = definition;
   const tapNames = new Set(Object.keys(taps));
   const head = layers.filter((layer) => Object.keys(layer.weights).length > 0).at(-1)?.name;
   const weights = collectWeights(layers);
@@ -117,6 +118,7 @@ export function layeredNetwork(
   };
   return {
     definition,
+    graphSource: { kind: 'layers', layers, input, taps: [...tapNames] },
     ownsWeights,
     disposeInference,
     name,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type ResizeFilter, resizeWeights } from '@kd/core/internal';
 import { expectClose, expectNoNewTensors, numericalGradient, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
@@ -12,7 +13,7 @@ import {
   resnet,
 } from '../src/index.ts';
 import { checkedPreprocessor, mergePreprocessing } from '../src/preprocessing/preprocess.ts';
-import { type ResizeFilter, resizeWeights } from '../src/preprocessing/resize.ts';
+
 import { toNhwc } from './formula.ts';
 
 interface Golden {

@@ -1,6 +1,8 @@
 import { ensure, type Network } from '@kd/core';
 import { keep, tidy, type Variable } from '@tensorflow/tfjs-core';
+import type { WithGraphSource } from '../layers/graphSource.ts';
 import { ownedVariable } from '../layers/initializers.ts';
+import type { ConvolutionOp, ConvolutionWeights } from '../layers/layer.ts';
 import { asLayered } from '../layers/networkDefinition.ts';
 import { convolutionStep, type FoldBatchNorm, foldedWeights } from './convolutionStep.ts';
 import { inferenceNetwork } from './inferenceNetwork.ts';
@@ -22,7 +24,7 @@ import { inferenceNetwork } from './inferenceNetwork.ts';
  */
 export function fuseBatchNorm(network: Network): Network {
   const layered = asLayered('fuseBatchNorm', network);
-  const { name, layers, prepare, preprocessing, taps } = layered.definition;
+  const { name, layers, prepare, input, preprocessing, taps } = layered.definition;
   ensure(
     layered.ownsWeights,
     'fuseBatchNorm',
@@ -37,6 +39,7 @@ export function fuseBatchNorm(network: Network): Network {
     delete weights[names.get(old) as string];
     old.dispose();
   };
+  const foldedConvolutions = new Map<ConvolutionOp, Required<ConvolutionWeights>>();
   const fold: FoldBatchNorm = (convolution, norm, activation) => {
     const path = (names.get(convolution.kernel) as string).replace(/[^.]*$/, '');
     const folded = tidy(() => {
@@ -56,12 +59,20 @@ export function fuseBatchNorm(network: Network): Network {
     const bias = ownedVariable(folded.bias, false);
     weights[`${path}kernel`] = kernel;
     weights[`${path}bias`] = bias;
+    foldedConvolutions.set(convolution, { kernel, bias });
     return convolutionStep(convolution.convolve, { kernel, bias }, activation);
   };
   const { forward } = inferenceNetwork(layers, prepare, new Set(Object.keys(taps)), fold);
   const { head } = network;
-  return {
+  const fused: Network & WithGraphSource = {
     name,
+    graphSource: {
+      kind: 'layers',
+      layers,
+      input,
+      taps: Object.keys(taps),
+      folded: foldedConvolutions,
+    },
     preprocessing,
     featureInfo: taps,
     ...(head !== undefined && { head }),
@@ -74,4 +85,5 @@ export function fuseBatchNorm(network: Network): Network {
       for (const weight of Object.values(weights)) weight.dispose();
     },
   };
+  return fused;
 }

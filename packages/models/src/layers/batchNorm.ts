@@ -91,7 +91,7 @@ export function batchNorm({
         [`${name}.mean`]: mean,
         [`${name}.variance`]: variance,
       },
-      inferenceOps: [{ kind: 'batchNorm', scale, offset, mean, variance, epsilon }],
+      inferenceOps: [{ kind: 'batchNorm', name, scale, offset, mean, variance, epsilon }],
       apply(x, { training, onLayer }: ForwardOptions) {
         const maps = assertMaps(name, x, channels);
         onLayer?.({

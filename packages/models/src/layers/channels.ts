@@ -1,6 +1,6 @@
 import { ensure } from '@kd/core';
 import { pad, reshape, slice, type Tensor4D, tidy, transpose } from '@tensorflow/tfjs-core';
-import { assertMaps, type LayerFactory } from './layer.ts';
+import { assertMaps, type LayerFactory, type LayerOperation } from './layer.ts';
 
 /** The channels first, first + 1 … first + count − 1 of `of`. */
 export function sliceChannels({
@@ -23,6 +23,7 @@ export function sliceChannels({
     weights: {},
     channels: count,
     stride: 1,
+    computes: () => [{ kind: 'sliceChannels', first, count }],
     apply: (x) => slice(assertMaps(name, x, of), [0, 0, 0, first], [-1, -1, -1, count]),
   });
 }
@@ -44,6 +45,7 @@ export function channelShuffle({ groups }: { readonly groups: number }): LayerFa
     name,
     weights: {},
     stride: 1,
+    computes: () => [{ kind: 'shuffleChannels', groups }],
     apply(x) {
       const maps = assertMaps(name, x, null);
       const [batch, height, width, channels] = maps.shape;
@@ -79,6 +81,10 @@ export function zeroPadShortcut({
     weights: {},
     channels: to,
     stride,
+    computes: () => [
+      ...(stride === 2 ? [{ kind: 'subsample', stride } as const] : []),
+      ...(to > from ? [zeroChannels(before, to - from - before)] : []),
+    ],
     apply(x, { onLayer }) {
       const maps = assertMaps(name, x, from);
       const y = tidy(() =>
@@ -99,6 +105,11 @@ export function zeroPadShortcut({
       return y;
     },
   });
+}
+
+function zeroChannels(before: number, after: number): LayerOperation {
+  const pads = { top: 0, bottom: 0, left: 0, right: 0 };
+  return { kind: 'pad', pads, channels: [before, after], value: 0 };
 }
 
 /**

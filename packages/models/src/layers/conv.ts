@@ -93,7 +93,16 @@ export function convolution(options: ConvolutionOptions): LayerFactory {
       channels: to,
       stride,
       weights: { [`${name}.kernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
-      inferenceOps: [{ kind: 'convolution', kernel, ...(bias && { bias }), convolve }],
+      inferenceOps: [
+        {
+          kind: 'convolution',
+          name,
+          kernel,
+          ...(bias && { bias }),
+          geometry: { stride, padding, groups },
+          convolve,
+        },
+      ],
       apply(x, { onLayer }) {
         const maps = assertMaps(name, x, from);
         const y = tidy(() => {
@@ -205,7 +214,16 @@ export function depthwiseConvolution(options: DepthwiseConvolutionOptions): Laye
       name,
       stride,
       weights: { [`${name}.depthwiseKernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
-      inferenceOps: [{ kind: 'convolution', kernel, ...(bias && { bias }), convolve }],
+      inferenceOps: [
+        {
+          kind: 'convolution',
+          name,
+          kernel,
+          ...(bias && { bias }),
+          geometry: { stride, padding, groups: channels },
+          convolve,
+        },
+      ],
       apply(x, { onLayer }) {
         const maps = assertMaps(name, x, channels);
         const y = tidy(() => {

@@ -1,5 +1,6 @@
 import { ensure } from '@kd/core';
 import { add, matMul, type Rank, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { graphTensor, zeroBias } from './graphTensor.ts';
 import { type Initializer, initializedVariable, torchDefaultUniform } from './initializers.ts';
 import { assertVectors, type LayerFactory } from './layer.ts';
 
@@ -47,6 +48,14 @@ export function dense({
       channels: to,
       stride: 1,
       weights: { [`${name}.kernel`]: kernel, ...(bias && { [`${name}.bias`]: bias }) },
+      computes: () => [
+        {
+          kind: 'dense',
+          kernel: graphTensor(kernel),
+          bias: bias === undefined ? zeroBias(to) : graphTensor(bias),
+          activation: 'linear',
+        },
+      ],
       apply(x, { onLayer }) {
         const vectors = assertVectors(name, x, from);
         onLayer?.({

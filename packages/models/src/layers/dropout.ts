@@ -37,6 +37,7 @@ export function dropout({ rate }: DropoutOptions): LayerFactory {
     name,
     weights: {},
     stride: 1,
+    computes: () => [],
     apply(x, { training, seed }) {
       if (!training || rate === 0) return clone(x);
       const stepSeed = requireSeed(name, seed);

@@ -1,4 +1,10 @@
-import { expectedError, type ForwardOptions, type LayerSummary, type Stateful } from '@kd/core';
+import {
+  expectedError,
+  type ForwardOptions,
+  type GraphOperation,
+  type LayerSummary,
+  type Stateful,
+} from '@kd/core';
 import {
   type Rank,
   type Tensor,
@@ -8,6 +14,7 @@ import {
   tidy,
   type Variable,
 } from '@tensorflow/tfjs-core';
+import type { Padding } from './padding.ts';
 
 /** A layer of a network: its variables by full name, and what it computes. */
 export interface Layer extends Stateful {
@@ -27,7 +34,23 @@ export interface Layer extends Stateful {
    * Absent: the layer runs there through `apply`, so a custom layer need not have it.
    */
   readonly inferenceOps?: readonly InferenceOp[];
+  /**
+   * The layer at inference as operations that run one after the other, for files of other runtimes
+   * (`networkGraph` of @kd/models/graph). None: the output is x. Absent, beside no `inferenceOps`: a
+   * network with this layer cannot be exported.
+   *
+   *     computes: () => [{ kind: 'activation', function: 'elu', alpha: 1 }]
+   *
+   * @param shape Shape of x without the batch.
+   */
+  computes?(shape: readonly number[]): readonly LayerOperation[];
 }
+
+/**
+ * An operation of a graph, with its weights by value. The shape of the result, without the batch,
+ * is needed where the operation does not fix it: `crop`, `reshape` and `resize`.
+ */
+export type LayerOperation = GraphOperation & { readonly shape?: readonly number[] };
 
 /**
  * A layer without its name and variables yet, as `convolution(…)` and the other layers return it.
@@ -38,8 +61,13 @@ export type LayerFactory = (name: string, seed: number) => Layer;
 /** An operation of a network at inference. */
 export type InferenceOp = ConvolutionOp | BatchNormOp | ActivationOp | SumOp | ConcatOp | LayerOp;
 
+interface NamedOp {
+  /** Path of the layer that the operation belongs to. */
+  readonly name: string;
+}
+
 /** A convolution (plain, grouped or depthwise) with an optional bias. */
-export interface ConvolutionOp {
+export interface ConvolutionOp extends NamedOp {
   readonly kind: 'convolution';
   /**
    * [size, size, from / groups, to]; [size, size, channels, 1] if depthwise. The product of the
@@ -48,7 +76,15 @@ export interface ConvolutionOp {
   readonly kernel: Variable<Rank.R4>;
   /** [to]. */
   readonly bias?: Variable<Rank.R1>;
+  readonly geometry: ConvolutionGeometry;
   readonly convolve: Convolve;
+}
+
+export interface ConvolutionGeometry {
+  readonly stride: number;
+  readonly padding: Padding;
+  /** As many as channels: a depthwise convolution. */
+  readonly groups: number;
 }
 
 /** activation(kernel ∗ maps + bias), in as few kernels of the engine as possible. */
@@ -71,7 +107,7 @@ export type Activation = 'linear' | Rectifier;
 export type Rectifier = 'relu' | 'relu6';
 
 /** scale · (x − mean) / √(variance + epsilon) + offset, channel by channel. */
-export interface BatchNormOp {
+export interface BatchNormOp extends NamedOp {
   readonly kind: 'batchNorm';
   readonly scale: Variable<Rank.R1>;
   readonly offset: Variable<Rank.R1>;
@@ -80,20 +116,20 @@ export interface BatchNormOp {
   readonly epsilon: number;
 }
 
-export interface ActivationOp {
+export interface ActivationOp extends NamedOp {
   readonly kind: 'activation';
   readonly activation: Rectifier;
 }
 
 /** body(x) + shortcut(x); a shortcut without operations is x itself. */
-export interface SumOp {
+export interface SumOp extends NamedOp {
   readonly kind: 'sum';
   readonly body: readonly InferenceOp[];
   readonly shortcut: readonly InferenceOp[];
 }
 
 /** The output channels of all branches, concatenated; the input of each is x. */
-export interface ConcatOp {
+export interface ConcatOp extends NamedOp {
   readonly kind: 'concat';
   readonly branches: readonly (readonly InferenceOp[])[];
 }

@@ -6,6 +6,7 @@ import {
   type StateDictKeyMap,
 } from '@kd/core';
 import type { Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { NetworkInput, WithGraphSource } from './graphSource.ts';
 import type { Layer } from './layer.ts';
 
 /** The layers of a network and what is known of them: all that a forward pass is built from. */
@@ -14,6 +15,8 @@ export interface NetworkDefinition {
   readonly layers: readonly Layer[];
   /** Preprocesses the images. @returns The input of the first layer. */
   readonly prepare: (images: Tensor4D) => Tensor;
+  /** What `prepare` takes and does. */
+  readonly input: NetworkInput;
   /** Describes `prepare`; part of the network's fingerprint. */
   readonly preprocessing: string;
   /** Keyed by the names of the tapped layers. */
@@ -24,7 +27,7 @@ export interface NetworkDefinition {
 }
 
 /** A network with known layers, as `createNetwork` returns it. */
-export interface LayeredNetwork extends Network {
+export interface LayeredNetwork extends Network, WithGraphSource {
   readonly definition: NetworkDefinition;
   /** Whether `dispose` frees the weights. */
   readonly ownsWeights: boolean;

@@ -32,7 +32,7 @@ export function maxPool({
 }: MaxPoolOptions = {}): LayerFactory {
   const reduce = (maps: Tensor4D): Tensor4D =>
     tfMaxPool(maps, size, stride, padding === 0 ? 'valid' : padding);
-  return windowPool({ caller: 'maxPool', kind: 'max pool', size, stride, padding, reduce });
+  return windowPool({ caller: 'maxPool', function: 'max', size, stride, padding, reduce });
 }
 
 export interface AveragePoolOptions {
@@ -57,21 +57,27 @@ export function averagePool({
     const [padded, pad] = padMaps(maps, padding === 0 ? 'valid' : padding);
     return avgPool(padded, size, stride, pad);
   };
-  return windowPool({ caller: 'averagePool', kind: 'average pool', size, stride, padding, reduce });
+  return windowPool({ caller: 'averagePool', function: 'average', size, stride, padding, reduce });
 }
 
 interface WindowPool {
+  readonly function: 'max' | 'average';
   /** Name of the public function, for messages: `maxPool`. */
   readonly caller: string;
-  /** Name in summaries: `max pool`. */
-  readonly kind: string;
   readonly size: number;
   readonly stride: number;
   readonly padding: number;
   readonly reduce: (maps: Tensor4D) => Tensor4D;
 }
 
-function windowPool({ caller, kind, size, stride, padding, reduce }: WindowPool): LayerFactory {
+function windowPool({
+  caller,
+  function: reduction,
+  size,
+  stride,
+  padding,
+  reduce,
+}: WindowPool): LayerFactory {
   ensure(Number.isInteger(size) && size >= 1, caller, 'size as a whole number ≥ 1', size);
   ensure(Number.isInteger(stride) && stride >= 1, caller, 'stride as a whole number ≥ 1', stride);
   ensure(
@@ -84,6 +90,16 @@ function windowPool({ caller, kind, size, stride, padding, reduce }: WindowPool)
     name,
     weights: {},
     stride,
+    computes: () => [
+      {
+        kind: 'pool',
+        function: reduction,
+        size: [size, size],
+        strides: [stride, stride],
+        pads: { top: padding, bottom: padding, left: padding, right: padding },
+        countsPadding: padding > 0,
+      },
+    ],
     apply(x, { onLayer }) {
       const maps = assertMaps(name, x, null);
       const [, height, width] = maps.shape;
@@ -98,7 +114,7 @@ function windowPool({ caller, kind, size, stride, padding, reduce }: WindowPool)
       const y = tidy(() => reduce(maps));
       onLayer?.({
         name,
-        kind: `${kind} ${size}×${size}${stride === size ? '' : ` /${stride}`}`,
+        kind: `${reduction} pool ${size}×${size}${stride === size ? '' : ` /${stride}`}`,
         outputShape: y.shape.slice(1),
         parameters: 0,
         macs: 0,
@@ -110,22 +126,29 @@ function windowPool({ caller, kind, size, stride, padding, reduce }: WindowPool)
 
 /** Mean over the whole map: [batch, height, width, channels] → [batch, channels]. */
 export function globalAveragePool(): LayerFactory {
-  return globalPool('global average pool', mean);
+  return globalPool('average', mean);
 }
 
 /** Maximum over the whole map: [batch, height, width, channels] → [batch, channels]. */
 export function globalMaxPool(): LayerFactory {
-  return globalPool('global max pool', max);
+  return globalPool('max', max);
 }
 
-function globalPool(kind: string, reduce: typeof mean): LayerFactory {
+function globalPool(reduction: 'max' | 'average', reduce: typeof mean): LayerFactory {
   return (name) => ({
     name,
     weights: {},
     stride: 0,
+    computes: () => [{ kind: 'globalPool', function: reduction, keepsMaps: false }],
     apply(x, { onLayer }) {
       const maps = assertMaps(name, x, null);
-      onLayer?.({ name, kind, outputShape: maps.shape.slice(3), parameters: 0, macs: 0 });
+      onLayer?.({
+        name,
+        kind: `global ${reduction} pool`,
+        outputShape: maps.shape.slice(3),
+        parameters: 0,
+        macs: 0,
+      });
       return reduce(maps, [1, 2]);
     },
   });

@@ -45,7 +45,7 @@ export function residual({ before = {}, body, shortcut, after }: ResidualOptions
       weights: collectWeights([...first, ...main, ...side, ...last]),
       inferenceOps: [
         ...inferenceOpsOf(first),
-        { kind: 'sum', body: inferenceOpsOf(main), shortcut: inferenceOpsOf(side) },
+        { kind: 'sum', name, body: inferenceOpsOf(main), shortcut: inferenceOpsOf(side) },
         ...inferenceOpsOf(last),
       ],
       apply(x, mode) {
@@ -79,7 +79,7 @@ export function concat({ from, branches: factories }: ConcatOptions): LayerFacto
       stride: outputGeometry(branches.slice(0, 1)).stride,
       weights: collectWeights(branches),
       inferenceOps: [
-        { kind: 'concat', branches: branches.map((branch) => inferenceOpsOf([branch])) },
+        { kind: 'concat', name, branches: branches.map((branch) => inferenceOpsOf([branch])) },
       ],
       apply(x, mode) {
         return tidy(() =>

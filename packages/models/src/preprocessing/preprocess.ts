@@ -93,7 +93,14 @@ export function mergePreprocessing(
   };
 }
 
-function resizeOptions(caller: string, options: PreprocessingOptions): ResizeOptions | undefined {
+/**
+ * The options for resizing with their defaults; undefined if images keep their size.
+ * @throws RangeError on invalid ones.
+ */
+export function resizeOptions(
+  caller: string,
+  options: PreprocessingOptions,
+): ResizeOptions | undefined {
   const { size = 'asGiven', interpolation = 'bilinear', antialias = true, crop = 1 } = options;
   if (size === 'asGiven') {
     const unused = (['interpolation', 'antialias', 'crop'] as const).find(

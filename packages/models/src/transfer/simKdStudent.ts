@@ -1,23 +1,23 @@
 import { ensure, expectedError, type Network, type Outputs } from '@kd/core';
 import {
   add,
-  avgPool,
   clone,
   matMul,
-  max,
-  mean,
-  mul,
+  type Rank,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
-  type Tensor4D,
   tidy,
+  type Variable,
 } from '@tensorflow/tfjs-core';
-import { relu } from '../layers/activations.ts';
+import { relu, scale as scaleLayer } from '../layers/activations.ts';
 import { batchNorm } from '../layers/batchNorm.ts';
 import { convolution } from '../layers/conv.ts';
+import type { WithGraphSource } from '../layers/graphSource.ts';
+import { graphTensor, zeroBias } from '../layers/graphTensor.ts';
 import { ownedVariable } from '../layers/initializers.ts';
-import { applyLayer } from '../layers/layer.ts';
+import { applyTapped, type Layer, type LayerFactory } from '../layers/layer.ts';
+import { averagePool, globalAveragePool, globalMaxPool } from '../layers/pooling.ts';
 import { sequential } from '../layers/sequential.ts';
 
 export interface SimKdStudentOptions {
@@ -70,6 +70,7 @@ export function simKdStudent(student: Network, options: SimKdStudentOptions): Ne
   const [to] = classifier.kernel.shape as [number, number];
   const inside = Math.floor(to / factor);
   ensure(inside >= 1, 'simKdStudent', `a factor of at most the teacher's ${to} channels`, factor);
+  const poolMaps = globalPool(pooling);
   const projector = sequential({
     conv1: convolution({ from, to: inside, size: 1 }),
     bn1: batchNorm({ channels: inside }),
@@ -91,9 +92,17 @@ export function simKdStudent(student: Network, options: SimKdStudentOptions): Ne
     'classifier.kernel': kernel,
     ...(bias && { 'classifier.bias': bias }),
   };
-  return {
+  const layers = [
+    ...(pool === 1 ? [] : [averagePool({ size: pool })('projector.pool', seed)]),
+    { ...projector, name: 'projected' },
+    poolMaps('projector.pooled', seed),
+    fixedClassifier(kernel, bias),
+    ...(scale === 1 ? [] : [scaleLayer(scale)('scaled', seed)]),
+  ];
+  const network: Network & WithGraphSource = {
     name: `${student.name ?? 'student'} with its teacher's classifier`,
     ...(student.preprocessing !== undefined && { preprocessing: student.preprocessing }),
+    graphSource: { kind: 'continuation', network: student, tap, layers, taps: [...projected] },
     weights: { ...student.weights, ...own },
     featureInfo: { ...student.featureInfo, projected: { channels: to, stride: stride * pool } },
     forward(images, mode): Outputs {
@@ -106,14 +115,8 @@ export function simKdStudent(student: Network, options: SimKdStudentOptions): Ne
             `a feature '${tap}'`,
             Object.keys(features).join(', '),
           );
-        const small = pool === 1 ? maps : avgPool(maps as Tensor4D, pool, pool, 'valid');
-        const projected = applyLayer(projector, small, mode);
-        const product: Tensor2D = matMul(poolMaps(projected, pooling), kernel as Tensor2D);
-        const logits = bias === undefined ? product : add<Tensor2D>(product, bias);
-        return {
-          logits: scale === 1 ? logits : mul<Tensor2D>(logits, scale),
-          features: { ...features, projected },
-        };
+        const { activations, features: own } = applyTapped(layers, maps, projected, mode);
+        return { logits: activations as Tensor2D, features: { ...features, ...own } };
       });
     },
     dispose() {
@@ -121,15 +124,38 @@ export function simKdStudent(student: Network, options: SimKdStudentOptions): Ne
       for (const weight of Object.values(own)) weight.dispose();
     },
   };
+  return network;
 }
 
-/** Global pooling: [batch, height, width, channels] → [batch, channels]. */
-function poolMaps(maps: Tensor, pooling: 'mean' | 'max'): Tensor2D {
+const projected: ReadonlySet<string> = new Set(['projected']);
+
+/** A dense layer of weights that do not train; the network that has it owns them. */
+function fixedClassifier(kernel: Variable<Rank.R2>, bias: Variable<Rank.R1> | undefined): Layer {
+  return {
+    name: 'classifier',
+    weights: {},
+    stride: 1,
+    computes: () => [
+      {
+        kind: 'dense',
+        kernel: graphTensor(kernel),
+        bias: bias === undefined ? zeroBias(kernel.shape[1]) : graphTensor(bias),
+        activation: 'linear',
+      },
+    ],
+    apply(x) {
+      const product = matMul(x as Tensor2D, kernel);
+      return bias === undefined ? product : add(product, bias);
+    },
+  };
+}
+
+function globalPool(pooling: 'mean' | 'max'): LayerFactory {
   switch (pooling) {
     case 'mean':
-      return mean<Tensor2D>(maps, [1, 2]);
+      return globalAveragePool();
     case 'max':
-      return max<Tensor2D>(maps, [1, 2]);
+      return globalMaxPool();
     default:
       throw expectedError('simKdStudent', "pooling 'mean' or 'max'", pooling satisfies never);
   }

@@ -1,6 +1,7 @@
 import { type Backbone, ensure, type Network } from '@kd/core';
 import { reshape, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { inferenceBackbone } from '../inference/inferenceNetwork.ts';
+import type { WithGraphSource } from '../layers/graphSource.ts';
 import { assertMaps, type Layer } from '../layers/layer.ts';
 import {
   asLayered,
@@ -47,9 +48,9 @@ export function splitBackbone(network: Network, range: LayerRange = 'body'): Bac
 }
 
 function backboneOf(
-  { name, prepare, preprocessing, taps }: NetworkDefinition,
+  { name, prepare, input, preprocessing, taps }: NetworkDefinition,
   layers: readonly Layer[],
-): Backbone {
+): Backbone & WithGraphSource {
   const end = layers[layers.length - 1] as Layer;
   const tapNames = new Set(
     layers.map((layer) => layer.name).filter((layer) => Object.hasOwn(taps, layer)),
@@ -57,6 +58,7 @@ function backboneOf(
   const run = inferenceBackbone(layers, prepare, tapNames);
   return {
     name: `${name} up to ${end.name}`,
+    graphSource: { kind: 'layers', layers, input, taps: [...tapNames] },
     preprocessing,
     end: end.name,
     featureNames: [...tapNames],
@@ -82,6 +84,7 @@ function headOf(
       layers,
       prepare: (maps) =>
         stride === 0 ? mapsToVectors(title, maps, channels) : assertMaps(title, maps, channels),
+      input: stride === 0 ? 'vectors' : 'maps',
       preprocessing: 'none',
       taps: Object.fromEntries(
         Object.entries(taps).filter(([tap]) => layers.some((layer) => layer.name === tap)),
