@@ -1,7 +1,6 @@
 import './styles/page.css';
 import './styles/parts.css';
 import type { Manifest } from './model/manifest.ts';
-import { keepOffline } from './offline/keepOffline.ts';
 import { createAnswersView } from './page/answers.ts';
 import { createCamera } from './page/camera.ts';
 import { acceptDrops, create, find, formatBytes, formatPercent } from './page/elements.ts';
@@ -142,6 +141,21 @@ function offerDownload(
       status.sayError(error);
     }
   });
+}
+
+/**
+ * Keeps the page for use without a network, once it has nothing better to do.
+ * @param onKept Called when every file is kept.
+ */
+async function keepOffline(onKept: () => void): Promise<void> {
+  if (!__IS_BUNDLED__ || !('serviceWorker' in navigator)) return;
+  try {
+    await navigator.serviceWorker.register(new URL('service-worker.js', document.baseURI));
+    await navigator.serviceWorker.ready;
+    onKept();
+  } catch {
+    // Private windows and full disks refuse; the page works as long as there is a network.
+  }
 }
 
 startPage();

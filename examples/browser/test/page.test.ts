@@ -13,7 +13,7 @@ import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { computeLogits, loadNetwork } from '../src/model/classifier.ts';
 import { type Manifest, parseManifest } from '../src/model/manifest.ts';
-import { softmax } from '../src/model/softmax.ts';
+import { softmax } from '../src/page/answers.ts';
 import { root, type ServedPage, servePage } from './servedPage.ts';
 
 /** A file as a visitor picks it. */

@@ -18,6 +18,8 @@ const tests = listFiles(...workspaces.map((workspace) => `${workspace}/test/*.ts
 
 /** Files under 15 lines, and why they stand alone. */
 const shortFiles: Readonly<Record<string, string>> = {
+  'examples/browser/src/bare/main.ts': 'the whole of the page that ours is measured against',
+  'examples/browser/src/vite.d.ts': 'what vite makes true',
   'packages/cli/src/main.ts': 'the program kd',
   'packages/core/src/internal.ts': 'the entry point @kd/core/internal',
   'packages/engine/src/node/command.ts': 'the program kd-engine',

@@ -1,4 +1,3 @@
-import { softmax } from '../model/softmax.ts';
 import { create, find, formatPercent } from './elements.ts';
 
 /** Rows of the table: there are always as many, so that nothing moves. */
@@ -57,6 +56,14 @@ export function describeAnswer({ classNames, student }: Answer): string {
   const probabilities = softmax(student);
   const best = rank(probabilities)[0] as number;
   return `${classNames[best]}, ${formatPercent(probabilities[best] as number)} sure`;
+}
+
+/** Turns logits into probabilities, softened by a temperature > 0. @returns [classes]. */
+export function softmax(logits: ArrayLike<number>, temperature = 1): number[] {
+  const largest = Math.max(...Array.from(logits));
+  const powers = Array.from(logits, (logit) => Math.exp((logit - largest) / temperature));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
 }
 
 function renderRows({ classNames, student, teacher }: Answer, temperature: number): Node[] {

@@ -38,6 +38,8 @@ interface Shown {
   pixels: Uint8Array | undefined;
   /** Address of the last file. */
   address: string;
+  /** Number of times that the camera was watched: a loop that was begun before ends. */
+  watches: number;
 }
 
 export function createLooking({
@@ -49,7 +51,7 @@ export function createLooking({
 }: LookingOptions): Looking {
   const [stage, picture] = [find('stage', HTMLDivElement), find('picture', HTMLImageElement)];
   const [seen, said] = [find('seen', HTMLCanvasElement), find('said', HTMLParagraphElement)];
-  const shown: Shown = { count: 0, classNames: [], pixels: undefined, address: '' };
+  const shown: Shown = { count: 0, classNames: [], pixels: undefined, address: '', watches: 0 };
   const ready = opening.then(({ classNames }) => {
     shown.classNames = classNames;
   });
@@ -101,11 +103,15 @@ export function createLooking({
     },
 
     async watchCamera() {
+      const watch = ++shown.watches;
+      const isWatching = () => camera.isOn() && watch === shown.watches;
       picture.hidden = true;
       stage.classList.add('filled');
       let spoken = { at: Number.NEGATIVE_INFINITY, sentence: '' };
-      while (camera.isOn()) {
-        const number = ++shown.count;
+      await ready;
+      let number = shown.count;
+      while (isWatching()) {
+        number = ++shown.count;
         shown.pixels = await worker.preparePicture(await camera.takePicture());
         await ask(number, (answer) => {
           const sentence = describeAnswer(answer);
@@ -117,6 +123,8 @@ export function createLooking({
         if (number === shown.count) status.say('The camera is on.');
         await new Promise((resolve) => setTimeout(resolve, frameInterval));
       }
+      if (number !== shown.count || camera.isOn()) return;
+      stage.classList.remove('filled');
       status.say('');
     },
 
