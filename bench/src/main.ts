@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { readCommandLine } from './commandLine.ts';
 import { compare } from './compare.ts';
+import { exportedFiles } from './exportedFiles.ts';
 import { images } from './images.ts';
 import { job } from './job.ts';
 import { memoryGrowth } from './memoryGrowth.ts';
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, Part>> = {
   tutorial,
   recipe,
   images,
+  export: exportedFiles,
   job,
 };
 
