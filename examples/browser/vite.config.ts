@@ -22,6 +22,8 @@ export default defineConfig(({ command }) => ({
       '@tensorflow/tfjs-core/dist/register_all_gradients.js',
       '@tensorflow/tfjs-backend-wasm',
       '@tensorflow/tfjs-backend-webgpu',
+      '@kd/engine > @tensorflow/tfjs-backend-cpu',
+      '@kd/models > @tensorflow/tfjs-layers',
     ],
   },
   build: {
