@@ -4,5 +4,12 @@
  */
 export { runGraph, runGraphLogits } from './graph/runGraph.ts';
 export { exportOnnx, type OnnxOptions } from './onnx/exportOnnx.ts';
+export { type Calibration, type CalibrationOptions, calibrate } from './quantization/calibrate.ts';
+export { correctBias } from './quantization/correctBias.ts';
+export {
+  type QuantizedKernel,
+  type QuantizeKernelOptions,
+  quantizeKernel,
+} from './quantization/quantizeKernel.ts';
 export { exportTfjs, type TfjsOptions } from './tfjs/exportTfjs.ts';
 export type { TfjsWeights } from './tfjs/manifest.ts';

@@ -1,5 +1,12 @@
 import { ensure, type Graph } from '@kd/core';
-import { dispose, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import {
+  clone,
+  dispose,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tidy,
+} from '@tensorflow/tfjs-core';
 import { runNode } from './runNode.ts';
 
 /**
@@ -9,58 +16,44 @@ import { runNode } from './runNode.ts';
  */
 export function runGraph(graph: Graph, images: Tensor4D): Record<string, Tensor> {
   const values: Record<string, Tensor> = {};
-  visitValues(graph, images, (name, value) => {
-    values[name] = value;
-    return 'keep';
-  });
+  for (const [name, value] of graphValues(graph, images)) values[name] = clone(value);
   return values;
 }
 
 /** Computes the logits of a graph, [batch, classes]; the caller frees them. */
 export function runGraphLogits(graph: Graph, images: Tensor4D): Tensor2D {
   let logits: Tensor | undefined;
-  visitValues(graph, images, (name, value) => {
-    if (name !== graph.logits) return 'free';
-    logits = value;
-    return 'keep';
-  });
+  for (const [name, value] of graphValues(graph, images))
+    if (name === graph.logits) logits = clone(value);
   return logits as Tensor2D;
 }
 
 /**
- * Computes the values of a graph one after the other.
- * @param visit Takes each value. It returns whether the caller keeps it and frees it; otherwise it
- * is freed once the last node that takes it has run.
+ * The values of a graph, one after the other, each with its name. A value is freed once the last
+ * node that takes it has run: clone what is to stay.
  */
-export function visitValues(
-  graph: Graph,
+export function* graphValues(
+  { input, nodes }: Graph,
   images: Tensor4D,
-  visit: (name: string, value: Tensor) => 'keep' | 'free',
-): void {
-  const { input, nodes } = graph;
-  const given = images.shape.slice(1);
-  ensure(
-    given.join() === input.shape.join(),
-    'runGraph',
-    `images [batch, ${input.shape.join(', ')}]`,
-    images.shape,
-  );
+): Generator<readonly [name: string, value: Tensor]> {
+  const [, ...shape] = images.shape;
+  const isFit = shape.join() === input.shape.join();
+  ensure(isFit, 'runGraph', `images [batch, ${input.shape.join(', ')}]`, images.shape);
   const lastUse = new Map(nodes.flatMap(({ inputs }, at) => inputs.map((value) => [value, at])));
-  const values = new Map<string, Tensor>([[input.name, images]]);
-  const freed = new Map<string, Tensor>();
+  const values = new Map<string, Tensor>();
   try {
-    nodes.forEach((node, at) => {
-      const inputs = node.inputs.map((value) => values.get(value) as Tensor);
-      const value = tidy(() => runNode(node, inputs));
+    for (const [at, node] of nodes.entries()) {
+      const inputs = node.inputs.map((name) => (name === input.name ? images : values.get(name)));
+      const value = tidy(() => runNode(node, inputs as Tensor[]));
       values.set(node.name, value);
-      if (visit(node.name, value) === 'free') freed.set(node.name, value);
+      yield [node.name, value];
       for (const name of [...node.inputs, node.name]) {
         if ((lastUse.get(name) ?? at) > at) continue;
-        freed.get(name)?.dispose();
-        freed.delete(name);
+        values.get(name)?.dispose();
+        values.delete(name);
       }
-    });
+    }
   } finally {
-    dispose([...freed.values()]);
+    dispose([...values.values()]);
   }
 }
