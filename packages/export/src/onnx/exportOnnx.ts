@@ -1,10 +1,10 @@
 import { ensure, type Graph } from '@kd/core';
 import { expectFiniteWeights } from '../graph/expectFiniteWeights.ts';
+import type { Calibration } from '../quantization/calibrate.ts';
 import { chooseEnds, declareEnd } from './ends.ts';
 import type { WeightForm } from './kernels.ts';
 import { encodeOnnx, opsets } from './onnxFile.ts';
 import { planQuantization, type ValueQuantization } from './quantizationPlan.ts';
-import type { Calibration } from './quantizeKernel.ts';
 import { writeGraph } from './writeGraph.ts';
 
 export interface OnnxOptions {

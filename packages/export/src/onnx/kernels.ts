@@ -1,8 +1,8 @@
 import { type ConvolutionNode, type DenseNode, ensure, type GraphNodeBase } from '@kd/core';
 import { toFloat16 } from '@kd/files';
 import { permuteAxes } from '../graph/permuteAxes.ts';
+import { quantizeKernel } from '../quantization/quantizeKernel.ts';
 import { castToFloat32, isFilledWith, type OnnxWriter } from './onnxWriter.ts';
-import { quantizeKernel } from './quantizeKernel.ts';
 
 /** A layer with a kernel. */
 export type KernelNode = GraphNodeBase & (ConvolutionNode | DenseNode);
@@ -61,10 +61,7 @@ export function storeWeights(writer: OnnxWriter, form: WeightForm, caller: strin
       const stored = writer.constant(name, { float16 }, dims);
       return { kernel: castToFloat32(writer, stored), bias };
     }
-    const quantized = quantizeKernel(node.kernel, node.kernel.shape.length - 1, {
-      bits: 8,
-      symmetric: true,
-    });
+    const quantized = quantizeKernel(node.kernel, node.kernel.shape.length - 1);
     const stored = writer.constant(name, permuteAxes(quantized.values, shape, order), dims);
     const scales = writer.constant(
       `${node.name}.scale`,

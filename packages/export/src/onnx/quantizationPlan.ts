@@ -1,6 +1,6 @@
 import { ensure, type Graph, type GraphNode } from '@kd/core';
+import type { Calibration } from '../quantization/calibrate.ts';
 import { isMaps } from './layout.ts';
-import type { Calibration } from './quantizeKernel.ts';
 
 /** A value as uint8: scale · (integer − zeroPoint). */
 export interface ValueQuantization {

@@ -1,9 +1,10 @@
 import { permuteAxes } from '../graph/permuteAxes.ts';
+import type { Calibration } from '../quantization/calibrate.ts';
+import { correctBias } from '../quantization/correctBias.ts';
+import { type QuantizedKernel, quantizeKernel } from '../quantization/quantizeKernel.ts';
 import type { KernelLayout, KernelNode, StoredKernel } from './kernels.ts';
 import type { OnnxWriter } from './onnxWriter.ts';
 import type { ValueQuantization } from './quantizationPlan.ts';
-import type { Calibration } from './quantizeKernel.ts';
-import { correctBias, type QuantizedKernel, quantizeKernel } from './quantizeKernel.ts';
 
 export interface QuantizedKernelOptions {
   readonly calibration: Calibration;
@@ -25,7 +26,7 @@ export function storeQuantizedKernel(
 ): StoredKernel {
   const { kernel } = node;
   const axis = kernel.shape.length - 1;
-  const quantized = quantizeKernel(kernel, axis, { bits: 8, symmetric: true, reduceRange });
+  const quantized = quantizeKernel(kernel, axis, { reduceRange });
   const corrected = correctBias(node, quantized, calibration.means);
   const { values, scales } = widenScales(node, quantized, corrected, input.scale);
   const products = scales.map((scale) => scale * input.scale);

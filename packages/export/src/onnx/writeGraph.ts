@@ -1,4 +1,5 @@
 import type { Graph, GraphNode } from '@kd/core';
+import type { Calibration } from '../quantization/calibrate.ts';
 import type { OnnxInput } from './context.ts';
 import { directOutputs, type Ends, writeInput, writeOutput } from './ends.ts';
 import { type StoreKernel, storeWeights, type WeightForm } from './kernels.ts';
@@ -7,7 +8,6 @@ import { createOnnxWriter, type OnnxWriter } from './onnxWriter.ts';
 import { writeOperation } from './operations.ts';
 import type { ValueQuantization } from './quantizationPlan.ts';
 import { storeQuantizedKernel, writeQuantized } from './quantizedKernels.ts';
-import type { Calibration } from './quantizeKernel.ts';
 
 export interface GraphWriting {
   readonly ends: Ends;

@@ -1,7 +1,8 @@
 import type { Graph } from '@kd/core';
+import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { exportOnnx } from '../../src/onnx/exportOnnx.ts';
-import type { Calibration } from '../../src/onnx/quantizeKernel.ts';
+import { type Calibration, calibrate } from '../../src/quantization/calibrate.ts';
 import { denseOperation, graphOf, node, sameConvolution } from '../support/graphs.ts';
 import { dataType, readOnnx } from './readOnnx.ts';
 import { imagesOf, onCpu, runFile, runReference } from './runtimes.ts';
@@ -63,43 +64,20 @@ const graph = graphOf(
   ],
 );
 
-/** Ranges of all values and means of the inputs of layers with kernels. */
-function calibrationOf(of: Graph): Calibration {
-  const features = Object.fromEntries(of.nodes.map(({ name }) => [name, name]));
-  const images = imagesOf(of.input.shape, 16);
-  const values = {
-    ...runReference({ ...of, features }, images),
-    images: { data: images.data, dims: images.shape },
-  };
-  const ranges = Object.fromEntries(
-    Object.entries(values).map(([name, { data }]) => [
-      name,
-      {
-        min: data.reduce((least, value) => Math.min(least, value)),
-        max: data.reduce((most, value) => Math.max(most, value)),
-      },
-    ]),
-  );
-  const means = Object.fromEntries(
-    of.nodes.flatMap((each) => {
-      if (each.kind !== 'convolution' && each.kind !== 'dense') return [];
-      const { data, dims } = values[each.inputs[0] as keyof typeof values];
-      const channels = dims.at(-1) as number;
-      const sums = new Float32Array(channels);
-      data.forEach((value, at) => {
-        sums[at % channels] = (sums[at % channels] as number) + value;
-      });
-      return [[each.name, sums.map((sum) => (sum * channels) / data.length)]];
-    }),
-  );
-  return { ranges, means };
+/** What 16 images show. */
+async function calibrationOf(of: Graph): Promise<Calibration> {
+  const { data, shape } = imagesOf(of.input.shape, 16);
+  const images = tf.tensor4d(data, shape);
+  const calibration = await calibrate(of, [images], { method: 'minMax' });
+  images.dispose();
+  return calibration;
 }
 
 describe('a file of static quantization', () => {
   onCpu();
 
   test.each([false, true])('gives nearly our logits (reduced range: %s)', async (reduceRange) => {
-    const calibration = calibrationOf(graph);
+    const calibration = await calibrationOf(graph);
     const images = imagesOf(graph.input.shape, 3);
     const { logits } = await runFile(exportOnnx(graph, { calibration, reduceRange }), images);
     const ours = runReference(graph, images).logits?.data as Float32Array;
@@ -109,8 +87,10 @@ describe('a file of static quantization', () => {
     expect(error / Math.hypot(...ours)).toBeLessThan(reduceRange ? 0.07 : 0.03);
   });
 
-  test('has int8 kernels, int32 biases of the scale of the products, and uint8 values', () => {
-    const { tensors, nodes } = readOnnx(exportOnnx(graph, { calibration: calibrationOf(graph) }));
+  test('has int8 kernels, int32 biases of the scale of the products, and uint8 values', async () => {
+    const { tensors, nodes } = readOnnx(
+      exportOnnx(graph, { calibration: await calibrationOf(graph) }),
+    );
     const find = (name: string) => tensors.find((tensor) => tensor.name === name);
     const floats = (name: string) =>
       new Float32Array(find(name)?.bytes.slice().buffer as ArrayBuffer);
@@ -137,8 +117,8 @@ describe('a file of static quantization', () => {
     ]);
   });
 
-  test('computes no activation that rounding to a range is', () => {
-    const calibration = calibrationOf(graph);
+  test('computes no activation that rounding to a range is', async () => {
+    const calibration = await calibrationOf(graph);
     const { nodes } = readOnnx(exportOnnx(graph, { calibration }));
     const operators = nodes.map(({ operator }) => operator);
     expect(operators).not.toContain('Relu');
@@ -146,8 +126,8 @@ describe('a file of static quantization', () => {
     expect(nodes.at(-1)?.outputs).toEqual(['logits']);
   });
 
-  test('moves values without rounding them again', () => {
-    const { nodes } = readOnnx(exportOnnx(graph, { calibration: calibrationOf(graph) }));
+  test('moves values without rounding them again', async () => {
+    const { nodes } = readOnnx(exportOnnx(graph, { calibration: await calibrationOf(graph) }));
     const parametersOf = (name: string) =>
       nodes
         .find(({ operator, inputs }) => operator === 'QuantizeLinear' && inputs[0] === name)
@@ -164,7 +144,7 @@ describe('a file of static quantization', () => {
     });
     const faint = { ...graph, nodes };
     const images = imagesOf(graph.input.shape, 2);
-    const file = exportOnnx(faint, { calibration: calibrationOf(faint) });
+    const file = exportOnnx(faint, { calibration: await calibrationOf(faint) });
     const { logits } = await runFile(file, images);
     const ours = runReference(faint, images).logits?.data as Float32Array;
     const theirs = logits?.data as Float32Array;
@@ -172,11 +152,11 @@ describe('a file of static quantization', () => {
     expect(error / Math.hypot(...ours)).toBeLessThan(0.03);
   });
 
-  test.each<[string, () => unknown, string]>([
+  test.each<[string, () => Promise<unknown>, string]>([
     [
       'no range for a value',
-      () => {
-        const { means, ranges } = calibrationOf(graph);
+      async () => {
+        const { means, ranges } = await calibrationOf(graph);
         const { sum: _, ...others } = ranges;
         return exportOnnx(graph, { calibration: { means, ranges: others } });
       },
@@ -184,15 +164,16 @@ describe('a file of static quantization', () => {
     ],
     [
       'float16 weights beside a calibration',
-      () => exportOnnx(graph, { calibration: calibrationOf(graph), weights: 'float16' }),
+      async () =>
+        exportOnnx(graph, { calibration: await calibrationOf(graph), weights: 'float16' }),
       'int8 weights with a calibration, got float16; leave one of them out.',
     ],
     [
       'reduceRange without a calibration',
-      () => exportOnnx(graph, { reduceRange: true }),
+      async () => exportOnnx(graph, { reduceRange: true }),
       'a calibration for reduceRange, got nothing; calibrate(graph, …).',
     ],
-  ])('%s is refused', (_, run, message) => {
-    expect(run).toThrow(new RangeError(`exportOnnx: expected ${message}`));
+  ])('%s is refused', async (_, run, message) => {
+    await expect(run()).rejects.toThrow(new RangeError(`exportOnnx: expected ${message}`));
   });
 });
