@@ -84,8 +84,6 @@ export interface ExportedFile {
   readonly companions: readonly string[];
   readonly format: 'onnx' | 'tfjs' | 'litert' | 'safetensors';
   readonly created: string;
-  /** Of a TF.js model: which of its two formats. */
-  readonly modelFormat?: 'layers-model' | 'graph-model';
   readonly weights: NumberKind;
   readonly activations: NumberKind;
   readonly bytes: number;

@@ -88,7 +88,6 @@ const file = fields(
     unchecked: list(fields({ runtime: text, reason: text })),
   },
   {
-    modelFormat: oneOf('layers-model', 'graph-model'),
     calibration: fields({ images: count, source: text, method: text, reduceRange: flag }),
   },
 );

@@ -87,21 +87,14 @@ function property(name: string, variable = 'answers'): string {
 function tfjsSnippet(file: ExportedFile): Snippet {
   return {
     title: 'TensorFlow.js',
-    remark: 'The smallest runtime of all in a browser. Either import loads its own format alone.',
+    remark: 'The smallest runtime of all in a browser.',
     code: `import '@tensorflow/tfjs-backend-wasm';
-import * as tf from '@tensorflow/tfjs-core';
-${
-  file.modelFormat === 'layers-model'
-    ? `import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import { loadGraphModel } from '@tensorflow/tfjs-converter';
+import { setBackend, tensor, tidy } from '@tensorflow/tfjs-core';
 
-await tf.setBackend('wasm');
-const model = await loadLayersModel('${file.name}model.json');`
-    : `import { loadGraphModel } from '@tensorflow/tfjs-converter';
-
-await tf.setBackend('wasm');
-const model = await loadGraphModel('${file.name}model.json');`
-}
-const answers = tf.tidy(() => model.predict(tf.tensor(pixels, ${shape(file, '1')})));`,
+await setBackend('wasm');
+const model = await loadGraphModel('${file.name}model.json');
+const answers = tidy(() => model.predict(tensor(pixels, ${shape(file, '1')})));`,
   };
 }
 

@@ -7,10 +7,11 @@ import type { LoadedModel, ModelInterface, Runtime } from './runtime.ts';
 
 /** Opens TF.js on the engine that runs. @throws RangeError where its converter is not installed. */
 export async function openTfjs(): Promise<Runtime> {
-  const load = (name: string, load: () => Promise<unknown>) =>
-    importOptional('kd export', name, load);
-  await load('@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
-  await load('@tensorflow/tfjs-layers', () => import('@tensorflow/tfjs-layers'));
+  await importOptional(
+    'kd export',
+    '@tensorflow/tfjs-converter',
+    () => import('@tensorflow/tfjs-converter'),
+  );
   return {
     name: 'TensorFlow.js',
     version: version_core,
@@ -39,7 +40,7 @@ async function loadTfjs(directory: string, { imageShape }: ModelInterface): Prom
   };
 }
 
-/** A model of either format. */
+/** A graph model. */
 interface Model {
   readonly predict: (images: Tensor) => Tensor;
   readonly dispose: () => void;
@@ -55,27 +56,15 @@ async function openModel(directory: string): Promise<Model> {
     const specs = manifest.flatMap(({ weights }) => weights);
     return [specs, Uint8Array.from(Buffer.concat(shards)).buffer];
   });
+  const { loadGraphModel } = await import('@tensorflow/tfjs-converter');
   const source: io.IOHandler = { load: async () => artifacts };
-  const one = (output: unknown, caller: string) => {
-    const [first] = [output].flat() as Tensor[];
-    ensure(first !== undefined, caller, 'an output', 'none');
-    return first;
-  };
-  if (json.format === 'graph-model') {
-    const { loadGraphModel } = await import('@tensorflow/tfjs-converter');
-    const model = await loadGraphModel(source);
-    const [input] = model.inputs;
-    ensure(input !== undefined, directory, 'a graph model with an input', 'one without');
-    const name = model.outputs[0]?.name ?? '';
-    return {
-      predict: (images) => one(model.execute({ [input.name]: images }, name), directory),
-      dispose: () => model.dispose(),
-    };
-  }
-  const { loadLayersModel } = await import('@tensorflow/tfjs-layers');
-  const model = await loadLayersModel(source);
+  const model = await loadGraphModel(source);
+  const [input] = model.inputs;
+  const [output] = model.outputs;
+  const isWhole = input !== undefined && output !== undefined;
+  ensure(isWhole, directory, 'an input and an output', 'neither');
   return {
-    predict: (images) => one(model.apply(images, { training: false }), directory),
-    dispose: () => void model.dispose(),
+    predict: (images) => model.execute({ [input.name]: images }, output.name) as Tensor,
+    dispose: () => model.dispose(),
   };
 }
