@@ -153,7 +153,9 @@ details > summary {
 .exported td, .exported thead th:not(:first-child) { text-align: right }
 .exported td:nth-child(2), .exported thead th:nth-child(2) { text-align: left }
 .exported td small { display: block; color: var(--soft); font-size: 12px }
-.answers > div > span { flex-wrap: wrap; gap: 0 6px }
+.answers > div > span { display: flow-root }
+.answers i { display: inline-block; margin-right: 6px }
+.answers b { float: right; margin-left: 6px }
 .card img.smooth { image-rendering: auto; object-fit: cover }
 .card strong + small { color: var(--soft) }
 .swatch {
@@ -195,5 +197,6 @@ footer { color: var(--soft); font-size: 13px; margin-top: 26px }
   .classes td:not(:only-of-type) span { display: none }
   .classes td, .recall td { padding-right: 8px }
   .pairs { grid-template-columns: 1fr }
+  .exported th[scope=row] { white-space: normal; overflow-wrap: anywhere; min-width: 7.5em }
 }
 `.trim();
