@@ -8,9 +8,10 @@ import type { Histogram, Range } from './histogram.ts';
  */
 export function percentileRange(histogram: Histogram, range: Range, percentile: number): Range {
   const outside = (100 - percentile) / 200;
+  const within = (value: number): number => Math.min(range.max, Math.max(range.min, value));
   return {
-    min: Math.max(range.min, quantile(histogram, outside)),
-    max: Math.min(range.max, quantile(histogram, 1 - outside)),
+    min: within(quantile(histogram, outside)),
+    max: within(quantile(histogram, 1 - outside)),
   };
 }
 
