@@ -17,8 +17,8 @@ export interface OnnxOptions {
   /**
    * Ranges of the values on images of the training: products are computed with 8-bit integers, for
    * weights are int8 and values uint8 (static quantization as QuantizeLinear and
-   * DequantizeLinear). Smaller; in ONNX Runtime on an x86 CPU with VNNI the faster the wider the layers,
-   * and a little slower for a network as small as `studentCnn`.
+   * DequantizeLinear). Smaller; in ONNX Runtime on an x86 CPU with VNNI faster than float32 where
+   * layers are wide, a little slower in a network as small as `studentCnn`.
    */
   readonly calibration?: Calibration;
   /**
