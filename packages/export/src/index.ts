@@ -4,6 +4,7 @@
  */
 export { runGraph, runGraphLogits } from './graph/runGraph.ts';
 export { exportOnnx, type OnnxOptions } from './onnx/exportOnnx.ts';
+export { exportPyTorch, type PyTorchOptions } from './pytorch/exportPyTorch.ts';
 export { type Calibration, type CalibrationOptions, calibrate } from './quantization/calibrate.ts';
 export { correctBias } from './quantization/correctBias.ts';
 export {

@@ -27,6 +27,13 @@ export { readShardIndex, type ShardIndex } from './formats/shardIndex.ts';
 export { toByteStream } from './formats/streams.ts';
 export { type ArchiveLimits, readTar, type TarEntry } from './formats/tar.ts';
 export { bytesPerElement, toFloat32 } from './formats/toFloat32.ts';
+export { type TorchLayout, torchLayout } from './formats/torchLayout.ts';
+export {
+  encodeTorchWeights,
+  findNonFinite,
+  joinKey,
+  type WeightValues,
+} from './formats/torchWeights.ts';
 export { type ZipEntry, zipEntries } from './formats/zip.ts';
 export { isRecord, nullPrototypeRecord } from './records.ts';
 export { type ByteSource, byteSource, concatBytes, readRange } from './source.ts';

@@ -1,8 +1,8 @@
 import { ensure, expectedError, type Network, type StateDictKeyMap } from '@kd/core';
 import { persistentTensor } from '@kd/core/internal';
+import { findNonFinite } from '@kd/files';
 import { tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { Weights } from './formats/weights.ts';
-import { findNonFinite } from './layout.ts';
 import {
   findLocations,
   type MatchReport,

@@ -1,6 +1,6 @@
 import type { Network, StateDictKeyMap } from '@kd/core';
+import { joinKey, torchLayout } from '@kd/files';
 import type { TensorEntry, Weights } from './formats/weights.ts';
-import { torchLayout } from './layout.ts';
 
 /** Name and layout in a file of one of our weights. */
 export interface TensorLocation {
@@ -80,11 +80,6 @@ function torchLocations(network: Network, name: string, keyMap: StateDictKeyMap)
     locations: Object.fromEntries(locations),
     ...headOf(network, keyMap),
   };
-}
-
-/** Layer and part with a dot between, or the part alone if the layer has no name. */
-export function joinKey(layer: string, part: string): string {
-  return layer === '' ? part : `${layer}.${part}`;
 }
 
 function headOf({ head }: Network, keyMap: StateDictKeyMap): { head?: string } {

@@ -1,8 +1,5 @@
-import { ensure, expectedError, type Network, type StateDictKeyMap } from '@kd/core';
-import { encodeSafetensors, type SafetensorsTensor } from '@kd/files';
-import type { Variable } from '@tensorflow/tfjs-core';
-import { findNonFinite, torchLayout } from './layout.ts';
-import { joinKey } from './matchWeights.ts';
+import type { Network, StateDictKeyMap } from '@kd/core';
+import { encodeTorchWeights } from '@kd/files';
 
 export interface SaveWeightsOptions {
   /**
@@ -26,47 +23,15 @@ export async function saveWeights(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const keyMap =
     options.keyMap ?? Object.values(network.keyMaps ?? {})[0] ?? ((layer: string) => layer);
-  const tensors: Record<string, SafetensorsTensor> = {};
-  const add = (name: string, tensor: SafetensorsTensor) => {
-    ensure(
-      !Object.hasOwn(tensors, name),
-      'saveWeights',
-      'another name for every weight',
-      `${name} twice`,
-      'check keyMap',
-    );
-    tensors[name] = tensor;
-  };
-  for (const [ours, weight] of Object.entries(network.weights)) {
-    const { layer, part, shape, toTorch } = torchLayout(ours, weight.shape);
-    add(joinKey(keyMap(layer), part), {
-      dtype: 'F32',
-      shape,
-      data: toTorch(await finiteValues(ours, weight)),
-    });
-    if (part === 'running_var')
-      add(joinKey(keyMap(layer), 'num_batches_tracked'), {
-        dtype: 'I64',
-        shape: [],
-        data: new BigInt64Array(1),
-      });
-  }
-  return encodeSafetensors(tensors, {
-    format: 'pt',
+  const weights = await Promise.all(
+    Object.entries(network.weights).map(async ([name, weight]) => {
+      const values = Float32Array.from(await weight.data());
+      return [name, { shape: weight.shape, values }] as const;
+    }),
+  );
+  const metadata = {
     network: network.name ?? 'network',
     preprocessing: network.preprocessing ?? '',
-  });
-}
-
-async function finiteValues(name: string, weight: Variable): Promise<Float32Array<ArrayBuffer>> {
-  const values = Float32Array.from(await weight.data());
-  const wrong = findNonFinite(values);
-  if (wrong !== undefined)
-    throw expectedError(
-      'saveWeights',
-      `finite numbers in ${name}`,
-      wrong,
-      'weights that have diverged are of no use',
-    );
-  return values;
+  };
+  return encodeTorchWeights(Object.fromEntries(weights), keyMap, metadata, 'saveWeights');
 }

@@ -1,5 +1,5 @@
 import type { Network } from '@kd/core';
-import { decodeSafetensors } from '@kd/files';
+import { decodeSafetensors, torchLayout } from '@kd/files';
 import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
@@ -17,7 +17,6 @@ import {
   type TensorEntry,
   tutorialCnn,
 } from '../../src/index.ts';
-import { torchLayout } from '../../src/weights/layout.ts';
 import { entry, inMemory } from './inMemory.ts';
 
 const norm = (base: number) => ({

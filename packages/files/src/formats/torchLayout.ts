@@ -95,12 +95,3 @@ interface Loop {
   readonly side: number;
   readonly stride: number;
 }
-
-/**
- * The first NaN or infinity; undefined if there is none. A plain loop, since it runs over a hundred
- * million values.
- */
-export function findNonFinite(values: Float32Array): number | undefined {
-  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at])) return values[at];
-  return undefined;
-}
