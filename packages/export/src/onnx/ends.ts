@@ -1,4 +1,4 @@
-/** The input and the outputs of a file: their names, axes and what stands between them and the graph. */
+/** The input and the outputs of a file: their names, their axes, and what leads to them. */
 import { ensure, type Graph } from '@kd/core';
 import type { OnnxInput } from './context.ts';
 import { isMaps, isOrderFree, onnxShape, toChannelsFirst, toChannelsLast } from './layout.ts';

@@ -22,11 +22,13 @@ export interface OnnxOptions {
    */
   readonly calibration?: Calibration;
   /**
-   * Whether the int8 kernels of a calibrated file have 7 bits, so that CPUs without VNNI compute the
-   * same: their sums of two products of 8 bits saturate. Default false.
+   * Whether the int8 kernels of a calibrated file have 7 bits, so that CPUs without VNNI compute
+   * the same: their sums of two products of 8 bits saturate. Default false.
    */
   readonly reduceRange?: boolean;
-  /** Axes of the input and of taps that are maps. Default nhwc, [batch, height, width, channels]. */
+  /**
+   * Axes of the input and of taps that are maps. Default nhwc, [batch, height, width, channels].
+   */
   readonly inputLayout?: 'nhwc' | 'nchw';
   /** Default logits. */
   readonly output?: 'logits' | 'probabilities';

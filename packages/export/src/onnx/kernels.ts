@@ -73,7 +73,7 @@ export function storeWeights(writer: OnnxWriter, form: WeightForm, caller: strin
   };
 }
 
-/** A runtime would not complain: on a CPU it computes with the float32 values of infinite halves. */
+/** Runtimes do not look: a CPU's reads an infinite half as an infinite weight. */
 function expectFloat16(node: KernelNode, caller: string): void {
   const beyond = node.kernel.values.find((value) => Math.abs(value) > LARGEST_FLOAT16);
   ensure(
