@@ -167,6 +167,28 @@ onChromium((executablePath) => {
     await context.close();
   });
 
+  test('a lesson says what it lacks, and can be stopped', async () => {
+    const { page, context } = await openPage();
+    await page.waitForSelector('#examples button');
+    await page.click('#start-teaching');
+    await says(page, '#teach-status', 'Give thing 1 a name.');
+    for (const [at, name] of ['sea', 'sky'].entries()) {
+      const card = page.locator('.lesson').nth(at);
+      await card.locator('input[type=text]').fill(name);
+      const files = ['ship', 'bird'].map((file) => path.join(root, `public/model/${file}.png`));
+      await card.locator('input[type=file]').setInputFiles(files);
+      await card.locator('.thumbnails button').nth(1).waitFor();
+    }
+    await page.click('#start-teaching');
+    await page.locator('#curve-figure').waitFor();
+    await page.click('#stop-teaching');
+    await says(page, '#teach-status', 'Stopped. The student is as it was.');
+    await page.click('button:has(img[alt="Try the ship"])');
+    await page.waitForSelector('td.teacher[data-share]');
+    expect(await page.textContent('#answer-rows th')).toBe('ship');
+    await context.close();
+  });
+
   test('once visited, the page works without a network, the file to take home included', async () => {
     const { page, context } = await openPage();
     await page.waitForFunction(() =>
@@ -183,7 +205,7 @@ onChromium((executablePath) => {
     await context.close();
   });
 
-  describe.each([360, 1280])('at %i pixels', (width) => {
+  describe.each([360, 768, 1280])('at %i pixels', (width) => {
     test.each(['light', 'dark'] as const)(
       'nothing moves, is cut or is pale, %s',
       async (scheme) => {
@@ -197,6 +219,8 @@ onChromium((executablePath) => {
         expect(await page.evaluate(measureLayout)).toEqual({
           overflow: 0,
           moved: 0,
+          isAnswerOnScreen: true,
+          isAnswerBeside: width > 360,
           transition: '0s',
           paleTexts: [],
         });
@@ -344,7 +368,12 @@ async function measureLayout() {
     return (high + 0.05) / (low + 0.05);
   };
   const texts = [...document.querySelectorAll('p, th, figcaption, legend, h1, h2')];
+  const [look, answer, answers] = ['#look', '#answer', '#answers'].map(
+    (place) => document.querySelector(place)?.getBoundingClientRect() as DOMRect,
+  ) as [DOMRect, DOMRect, DOMRect];
   return {
+    isAnswerOnScreen: answers.bottom <= innerHeight,
+    isAnswerBeside: look.top === answer.top,
     overflow: Math.max(0, document.documentElement.scrollWidth - innerWidth),
     moved: Math.round(shifts * 100) / 100,
     transition: getComputedStyle(document.querySelector('td') as Element).transitionDuration,

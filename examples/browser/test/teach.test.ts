@@ -14,13 +14,13 @@ const model = fileURLToPath(new URL('../public/model/', import.meta.url));
 
 describe('a lesson', () => {
   let manifest: Manifest;
-  const imageShape = [32, 32, 3] as const;
+  const imageShape = [16, 16, 3] as const;
   /** Five pictures of stripes that stand, and five of stripes that lie, under noise. */
   const lesson: Lesson = {
     classNames: ['standing', 'lying'],
-    pixels: Uint8Array.from({ length: 10 * 3072 }, (_, at) => {
-      const [picture, place] = [Math.floor(at / 3072), Math.floor(at / 3) % 1024];
-      const along = picture % 2 === 0 ? place % 32 : Math.floor(place / 32);
+    pixels: Uint8Array.from({ length: 10 * 768 }, (_, at) => {
+      const [picture, place] = [Math.floor(at / 768), Math.floor(at / 3) % 256];
+      const along = picture % 2 === 0 ? place % 16 : Math.floor(place / 16);
       return 128 + 60 * Math.sin(along) + 60 * (uniform(1, 0, at) - 0.5);
     }),
     labels: Array.from({ length: 10 }, (_, picture) => picture % 2),

@@ -108,6 +108,7 @@ function createCard(options: LessonsOptions, onRemove: () => void): Card {
   const thumbnails = create('div', { className: 'thumbnails' });
   const count = create('span', { className: 'count' });
   const update = (): void => {
+    count.hidden = pictures.size === 0;
     count.textContent = pictures.size === 1 ? '1 picture' : `${pictures.size} pictures`;
     options.onChange();
   };
@@ -171,7 +172,7 @@ function createCard(options: LessonsOptions, onRemove: () => void): Card {
     create('div', { className: 'row' }, count, thumbnails),
   );
   acceptDrops(element, addFiles);
-  count.textContent = '0 pictures';
+  count.hidden = true;
   return {
     element,
     camera,

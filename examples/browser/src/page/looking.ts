@@ -1,11 +1,11 @@
 import type { Manifest } from '../model/manifest.ts';
 import type { WorkerClient } from '../worker/client.ts';
-import { type Answer, type AnswersView, describeAnswer } from './answers.ts';
+import { type AnswersView, describeAnswer } from './answers.ts';
 import type { Camera } from './camera.ts';
 import { drawPixels, find } from './elements.ts';
 import type { Status } from './status.ts';
 
-/** Time between two frames of the camera, and between two sentences about them, ms. */
+/** Time between two frames of the camera, and between two that are read out, ms. */
 const [frameInterval, sentenceInterval] = [150, 2_000];
 
 /** Parts of the page that looking needs. */
@@ -50,15 +50,19 @@ export function createLooking({
   status,
 }: LookingOptions): Looking {
   const [stage, picture] = [find('stage', HTMLDivElement), find('picture', HTMLImageElement)];
-  const [seen, said] = [find('seen', HTMLCanvasElement), find('said', HTMLParagraphElement)];
+  const [said, spoken] = [find('said', HTMLParagraphElement), find('spoken', HTMLParagraphElement)];
+  const seen = find('seen', HTMLCanvasElement);
   const shown: Shown = { count: 0, classNames: [], pixels: undefined, address: '', watches: 0 };
   const ready = opening.then(({ classNames }) => {
     shown.classNames = classNames;
   });
   ready.catch(() => {}); // The page reports it, once.
 
-  /** Asks the networks about the picture of this number and shows what they say. */
-  async function ask(number: number, sayIt: (answer: Answer) => void): Promise<void> {
+  /**
+   * Asks the networks about the picture of this number and shows what they say.
+   * @param speak Gets the student's answer, for screen readers.
+   */
+  async function ask(number: number, speak: (sentence: string) => void): Promise<void> {
     await ready;
     const { pixels, classNames } = shown;
     if (pixels === undefined || number !== shown.count) return;
@@ -66,15 +70,16 @@ export function createLooking({
     const answer = { classNames, student: await worker.computeLogits('student', pixels) };
     if (number !== shown.count) return;
     answers.show(answer);
-    sayIt(answer);
+    said.textContent = describeAnswer(answer);
+    speak(said.textContent);
     performance.mark('answered');
     const teacher = await worker.computeLogits('teacher', pixels);
     if (number === shown.count) answers.show({ ...answer, teacher });
   }
 
   const askAndSay = async (number: number): Promise<void> => {
-    await ask(number, (answer) => {
-      said.textContent = describeAnswer(answer);
+    await ask(number, (sentence) => {
+      spoken.textContent = sentence;
     });
     if (number === shown.count) status.say('');
   };
@@ -107,18 +112,17 @@ export function createLooking({
       const isWatching = () => camera.isOn() && watch === shown.watches;
       picture.hidden = true;
       stage.classList.add('filled');
-      let spoken = { at: Number.NEGATIVE_INFINITY, sentence: '' };
+      let spokenAt = Number.NEGATIVE_INFINITY;
       await ready;
       let number = shown.count;
       while (isWatching()) {
         number = ++shown.count;
         shown.pixels = await worker.preparePicture(await camera.takePicture());
-        await ask(number, (answer) => {
-          const sentence = describeAnswer(answer);
+        await ask(number, (sentence) => {
           const now = performance.now();
-          if (sentence === spoken.sentence || now - spoken.at < sentenceInterval) return;
-          spoken = { at: now, sentence };
-          said.textContent = sentence;
+          if (now - spokenAt < sentenceInterval) return;
+          spokenAt = now;
+          spoken.textContent = sentence;
         });
         if (number === shown.count) status.say('The camera is on.');
         await new Promise((resolve) => setTimeout(resolve, frameInterval));
