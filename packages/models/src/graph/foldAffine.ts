@@ -55,9 +55,9 @@ export function normAffine({ scale, offset, mean, variance, epsilon }: NormWeigh
 
 export interface NormWeights {
   /** Absent: ones. */
-  readonly scale?: Float32Array;
+  readonly scale?: Float32Array | undefined;
   /** Absent: zeros. */
-  readonly offset?: Float32Array;
+  readonly offset?: Float32Array | undefined;
   readonly mean: Float32Array;
   readonly variance: Float32Array;
   readonly epsilon: number;

@@ -8,6 +8,7 @@ import {
 } from '@kd/core';
 import type { NetworkInput, WithGraphSource } from '../layers/graphSource.ts';
 import { createGraphWriter, type GraphWriter } from './graphWriter.ts';
+import { expectModelInput, writeLayersModel } from './keras/layersModelGraph.ts';
 import { type WrittenLayers, writeLayers } from './layersGraph.ts';
 import { type ImageShape, preparedShape, writePreparation } from './preparation.ts';
 
@@ -91,8 +92,14 @@ function writeNetwork(
         features: taps ? { ...first.features, ...rest.features } : {},
       };
     }
+    case 'layersModel': {
+      const { model, prepare } = source;
+      const prepared = isInside ? writePreparation(graph, prepare, input) : input;
+      expectModelInput(model, graph.shapeOf(prepared));
+      return writeLayersModel(graph, model, prepared, taps ? source.taps : []);
+    }
     default:
-      throw expectedError('networkGraph', 'layers of this package', source.kind);
+      return source satisfies never;
   }
 }
 

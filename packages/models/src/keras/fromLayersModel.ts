@@ -14,6 +14,7 @@ import {
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers';
 import { requireSeed } from '../layers/dropout.ts';
+import type { WithGraphSource } from '../layers/graphSource.ts';
 import { assertMaps } from '../layers/layer.ts';
 import { checkedPreprocessor, type PreprocessingOptions } from '../preprocessing/preprocess.ts';
 import { createStepSeeds, refuseUnseededLayers, seedStochasticLayers } from './stochasticLayers.ts';
@@ -63,8 +64,9 @@ export function fromLayersModel(
       ? model
       : layersModel({ inputs: model.inputs, outputs: [...tapped, ...model.outputs] });
   const isStochastic = seedStochasticLayers(model);
-  return {
+  const network: Network & WithGraphSource = {
     name,
+    graphSource: { kind: 'layersModel', model, prepare: options, taps: tapNames },
     weights: collectWeights(model),
     preprocessing: description,
     featureInfo: Object.fromEntries(
@@ -95,6 +97,7 @@ export function fromLayersModel(
       model.dispose();
     },
   };
+  return network;
 }
 
 function assertLogits(model: LayersModel): void {
