@@ -187,7 +187,7 @@ describe('help', () => {
     expect(await kd('train')).toMatchObject({
       code: 2,
       errors:
-        'kd: expected one of run, distill, inspect, evaluate, report, survey, doctor, install, got train; kd --help explains them.\n',
+        'kd: expected one of run, distill, inspect, evaluate, export, report, survey, doctor, install, got train; kd --help explains them.\n',
     });
   });
 

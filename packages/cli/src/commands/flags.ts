@@ -104,6 +104,26 @@ export const flags = {
     about: 'writes the table into a Markdown page, between <!-- survey --> and <!-- /survey -->',
   },
   json: { takes: '', about: 'prints the report as JSON' },
+  to: { takes: 'formats', about: 'onnx, tfjs, litert, safetensors, or several: onnx,litert; onnx' },
+  int8: { takes: '', about: 'adds files with 8 bits' },
+  float16: { takes: '', about: 'adds files whose weights are halves' },
+  seed: { takes: 'number', about: 'the student of this seed, instead of the best one' },
+  calibration: {
+    takes: 'method',
+    about: 'how ranges are taken from training images: percentile, minMax or entropy; percentile',
+  },
+  'reduce-range': {
+    takes: '',
+    about: 'weights of 7 bits in the calibrated ONNX file, for processors without VNNI',
+  },
+  layout: { takes: 'axes', about: 'nhwc or nchw: the input of ONNX files; nhwc' },
+  preparation: {
+    takes: 'place',
+    about: "inside or outside of the file: the network's own resizing and normalization; inside",
+  },
+  probabilities: { takes: '', about: 'files end in a softmax, not in logits' },
+  taps: { takes: '', about: "ONNX and TensorFlow.js files return the network's feature maps too" },
+  overwrite: { takes: '', about: 'replaces files of an earlier export' },
   gpu: {
     takes: '',
     about: "the CUDA build with NVIDIA's libraries (Linux x64): 3.4 GB to download, 5.6 GB on disk",
@@ -249,8 +269,6 @@ export function readEngine(line: CommandLine): EngineName | undefined {
 /** Reads the flags that override fields of an experiment. */
 export function readOverrides(line: CommandLine): Overrides {
   const architecture = (text: string, flag: string) => chooseName(architectures, text, flag);
-  const whole = (what: string, least: number) => (text: string, flag: string) =>
-    readNumber(text, flag, least, `a whole number of ${what} ≥ ${least}`, Number.isSafeInteger);
   return withoutUndefined({
     teacher: readFlag(line, 'teacher', architecture),
     student: readFlag(line, 'student', architecture),
@@ -259,14 +277,14 @@ export function readOverrides(line: CommandLine): Overrides {
       readNumber(text, flag, Number.MIN_VALUE, 'a temperature > 0'),
     ),
     assistant: readFlag(line, 'assistant', architecture),
-    generations: readFlag(line, 'generations', whole('generations', 1)),
+    generations: readFlag(line, 'generations', readCount('generations', 1)),
     teacherWeights: readFlag(line, 'teacher-weights', readText('a file or an address')),
     teacherClasses: readFlag(line, 'teacher-classes', readText('a file')),
     classMap: readFlag(line, 'class-map', readText('a file')),
     asPublished: line.values.has('as-published') || undefined,
-    images: readFlag(line, 'images', whole('images', 100)),
-    epochs: readFlag(line, 'epochs', whole('epochs', 1)),
-    teacherEpochs: readFlag(line, 'teacher-epochs', whole('epochs', 1)),
+    images: readFlag(line, 'images', readCount('images', 100)),
+    epochs: readFlag(line, 'epochs', readCount('epochs', 1)),
+    teacherEpochs: readFlag(line, 'teacher-epochs', readCount('epochs', 1)),
     sampling: readFlag(line, 'sampling', (text, flag) =>
       chooseName({ classBalanced: 0 }, text, flag),
     ),
@@ -295,6 +313,18 @@ export function readMinutes(line: CommandLine): number | undefined {
         'leave one of the two out',
       );
   return minutes;
+}
+
+/** Reads a whole number of things. */
+export function readCount(what: string, least: number): (text: string, flag: string) => number {
+  return (text, flag) =>
+    readNumber(text, flag, least, `a whole number of ${what} ≥ ${least}`, Number.isSafeInteger);
+}
+
+/** Reads one seed. */
+export function readSeed(text: string, flag: string): number {
+  const isSeed = (value: number) => Number.isInteger(value) && value < 2 ** 32;
+  return readNumber(text, flag, 0, 'a whole number below 2³²', isSeed);
 }
 
 /** Reads `--size`. */

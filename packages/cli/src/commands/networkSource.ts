@@ -1,6 +1,7 @@
 /** Trained networks and their images: of a run, or of a file of weights. */
 import { statSync } from 'node:fs';
 import { ensure, type Network } from '@kd/core';
+import type { Engine } from '@kd/engine';
 import { loadWeights } from '@kd/models/node';
 import { type ArchitectureName, architectures } from '../experiment/architectures.ts';
 import {
@@ -30,6 +31,7 @@ export interface OpenedWeights {
   readonly network: Network;
   readonly architecture: ArchitectureName;
   readonly images: RunImages;
+  readonly engine: Engine;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function openWeights(
   );
   const source = required('experiment', 'an experiment file or a data module');
   const { dataset, images: counts } = await loadDatasetModule(source, '--experiment');
-  await openEngine(readEngine(line), services);
+  const engine = await openEngine(readEngine(line), services);
   const images = selectImages(await dataset(services), counts);
   const job = {
     name: file,
@@ -71,7 +73,7 @@ export async function openWeights(
     network.dispose();
     throw error;
   }
-  return { network, architecture, images };
+  return { network, architecture, images, engine };
 }
 
 /** Loads the images of a run from the module that the run or `--experiment` names. */

@@ -3,6 +3,7 @@ import { UsageError, usageError } from '../experiment/usageError.ts';
 import type { Command } from './command.ts';
 import { distill } from './distill.ts';
 import { doctor, install } from './engine.ts';
+import { exportCommand } from './export.ts';
 import { parseFlags } from './flags.ts';
 import { renderHelp, renderOverview } from './help.ts';
 import { evaluate, report } from './inspect.ts';
@@ -16,6 +17,7 @@ export const commands: Readonly<Record<string, Command>> = {
   distill,
   inspect,
   evaluate,
+  export: exportCommand,
   report,
   survey,
   doctor,

@@ -35,10 +35,12 @@ export function buildNetwork(
 
 /** A network of other classes, whose logits are those of the classes of the data. */
 function mapNetwork(
-  { inference: _, ...network }: Network,
+  whole: Network & { readonly graphSource?: unknown },
   ownHead: OwnHead,
   classNames: readonly string[],
 ): Network {
+  // Neither its form for inference nor its graph maps the classes.
+  const { inference: _, graphSource: __, ...network } = whole;
   const options = classMapOptions(ownHead, classNames);
   return {
     ...network,

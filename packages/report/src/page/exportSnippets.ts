@@ -48,14 +48,19 @@ function onnxSnippets(file: ExportedFile): Snippet[] {
 import { parentPort } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
-const options = { intraOpNumThreads: 1, extra: { session: { intra_op: { allow_spinning: '0' } } } };
-let session;
-for (const provider of ['cuda', 'cpu'])
-  session ??= await InferenceSession.create('${name}', {
-    ...options,
-    executionProviders: [provider],
-  }).catch(() => undefined);
+const settings = { intraOpNumThreads: 1, extra: { session: { intra_op: { allow_spinning: '0' } } } };
 
+async function open(...providers) {
+  for (const provider of providers)
+    try {
+      const options = { ...settings, executionProviders: [provider] };
+      return await InferenceSession.create('${name}', options);
+    } catch (error) {
+      console.error(\`\${provider}: \${error.message}\`);
+    }
+}
+
+const session = await open('cuda', 'cpu');
 parentPort.on('message', async ({ id, pixels, count }) => {
   // pixels: Float32Array, 0 to 1
   const images = new Tensor('float32', pixels, ${shape(file, 'count')});
