@@ -64,7 +64,7 @@ export function storeWeights(writer: OnnxWriter, form: WeightForm, caller: strin
     const quantized = quantizeKernel(node.kernel, node.kernel.shape.length - 1);
     const stored = writer.constant(name, permuteAxes(quantized.values, shape, order), dims);
     const scales = writer.constant(
-      `${node.name}.scale`,
+      'scale',
       quantized.scales,
       dims.map((side, axis) => (axis === outputAxis ? side : 1)),
     );

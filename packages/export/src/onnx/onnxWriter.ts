@@ -10,7 +10,10 @@ export interface OnnxWriter {
    * operations of one node have names without the node's, since names are bytes.
    */
   unique(name: string): string;
-  /** Adds an operation that gives one value. @param name Of the operation. @returns `output`. */
+  /**
+   * Adds an operation that gives one value. @param name Of the operation, where it is not that of
+   * its value. @returns `output`.
+   */
   add(
     operator: string,
     inputs: readonly string[],
@@ -32,7 +35,9 @@ export interface OnnxWriter {
   integers(values: readonly number[]): string;
 }
 
-export type ConstantValues = Float32Array | Int8Array | Uint8Array | Int32Array | Float16Bits;
+type NumberArray = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+
+export type ConstantValues = NumberArray | Float16Bits;
 
 /** Bits of half-precision numbers. */
 export interface Float16Bits {
@@ -44,62 +49,45 @@ export function createOnnxWriter(names: Iterable<string>): OnnxWriter {
   const nodes: OnnxNode[] = [];
   const tensors: OnnxTensor[] = [];
   const taken = new Set(names);
+  const counts = new Map<string, number>();
   const shared = new Map<string, string>();
 
   const unique = (name: string): string => {
     let free = name;
-    for (let count = 2; taken.has(free); count++) free = `${name}_${count}`;
+    let count = counts.get(name) ?? 1;
+    while (taken.has(free)) free = `${name}_${++count}`;
+    counts.set(name, count);
     taken.add(free);
     return free;
   };
-  const addTensor = (tensor: OnnxTensor): string => {
+  const constant: OnnxWriter['constant'] = (name, values, dims) => {
+    const tensor = { name: unique(name), dims, ...typedBytes(values) };
     tensors.push(tensor);
     return tensor.name;
   };
-  const share = (key: string, create: () => string): string => {
-    const name = shared.get(key) ?? create();
+  /** @param kind The name, of which all but the first have a number. */
+  const share = (kind: string, values: NumberArray, dims: readonly number[]): string => {
+    const key = `${kind} ${dims.join()} ${values.join()}`;
+    const name = shared.get(key) ?? constant(kind, values, dims);
     shared.set(key, name);
     return name;
   };
-  const writer: OnnxWriter = {
+  return {
     nodes,
     tensors,
     unique,
     add(operator, inputs, output, attributes = {}, name = undefined) {
-      nodes.push({ operator, name, inputs, outputs: [output], attributes });
+      const own = name === output ? undefined : name;
+      nodes.push({ operator, name: own, inputs, outputs: [output], attributes });
       return output;
     },
-    constant: (name, values, dims) =>
-      addTensor({ name: unique(name), dims, ...typedBytes(values) }),
-    scalar: (value) =>
-      share(`scalar ${value}`, () =>
-        writer.constant(`constant/${Number(value.toPrecision(6))}`, Float32Array.of(value), []),
-      ),
-    vector: (value, length) =>
-      share(`vector ${value} ${length}`, () =>
-        writer.constant(`constant/${value}[${length}]`, new Float32Array(length).fill(value), [
-          length,
-        ]),
-      ),
-    zeroPoint: (value) =>
-      share(`uint8 ${value}`, () =>
-        writer.constant(`constant/uint8/${value}`, Uint8Array.of(value), []),
-      ),
-    zeroPoints: (length) =>
-      share(`int8 ${length}`, () =>
-        writer.constant(`constant/int8/0[${length}]`, new Int8Array(length), [length]),
-      ),
-    integers: (values) =>
-      share(`integers ${values.join()}`, () =>
-        addTensor({
-          name: unique(`constant/[${values.join()}]`),
-          dims: [values.length],
-          type: 'int64',
-          bytes: bytesOf(BigInt64Array.from(values, BigInt)),
-        }),
-      ),
+    constant,
+    scalar: (value) => share('scalar', Float32Array.of(value), []),
+    vector: (value, length) => share('vector', new Float32Array(length).fill(value), [length]),
+    zeroPoint: (value) => share('zero', Uint8Array.of(value), []),
+    zeroPoints: (length) => share('zeros', new Int8Array(length), [length]),
+    integers: (values) => share('integers', BigInt64Array.from(values, BigInt), [values.length]),
   };
-  return writer;
 }
 
 function typedBytes(values: ConstantValues): Pick<OnnxTensor, 'type' | 'bytes'> {
@@ -107,6 +95,7 @@ function typedBytes(values: ConstantValues): Pick<OnnxTensor, 'type' | 'bytes'> 
   const bytes = bytesOf(values);
   if (values instanceof Float32Array) return { type: 'float32', bytes };
   if (values instanceof Int32Array) return { type: 'int32', bytes };
+  if (values instanceof BigInt64Array) return { type: 'int64', bytes };
   return { type: values instanceof Int8Array ? 'int8' : 'uint8', bytes };
 }
 

@@ -33,21 +33,15 @@ export function storeQuantizedKernel(
   const bias = Int32Array.from(corrected, (value, to) =>
     Math.round(value / (products[to] as number)),
   );
-  const [name, to] = [`${node.name}.kernel`, scales.length];
-  const integers = writer.constant(name, permuteAxes(values, shape, order), dims);
-  const scaleName = writer.constant(`${node.name}.scale`, scales, [to]);
-  const dequantize = (inputs: readonly string[], along: number): string =>
-    writer.add('DequantizeLinear', inputs, writer.unique('weights'), { axis: along });
-  const biasName = `${node.name}.bias`;
+  const to = scales.length;
+  const dequantize = (inputs: readonly string[], along: number, output: string): string =>
+    writer.add('DequantizeLinear', inputs, writer.unique(output), { axis: along });
+  const integers = writer.constant(`${node.name}.kernel`, permuteAxes(values, shape, order), dims);
+  const kernelParts = [integers, writer.constant('scale', scales, [to]), writer.zeroPoints(to)];
+  const biasParts = [writer.constant('bias', bias, [to]), writer.constant('scale', products, [to])];
   return {
-    kernel: dequantize([integers, scaleName, writer.zeroPoints(to)], outputAxis),
-    bias: dequantize(
-      [
-        writer.constant(biasName, bias, [to]),
-        writer.constant(`${node.name}.biasScale`, products, [to]),
-      ],
-      0,
-    ),
+    kernel: dequantize(kernelParts, outputAxis, 'kernel'),
+    bias: dequantize(biasParts, 0, 'bias'),
   };
 }
 
@@ -86,5 +80,5 @@ export function writeQuantized(
   const parameters = [writer.scalar(scale), writer.zeroPoint(zeroPoint)];
   const quantized = writer.unique('uint8');
   writer.add('QuantizeLinear', [value, ...parameters], quantized);
-  return writer.add('DequantizeLinear', [quantized, ...parameters], writer.unique('dequantized'));
+  return writer.add('DequantizeLinear', [quantized, ...parameters], writer.unique('value'));
 }

@@ -206,7 +206,7 @@ describe('weights', () => {
       ['stem.kernel', [16, 3, 3, 3]],
       ['fc.kernel', [10, 256]],
     ]);
-    const scales = tensors.filter(({ name }) => name.endsWith('.scale'));
+    const scales = tensors.filter(({ name }) => name.startsWith('scale'));
     expect(scales.map(({ dims }) => dims)).toEqual([
       [16, 1, 1, 1],
       [10, 1],

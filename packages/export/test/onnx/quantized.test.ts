@@ -1,11 +1,8 @@
-import type { Graph } from '@kd/core';
-import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { exportOnnx } from '../../src/onnx/exportOnnx.ts';
-import { type Calibration, calibrate } from '../../src/quantization/calibrate.ts';
 import { denseOperation, graphOf, node, sameConvolution } from '../support/graphs.ts';
 import { dataType, readOnnx } from './readOnnx.ts';
-import { imagesOf, onCpu, runFile, runReference } from './runtimes.ts';
+import { calibrationOf, imagesOf, onCpu, runFile, runReference } from './runtimes.ts';
 
 const noPads = { top: 0, bottom: 0, left: 0, right: 0 };
 
@@ -64,15 +61,6 @@ const graph = graphOf(
   ],
 );
 
-/** What 16 images show. */
-async function calibrationOf(of: Graph): Promise<Calibration> {
-  const { data, shape } = imagesOf(of.input.shape, 16);
-  const images = tf.tensor4d(data, shape);
-  const calibration = await calibrate(of, [images], { method: 'minMax' });
-  images.dispose();
-  return calibration;
-}
-
 describe('a file of static quantization', () => {
   onCpu();
 
@@ -91,28 +79,40 @@ describe('a file of static quantization', () => {
     const { tensors, nodes } = readOnnx(
       exportOnnx(graph, { calibration: await calibrationOf(graph) }),
     );
-    const find = (name: string) => tensors.find((tensor) => tensor.name === name);
-    const floats = (name: string) =>
+    const find = (name: string | undefined) => tensors.find((tensor) => tensor.name === name);
+    const floats = (name: string | undefined) =>
       new Float32Array(find(name)?.bytes.slice().buffer as ArrayBuffer);
     for (const { name } of graph.nodes.filter(({ kind }) => kind === 'convolution')) {
-      expect([find(`${name}.kernel`)?.type, find(`${name}.bias`)?.type]).toEqual([
-        dataType.int8,
-        dataType.int32,
-      ]);
       const conv = nodes.find(
         ({ operator, outputs }) => operator === 'Conv' && outputs[0] === name,
       );
-      const input = nodes.find(({ outputs }) => outputs[0] === conv?.inputs[0]);
-      const [inputScale] = floats(input?.inputs[1] as string);
-      const products = floats(`${name}.scale`).map((scale) => scale * (inputScale as number));
-      expect(floats(`${name}.biasScale`)).toEqual(products);
+      const [input, kernel, bias] = (conv?.inputs ?? []).map(
+        (value) => nodes.find(({ outputs }) => outputs[0] === value)?.inputs ?? [],
+      );
+      expect(kernel?.[0]).toBe(`${name}.kernel`);
+      expect([kernel, bias].map((parts) => find(parts?.[0])?.type)).toEqual([
+        dataType.int8,
+        dataType.int32,
+      ]);
+      const [inputScale] = floats(input?.[1]);
+      const products = floats(kernel?.[1]).map((scale) => scale * (inputScale as number));
+      expect(floats(bias?.[1])).toEqual(products);
     }
     const quantize = nodes.filter(({ operator }) => operator === 'QuantizeLinear');
-    expect(quantize.map(({ inputs }) => find(inputs[2] as string)?.type)).toEqual(
+    expect(quantize.map(({ inputs }) => find(inputs[2])?.type)).toEqual(
       quantize.map(() => dataType.uint8),
     );
     expect(quantize.map(({ inputs }) => inputs[0])).toEqual([
-      ...['scaled', 'stem', 'depthwise', 'project', 'sum', 'max', 'wide', 'swish', 'both', 'mean'],
+      'scaled',
+      'stem',
+      'depthwise',
+      'project',
+      'sum',
+      'max',
+      'wide',
+      'swish',
+      'both',
+      'mean',
       'flat',
     ]);
   });

@@ -6,6 +6,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, expect } from 'vitest';
 import { runGraph } from '../../src/graph/runGraph.ts';
 import { exportOnnx, type OnnxOptions } from '../../src/onnx/exportOnnx.ts';
+import { type Calibration, calibrate } from '../../src/quantization/calibrate.ts';
 
 /** What follows runs on the engine that is the reference. */
 export function onCpu(): void {
@@ -85,4 +86,13 @@ export async function expectRunsAs(graph: Graph, options: OnnxOptions = {}): Pro
       expectClose(theirs[name]?.data as Float32Array, data, 1e-4);
     }
   }
+}
+
+/** What 16 images show. */
+export async function calibrationOf(of: Graph): Promise<Calibration> {
+  const { data, shape } = imagesOf(of.input.shape, 16);
+  const images = tf.tensor4d(data, shape);
+  const calibration = await calibrate(of, [images], { method: 'minMax' });
+  images.dispose();
+  return calibration;
 }
