@@ -1,30 +1,23 @@
 import { expectedError, type GraphOperation } from '@kd/core';
 import type { LayersSource } from '../layers/graphSource.ts';
-import { graphTensor, zeroBias } from '../layers/graphTensor.ts';
 import {
   type BatchNormOp,
   type ConvolutionOp,
   type ConvolutionWeights,
+  graphTensor,
   type InferenceOp,
   inferenceOpsOf,
   type Layer,
   type LayerOperation,
   type Rectifier,
+  zeroBias,
 } from '../layers/layer.ts';
-import { normAffine } from './foldAffine.ts';
-import type { GraphWriter } from './graphWriter.ts';
-import { writeActivation, writeAffine } from './pieces.ts';
-import { padsOf } from './windows.ts';
+import { normAffine } from './writing/foldAffine.ts';
+import type { GraphWriter, WrittenLayers } from './writing/graphWriter.ts';
+import { writeActivation, writeAffine } from './writing/pieces.ts';
+import { padsOf } from './writing/windows.ts';
 
 export type FoldedConvolutions = NonNullable<LayersSource['folded']>;
-
-/** Names of values. */
-export interface WrittenLayers {
-  /** Of the last layer. */
-  readonly output: string;
-  /** By the names of the tapped layers. */
-  readonly features: Readonly<Record<string, string>>;
-}
 
 /**
  * Writes consecutive layers. Convolutions and dense layers take up batch norm, scales and

@@ -7,10 +7,10 @@ import {
   type Network,
 } from '@kd/core';
 import type { NetworkInput, WithGraphSource } from '../layers/graphSource.ts';
-import { createGraphWriter, type GraphWriter } from './graphWriter.ts';
 import { expectModelInput, writeLayersModel } from './keras/layersModelGraph.ts';
-import { type WrittenLayers, writeLayers } from './layersGraph.ts';
+import { writeLayers } from './layersGraph.ts';
 import { type ImageShape, preparedShape, writePreparation } from './preparation.ts';
+import { createGraphWriter, type GraphWriter, type WrittenLayers } from './writing/graphWriter.ts';
 
 export interface NetworkGraphOptions {
   /** [height, width, channels] of the images that the network is given. */

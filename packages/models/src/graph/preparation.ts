@@ -1,8 +1,8 @@
 import type { PreprocessingOptions } from '../preprocessing/preprocess.ts';
 import { resizeOptions } from '../preprocessing/preprocess.ts';
 import { centerOf } from '../preprocessing/resize.ts';
-import { affineOperation } from './foldAffine.ts';
-import type { GraphWriter } from './graphWriter.ts';
+import { affineOperation } from './writing/foldAffine.ts';
+import type { GraphWriter } from './writing/graphWriter.ts';
 
 /** Shape of the prepared images. @param shape [height, width, channels] of the images. */
 export function preparedShape(

@@ -1,8 +1,7 @@
 import { ensure } from '@kd/core';
 import { add, matMul, type Rank, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
-import { graphTensor, zeroBias } from './graphTensor.ts';
 import { type Initializer, initializedVariable, torchDefaultUniform } from './initializers.ts';
-import { assertVectors, type LayerFactory } from './layer.ts';
+import { assertVectors, graphTensor, type LayerFactory, zeroBias } from './layer.ts';
 
 export interface DenseOptions {
   /** Input channels. */

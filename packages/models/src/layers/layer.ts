@@ -2,6 +2,7 @@ import {
   expectedError,
   type ForwardOptions,
   type GraphOperation,
+  type GraphTensor,
   type LayerSummary,
   type Stateful,
 } from '@kd/core';
@@ -237,4 +238,14 @@ export function countTrainable(weights: Readonly<Record<string, Variable>>): num
     (sum, weight) => sum + (weight.trainable ? weight.size : 0),
     0,
   );
+}
+
+/** The values of a tensor as weights of a graph. */
+export function graphTensor(tensor: Tensor): GraphTensor {
+  return { shape: tensor.shape, values: tensor.dataSync<'float32'>() };
+}
+
+/** The bias, as weights of a graph, of a layer that has none. */
+export function zeroBias(to: number): GraphTensor {
+  return { shape: [to], values: new Float32Array(to) };
 }

@@ -14,9 +14,14 @@ import { relu, scale as scaleLayer } from '../layers/activations.ts';
 import { batchNorm } from '../layers/batchNorm.ts';
 import { convolution } from '../layers/conv.ts';
 import type { WithGraphSource } from '../layers/graphSource.ts';
-import { graphTensor, zeroBias } from '../layers/graphTensor.ts';
 import { ownedVariable } from '../layers/initializers.ts';
-import { applyTapped, type Layer, type LayerFactory } from '../layers/layer.ts';
+import {
+  applyTapped,
+  graphTensor,
+  type Layer,
+  type LayerFactory,
+  zeroBias,
+} from '../layers/layer.ts';
 import { averagePool, globalAveragePool, globalMaxPool } from '../layers/pooling.ts';
 import { sequential } from '../layers/sequential.ts';
 

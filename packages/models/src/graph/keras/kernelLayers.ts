@@ -1,9 +1,9 @@
 import { ensure, type GraphTensor } from '@kd/core';
-import { zeroBias } from '../../layers/graphTensor.ts';
+import { zeroBias } from '../../layers/layer.ts';
 import type { Padding } from '../../layers/padding.ts';
-import { normAffine } from '../foldAffine.ts';
-import { writeAffine } from '../pieces.ts';
-import { padsOf } from '../windows.ts';
+import { normAffine } from '../writing/foldAffine.ts';
+import { writeAffine } from '../writing/pieces.ts';
+import { padsOf } from '../writing/windows.ts';
 import {
   expectChannelAxis,
   expectChannelsLast,

@@ -1,8 +1,8 @@
 import { ensure, type GraphOperation, type GraphTensor } from '@kd/core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { graphTensor } from '../../layers/graphTensor.ts';
-import type { GraphWriter } from '../graphWriter.ts';
-import { writeActivation } from '../pieces.ts';
+import { graphTensor } from '../../layers/layer.ts';
+import type { GraphWriter } from '../writing/graphWriter.ts';
+import { writeActivation } from '../writing/pieces.ts';
 
 export type KerasLayer = InstanceType<typeof layers.Layer>;
 

@@ -1,7 +1,6 @@
 import { ensure, expectedError } from '@kd/core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { GraphWriter } from '../graphWriter.ts';
-import type { WrittenLayers } from '../layersGraph.ts';
+import type { GraphWriter, WrittenLayers } from '../writing/graphWriter.ts';
 import {
   batchNormalization,
   conv2d,

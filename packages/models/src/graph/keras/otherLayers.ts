@@ -5,8 +5,8 @@ import {
   type GraphOperation,
   type GraphTensor,
 } from '@kd/core';
-import { writeActivation, writeAffine } from '../pieces.ts';
-import { padsOf } from '../windows.ts';
+import { writeActivation, writeAffine } from '../writing/pieces.ts';
+import { padsOf } from '../writing/windows.ts';
 import { paddingOf } from './kernelLayers.ts';
 import {
   activationOf,

@@ -1,5 +1,5 @@
 import type { Pads } from '@kd/core';
-import type { Padding } from '../layers/padding.ts';
+import type { Padding } from '../../layers/padding.ts';
 
 export interface WindowGeometry {
   /** Rows and columns that a window covers, dilation included. */

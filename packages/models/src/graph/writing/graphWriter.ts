@@ -1,5 +1,5 @@
 import type { FusedActivation, GraphNode, GraphOperation } from '@kd/core';
-import { foldAffine } from './foldAffine.ts';
+import { type Affine, foldAffine } from './foldAffine.ts';
 import { inferShape } from './inferShape.ts';
 
 /** A graph that is being written. */
@@ -32,10 +32,12 @@ export interface GraphWriter {
   scale(value: string, affine: Affine): boolean;
 }
 
-/** scale · x + offset, channel by channel; one value stands for all channels. */
-export interface Affine {
-  readonly scale: Float64Array;
-  readonly offset: Float64Array;
+/** Names of values. */
+export interface WrittenLayers {
+  /** Of the last layer. */
+  readonly output: string;
+  /** By the names of the tapped layers. */
+  readonly features: Readonly<Record<string, string>>;
 }
 
 /** Begins a graph with its input. */

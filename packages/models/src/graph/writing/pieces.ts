@@ -1,6 +1,6 @@
 import type { ActivationNode } from '@kd/core';
-import { affineOperation } from './foldAffine.ts';
-import type { Affine, GraphWriter } from './graphWriter.ts';
+import { type Affine, affineOperation } from './foldAffine.ts';
+import type { GraphWriter } from './graphWriter.ts';
 
 /**
  * Writes an activation: as part of the node before it, where that can have one.

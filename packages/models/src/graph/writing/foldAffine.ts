@@ -1,5 +1,10 @@
 import type { ChannelAffineNode, ConvolutionNode, DenseNode } from '@kd/core';
-import type { Affine } from './graphWriter.ts';
+
+/** scale · x + offset, channel by channel; one value stands for all channels. */
+export interface Affine {
+  readonly scale: Float64Array;
+  readonly offset: Float64Array;
+}
 
 /**
  * A convolution or a dense layer that also multiplies and shifts its outputs, computed in float64:
