@@ -7,106 +7,47 @@ import {
   createPreprocessor,
   dense,
   dropout,
-  efficientNetLite,
   elementwise,
   fuseBatchNorm,
   globalAveragePool,
   type LayerFactory,
-  mobileNetV2,
-  type PreprocessingOptions,
   relu,
   relu6,
-  resnet,
-  resnet9,
   scale,
-  shuffleNetV1,
   shuffleNetV2,
   simKdStudent,
   splitBackbone,
   studentCnn,
-  tutorialCnn,
-  vgg,
-  wideResnet,
 } from '@kd/models';
 import { networkGraph } from '@kd/models/graph';
-import { expectNoNewTensors, onEveryEngine } from '@kd/testing';
+import { expectClose, expectNoNewTensors, onEveryEngine } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { runGraph, runGraphLogits } from '../src/graph/runGraph.ts';
+import { networks, scatter } from './support/networks.ts';
 
 const small = { classes: 10, seed: 1 } as const;
 
-/** Every architecture of @kd/models, small. */
-const architectures: Readonly<Record<string, (prepare?: PreprocessingOptions) => Network>> = {
-  studentCnn: (prepare) => studentCnn({ ...small, ...of(prepare) }),
-  tutorialCnn: (prepare) => tutorialCnn({ ...small, ...of(prepare), channels: [8, 12, 16] }),
-  resnet9: (prepare) => resnet9({ ...small, ...of(prepare), width: 0.125 }),
-  'cifarResnet, zeros in the shortcut': (prepare) =>
-    cifarResnet({ ...small, ...of(prepare), depth: 14, width: 0.5 }),
-  'cifarResnet, projections': (prepare) =>
-    cifarResnet({ ...small, ...of(prepare), depth: 8, width: 0.5, shortcut: 'projection' }),
-  'resnet, basic blocks': (prepare) =>
-    resnet({
-      ...small,
-      depth: { block: 'basic', blocks: [1, 2, 1, 1] },
-      stem: 'imagenet',
-      width: 0.125,
-      prepare: prepare ?? { size: 'asGiven' },
-    }),
-  'resnet, bottlenecks': (prepare) =>
-    resnet({
-      ...small,
-      ...of(prepare),
-      depth: { block: 'bottleneck', blocks: [1, 2, 1, 1] },
-      stem: 'cifar',
-      width: 0.125,
-    }),
-  wideResnet: (prepare) => wideResnet({ ...small, ...of(prepare), depth: 16, width: 0.5 }),
-  vgg: (prepare) => vgg({ ...small, ...of(prepare), depth: 11, width: 1 / 16 }),
-  'mobileNetV2 for 32 × 32': (prepare) =>
-    mobileNetV2({ ...small, ...of(prepare), stem: 'cifar', width: 0.125 }),
-  'mobileNetV2 for ImageNet': (prepare) =>
-    mobileNetV2({
-      ...small,
-      stem: 'imagenet',
-      width: 0.125,
-      prepare: prepare ?? { size: 'asGiven' },
-    }),
-  shuffleNetV1: (prepare) => shuffleNetV1({ ...small, ...of(prepare), groups: 2 }),
-  'shuffleNetV2 for 32 × 32': (prepare) =>
-    shuffleNetV2({ ...small, ...of(prepare), stem: 'cifar', width: 0.5 }),
-  'shuffleNetV2 for ImageNet': (prepare) =>
-    shuffleNetV2({
-      ...small,
-      stem: 'imagenet',
-      width: 0.5,
-      prepare: prepare ?? { size: 'asGiven' },
-    }),
-  efficientNetLite: (prepare) =>
-    efficientNetLite({ ...small, version: 0, prepare: prepare ?? { size: 'asGiven' } }),
-};
-
-function of(prepare: PreprocessingOptions | undefined) {
-  return prepare && { prepare };
-}
-
-/** Networks and images so that every operation is run on slow engines too. */
-const onCpu = ['cifarResnet, zeros in the shortcut', 'mobileNetV2 for 32 × 32'];
+/** Networks that together have every operation, for the engine that takes long. */
+const onCpu = ['cifarResnet, identity', 'shuffleNetV2, cifar', 'a layers model'];
 
 onEveryEngine((engine) => {
-  const names = Object.keys(architectures).filter(
-    (name) => engine !== 'cpu' || onCpu.includes(name),
+  const cases = Object.entries(networks).filter(
+    ([name]) => engine !== 'cpu' || onCpu.includes(name),
   );
 
-  test.each(names)('%s: the graph gives the logits and features of the network', async (name) => {
-    await expectNoNewTensors(() => {
-      const network = (architectures[name] as () => Network)();
+  test.each(cases)(
+    '%s: the graph gives the logits and features of the network',
+    async (_, [create, side]) => {
+      const network = create();
       scatter(network);
-      const graph = networkGraph(network, { imageShape: [32, 32, 3] });
-      for (const batch of [1, 3]) expectAgreement(network, graph, testImages(batch, 32, 32));
+      await expectNoNewTensors(() => {
+        const graph = networkGraph(network, { imageShape: [side, side, 3] });
+        for (const batch of [1, 3]) expectAgreement(network, graph, testImages(batch, side, side));
+      });
       network.dispose();
-    });
-  });
+    },
+  );
 
   test.each([
     ['bilinear', 1, 32, 32],
@@ -349,21 +290,6 @@ test('other networks, images that do not fit and weights that are no numbers are
   network.dispose();
 });
 
-/** Weights as after a training: also scales, averages and variances are not those of the start. */
-function scatter(network: Network): void {
-  for (const [position, [name, weight]] of Object.entries(network.weights).entries()) {
-    tf.tidy(() => {
-      const noise = tf.randomUniform(weight.shape, -0.5, 0.5, 'float32', 100 + position);
-      if (/(scale|variance|gamma)$/.test(name)) weight.assign(tf.add(1, noise));
-      else if (/(offset|mean|bias|beta)$/.test(name)) weight.assign(tf.mul(0.4, noise));
-      else {
-        const fan = weight.size / (weight.shape.at(-1) as number);
-        weight.assign(tf.mul(noise, Math.sqrt(12 / Math.max(fan, 9))));
-      }
-    });
-  }
-}
-
 /** Images of values in 0–1. */
 function testImages(batch: number, height: number, width: number, channels = 3): tf.Tensor4D {
   return tf.tensor4d(
@@ -395,13 +321,5 @@ function expectAgreement(network: Network, graph: Graph, images: tf.Tensor4D): v
 /** Equal within 1e-4 of the largest value. */
 function expectAlike(got: tf.Tensor | undefined, expected: tf.Tensor): void {
   expect(got?.shape).toEqual(expected.shape);
-  const values = (got as tf.Tensor).dataSync<'float32'>();
-  const wanted = expected.dataSync<'float32'>();
-  const largest = wanted.reduce((size, value) => Math.max(size, Math.abs(value)), 0);
-  const difference = wanted.reduce(
-    (size, value, at) => Math.max(size, Math.abs(value - (values[at] as number))),
-    0,
-  );
-  expect(largest).toBeGreaterThan(1e-3);
-  expect(difference / largest).toBeLessThan(1e-4);
+  expectClose((got as tf.Tensor).dataSync(), expected.dataSync(), 1e-4);
 }

@@ -67,7 +67,7 @@ export {
   type LayerFans,
   torchDefaultUniform,
 } from './layers/initializers.ts';
-export type { Layer, LayerFactory } from './layers/layer.ts';
+export type { Layer, LayerFactory, LayerOperation } from './layers/layer.ts';
 export type { LayerRange } from './layers/networkDefinition.ts';
 export type { Padding } from './layers/padding.ts';
 export {
