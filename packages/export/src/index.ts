@@ -3,6 +3,8 @@
  * @module @kd/export
  */
 export { runGraph, runGraphLogits } from './graph/runGraph.ts';
+export { exportLiteRt, type LiteRtOptions } from './litert/exportLiteRt.ts';
+export type { LiteRtWeights } from './litert/kernels.ts';
 export { exportOnnx, type OnnxOptions } from './onnx/exportOnnx.ts';
 export { exportPyTorch, type PyTorchOptions } from './pytorch/exportPyTorch.ts';
 export { type Calibration, type CalibrationOptions, calibrate } from './quantization/calibrate.ts';

@@ -1,6 +1,7 @@
 import type { ConvolutionNode, DenseNode, FusedActivation, GraphNodeBase } from '@kd/core';
+import { paddingName } from '../graph/paddingName.ts';
 import type { NodeAttributes, NodeWriter } from './nodes.ts';
-import { paddingName, padMaps } from './padding.ts';
+import { padMaps } from './padding.ts';
 
 const activations = { linear: [], relu: ['Relu'], relu6: ['Relu6'] } as const;
 

@@ -76,7 +76,10 @@ function storeTensor(
   if (form === 'float32' || isSmall) return { entry: plain, bytes: bytesOf(values) };
   if (form === 'float16') {
     const quantization = { dtype: form, original_dtype: 'float32' } as const;
-    return { entry: { ...plain, quantization }, bytes: bytesOf(toFloat16(`${caller}: ${name}`, values)) };
+    return {
+      entry: { ...plain, quantization },
+      bytes: bytesOf(toFloat16(`${caller}: ${name}`, values)),
+    };
   }
   const { numbers, min, scale } = quantize(values, form);
   const quantization = { dtype: form, min, scale, original_dtype: 'float32' } as const;

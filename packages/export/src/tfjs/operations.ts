@@ -10,10 +10,11 @@ import type {
 } from '@kd/core';
 import { expectedError } from '@kd/core';
 import { resizeWeights } from '@kd/core/internal';
+import { paddingName } from '../graph/paddingName.ts';
 import { writeActivation } from './activations.ts';
 import { writeConvolution, writeDense } from './layers.ts';
 import type { NodeWriter } from './nodes.ts';
-import { paddingName, padMaps } from './padding.ts';
+import { padMaps } from './padding.ts';
 
 /** What an operation is written from. */
 export interface OperationInputs {

@@ -54,7 +54,7 @@ const operations: Readonly<Record<string, readonly GraphNode[]>> = {
       kind: 'channelAffine',
       scale: tensor([3], 1),
       offset: tensor([3], 2),
-      activation: 'relu',
+      activation: 'linear',
     }),
   ],
   'a scale alone, an offset alone, one of each for all channels': [
@@ -74,7 +74,7 @@ const operations: Readonly<Record<string, readonly GraphNode[]>> = {
       kind: 'channelAffine',
       scale: { shape: [1], values: Float32Array.of(255) },
       offset: { shape: [1], values: Float32Array.of(-127.5) },
-      activation: 'relu6',
+      activation: 'linear',
     }),
   ],
   'a batch norm of vectors': [
@@ -83,7 +83,7 @@ const operations: Readonly<Record<string, readonly GraphNode[]>> = {
       kind: 'channelAffine',
       scale: tensor([3], 1),
       offset: tensor([3], 2),
-      activation: 'relu',
+      activation: 'linear',
     }),
   ],
   'an excitation: maps of one pixel times maps': [
