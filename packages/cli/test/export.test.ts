@@ -220,6 +220,25 @@ describe('bad input leaves nothing', () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  test('a directory that is a file, before anything is loaded', async () => {
+    const file = path.join(root, 'file');
+    writeFileSync(file, '');
+    const { code, output, errors } = await exportRun('--out', path.join(file, 'export'));
+    expect([code, output]).toEqual([2, '']);
+    expect(errors).toBe(
+      `kd: --out: expected a directory that can be written to, got ${file}: a file; choose another one.\n`,
+    );
+  });
+
+  test('weights of another data set', async () => {
+    const others = path.join(import.meta.dirname, 'fixtures/otherClasses.ts');
+    const flags = ['--architecture', 'student-cnn', '--experiment', others, '--engine', 'wasm'];
+    const { code, errors } = await kd('export', weights, '--out', out, ...flags);
+    expect(code).toBe(1);
+    expect(errors).toMatch(/^kd: loadWeights: expected .* fc\.kernel \[64, 4\] for \[64, 5\].*\n$/);
+    expect(existsSync(out)).toBe(false);
+  });
+
   test('weights that are no numbers are refused by name', async () => {
     const { tensors } = decodeSafetensors(new Uint8Array(readFileSync(weights)), 'weights');
     const broken = path.join(root, 'broken.safetensors');

@@ -12,7 +12,7 @@ import {
 } from '@kd/report';
 import { readExportRecord } from '@kd/report/node';
 import { chooseName, usageError } from '../experiment/usageError.ts';
-import { expectNoFiles, exportNetwork } from '../export/exportNetwork.ts';
+import { expectPlace, exportNetwork } from '../export/exportNetwork.ts';
 import {
   chooseJob,
   exportedRoles,
@@ -90,7 +90,7 @@ export const exportCommand: Command = {
     const role = readFlag(line, 'student', (text, flag) => chooseName(exportedRoles, text, flag));
     const base = isWeights ? 'network' : role === 'teacher' ? 'teacher' : 'student';
     const overwrite = line.values.has('overwrite');
-    expectNoFiles({ directory, base, choice, overwrite });
+    expectPlace({ directory, base, choice, overwrite });
     const earlier = await readExportRecord(directory);
     const { opened, engine } = isWeights
       ? await openFile(target, line, services)

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { ensure, expectedError } from '@kd/core';
 import { formatBytes } from '@kd/core/internal';
@@ -46,15 +46,25 @@ export interface ExportOptions {
 }
 
 /**
- * Checks that no file is in the way.
- * @throws UsageError that names the first one that is.
+ * Checks that files can be written, and none is in the way.
+ * @throws UsageError that says what is wrong with the directory, or names the first file.
  */
-export function expectNoFiles({
+export function expectPlace({
   directory,
   base,
   choice,
   overwrite,
 }: Pick<ExportOptions, 'directory' | 'base' | 'choice' | 'overwrite'>): void {
+  let existing = directory;
+  while (!existsSync(existing)) existing = path.dirname(existing);
+  const problem = !statSync(existing).isDirectory() ? 'a file' : explainAccess(existing);
+  if (problem !== undefined)
+    throw usageError(
+      '--out',
+      'a directory that can be written to',
+      `${existing}: ${problem}`,
+      'choose another one',
+    );
   if (overwrite) return;
   for (const { name, companions } of listVariants(base, choice))
     for (const each of [name, ...companions]) {
@@ -67,6 +77,16 @@ export function expectNoFiles({
           '--overwrite replaces them, --out names another directory',
         );
     }
+}
+
+/** Says why a directory cannot be written to; undefined where it can. */
+function explainAccess(directory: string): string | undefined {
+  try {
+    accessSync(directory, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { expectedError } from '@kd/core';
 import { ensureDirectory } from './atomicWrite.ts';
 import { isDirectory } from './exists.ts';
 import { removeAtExit } from './removeAtExit.ts';
@@ -19,6 +20,7 @@ export interface Staging {
 /**
  * Runs a function with a new directory inside another one, and removes it afterwards with all that
  * was not published: after an error, a full disk or a second Ctrl-C nothing half-written is left.
+ * @throws RangeError where nothing can be written there.
  */
 export async function withStaging<Result>(
   parent: string,
@@ -26,8 +28,20 @@ export async function withStaging<Result>(
 ): Promise<Result> {
   const directory = path.join(parent, `.unfinished-${randomUUID()}`);
   const isNew = !(await isDirectory(parent));
-  await ensureDirectory(parent);
-  await mkdir(directory);
+  try {
+    await ensureDirectory(parent);
+    await mkdir(directory);
+  } catch (cause) {
+    throw Object.assign(
+      expectedError(
+        'withStaging',
+        'a directory that can be written to',
+        `${parent}: ${(cause as Error).message}`,
+        'choose another place',
+      ),
+      { cause },
+    );
+  }
   const keep = removeAtExit(directory);
   try {
     return await run({

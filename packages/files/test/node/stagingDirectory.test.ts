@@ -54,3 +54,11 @@ test('a directory that nothing was published to is removed where it is new', asy
   await withStaging(parent, async () => {});
   expect(await readdir(directory)).toEqual(['export']);
 });
+
+test('a place where there can be no directory is refused', async () => {
+  await writeFile(path.join(directory, 'file'), 'here');
+  const parent = path.join(directory, 'file', 'export');
+  await expect(withStaging(parent, async () => {})).rejects.toThrow(
+    /^withStaging: expected a directory that can be written to, got .*file.*; choose another place\.$/,
+  );
+});
