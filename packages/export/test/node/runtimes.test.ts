@@ -103,7 +103,7 @@ describe.skipIf(process.platform === 'win32')('a Python', () => {
   test('that lacks the package, refuses the file, ends or is not there says so', async () => {
     vi.stubEnv('KD_PYTHON', fakePython('bare', ['say({ missing: "No module named \'torch\'" });']));
     await expect(openPython('torch')).rejects.toThrow(
-      /^kd export: expected a Python with torch, got .*bare: No module named 'torch'; KD_PYTHON names one that has it: pip install torch numpy\.$/,
+      /^kd export: expected a Python with torch, got .*bare: No module named 'torch'; KD_PYTHON names one that has it: pip install torch safetensors numpy\.$/,
     );
     const refusing = ["say(file === '' ? { version: '1' } : { refused: 'ValueError: no model' });"];
     vi.stubEnv('KD_PYTHON', fakePython('refusing', refusing));

@@ -8,9 +8,15 @@ const packages = {
   litert: {
     name: 'LiteRT (Python)',
     module: 'ai-edge-litert',
+    install: 'ai-edge-litert numpy',
     settings: 'CPU, 1 thread, image by image',
   },
-  torch: { name: 'PyTorch', module: 'torch', settings: 'CPU, 1 thread' },
+  torch: {
+    name: 'PyTorch',
+    module: 'torch',
+    install: 'torch safetensors numpy',
+    settings: 'CPU, 1 thread',
+  },
 } as const;
 
 /**
@@ -18,7 +24,7 @@ const packages = {
  * @throws RangeError where there is no Python, or it does not have the package.
  */
 export async function openPython(kind: keyof typeof packages): Promise<Runtime> {
-  const { name, module, settings } = packages[kind];
+  const { name, module, install, settings } = packages[kind];
   const { KD_PYTHON } = process.env;
   const reasons: string[] = [];
   for (const python of KD_PYTHON ? [KD_PYTHON] : ['python3', 'python']) {
@@ -36,7 +42,7 @@ export async function openPython(kind: keyof typeof packages): Promise<Runtime> 
     'kd export',
     `a Python with ${module}`,
     reasons[0],
-    `KD_PYTHON names one that has it: pip install ${module} numpy`,
+    `KD_PYTHON names one that has it: pip install ${install}`,
   );
 }
 

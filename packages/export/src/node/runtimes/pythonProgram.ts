@@ -47,6 +47,7 @@ def open_litert():
 
 def open_torch():
     import importlib.util
+    import safetensors.torch
     import torch
     torch.set_num_threads(1)
     def load():
