@@ -27,9 +27,8 @@ const caller = 'exportTfjs';
  * and files of weights of at most 4 MiB, by path. Its input is float32 [batch, height, width,
  * channels], its output is called `logits` or `probabilities`.
  *
- * A graph model and no layers model, whatever the network: it needs a converter of 60 kB instead of
- * the layers' 200 kB, has bias and activation in the kernel of the convolution, and every network
- * can be one.
+ * A graph model, whatever the network: every network can be one, it has bias and activation in the
+ * kernel of the convolution, and it needs tfjs-converter alone.
  * @throws RangeError on weights that are not finite, or too large for float16, and on names of
  * another number of classes.
  */
