@@ -60,7 +60,7 @@ describe('the student of a run', () => {
   let record: ExportRecord;
   let output = '';
   beforeAll(async () => {
-    const done = await exportRun('--to', 'onnx,tfjs,safetensors', '--int8', '--float16');
+    const done = await exportRun('--to', 'onnx,tfjs,litert,safetensors', '--int8', '--float16');
     output = done.output;
     expect([done.errors, done.code, output]).toEqual(['', 0, expect.any(String)]);
     record = (await readExportRecord(directory)) as ExportRecord;
@@ -75,6 +75,10 @@ describe('the student of a run', () => {
       'tfjs/',
       'tfjs-float16/',
       'tfjs-int8/',
+      'student.tflite',
+      'student-float16.tflite',
+      'student-int8-weights.tflite',
+      'student-int8.tflite',
       'student.safetensors',
     ]);
     const listed = record.files.flatMap(({ name, companions }) => [
@@ -112,18 +116,18 @@ describe('the student of a run', () => {
     expect(statSync(path.join(directory, 'student.onnx')).size).toBe(bytes);
     expect(bytes / weightBytes).toBeLessThan(1.05);
     expect(find(record, 'student-float16.onnx').bytes).toBeLessThan(0.6 * bytes);
-    for (const name of ['student-int8-weights.onnx', 'student-int8.onnx'])
+    for (const name of ['student-int8-weights.onnx', 'student-int8.onnx', 'student-int8.tflite'])
       expect([name, find(record, name).bytes < 0.45 * bytes]).toEqual([name, true]);
   });
 
   test('runtimes that are not here are named with the reason', () => {
-    expect(find(record, 'student.safetensors').unchecked).toEqual([
+    expect(find(record, 'student.tflite').unchecked).toEqual([
       {
-        runtime: 'PyTorch',
-        reason: expect.stringContaining('expected a Python with torch, got'),
+        runtime: 'LiteRT (Python)',
+        reason: expect.stringContaining('expected a Python with ai-edge-litert, got'),
       },
     ]);
-    expect(output).toContain('Not checked on PyTorch: ');
+    expect(output).toContain('Not checked on LiteRT (Python): ');
   });
 
   test('layers in 8 bits are those of the file; calibration is on training images', () => {
@@ -136,7 +140,7 @@ describe('the student of a run', () => {
 
   test('the page shows the table and how to run the files', () => {
     const page = readFileSync(path.join(directory, 'export.html'), 'utf8');
-    expect(page).toContain('<h1>student-cnn (student distilled, seed 3) as 8 files of ');
+    expect(page).toContain('<h1>student-cnn (student distilled, seed 3) as 12 files of ');
     expect(page).toContain('Where they were run');
     expect(page).toContain('InferenceSession.create(&#39;student.onnx&#39;');
   });
@@ -158,7 +162,7 @@ describe('the student of a run', () => {
       output: { name: 'probabilities', answers: 'probabilities' },
     });
     expect(find(now, 'student.onnx').checks[0]?.scale).toBe(1);
-    expect(find(now, 'tfjs/')).toEqual(find(record, 'tfjs/'));
+    expect(find(now, 'student.tflite')).toEqual(find(record, 'student.tflite'));
   });
 });
 
@@ -188,7 +192,7 @@ describe('bad input leaves nothing', () => {
   const out = path.join(root, 'nothing');
 
   test.each([
-    [['--to', 'onnx,coreml'], '--to: expected one of onnx, tfjs, safetensors, got coreml.'],
+    [['--to', 'onnx,coreml'], '--to: expected one of onnx, tfjs, litert, safetensors, got coreml.'],
     [
       ['--to', 'safetensors', '--int8'],
       '--int8: expected --to onnx, tfjs or litert beside it, got nothing of the kind.',

@@ -119,7 +119,10 @@ export const exportCommand: Command = {
   },
 };
 
-const formats = { onnx: 0, tfjs: 0, safetensors: 0 } as const;
+const formats = { onnx: 0, tfjs: 0, litert: 0, safetensors: 0 } as const satisfies Record<
+  ExportFormat,
+  0
+>;
 const methods = { minMax: 0, percentile: 0, entropy: 0 } as const satisfies Record<
   CalibrationMethod,
   0

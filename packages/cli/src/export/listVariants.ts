@@ -1,3 +1,4 @@
+import { listLiteRt } from './litertVariants.ts';
 import { listOnnx } from './onnxVariants.ts';
 import { listTfjs } from './tfjsVariants.ts';
 import { listTorch } from './torchVariants.ts';
@@ -13,7 +14,7 @@ export function listVariants(base: string, choice: ExportChoice): Variant[] {
       case 'onnx':
         return listOnnx(base, choice);
       case 'litert':
-        return [];
+        return listLiteRt(base, choice);
       case 'tfjs':
         return listTfjs(choice);
       case 'safetensors':

@@ -48,3 +48,50 @@ export function readTfjsKernels(modelJson: Uint8Array): Map<string, NumberKind> 
   }
   return kernels;
 }
+
+/** Numbers of tensor types in LiteRT's schema. */
+const litertTypes: Readonly<Record<number, NumberKind>> = { 0: 'float32', 1: 'float16', 9: 'int8' };
+
+/**
+ * Lists the kernels of a LiteRT file of ours by layer: tensors that are called `<layer>/kernel`, with
+ * `/float16` behind it where they are converted when the file is loaded. Source: the FlatBuffers
+ * binary format, and schema.fbs of LiteRT.
+ */
+export function readLiteRtKernels(bytes: Uint8Array): Map<string, NumberKind> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const follow = (at: number) => at + view.getUint32(at, true);
+  /** Position of a field of a table; undefined where it has its default. */
+  const fieldOf = (table: number, field: number): number | undefined => {
+    const fields = table - view.getInt32(table, true);
+    const entry = 4 + 2 * field;
+    const offset = entry < view.getUint16(fields, true) ? view.getUint16(fields + entry, true) : 0;
+    return offset === 0 ? undefined : table + offset;
+  };
+  const tablesOf = (table: number, field: number): number[] => {
+    const at = fieldOf(table, field);
+    if (at === undefined) return [];
+    const vector = follow(at);
+    const count = view.getUint32(vector, true);
+    return Array.from({ length: count }, (_, item) => follow(vector + 4 + 4 * item));
+  };
+  const textOf = (table: number, field: number): string => {
+    const at = fieldOf(table, field);
+    if (at === undefined) return '';
+    const text = follow(at);
+    const length = view.getUint32(text, true);
+    return new TextDecoder().decode(bytes.subarray(text + 4, text + 4 + length));
+  };
+  const [MODEL_SUBGRAPHS, SUBGRAPH_TENSORS, TENSOR_TYPE, TENSOR_NAME] = [2, 0, 1, 3] as const;
+  const kernels = new Map<string, NumberKind>();
+  for (const subgraph of tablesOf(follow(0), MODEL_SUBGRAPHS))
+    for (const tensor of tablesOf(subgraph, SUBGRAPH_TENSORS)) {
+      const [, layer, stored] =
+        /^(.+)\/kernel(\/float16)?$/.exec(textOf(tensor, TENSOR_NAME)) ?? [];
+      const at = fieldOf(tensor, TENSOR_TYPE);
+      const type = litertTypes[at === undefined ? 0 : view.getInt8(at)];
+      // A converted kernel is float32 beside the halves that it is made of.
+      if (layer === undefined || type === undefined) continue;
+      if (stored !== undefined || !kernels.has(layer)) kernels.set(layer, type);
+    }
+  return kernels;
+}
