@@ -3,7 +3,7 @@ import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exportOnnx, type OnnxOptions } from '../../src/onnx/exportOnnx.ts';
 import { denseOperation, graphOf, node, sameConvolution } from '../support/graphs.ts';
-import { imagesOf, onCpu, runFile, runReference } from './runtimes.ts';
+import { calibrationOf, imagesOf, onCpu, runFile, runReference } from './runtimes.ts';
 
 const graph = graphOf(
   [12, 10, 3],
@@ -50,6 +50,17 @@ describe('in onnxruntime-web, by WebAssembly,', () => {
         expectClose(theirs, node[name]?.data as Float32Array, 1e-4);
       }
     }
+    await session.release();
+  });
+
+  test('a file of static quantization gives the logits of onnxruntime-node', async () => {
+    const calibration = await calibrationOf(graph);
+    const file = exportOnnx(graph, { calibration, reduceRange: true });
+    const session = await InferenceSession.create(file, { executionProviders: ['wasm'] });
+    const { data, shape } = imagesOf(graph.input.shape, 3);
+    const { logits } = await session.run({ images: new Tensor('float32', data, shape) });
+    const node = await runFile(file, { data, shape });
+    expectClose(logits?.data as Float32Array, node.logits?.data as Float32Array, 0.01);
     await session.release();
   });
 });

@@ -1,3 +1,4 @@
+import { expectClose } from '@kd/testing';
 import { describe, expect, test } from 'vitest';
 import { exportOnnx } from '../../src/onnx/exportOnnx.ts';
 import { denseOperation, graphOf, node, sameConvolution } from '../support/graphs.ts';
@@ -64,15 +65,16 @@ const graph = graphOf(
 describe('a file of static quantization', () => {
   onCpu();
 
-  test.each([false, true])('gives nearly our logits (reduced range: %s)', async (reduceRange) => {
+  // Kernels of 8 bits give other logits on CPUs without VNNI, where sums of two products saturate.
+  test('gives nearly our logits on every CPU, with kernels of 7 bits', async () => {
     const calibration = await calibrationOf(graph);
     const images = imagesOf(graph.input.shape, 3);
-    const { logits } = await runFile(exportOnnx(graph, { calibration, reduceRange }), images);
+    const { logits } = await runFile(exportOnnx(graph, { calibration, reduceRange: true }), images);
     const ours = runReference(graph, images).logits?.data as Float32Array;
     const theirs = logits?.data as Float32Array;
     const error = Math.hypot(...ours.map((value, at) => value - (theirs[at] as number)));
     expect(logits?.dims).toEqual([3, 10]);
-    expect(error / Math.hypot(...ours)).toBeLessThan(reduceRange ? 0.07 : 0.03);
+    expect(error / Math.hypot(...ours)).toBeLessThan(0.05);
   });
 
   test('has int8 kernels, int32 biases of the scale of the products, and uint8 values', async () => {
@@ -117,6 +119,21 @@ describe('a file of static quantization', () => {
     ]);
   });
 
+  test('has float32 taps', async () => {
+    const features = { stem: 'stem', sum: 'sum', flat: 'flat' };
+    const tapped = { ...graph, features };
+    const calibration = await calibrationOf(graph);
+    const images = imagesOf(graph.input.shape, 2);
+    const outputs = await runFile(
+      exportOnnx(tapped, { calibration, reduceRange: true, taps: true }),
+      images,
+    );
+    for (const [name, { data, dims }] of Object.entries(runReference(tapped, images))) {
+      expect([name, outputs[name]?.dims]).toEqual([name, dims]);
+      expectClose(outputs[name]?.data as Float32Array, data, 0.05);
+    }
+  });
+
   test('computes no activation that rounding to a range is', async () => {
     const calibration = await calibrationOf(graph);
     const { nodes } = readOnnx(exportOnnx(graph, { calibration }));
@@ -144,12 +161,12 @@ describe('a file of static quantization', () => {
     });
     const faint = { ...graph, nodes };
     const images = imagesOf(graph.input.shape, 2);
-    const file = exportOnnx(faint, { calibration: await calibrationOf(faint) });
+    const file = exportOnnx(faint, { calibration: await calibrationOf(faint), reduceRange: true });
     const { logits } = await runFile(file, images);
     const ours = runReference(faint, images).logits?.data as Float32Array;
     const theirs = logits?.data as Float32Array;
     const error = Math.hypot(...ours.map((value, at) => value - (theirs[at] as number)));
-    expect(error / Math.hypot(...ours)).toBeLessThan(0.03);
+    expect(error / Math.hypot(...ours)).toBeLessThan(0.05);
   });
 
   test.each<[string, () => Promise<unknown>, string]>([
