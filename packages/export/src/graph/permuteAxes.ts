@@ -13,13 +13,14 @@ export function permuteAxes<Values extends Float32Array | Int8Array>(
   const result = values.slice() as Values;
   let at = 0;
   const copy = (axis: number, from: number): void => {
-    const source = order[axis];
-    if (source === undefined) {
-      result[at++] = values[from] as number;
-      return;
-    }
+    const source = order[axis] as number;
     const [side, stride] = [shape[source] as number, strides[source] as number];
-    for (let index = 0; index < side; index++) copy(axis + 1, from + index * stride);
+    const end = from + side * stride;
+    if (axis < order.length - 1)
+      for (let position = from; position < end; position += stride) copy(axis + 1, position);
+    else
+      for (let position = from; position < end; position += stride)
+        result[at++] = values[position] as number;
   };
   copy(0, 0);
   return result;
