@@ -35,6 +35,7 @@ test('the weights have the names of the module, batch norm is not folded', () =>
   const network = studentCnn({ ...common, widths: [4, 6] });
   const { tensors, metadata } = decodeSafetensors(
     exported(network)['small.safetensors'] as Uint8Array,
+    'small.safetensors',
   );
   expect(new Set(Object.keys(tensors))).toEqual(
     new Set([
