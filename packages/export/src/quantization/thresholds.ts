@@ -1,8 +1,9 @@
 import type { Histogram, Range } from './histogram.ts';
 
 /**
- * The range that leaves a share of the values out, half of it on either side: at 99.99 five in
- * 100,000 below and five above.
+ * The range that leaves a share of the values out, half of it on either side of zero: at 99.99 five
+ * in 100,000 below and five above. Where no value is below zero, as behind a ReLU, the range begins
+ * with the smallest: zero belongs to the range of 8 bits in any case.
  * @param percentile 50 < percentile ≤ 100.
  * @param range Range of all values, which the result does not exceed.
  */
@@ -10,8 +11,8 @@ export function percentileRange(histogram: Histogram, range: Range, percentile: 
   const outside = (100 - percentile) / 200;
   const within = (value: number): number => Math.min(range.max, Math.max(range.min, value));
   return {
-    min: within(quantile(histogram, outside)),
-    max: within(quantile(histogram, 1 - outside)),
+    min: range.min >= 0 ? range.min : within(quantile(histogram, outside)),
+    max: range.max <= 0 ? range.max : within(quantile(histogram, 1 - outside)),
   };
 }
 

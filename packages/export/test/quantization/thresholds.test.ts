@@ -62,6 +62,17 @@ test('percentiles are those of the sorted values, within a bin', () => {
   expect(percentileRange(histogram, rangeOf(values), 100)).toEqual(rangeOf(values));
 });
 
+test('where zero is an end, it stays the end', () => {
+  const values = normal(1000).map((value) => Math.max(value, 0));
+  const [above, below] = [values, values.map((value) => -value)].map((set) =>
+    percentileRange(histogramOf(set), rangeOf(set), 90),
+  );
+  expect(above?.min).toBe(0);
+  expect(below?.max).toBeCloseTo(0, 12);
+  expect(above?.max).toBeLessThan(2);
+  expect(below?.min).toBeCloseTo(-(above?.max ?? 0), 2);
+});
+
 test('the least divergence keeps an even distribution whole, and cuts a long tail', () => {
   const even = Float32Array.from({ length: 100_000 }, (_, at) => at / 100_000);
   expect(entropyRange(histogramOf(even), rangeOf(even)).max).toBeGreaterThan(0.99);
