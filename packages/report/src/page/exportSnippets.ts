@@ -115,7 +115,7 @@ function litertSnippets(file: ExportedFile): Snippet[] {
 await loadLiteRt('/node_modules/@litertjs/core/wasm/');
 const model = await loadAndCompile('${name}', { accelerator: 'wasm' });
 const input = new Tensor(pixels, ${shape(file, '1')});
-const [output] = model.run([input]);
+const [output] = await model.run([input]);
 const answers = await output.data();
 input.delete();
 output.delete();`,
@@ -138,6 +138,14 @@ answers = interpreter.get_tensor(target['index'])`,
 
 function torchSnippet(file: ExportedFile, classNames: readonly string[]): Snippet {
   const module = file.name.replace(/\.safetensors$/, '');
+  if (file.companions.length === 0)
+    return {
+      title: 'PyTorch',
+      remark: 'The weights have the names of the usual module of this architecture: build that.',
+      code: `from safetensors.torch import load_file
+
+network.load_state_dict(load_file('${file.name}'))`,
+    };
   return {
     title: 'PyTorch',
     remark: `The module beside it builds the network of ${classNames.length} classes. pip install torch safetensors.`,
