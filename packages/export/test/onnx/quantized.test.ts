@@ -2,6 +2,7 @@ import { expectClose } from '@kd/testing';
 import { describe, expect, test } from 'vitest';
 import { exportOnnx } from '../../src/onnx/exportOnnx.ts';
 import { denseOperation, graphOf, node, sameConvolution } from '../support/graphs.ts';
+import { operationGraphs } from '../support/operations.ts';
 import { dataType, readOnnx } from './readOnnx.ts';
 import { calibrationOf, imagesOf, onCpu, runFile, runReference } from './runtimes.ts';
 
@@ -118,6 +119,20 @@ describe('a file of static quantization', () => {
       'flat',
     ]);
   });
+
+  test.each(Object.entries(operationGraphs))(
+    '%s runs, and nearly as in our engine',
+    async (_, of) => {
+      const calibration = await calibrationOf(of);
+      const images = imagesOf(of.input.shape, 2);
+      const file = exportOnnx(of, { calibration, reduceRange: true, taps: true });
+      const outputs = await runFile(file, images);
+      for (const [name, { data, dims }] of Object.entries(runReference(of, images))) {
+        expect([name, outputs[name]?.dims]).toEqual([name, dims]);
+        expectClose(outputs[name]?.data as Float32Array, data, 0.06);
+      }
+    },
+  );
 
   test('has float32 taps', async () => {
     const features = { stem: 'stem', sum: 'sum', flat: 'flat' };
