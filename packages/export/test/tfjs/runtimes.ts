@@ -1,4 +1,5 @@
 import type { Graph } from '@kd/core';
+import { concatBytes } from '@kd/files';
 import { expectClose } from '@kd/testing';
 import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
@@ -14,25 +15,19 @@ export function readModelJson(files: Files): any {
   return JSON.parse(new TextDecoder().decode(files['model.json']));
 }
 
+/** The bytes of all weights. */
+export function weightsOf(files: Files): ArrayBuffer {
+  const [{ paths }] = readModelJson(files).weightsManifest;
+  return concatBytes(paths.map((path: string) => files[path])).buffer;
+}
+
 /** Loads a graph model from its files, as `loadGraphModel(url)` does. */
 export function loadFiles(files: Files): Promise<GraphModel> {
   const { modelTopology, weightsManifest, format, signature } = readModelJson(files);
-  const [group] = weightsManifest;
-  const parts = group.paths.map((path: string) => files[path]) as Uint8Array[];
-  const weightData = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    weightData.set(part, at);
-    at += part.length;
-  }
+  const [{ weights: weightSpecs }] = weightsManifest;
+  const weightData = weightsOf(files);
   return loadGraphModel({
-    load: async () => ({
-      modelTopology,
-      format,
-      signature,
-      weightSpecs: group.weights,
-      weightData: weightData.buffer,
-    }),
+    load: async () => ({ modelTopology, format, signature, weightSpecs, weightData }),
   });
 }
 
