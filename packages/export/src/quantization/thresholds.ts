@@ -108,5 +108,5 @@ function divergenceOf(sizes: Float64Array, inside: number, outside: number): num
 }
 
 function levelStart(level: number, bins: number): number {
-  return Math.floor((level * bins) / levels);
+  return Math.ceil((level * bins) / levels);
 }

@@ -83,6 +83,18 @@ test('the least divergence keeps an even distribution whole, and cuts a long tai
   expect(max).toBeLessThan(1.1);
 });
 
+test('the least divergence is that of the algorithm of pytorch-quantization', () => {
+  // Golden: its `_compute_amax_entropy` with 8 bits, written in NumPy, over the same bins.
+  for (const [power, threshold] of [
+    [1, 4.0859375],
+    [3, 31.375],
+  ] as const) {
+    const values = normal(100_000).map((value) => value ** power);
+    const { min, max } = entropyRange(histogramOf(values), rangeOf(values));
+    expect([min, max]).toEqual([-threshold, threshold]);
+  }
+});
+
 test('zeros make no difference to the least divergence', () => {
   const values = normal(20_000).map((value) => Math.max(value, 0));
   const positive = values.filter((value) => value > 0);
