@@ -33,13 +33,16 @@ export function pytorchModule(
   const [height, width, channels] = graph.input.shape;
   const classes = graph.nodes.find((node) => node.name === graph.logits)?.shape[0] as number;
   const { mean, std } = normalizationOf(graph);
+  const isPrepared = graph.nodes.every((node) => node.kind !== 'channelAffine');
+  const images = `float32 [batch, ${channels}, ${height}, ${width}], ${isPrepared ? 'prepared' : '0-1'}`;
+  const preparation = isPrepared ? `\nPreparation: ${network.preprocessing ?? 'none'}.\n` : '';
   return `"""${network.name} as a module of PyTorch, with the weights of ${name}.safetensors.
 
     from ${name} import load
 
     model = load("${name}.safetensors")
-    logits = model(images)  # images: float32 [batch, ${channels}, ${height}, ${width}], 0-1
-
+    logits = model(images)  # images: ${images}
+${preparation}
 Needs torch and safetensors. model.train() trains it further.
 """
 
@@ -65,22 +68,43 @@ if __name__ == "__main__":
 `;
 }
 
+/** @returns undefined unless the network has exactly the weights of the module. */
 function partsOf({ name = '', weights }: Network): ModuleParts | undefined {
   const outputs = (path: string) => weights[path]?.shape.at(-1) as number;
+  const having = (paths: readonly string[], parts: ModuleParts) =>
+    paths.length === Object.keys(weights).length && paths.every((path) => weights[path])
+      ? parts
+      : undefined;
   if (name.startsWith('studentCnn')) {
-    const stages = Object.keys(weights).filter((path) => /^stage\d+\.conv\.kernel$/.test(path));
-    return { className: 'StudentCnn', source: studentCnn, widths: stages.map(outputs) };
+    const kernels = Object.keys(weights).filter((path) => /^stage\d+\.conv\.kernel$/.test(path));
+    const stages = kernels.map((_, at) => `stage${at + 1}`);
+    const widths = stages.map((stage) => outputs(`${stage}.conv.kernel`));
+    const paths = [...stages.flatMap(blockWeights), 'fc.kernel', 'fc.bias'];
+    return having(paths, { className: 'StudentCnn', source: studentCnn, widths });
   }
   if (name.startsWith('resnet9')) {
-    const paths = ['stage1', 'stage2.entry', 'stage3.entry', 'stage4.entry'];
-    const widths = paths.map((path) => outputs(`${path}.conv.kernel`));
-    return { className: 'ResNet9', source: resnet9, widths };
+    const entries = ['stage1', 'stage2.entry', 'stage3.entry', 'stage4.entry'];
+    const pairs = ['stage2', 'stage4'].flatMap((stage) => [
+      `${stage}.pair.conv1`,
+      `${stage}.pair.conv2`,
+    ]);
+    const widths = entries.map((path) => outputs(`${path}.conv.kernel`));
+    const paths = [...[...entries, ...pairs].flatMap(blockWeights), 'fc.kernel'];
+    return having(paths, { className: 'ResNet9', source: resnet9, widths });
   }
   if (name.startsWith('tutorialCnn')) {
-    const paths = ['stage1.conv1.kernel', 'stage2.conv1.kernel', 'fc1.kernel'];
-    return { className: 'TutorialCnn', source: tutorialCnn, widths: paths.map(outputs) };
+    const widths = ['stage1.conv1.kernel', 'stage2.conv1.kernel', 'fc1.kernel'].map(outputs);
+    const layers = ['stage1.conv1', 'stage1.conv2', 'stage2.conv1', 'stage2.conv2', 'fc1', 'fc2'];
+    const paths = layers.flatMap((layer) => [`${layer}.kernel`, `${layer}.bias`]);
+    return having(paths, { className: 'TutorialCnn', source: tutorialCnn, widths });
   }
   return undefined;
+}
+
+/** Weights of a convolution with batch norm. */
+function blockWeights(path: string): readonly string[] {
+  const norm = ['scale', 'offset', 'mean', 'variance'].map((part) => `${path}.bn.${part}`);
+  return [`${path}.conv.kernel`, ...norm];
 }
 
 function pythonList(items: readonly string[]): string {
@@ -91,11 +115,11 @@ function pythonTuple(items: readonly number[]): string {
   return `(${items.map(shortest).join(', ')}${items.length === 1 ? ',' : ''})`;
 }
 
-/** The shortest decimal that is the number in float32. */
+/** The shortest decimal for a number that float32 arithmetic has rounded twice. */
 function shortest(value: number): string {
   for (let digits = 1; digits < 9; digits++) {
     const text = Number(value.toPrecision(digits)).toString();
-    if (Math.fround(Number(text)) === Math.fround(value)) return text;
+    if (Math.abs(Number(text) - value) <= 2 ** -23 * Math.abs(value)) return text;
   }
   return String(value);
 }
@@ -103,20 +127,20 @@ function shortest(value: number): string {
 /**
  * The normalization at a graph's start.
  * @returns Mean and standard deviation by channel.
- * @throws RangeError where the graph resizes: modules of PyTorch take what is resized.
+ * @throws RangeError where the graph resizes or crops: modules of PyTorch take what is resized.
  */
 function normalizationOf(graph: Graph): {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 } {
-  const first = graph.nodes.find(({ inputs }) => inputs.includes(graph.input.name));
-  if (first?.kind === 'resize')
+  if (graph.nodes.some(({ kind }) => kind === 'resize' || kind === 'crop'))
     throw expectedError(
       'exportPyTorch',
       'a network that takes images of their own size',
-      `one that resizes (${graph.name})`,
+      `one that resizes or crops (${graph.name})`,
       "export it with the preparation outside: preparation: 'outside'",
     );
+  const first = graph.nodes.find(({ inputs }) => inputs.includes(graph.input.name));
   const channels = Array.from({ length: graph.input.shape[2] }, (_, channel) => channel);
   if (first?.kind !== 'channelAffine')
     return { mean: channels.map(() => 0), std: channels.map(() => 1) };

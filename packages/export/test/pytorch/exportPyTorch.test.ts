@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Network } from '@kd/core';
 import { decodeSafetensors } from '@kd/files';
-import { cifarResnet, resnet9, studentCnn, tutorialCnn } from '@kd/models';
+import { cifarResnet, fuseBatchNorm, resnet9, studentCnn, tutorialCnn } from '@kd/models';
 import { networkGraph } from '@kd/models/graph';
 import { expectClose } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
@@ -60,15 +60,38 @@ test('other networks have their weights alone', () => {
   network.dispose();
 });
 
-test('a network that resizes is refused, unless the preparation stays outside', () => {
-  const network = studentCnn({ ...common, widths: [4], prepare: { size: 8 } });
+test.each([
+  ['shrinks', { size: 8 }],
+  ['grows, which it does after its normalization,', { size: 24 }],
+  ['is cropped', { size: 8, crop: 0.5 }],
+] as const)('a network whose input %s is refused, unless that stays outside', (_, prepare) => {
+  const network = studentCnn({ ...common, widths: [4], prepare });
   expect(() => exported(network)).toThrow(
     new RangeError(
-      "exportPyTorch: expected a network that takes images of their own size, got one that resizes (studentCnn 4); export it with the preparation outside: preparation: 'outside'.",
+      "exportPyTorch: expected a network that takes images of their own size, got one that resizes or crops (studentCnn 4); export it with the preparation outside: preparation: 'outside'.",
     ),
   );
   const graph = networkGraph(network, { imageShape, preparation: 'outside' });
-  expect(Object.keys(exportPyTorch(network, graph))).toEqual(['student.safetensors', 'student.py']);
+  const files = exportPyTorch(network, graph);
+  expect(Object.keys(files)).toEqual(['student.safetensors', 'student.py']);
+  const source = new TextDecoder().decode(files['student.py']);
+  expect(source).toContain(`Preparation: ${network.preprocessing}.`);
+  network.dispose();
+});
+
+test('a student whose weights are not those of the module has its weights alone', () => {
+  const network = studentCnn({ ...common, widths: [4, 6] });
+  const fused = fuseBatchNorm(network);
+  expect(fused.name).toBe(network.name);
+  expect(Object.keys(exported(fused))).toEqual(['small.safetensors']);
+  fused.dispose();
+  network.dispose();
+});
+
+test('the normalization is as it was written', () => {
+  const network = studentCnn({ ...common, widths: [4] });
+  const source = new TextDecoder().decode(exported(network)['small.py']);
+  expect(source).toContain('\nMEAN = (0.4914, 0.4822, 0.4465)\nSTD = (0.247, 0.2435, 0.2616)\n');
   network.dispose();
 });
 
