@@ -1,3 +1,4 @@
+import { openLiteRtJs } from './runtimes/litertJs.ts';
 import { openOnnxNode, openOnnxWeb } from './runtimes/onnx.ts';
 import { openPython } from './runtimes/python.ts';
 import type { MissingRuntime, Runtime } from './runtimes/runtime.ts';
@@ -10,7 +11,7 @@ export type ExportFormat = 'onnx' | 'tfjs' | 'litert' | 'safetensors';
 const openers = {
   onnx: { 'onnxruntime-node': openOnnxNode, 'onnxruntime-web': openOnnxWeb },
   tfjs: { 'TensorFlow.js': openTfjs },
-  litert: { 'LiteRT (Python)': () => openPython('litert') },
+  litert: { 'LiteRT.js': openLiteRtJs, 'LiteRT (Python)': () => openPython('litert') },
   safetensors: { PyTorch: () => openPython('torch') },
 } as const satisfies Record<ExportFormat, Readonly<Record<string, () => Promise<Runtime>>>>;
 
