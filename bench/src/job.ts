@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { selectImages } from '@kd/cli';
 import type { ImageDataset } from '@kd/data';
 import { loadCifar10 } from '@kd/data/node';
-import { experiment } from '../../examples/cifar10/quick.ts';
+import { experiment } from '@kd/example-cifar10/quick';
 import { type Command, runToLastMessage } from './benchProcess.ts';
 import { median, pairedRatio } from './rounds.ts';
 import type { BenchOptions, Row, Section } from './section.ts';

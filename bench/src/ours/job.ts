@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runExperiment } from '@kd/cli';
 import { expectedError } from '@kd/core';
+import { experiment } from '@kd/example-cifar10/quick';
 import { readRunRecord } from '@kd/report/node';
-import { experiment } from '../../../examples/cifar10/quick.ts';
 import type { JobResult, JobStage, StageName } from '../job.ts';
 
 /** The stages in the order in which the run announces them: `[1/6] …`. */

@@ -28,19 +28,19 @@ const loading = import(module).then(async (litert) => {
   await litert.loadLiteRt(directory, { threads: false });
   return litert;
 });
-let model;
+const state = {};
 
 async function load({ file }) {
   const { loadAndCompile } = await loading;
   const bytes = new Uint8Array(readFileSync(file));
   const started = performance.now();
-  model = await loadAndCompile(bytes, { accelerator: 'wasm' });
+  state.model = await loadAndCompile(bytes, { accelerator: 'wasm' });
   return { milliseconds: performance.now() - started };
 }
 
 async function run({ images, batch }) {
   const { Tensor } = await loading;
-  const [{ shape, dtype }] = model.getInputDetails();
+  const [{ shape, dtype }] = state.model.getInputDetails();
   const size = images.length / batch;
   const answers = [];
   let milliseconds = 0;
@@ -49,7 +49,7 @@ async function run({ images, batch }) {
     const values = dtype === 'uint8' ? Uint8Array.from(image, (x) => Math.round(255 * x)) : image;
     const tensor = Tensor.fromTypedArray(values, Array.from(shape));
     const started = performance.now();
-    const [output] = await model.run([tensor]);
+    const [output] = await state.model.run([tensor]);
     const answer = await output.data();
     milliseconds += performance.now() - started;
     answers.push(Float32Array.from(answer));
