@@ -18,14 +18,14 @@ const batchSize = 32;
 export async function calibrateOnTraining(
   graph: Graph,
   { train }: Pick<RunImages, 'train'>,
-  { calibration: method, reduceRange }: ExportChoice,
-  prepare: Prepare | undefined,
+  { calibration: method, reduceRange, preparation }: ExportChoice,
+  prepare: Prepare,
 ): Promise<{ readonly calibration: Calibration; readonly record: CalibrationRecord }> {
   const count = Math.min(mostImages, train.indices.length);
   const set = count === train.indices.length ? train : stratifiedSubset(train, count, { seed: 0 });
   async function* batches(): AsyncGenerator<Tensor4D> {
     for await (const { images } of dataLoader(set, { batchSize }).iterateOnce()) {
-      if (prepare === undefined) {
+      if (preparation === 'inside') {
         yield images;
         continue;
       }

@@ -13,10 +13,13 @@ const mostPictures = 24;
 export async function findChangedPictures(
   checked: readonly CheckedVariant[],
   test: TestAnswers,
-  output: 'logits' | 'probabilities',
 ): Promise<ChangedPicture[]> {
   const { classes, set, labels } = test;
-  const answerOf = (answers: Float32Array, image: number): ChangedAnswer => {
+  const answerOf = (
+    answers: Float32Array,
+    image: number,
+    output: 'logits' | 'probabilities',
+  ): ChangedAnswer => {
     const row = answers.subarray(image * classes, (image + 1) * classes);
     const probabilities = output === 'logits' ? softmaxRows(row, classes) : row;
     const label = largest(row);
@@ -26,11 +29,11 @@ export async function findChangedPictures(
     readonly files: Record<string, ChangedAnswer>;
   })[] = [];
   for (let image = 0; image < labels.length; image++) {
-    const network = answerOf(test.answers, image);
+    const network = answerOf(test.answers, image, 'logits');
     const files: Record<string, ChangedAnswer> = {};
     for (const { variant, answers, refusal } of checked) {
       if (answers === undefined || refusal !== undefined) continue;
-      const answer = answerOf(answers, image);
+      const answer = answerOf(answers, image, variant.output);
       if (answer.label !== network.label) files[variant.name] = answer;
     }
     if (Object.keys(files).length > 0) found.push({ image, network, files });

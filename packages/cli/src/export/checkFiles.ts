@@ -25,6 +25,7 @@ interface RunFile {
   readonly runtime: Runtime;
   readonly model: LoadedModel;
   readonly agreement: Agreement;
+  readonly images: TestAnswers;
 }
 
 /** What the checks found about a file. */
@@ -38,12 +39,14 @@ export interface CheckedVariant {
   readonly answers?: Float32Array;
 }
 
-/** Runs files on the runtimes of their formats, and times those that agree side by side. */
+/**
+ * Runs files on the runtimes of their formats, and times those that agree side by side.
+ * @param testOf Returns the images as files take them.
+ */
 export async function checkFiles(
   directory: string,
   written: ReadonlyMap<Variant, WrittenFiles>,
-  imageShape: readonly [number, number, number],
-  test: TestAnswers,
+  testOf: (variant: Variant, files: WrittenFiles) => TestAnswers,
   services: SessionServices,
 ): Promise<CheckedVariant[]> {
   const formats = [...new Set([...written.keys()].map(({ format }) => format))];
@@ -58,11 +61,14 @@ export async function checkFiles(
       readonly refusal: string | undefined;
       readonly answers: Float32Array | undefined;
     }[] = [];
-    for (const [variant, { notRun }] of written) {
+    for (const [variant, files] of written) {
+      const { notRun } = files;
+      const test = testOf(variant, files);
       const all = opened.get(variant.format) ?? { runtimes: [], missing: [] };
       const { runtimes, missing } = notRun === undefined ? all : skipAll(all, notRun);
       const file = path.join(directory, variant.name);
-      const model: ModelInterface = { imageShape, layout: variant.layout, classes: test.classes };
+      const { imageShape, classes } = test;
+      const model: ModelInterface = { imageShape, layout: variant.layout, classes };
       const runs: RunFile[] = [];
       let refusal: string | undefined;
       let answers: Float32Array | undefined;
@@ -84,11 +90,7 @@ export async function checkFiles(
       found.push({ variant, runs, missing, refusal, answers });
     }
     const accepted = found.flatMap(({ refusal, runs }) => (refusal === undefined ? runs : []));
-    const latencies = await timeModels(
-      accepted.map(({ model }) => model),
-      test,
-      { signal: services.signal },
-    );
+    const latencies = await timeModels(accepted, { signal: services.signal });
     const latencyOf = new Map(accepted.map((run, at) => [run, latencies[at]]));
     return found.map(({ variant, runs, missing, refusal, answers }) => ({
       variant,
@@ -170,7 +172,7 @@ async function runFile(
     );
     if (refusal !== undefined) return { refusal };
     log(describe(variant, runtime, agreement));
-    return { runtime, model, agreement, answers };
+    return { runtime, model, agreement, answers, images: test };
   } catch (error) {
     signal.throwIfAborted();
     return { refusal: (error as Error).message };

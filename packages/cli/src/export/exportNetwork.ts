@@ -25,7 +25,7 @@ import { type CheckedVariant, checkFiles } from './checkFiles.ts';
 import { countWeightBytes } from './describeLayers.ts';
 import { listVariants } from './listVariants.ts';
 import type { OpenedNetwork } from './openNetwork.ts';
-import { answerTest, createPrepare } from './testAnswers.ts';
+import { answerTest, createPrepare, prepareTest, withProbabilities } from './testAnswers.ts';
 import type { ExportChoice, ExportSource, Variant, WrittenFiles } from './variant.ts';
 
 export interface ExportOptions {
@@ -230,12 +230,11 @@ async function writeAndCheck(
 ): Promise<Written> {
   const { network, images } = opened;
   const { imageShape, classNames } = images.test;
-  const { preparation, output } = choice;
-  const graph = networkGraph(network, { imageShape, preparation, taps: choice.taps });
-  const prepare =
-    preparation === 'inside'
-      ? undefined
-      : createPrepare(networkGraph(network, { imageShape, preparation: 'inside' }), graph);
+  const { preparation } = choice;
+  const inside = networkGraph(network, { imageShape, preparation: 'inside', taps: choice.taps });
+  const outside = networkGraph(network, { imageShape, preparation: 'outside', taps: choice.taps });
+  const graph = preparation === 'inside' ? inside : outside;
+  const prepare = createPrepare(inside, outside);
   const variants = listVariants(base, choice);
   const calibrated = variants.some(({ needsCalibration }) => needsCalibration)
     ? await calibrateOnTraining(graph, images, choice, prepare)
@@ -243,6 +242,7 @@ async function writeAndCheck(
   const source: ExportSource = {
     network,
     graph,
+    outside,
     classNames,
     ...(calibrated && { calibration: calibrated.calibration }),
   };
@@ -260,8 +260,17 @@ async function writeAndCheck(
   // Where no format takes the network, the test images need not be answered.
   const [first] = refused;
   ensure(written.size > 0, first?.name ?? base, 'a network that it can hold', first?.reason);
-  const test = await answerTest(network, images.test, { wanted, output, prepare }, services);
-  const checked = await checkFiles(staging.directory, written, graph.input.shape, test, services);
+  const test = await answerTest(network, images.test, wanted, services);
+  const checked = await checkFiles(
+    staging.directory,
+    written,
+    ({ output }, files) => {
+      const asked = output === 'logits' ? test : withProbabilities(test);
+      const isInside = (files.preparation ?? preparation) === 'inside';
+      return isInside ? asked : prepareTest(asked, prepare, outside.input.shape);
+    },
+    services,
+  );
   for (const { variant, refusal } of checked)
     if (refusal !== undefined) refused.push({ name: variant.name, reason: refusal });
   const context = { source, preparation, calibration: calibrated?.record };
@@ -273,7 +282,7 @@ async function writeAndCheck(
         : [recordFile(each, files, context)];
     }),
     refused,
-    changed: await findChangedPictures(checked, test, output),
+    changed: await findChangedPictures(checked, test),
     testImages: test.set.name,
     testFingerprint: await test.set.fingerprint(),
   };
@@ -313,6 +322,7 @@ function recordFile(
 ): ExportedFile {
   const { name, companions, format, weights, activations, layout, output, hasTaps } = variant;
   const { graph } = source;
+  const prepares = (written.preparation ?? preparation) === 'inside';
   const beside = companions.filter((file) => written.files[file] !== undefined);
   const own = Object.keys(written.files)
     .filter((file) => !companions.includes(file))
@@ -332,9 +342,9 @@ function recordFile(
     ),
     input: {
       name: graph.input.name,
-      imageShape: graph.input.shape,
+      imageShape: (prepares ? graph : source.outside).input.shape,
       layout,
-      preparation,
+      preparation: prepares ? 'inside' : 'outside',
       ...(variant.batch !== undefined && { batch: variant.batch }),
     },
     output: { name: output, answers: output, taps: hasTaps ? Object.keys(graph.features) : [] },

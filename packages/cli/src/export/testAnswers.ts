@@ -13,24 +13,33 @@ const mostImages = 10_000;
 export interface TestAnswers extends CheckImages {
   readonly set: ImageDataset;
   readonly classes: number;
+  /** [height, width, channels] of what `read` returns. */
+  readonly imageShape: readonly [number, number, number];
+}
+
+/** The same test with probabilities as answers. */
+export function withProbabilities(test: TestAnswers): TestAnswers {
+  return { ...test, answers: softmaxRows(test.answers, test.classes) };
+}
+
+/** The same images prepared. @param imageShape What preparing makes of their shape. */
+export function prepareTest(
+  test: TestAnswers,
+  prepare: Prepare,
+  imageShape: readonly [number, number, number],
+): TestAnswers {
+  const read = async (from: number, to: number) => prepare(await test.read(from, to), to - from);
+  return { ...test, imageShape, read };
 }
 
 /**
- * Takes the test images, evaluates the network on them, and prepares them as the files want them.
+ * Takes the test images, and evaluates the network on them.
  * @param wanted Number of images; as many as there are, up to 10,000, if left out.
  */
 export async function answerTest(
   network: Network,
   test: ImageDataset,
-  {
-    wanted,
-    output,
-    prepare,
-  }: {
-    readonly wanted: number | undefined;
-    readonly output: 'logits' | 'probabilities';
-    readonly prepare: Prepare | undefined;
-  },
+  wanted: number | undefined,
   { createProgress }: Pick<SessionServices, 'createProgress'>,
 ): Promise<TestAnswers> {
   const available = test.indices.length;
@@ -42,19 +51,19 @@ export async function answerTest(
   let filled = 0;
   await evaluate(network, dataLoader(set, { batchSize: evaluationBatchSize }), {
     onLogits(logits) {
-      answers.set(output === 'logits' ? logits : softmaxRows(logits, classes), filled);
+      answers.set(logits, filled);
       filled += logits.length;
       progress.update(filled / classes);
     },
   });
   progress.end();
-  const read = (from: number, to: number) => readImages(set, from, to);
   return {
     set,
     classes,
     labels: Array.from(set.indices, (row) => set.labels[row] as number),
     answers,
-    read: prepare === undefined ? read : (from, to) => prepare(read(from, to), to - from),
+    imageShape: set.imageShape,
+    read: (from, to) => readImages(set, from, to),
   };
 }
 

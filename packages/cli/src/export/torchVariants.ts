@@ -17,11 +17,14 @@ function torchVariant(base: string): Variant {
     layout: 'nchw',
     output: 'logits',
     hasTaps: false,
-    write({ graph, network, classNames }) {
-      const files = exportPyTorch(network, graph, { name: base, classNames });
+    write({ graph, outside, network, classNames }) {
+      // A module of PyTorch takes images that are resized.
+      const resizes = graph.nodes.some(({ kind }) => kind === 'resize' || kind === 'crop');
+      const files = exportPyTorch(network, resizes ? outside : graph, { name: base, classNames });
       return {
         files,
         layers: describeLayers(graph, new Map(), 'float32'),
+        ...(resizes && { preparation: 'outside' }),
         ...(files[`${base}.py`] === undefined && {
           notRun: `no module is written for ${network.name ?? 'this network'}: its weights have the names of the usual one`,
         }),

@@ -29,6 +29,8 @@ export type CalibrationMethod = 'minMax' | 'percentile' | 'entropy';
 export interface ExportSource {
   readonly network: Network;
   readonly graph: Graph;
+  /** The graph without the network's preparation. */
+  readonly outside: Graph;
   readonly classNames: readonly string[];
   /** Present where a variant `needsCalibration`. */
   readonly calibration?: Calibration;
@@ -56,6 +58,8 @@ export interface Variant {
 export interface WrittenFiles {
   readonly files: Readonly<Record<string, Uint8Array>>;
   readonly layers: readonly ExportedLayer[];
+  /** Present where the files leave the preparation to their user, whatever was chosen. */
+  readonly preparation?: 'outside';
   /** Why no runtime can run the files; absent: they can be run. */
   readonly notRun?: string;
 }

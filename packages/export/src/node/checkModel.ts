@@ -62,39 +62,58 @@ export interface Latency {
   readonly batch32: number;
 }
 
+/** A model that is timed, and its images. */
+export interface TimedModel {
+  readonly model: LoadedModel;
+  /** Of which the first 32 are taken; fewer are repeated. */
+  readonly images: Pick<CheckImages, 'labels' | 'read'>;
+}
+
 /**
  * Measures files side by side: in every round each answers a single image a few times and a batch
  * of 32 once, so that what else the computer does falls upon all of them.
- * @param images Of which the first 32 are taken; fewer are repeated.
  * @returns Medians over the rounds, in the order of the models.
  */
 export async function timeModels(
-  models: readonly LoadedModel[],
-  { labels, read }: Pick<CheckImages, 'labels' | 'read'>,
+  models: readonly TimedModel[],
   { rounds = 9, signal }: { readonly rounds?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Latency[]> {
-  const one = await read(0, 1);
-  const many = new Float32Array(largeBatch * one.length);
-  for (let at = 0; at < largeBatch; at++) {
-    const row = at % labels.length;
-    many.set(await read(row, row + 1), at * one.length);
-  }
-  const times = models.map(() => ({ batch1: [] as number[], batch32: [] as number[] }));
+  const timed = await Promise.all(
+    models.map(async ({ model, images }) => ({
+      model,
+      many: await readMany(images),
+      batch1: [] as number[],
+      batch32: [] as number[],
+    })),
+  );
   // Round 0 warms up.
   for (let round = 0; round <= rounds; round++)
-    for (const [at, model] of models.entries()) {
+    for (const { model, many, batch1, batch32 } of timed) {
       signal?.throwIfAborted();
+      const one = many.subarray(0, many.length / largeBatch);
       const singles: number[] = [];
       for (let run = 0; run < 5; run++) singles.push((await model.run(one, 1)).milliseconds);
       const { milliseconds } = await model.run(many, largeBatch);
       if (round === 0) continue;
-      times[at]?.batch1.push(median(singles));
-      times[at]?.batch32.push(milliseconds);
+      batch1.push(median(singles));
+      batch32.push(milliseconds);
     }
-  return times.map(({ batch1, batch32 }) => ({
+  return timed.map(({ batch1, batch32 }) => ({
     batch1: median(batch1),
     batch32: median(batch32),
   }));
+}
+
+async function readMany({ labels, read }: TimedModel['images']): Promise<Float32Array> {
+  const rows: Float32Array[] = [];
+  for (let at = 0; at < largeBatch; at++) {
+    const row = at % labels.length;
+    rows.push(await read(row, row + 1));
+  }
+  const size = rows[0]?.length ?? 0;
+  const many = new Float32Array(largeBatch * size);
+  for (const [at, row] of rows.entries()) many.set(row, at * size);
+  return many;
 }
 
 function median(values: readonly number[]): number {

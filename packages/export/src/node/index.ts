@@ -13,6 +13,7 @@ export {
   checkedBatches,
   checkModel,
   type Latency,
+  type TimedModel,
   timeModels,
 } from './checkModel.ts';
 export { type ExportFormat, openRuntimes } from './openRuntimes.ts';

@@ -119,8 +119,8 @@ test('the first images are answered in batches of 1, 2 and 3 too', async () => {
 
 test('models take turns, and the median of their own times counts', async () => {
   const batches: number[] = [];
-  const models = [fakeModel(batches, 2), fakeModel(batches, 3)];
-  expect(await timeModels(models, images, { rounds: 3 })).toEqual([
+  const models = [2, 3].map((time) => ({ model: fakeModel(batches, time), images }));
+  expect(await timeModels(models, { rounds: 3 })).toEqual([
     { batch1: 2, batch32: 64 },
     { batch1: 3, batch32: 96 },
   ]);

@@ -11,7 +11,7 @@ export interface Snippet {
 /** Returns the snippets for the formats that there are; each runs the first file of its format. */
 export function exportSnippets(
   files: readonly ExportedFile[],
-  { classNames }: Pick<ExportedNetwork, 'classNames'>,
+  network: Pick<ExportedNetwork, 'classNames' | 'preparation'>,
 ): Snippet[] {
   const first = (format: ExportedFile['format']) => files.find((file) => file.format === format);
   const [onnx, tfjs, litert, weights] = [
@@ -21,11 +21,19 @@ export function exportSnippets(
     first('safetensors'),
   ];
   return [
-    ...(onnx === undefined ? [] : onnxSnippets(onnx)),
+    ...(onnx === undefined ? [] : onnxSnippets(onnx, network)),
     ...(tfjs === undefined ? [] : [tfjsSnippet(tfjs)]),
     ...(litert === undefined ? [] : litertSnippets(litert)),
-    ...(weights === undefined ? [] : [torchSnippet(weights, classNames)]),
+    ...(weights === undefined ? [] : [torchSnippet(weights, network)]),
   ];
+}
+
+/** What the values of the input are. */
+function describeValues(
+  { input }: ExportedFile,
+  { preparation }: Pick<ExportedNetwork, 'preparation'>,
+): string {
+  return input.preparation === 'inside' ? '0 to 1' : `0 to 1, then ${preparation}`;
 }
 
 /** Shape of the input for a batch, as code. */
@@ -35,7 +43,10 @@ function shape({ input }: ExportedFile, batch: string): string {
   return `[${[batch, ...axes].join(', ')}]`;
 }
 
-function onnxSnippets(file: ExportedFile): Snippet[] {
+function onnxSnippets(
+  file: ExportedFile,
+  network: Pick<ExportedNetwork, 'preparation'>,
+): Snippet[] {
   const { name, input, output } = file;
   return [
     {
@@ -62,7 +73,7 @@ async function open(...providers) {
 
 const session = await open('cuda', 'cpu');
 parentPort.on('message', async ({ id, pixels, count }) => {
-  // pixels: Float32Array, 0 to 1
+  // pixels: Float32Array, ${describeValues(file, network)}
   const images = new Tensor('float32', pixels, ${shape(file, 'count')});
   const { ${property(output.name)} } = await session.run({ ${property(input.name, 'images')} });
   parentPort.postMessage({ id, answers: answers.data });
@@ -136,7 +147,10 @@ answers = interpreter.get_tensor(target['index'])`,
   ];
 }
 
-function torchSnippet(file: ExportedFile, classNames: readonly string[]): Snippet {
+function torchSnippet(
+  file: ExportedFile,
+  network: Pick<ExportedNetwork, 'classNames' | 'preparation'>,
+): Snippet {
   const module = file.name.replace(/\.safetensors$/, '');
   if (file.companions.length === 0)
     return {
@@ -148,12 +162,12 @@ network.load_state_dict(load_file('${file.name}'))`,
     };
   return {
     title: 'PyTorch',
-    remark: `The module beside it builds the network of ${classNames.length} classes. pip install torch safetensors.`,
+    remark: `The module beside it builds the network of ${network.classNames.length} classes. pip install torch safetensors.`,
     code: `import torch
 from ${module} import load
 
 network = load('${file.name}')
 with torch.inference_mode():
-    answers = network(images)  # float32 [batch, channels, height, width], 0 to 1`,
+    answers = network(images)  # float32 ${shape(file, 'batch')}, ${describeValues(file, network)}`,
   };
 }
