@@ -74,7 +74,7 @@ export const exportCommand: Command = {
   about: 'Writes a trained network as ONNX, TensorFlow.js, LiteRT or PyTorch, checked.',
   notes: [
     'Of a run the distilled student that was best on the validation images, on the images of the run; of a file of weights (.safetensors, .pth) the network that --architecture names, with those of --experiment.',
-    'Each file is run on the runtimes that are here (onnxruntime-node, onnxruntime-web, TensorFlow.js, in Python ai-edge-litert and torch; KD_PYTHON names a Python) on the test images. One that does not answer as the network is not written, and the command ends with 1. export.html shows sizes, times, and pictures whose class changed; export.json has all numbers.',
+    'Each file is run on the runtimes that are here (onnxruntime-node, onnxruntime-web, @tensorflow/tfjs-converter, @litertjs/core; in Python ai-edge-litert and torch, KD_PYTHON names one) on the test images. One that does not answer as the network is not written, and the command ends with 1. export.html shows sizes, times, and pictures whose class changed; export.json has all numbers.',
     '--int8 adds files with weights of 8 bits, as fast as float32 and a quarter of its size, and files that compute with 8 bits, by ranges observed on 512 training images: whether these are faster depends on runtime, processor and network, and the table shows it.',
   ],
   lists: ['architectures'],
