@@ -60,7 +60,13 @@ describe('the student of a run', () => {
   let record: ExportRecord;
   let output = '';
   beforeAll(async () => {
-    const done = await exportRun('--to', 'onnx,tfjs,litert,safetensors', '--int8', '--float16');
+    const done = await exportRun(
+      '--to',
+      'onnx,tfjs,litert,safetensors',
+      '--int8',
+      '--float16',
+      '--reduce-range',
+    );
     output = done.output;
     expect([done.errors, done.code, output]).toEqual(['', 0, expect.any(String)]);
     record = (await readExportRecord(directory)) as ExportRecord;
@@ -134,7 +140,8 @@ describe('the student of a run', () => {
     const { layers, calibration } = find(record, 'student-int8.onnx');
     expect(layers.map(({ kind }) => kind)).toContain('convolution');
     expect(layers.some(({ activations }) => activations === 'int8')).toBe(true);
-    expect(calibration).toMatchObject({ images: 32, method: 'percentile', reduceRange: false });
+    expect(calibration).toMatchObject({ images: 32, method: 'percentile', reduceRange: true });
+    expect(find(record, 'student-int8.tflite').calibration?.reduceRange).toBe(false);
     expect(calibration?.source).toContain('stripes 1');
   });
 

@@ -348,7 +348,10 @@ function recordFile(
       ...(variant.batch !== undefined && { batch: variant.batch }),
     },
     output: { name: output, answers: output, taps: hasTaps ? Object.keys(graph.features) : [] },
-    ...(variant.needsCalibration && calibration && { calibration }),
+    ...(variant.needsCalibration &&
+      calibration && {
+        calibration: { ...calibration, reduceRange: calibration.reduceRange && format === 'onnx' },
+      }),
     layers: written.layers,
     checks,
     unchecked,
