@@ -152,7 +152,9 @@ details > summary {
 .exported td, .exported th { padding-right: 9px }
 .exported td, .exported thead th:not(:first-child) { text-align: right }
 .exported td:nth-child(2), .exported thead th:nth-child(2) { text-align: left }
-.exported td small { display: block; color: var(--soft); font-size: 12px }
+.exported td small { display: block; color: var(--soft); font-size: 12px; white-space: normal }
+.exported td:nth-child(2) { min-width: 158px }
+.exported td:nth-child(2) small { max-width: 158px }
 .answers > div > span { display: flow-root }
 .answers i { display: inline-block; margin-right: 6px }
 .answers b { float: right; margin-left: 6px }
