@@ -2,3 +2,4 @@
 export { importOptional } from './importOptional.ts';
 export { createProgress } from './progress.ts';
 export { sigintSignal } from './sigintSignal.ts';
+export { startThread, threadEnding } from './startThread.ts';

@@ -6,7 +6,7 @@ export type {
   OutputKind,
 } from './external/externalTeacher.ts';
 export { type LogitsTeacherOptions, logitsTeacher } from './external/logitsTeacher.ts';
-export { type OnnxTeacherOptions, onnxTeacher } from './external/onnxTeacher.ts';
+export { type OnnxTeacher, type OnnxTeacherOptions, onnxTeacher } from './external/onnxTeacher.ts';
 export { type TfjsTeacherOptions, tfjsTeacher } from './external/tfjsTeacher.ts';
 export { type FitOptions, fit } from './fit.ts';
 export type { TrainingOptions, TrainingResult } from './runTraining.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Teacher } from '@kd/core';
+import type { Batch, Teacher } from '@kd/core';
 import { memoryStore } from '@kd/files';
 import { expectNoNewTensors, onEveryEngine, temporaryDirectories } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
@@ -136,6 +136,74 @@ describe('an ONNX teacher', () => {
     }
     expect(await messageOf(onnxTeacher(path.join(emptyDirectory(), 'none.onnx')))).toMatch(
       /^none\.onnx: expected a file that can be read, got ENOENT/,
+    );
+  });
+});
+
+describe('the thread of an ONNX teacher', () => {
+  onCpu();
+
+  /** A batch that takes the model some tenths of a second. */
+  const manyImages = (): Batch => ({
+    images: tf.zeros([30_000, 8, 8, 3]),
+    labels: tf.zeros([30_000], 'int32'),
+    indices: new Int32Array(30_000),
+    view: { spec: 'plain', seed: 0 },
+  });
+
+  test('leaves this one free while the model runs', async () => {
+    const options = { output: 'logits', threads: 1, prepare: normalized } as const;
+    const teacher = await onnxTeacher(fixture('tiny.onnx'), options);
+    const batch = manyImages();
+    const running = teacher.predictAsync(batch);
+    let ticks = 0;
+    const count = async () => {
+      for (let isRunning = true; isRunning; ticks++) {
+        const next = new Promise((resolve) => setTimeout(resolve, 1, true));
+        isRunning = (await Promise.race([running.then(() => false), next])) as boolean;
+      }
+    };
+    await count();
+    expect(ticks).toBeGreaterThan(10);
+    const { logits, features } = await running;
+    tf.dispose([batch.images, batch.labels, logits, Object.values(features)]);
+    await teacher.dispose();
+  });
+
+  test('takes batches from several callers in order', async () => {
+    const teacher = await onnxTeacher(fixture('tiny.onnx'), { output: 'logits' });
+    const all = await Promise.all([1, 2, 3, 4, 5].map((count) => predictImages(teacher, count)));
+    expect(all.map(({ logits }) => logits.shape[0])).toEqual([1, 2, 3, 4, 5]);
+    const [one, five] = [all[0], all[4]].map((outputs) => outputs?.logits.arraySync()[0]);
+    expect(one).toEqual(five);
+    tf.dispose(all.map(({ logits }) => logits));
+    await teacher.dispose();
+  });
+
+  test('ends with the teacher, and what it has not done is an error', async () => {
+    const teacher = await onnxTeacher(fixture('tiny.onnx'), { output: 'logits', threads: 1 });
+    const batch = manyImages();
+    const running = messageOf(teacher.predictAsync(batch));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await teacher.dispose();
+    expect(await running).toMatch(
+      /^tiny\.onnx: expected a thread that runs the model, got one that ended/,
+    );
+    expect(await messageOf(predictImages(teacher))).toMatch(/^tiny\.onnx: expected a thread/);
+    tf.dispose([batch.images, batch.labels]);
+  });
+
+  test('has the first provider that starts, and says why others did not', async () => {
+    const providers = ['none of this name', 'cpu'];
+    const teacher = await onnxTeacher(fixture('tiny.onnx'), { output: 'logits', providers });
+    expect(teacher.provider).toBe('cpu');
+    expect(teacher.refusedProviders).toEqual([
+      { name: 'none of this name', reason: expect.stringMatching(/./) },
+    ]);
+    await teacher.dispose();
+    const opened = onnxTeacher(fixture('tiny.onnx'), { output: 'logits', providers: [] });
+    expect(await messageOf(opened)).toBe(
+      "onnxTeacher: expected one provider or more, got []; ['cpu'] is always there.",
     );
   });
 });

@@ -1,7 +1,5 @@
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { expectedError } from '@kd/core';
+import { startThread, threadEnding } from '@kd/core/node';
 import {
   type DecodeOutcome,
   type DecodeResult,
@@ -33,7 +31,7 @@ export function startDecodePool(workers: number, preparation: Preparation): Deco
       decode: (images) => prepareAll(images, preparation),
       close: async () => {},
     };
-  const threads = Array.from({ length: workers }, () => startThread(preparation));
+  const threads = Array.from({ length: workers }, () => startDecodeThread(preparation));
   return {
     tasks: threads.length * tasksPerThread,
     decode(images) {
@@ -63,8 +61,10 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-function startThread(preparation: Preparation): DecodeThread {
-  const worker = startWorker(preparation);
+function startDecodeThread(preparation: Preparation): DecodeThread {
+  const ending = threadEnding(import.meta.url);
+  const script = new URL(`./decodeWorker.${ending}`, import.meta.url);
+  const worker = startThread(script, preparation);
   const waiting = new Map<number, Waiting>();
   let failure: Error | undefined;
   let tasks = 0;
@@ -116,16 +116,4 @@ function copyBytes(image: NamedImage): NamedImage {
 function buffersOf(image: NamedImage): ArrayBuffer[] {
   if ('reason' in image) return [];
   return ['encoded' in image.stored ? image.stored.encoded.buffer : image.stored.pixels.buffer];
-}
-
-/** Starts decodeWorker.js of the package, or decodeWorker.ts of the sources by tsx. */
-function startWorker(workerData: Preparation): Worker {
-  const isSource = import.meta.url.endsWith('.ts');
-  const script = new URL(`./decodeWorker.${isSource ? 'ts' : 'js'}`, import.meta.url);
-  if (!isSource) return new Worker(script, { workerData, execArgv: [] });
-  // Threads of Node 20 do not take loaders over from `--import`.
-  const resolved = createRequire(import.meta.url).resolve('tsx/esm/api');
-  const tsx = pathToFileURL(resolved.replace(/cjs$/, 'mjs')).href;
-  const start = `import('${tsx}').then(({ register }) => { register(); return import('${script}'); })`;
-  return new Worker(start, { eval: true, workerData, execArgv: ['--conditions=@kd/source'] });
 }

@@ -1,6 +1,7 @@
 import { ensure, expectedError } from '@kd/core';
 import { importOptional } from '@kd/core/node';
 import { protobufFields } from '@kd/files';
+import type { InferenceSession } from 'onnxruntime-node';
 
 /** Values with a shape. */
 export interface OnnxValue {
@@ -13,36 +14,69 @@ export interface OnnxValue {
 export interface OnnxSession {
   /** Names of the outputs. */
   readonly outputs: readonly string[];
+  /** The execution provider that runs it. */
+  readonly provider: string;
+  /** Those before it in the list, which did not start. */
+  readonly refused: readonly RefusedProvider[];
   /** @param input [batch, …]. @returns Outputs by name, [batch, …] each. */
   run(input: OnnxValue, names: readonly string[]): Promise<Record<string, OnnxValue>>;
   close(): Promise<void>;
 }
 
+/** How a model is run. */
+export interface OnnxRunOptions {
+  /** Start of messages: the name of the file. */
+  readonly caller: string;
+  /** 0: one per core. */
+  readonly threads: number;
+  /** Execution providers of ONNX Runtime, the first that starts is taken. */
+  readonly providers: readonly string[];
+}
+
+/** A provider that did not start. */
+export interface RefusedProvider {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /**
- * Opens a model. @param threads 0: one per core. @throws RangeError if ONNX Runtime refuses the
- * bytes, or the model takes anything but one float32 image input.
+ * Opens a model in this thread, which is blocked while it runs: `openOnnxThread` has it in another.
+ * @throws RangeError if ONNX Runtime refuses the bytes, or the model takes anything but one float32
+ * image input.
  */
 export async function openOnnx(
   bytes: Uint8Array,
-  caller: string,
-  threads: number,
+  { caller, threads, providers }: OnnxRunOptions,
 ): Promise<OnnxSession> {
   const { InferenceSession, Tensor } = await importOptional(
     'onnxTeacher',
     'onnxruntime-node',
     () => import('onnxruntime-node'),
   );
-  const options = {
-    executionProviders: ['cpu'],
-    logSeverityLevel: 3 as const,
-    ...(threads > 0 && { intraOpNumThreads: threads }),
-  };
-  const session = await InferenceSession.create(bytes, options).catch((cause: Error) => {
-    throw Object.assign(
-      expectedError(caller, 'a model that ONNX Runtime can load', cause.message),
-      { cause },
+  // A list of providers is none of preferences here: one that cannot start fails all of them.
+  const refused: RefusedProvider[] = [];
+  const create = async (): Promise<{ session: InferenceSession; provider: string }> => {
+    for (const provider of providers) {
+      const options = {
+        executionProviders: [provider],
+        logSeverityLevel: 3 as const,
+        // Threads that spin between runs would take the cores of the student's training.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        ...(threads > 0 && { intraOpNumThreads: threads }),
+      };
+      try {
+        return { session: await InferenceSession.create(bytes, options), provider };
+      } catch (cause) {
+        const { message } = cause as Error;
+        refused.push({ name: provider, reason: message });
+      }
+    }
+    const reasons = refused.map(({ name, reason }) =>
+      refused.length === 1 ? reason : `${name}: ${reason}`,
     );
-  });
+    throw expectedError(caller, 'a model that ONNX Runtime can load', reasons.join('; '));
+  };
+  const { session, provider } = await create();
   const [input, ...others] = session.inputMetadata;
   ensure(
     input !== undefined && others.length === 0,
@@ -96,6 +130,8 @@ export async function openOnnx(
 
   return {
     outputs: session.outputNames,
+    provider,
+    refused,
     async run({ data, dims }, names) {
       const fits = declared.every(
         (side, axis) => axis === 0 || typeof side !== 'number' || side === dims[axis],

@@ -18,7 +18,13 @@ import {
   readBounded,
   replaceByLogarithms,
 } from './externalTeacher.ts';
-import { expectEmbeddedWeights, type OnnxValue, openOnnx } from './onnxSession.ts';
+import {
+  expectEmbeddedWeights,
+  type OnnxSession,
+  type OnnxValue,
+  type RefusedProvider,
+} from './onnxSession.ts';
+import { openOnnxThread } from './openOnnxThread.ts';
 
 /** Options of `onnxTeacher`. */
 export interface OnnxTeacherOptions {
@@ -39,11 +45,25 @@ export interface OnnxTeacherOptions {
   readonly name?: string;
   /** Number of threads; by default one per core. */
   readonly threads?: number;
+  /**
+   * Execution providers of ONNX Runtime, in the order of preference: `['cuda', 'cpu']`. Each is
+   * tried; the first that starts is taken. By default the CPU.
+   */
+  readonly providers?: readonly string[];
+}
+
+/** A teacher that ONNX Runtime runs. */
+export interface OnnxTeacher extends DisposableTeacher {
+  /** The execution provider that runs it. */
+  readonly provider: string;
+  /** The providers before it in the list, and why they did not start. */
+  readonly refusedProviders: readonly RefusedProvider[];
 }
 
 /**
- * A network in an ONNX file as a teacher, run by ONNX Runtime on the CPU (`onnxruntime-node`, to be
- * installed). It only has `predictAsync`, which `train`, `distill`, `evaluate`, `cacheOutputs` and
+ * A network in an ONNX file as a teacher, run by ONNX Runtime (`onnxruntime-node`, to be installed)
+ * in a thread of its own: meanwhile the next batch is prepared, progress is shown and Ctrl-C is
+ * heard. It only has `predictAsync`, which `train`, `distill`, `evaluate`, `cacheOutputs` and
  * ensembles use. A model of a fixed batch size is run in parts, the last one padded with zeros.
  * @throws RangeError that names the file and what does not fit: inputs and outputs, their shapes
  * and types, weights outside of the file.
@@ -51,7 +71,7 @@ export interface OnnxTeacherOptions {
 export async function onnxTeacher(
   file: string,
   options: OnnxTeacherOptions = {},
-): Promise<DisposableTeacher> {
+): Promise<OnnxTeacher> {
   const caller = path.basename(file);
   const {
     layout = 'NCHW',
@@ -60,6 +80,7 @@ export async function onnxTeacher(
     features = {},
     name = caller,
     threads = 0,
+    providers = ['cpu'],
   } = options;
   ensure(
     Number.isInteger(threads) && threads >= 0,
@@ -67,24 +88,18 @@ export async function onnxTeacher(
     'threads as a whole number ≥ 1, or nothing',
     threads,
   );
+  const hasProviders = providers.length > 0;
+  ensure(hasProviders, 'onnxTeacher', 'one provider or more', providers, "['cpu'] is always there");
   const bytes = await readBounded(file, caller);
   expectEmbeddedWeights(bytes, caller);
   const weights = hashBytes([bytes], 'sha256');
-  const session = await openOnnx(bytes, caller, threads);
-  const output = options.output ?? onlyOutput(session.outputs, caller);
-  const requested = [output, ...Object.values(features)];
-  const unknown = requested.find((one) => !session.outputs.includes(one));
-  ensure(
-    unknown === undefined,
-    caller,
-    `outputs among ${session.outputs.join(', ')}`,
-    unknown,
-    'declare it as an output when the model is exported',
-  );
+  const session = await openOnnxThread(bytes, { caller, threads, providers });
+  const chosen = () => chooseOutputs(session.outputs, options.output, features, caller);
+  const { output, requested } = await chosenOrClosed(session, chosen);
 
   const predictAsync = async ({ images }: Batch): Promise<Outputs> => {
     const input = await toOnnxInput(images, preprocessor, layout);
-    const values = await session.run(input, [...new Set(requested)]);
+    const values = await session.run(input, requested);
     const { data, dims } = values[output] as OnnxValue;
     ensure(
       dims.length === 2 && dims[0] === images.shape[0],
@@ -115,7 +130,48 @@ export async function onnxTeacher(
   };
   const preprocessing = `${preprocessor.description}; ${layout}; ${kind} from ${output}`;
   const fingerprint = async () => ({ name, weights, preprocessing });
-  return Object.assign(direct, { predictAsync, fingerprint, dispose: session.close });
+  const { provider, refused: refusedProviders, close: dispose } = session;
+  return Object.assign(direct, { predictAsync, fingerprint, dispose, provider, refusedProviders });
+}
+
+interface ChosenOutputs {
+  /** The one with the classes. */
+  readonly output: string;
+  /** All that are used, each once. */
+  readonly requested: readonly string[];
+}
+
+/** @throws RangeError if one is not declared, or the one with the classes cannot be told. */
+function chooseOutputs(
+  outputs: readonly string[],
+  wanted: string | undefined,
+  features: Readonly<Record<string, string>>,
+  caller: string,
+): ChosenOutputs {
+  const output = wanted ?? onlyOutput(outputs, caller);
+  const requested = [...new Set([output, ...Object.values(features)])];
+  const unknown = requested.find((one) => !outputs.includes(one));
+  ensure(
+    unknown === undefined,
+    caller,
+    `outputs among ${outputs.join(', ')}`,
+    unknown,
+    'declare it as an output when the model is exported',
+  );
+  return { output, requested };
+}
+
+/** Returns what `choose` does; where it throws, the session is closed first. */
+async function chosenOrClosed(
+  session: OnnxSession,
+  choose: () => ChosenOutputs,
+): Promise<ChosenOutputs> {
+  try {
+    return choose();
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
 }
 
 function onlyOutput(outputs: readonly string[], caller: string): string {
