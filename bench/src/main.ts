@@ -11,6 +11,7 @@ import { job } from './job.ts';
 import { memoryGrowth } from './memoryGrowth.ts';
 import { recipe } from './recipe.ts';
 import { describeRun, markdownTable, plainTable, readLoad, writeReadme } from './report.ts';
+import { runtimes } from './runtimes/runtimes.ts';
 import type { BenchOptions, Section } from './section.ts';
 import { startup } from './startup.ts';
 import { comparedSteps, matrixProduct } from './targets.ts';
@@ -40,6 +41,7 @@ const parts: Readonly<Record<string, Part>> = {
   images,
   export: exportedFiles,
   job,
+  runtimes,
 };
 
 const line = readCommandLine(process.argv.slice(2), Object.keys(parts));

@@ -39,6 +39,12 @@ const columns: readonly Column[] = [
   },
   { title: 'peak memory, MiB', cell: ({ peakMiB }) => peakMiB?.toFixed(0) },
   { title: 'resident, MiB', cell: ({ residentMiB }) => residentMiB?.toFixed(0) },
+  {
+    title: 'kB to load',
+    cell: ({ loadedBytes }) =>
+      loadedBytes === undefined ? undefined : (loadedBytes / 1000).toFixed(0),
+  },
+  { title: 'processor ms a request', cell: ({ cpuMs }) => cpuMs?.toFixed(2) },
   { title: 'first step, ms', cell: ({ firstMs }) => firstMs?.toFixed(0) },
   { title: 'ours is so many times as fast', cell: ({ ratio, spread }) => ratioCell(ratio, spread) },
 ];

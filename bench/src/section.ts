@@ -12,6 +12,10 @@ export interface Row {
   readonly jobSeconds?: number;
   /** Seconds of processor time for 10,000 images. */
   readonly cpuPer10000?: number;
+  /** Bytes of a model's file; in a browser of all that a page loads. */
+  readonly loadedBytes?: number;
+  /** Processor time of a request among 50 a second, in ms. */
+  readonly cpuMs?: number;
   /** Processor time over time. */
   readonly busyCores?: number;
   /** Minutes of a whole recipe that was run. */

@@ -25,7 +25,8 @@ export function onChromium(suite: (executablePath: string) => void): void {
   });
 }
 
-function findChromium(): string | undefined {
+/** Finds an installed Chromium: the one of `KD_CHROMIUM`, or the first on the PATH. */
+export function findChromium(): string | undefined {
   const directories = (process.env.PATH ?? '').split(path.delimiter);
   const candidates = names.flatMap((name) => directories.map((folder) => path.join(folder, name)));
   return [process.env.KD_CHROMIUM, ...candidates].find(

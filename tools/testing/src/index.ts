@@ -1,4 +1,4 @@
-export { onChromium } from './browsers.ts';
+export { findChromium, onChromium } from './browsers.ts';
 export { type EngineUnderTest, explainStartFailure, onEveryEngine } from './engines.ts';
 export { expectClose } from './expectClose.ts';
 export { numericalGradient } from './gradients.ts';
