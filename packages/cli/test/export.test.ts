@@ -56,17 +56,13 @@ afterAll(() => {
   rmSync(root, { recursive: true });
 });
 
+const layersDirectory = path.join(root, 'layers');
+
 describe('the student of a run', () => {
   let record: ExportRecord;
   let output = '';
   beforeAll(async () => {
-    const done = await exportRun(
-      '--to',
-      'onnx,tfjs,litert,safetensors',
-      '--int8',
-      '--float16',
-      '--reduce-range',
-    );
+    const done = await exportRun('--to', 'onnx,tfjs,litert,safetensors', '--int8', '--float16');
     output = done.output;
     expect([done.errors, done.code, output]).toEqual(['', 0, expect.any(String)]);
     record = (await readExportRecord(directory)) as ExportRecord;
@@ -150,6 +146,23 @@ describe('the student of a run', () => {
     expect(page).toContain('<h1>student-cnn (student distilled, seed 3) as 12 files of ');
     expect(page).toContain('Where they were run');
     expect(page).toContain('InferenceSession.create(&#39;student.onnx&#39;');
+  });
+
+  test('--layers writes a model that tfjs-layers loads', async () => {
+    const { code, errors } = await exportRun('--to', 'tfjs', '--layers', '--out', layersDirectory);
+    expect([code, errors]).toEqual([0, '']);
+    const model = JSON.parse(
+      readFileSync(path.join(layersDirectory, 'tfjs-layers', 'model.json'), 'utf8'),
+    );
+    expect(model.format).toBe('layers-model');
+    const { checks } = find(
+      (await readExportRecord(layersDirectory)) as ExportRecord,
+      'tfjs-layers/',
+    );
+    expect(checks[0]?.sameClass).toBe(1);
+    expect(readFileSync(path.join(layersDirectory, 'export.html'), 'utf8')).toContain(
+      'loadLayersModel',
+    );
   });
 
   test('files are not replaced, unless that is asked for', async () => {

@@ -46,7 +46,8 @@ export const exportCommand: Command = {
     'student',
     'seed',
     'calibration',
-    'reduce-range',
+    'full-range',
+    'layers',
     'layout',
     'preparation',
     'probabilities',
@@ -142,7 +143,8 @@ function readChoice(line: CommandLine): ExportChoice {
   expect('int8', has('onnx', 'tfjs', 'litert'), '--to onnx, tfjs or litert');
   expect('float16', has('onnx', 'tfjs', 'litert'), '--to onnx, tfjs or litert');
   expect('calibration', int8 && has('onnx', 'litert'), '--int8 and --to onnx or litert');
-  expect('reduce-range', int8 && has('onnx'), '--int8 and --to onnx');
+  expect('full-range', int8 && has('onnx'), '--int8 and --to onnx');
+  expect('layers', has('tfjs'), '--to tfjs');
   expect('layout', has('onnx'), '--to onnx');
   expect('taps', has('onnx', 'tfjs'), '--to onnx or tfjs');
   return {
@@ -152,7 +154,8 @@ function readChoice(line: CommandLine): ExportChoice {
     calibration:
       readFlag(line, 'calibration', (text, flag) => chooseName(methods, text, flag)) ??
       'percentile',
-    reduceRange: line.values.has('reduce-range'),
+    reduceRange: !line.values.has('full-range'),
+    layers: line.values.has('layers'),
     layout:
       readFlag(line, 'layout', (text, flag) => chooseName({ nhwc: 0, nchw: 0 }, text, flag)) ??
       'nhwc',

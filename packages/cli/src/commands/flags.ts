@@ -112,9 +112,13 @@ export const flags = {
     takes: 'method',
     about: 'how ranges are taken from training images: percentile, minMax or entropy; percentile',
   },
-  'reduce-range': {
+  'full-range': {
     takes: '',
-    about: 'weights of 7 bits in the calibrated ONNX file, for processors without VNNI',
+    about: 'weights of 8 bits, not 7, in the calibrated ONNX file: processors without VNNI differ',
+  },
+  layers: {
+    takes: '',
+    about: 'layers models of TensorFlow.js, which can be trained further, not graph models',
   },
   layout: { takes: 'axes', about: 'nhwc or nchw: the input of ONNX files; nhwc' },
   preparation: {

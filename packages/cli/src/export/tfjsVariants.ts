@@ -12,10 +12,11 @@ import {
 
 /** Lists the TensorFlow.js models of an export, a directory each. */
 export function listTfjs(choice: ExportChoice): Variant[] {
+  const base = choice.layers ? 'tfjs-layers' : 'tfjs';
   return [
-    tfjsVariant('tfjs/', float32, 'float32', choice),
-    ...(choice.float16 ? [tfjsVariant('tfjs-float16/', float16, 'float16', choice)] : []),
-    ...(choice.int8 ? [tfjsVariant('tfjs-int8/', int8Weights, 'uint8', choice)] : []),
+    tfjsVariant(`${base}/`, float32, 'float32', choice),
+    ...(choice.float16 ? [tfjsVariant(`${base}-float16/`, float16, 'float16', choice)] : []),
+    ...(choice.int8 ? [tfjsVariant(`${base}-int8/`, int8Weights, 'uint8', choice)] : []),
   ];
 }
 
@@ -23,7 +24,7 @@ function tfjsVariant(
   name: string,
   numbers: Numbers,
   weights: 'float32' | 'float16' | 'uint8',
-  { output, taps }: ExportChoice,
+  { output, taps, layers: isLayers }: ExportChoice,
 ): Variant {
   return {
     ...numbers,
@@ -35,6 +36,7 @@ function tfjsVariant(
     hasTaps: taps,
     write({ graph, network, classNames }) {
       const parts = exportTfjs(graph, {
+        format: isLayers ? 'layers' : 'graph',
         weights,
         output,
         taps,

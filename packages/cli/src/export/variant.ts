@@ -14,6 +14,8 @@ export interface ExportChoice {
   readonly calibration: CalibrationMethod;
   /** Whether calibrated ONNX files have weights of 7 bits. */
   readonly reduceRange: boolean;
+  /** Whether models of TF.js are layers models. */
+  readonly layers: boolean;
   /** Axes of the input of ONNX files. */
   readonly layout: 'nhwc' | 'nchw';
   /** Whether the network's own preparation is part of the files. */

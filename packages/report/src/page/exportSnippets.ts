@@ -101,15 +101,19 @@ function property(name: string, variable = 'answers'): string {
 }
 
 function tfjsSnippet(file: ExportedFile): Snippet {
+  const isLayers = file.name.startsWith('tfjs-layers');
+  const [load, library] = isLayers
+    ? ['loadLayersModel', '@tensorflow/tfjs-layers']
+    : ['loadGraphModel', '@tensorflow/tfjs-converter'];
   return {
     title: 'TensorFlow.js',
     remark: 'The smallest runtime of all in a browser.',
     code: `import '@tensorflow/tfjs-backend-wasm';
-import { loadGraphModel } from '@tensorflow/tfjs-converter';
+import { ${load} } from '${library}';
 import { setBackend, tensor, tidy } from '@tensorflow/tfjs-core';
 
 await setBackend('wasm');
-const model = await loadGraphModel('${file.name}model.json');
+const model = await ${load}('${file.name}model.json');
 const answers = tidy(() => model.predict(tensor(pixels, ${shape(file, '1')})));`,
   };
 }

@@ -40,7 +40,7 @@ async function loadTfjs(directory: string, { imageShape }: ModelInterface): Prom
   };
 }
 
-/** A graph model. */
+/** A graph model or a layers model. */
 interface Model {
   readonly predict: (images: Tensor) => Tensor;
   readonly dispose: () => void;
@@ -56,8 +56,20 @@ async function openModel(directory: string): Promise<Model> {
     const specs = manifest.flatMap(({ weights }) => weights);
     return [specs, Uint8Array.from(Buffer.concat(shards)).buffer];
   });
-  const { loadGraphModel } = await import('@tensorflow/tfjs-converter');
   const source: io.IOHandler = { load: async () => artifacts };
+  if (json.format === 'layers-model') {
+    const { loadLayersModel } = await importOptional(
+      'kd export',
+      '@tensorflow/tfjs-layers',
+      () => import('@tensorflow/tfjs-layers'),
+    );
+    const model = await loadLayersModel(source);
+    return {
+      predict: (images) => [model.predict(images)].flat()[0] as Tensor,
+      dispose: () => model.dispose(),
+    };
+  }
+  const { loadGraphModel } = await import('@tensorflow/tfjs-converter');
   const model = await loadGraphModel(source);
   const [input] = model.inputs;
   const [output] = model.outputs;
