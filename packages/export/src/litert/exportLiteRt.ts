@@ -125,7 +125,8 @@ function writeAnswer(
     });
     if (ends === 'float32') return float;
     const quantization = { scales: [1 / 256], zeroPoint: -128 };
-    return toPixels(asInteger(writer, output, { ...logits, float, quantization }), quantization);
+    const probabilities: Value = { shape: logits.shape, quantization, float };
+    return toPixels(asInteger(writer, output, probabilities), quantization);
   }
   if (ends === 'float32') return asFloat(writer, graph.logits, logits);
   const integer = asInteger(writer, graph.logits, logits);

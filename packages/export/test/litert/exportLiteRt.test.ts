@@ -110,6 +110,28 @@ describe('in LiteRT.js', { timeout: 30_000 }, () => {
   );
 });
 
+test('uint8 probabilities are 256ths of those of our engine', { timeout: 30_000 }, async () => {
+  const [create, side] = networks['cifarResnet, identity'] as (typeof networks)[string];
+  const graph = graphOfNetwork(create, side);
+  const images = imagesOf(graph);
+  const values = runGraph(graph, images);
+  const expected = tf.softmax(values[graph.logits] as tf.Tensor);
+  const options = await optionsOf('uint8 ends', graph, images);
+  const file = path.join(root, 'probabilities.tflite');
+  writeFileSync(file, exportLiteRt(graph, { ...options, output: 'probabilities' }));
+  const model = await (await openLiteRtJs()).load(file, {
+    imageShape: graph.input.shape,
+    layout: 'nhwc',
+    classes: 10,
+  });
+  const answers = await model.run(images.dataSync<'float32'>(), 3);
+  await model.close();
+  expected.dataSync<'float32'>().forEach((value, at) => {
+    expect(Math.abs((answers.values[at] as number) / 256 - value)).toBeLessThan(0.05);
+  });
+  tf.dispose([images, values, expected]);
+});
+
 function graphOfNetwork(create: () => Network, side: number): Graph {
   const network = create();
   scatter(network);
