@@ -33,10 +33,15 @@ interface Runner {
  */
 export async function runtimes(options: BenchOptions): Promise<Section> {
   const directory = await mkdtemp(path.join(tmpdir(), 'kd-runtimes-'));
-  const remarks: string[] = [];
+  const remarks = [
+    'First step: in Chromium from an empty cache to the first answer, runtime and model loaded from loopback; elsewhere the time to load the file.',
+    'kB to load: in Chromium the runtime and the model, not compressed; elsewhere the model.',
+  ];
+  const versions: Record<string, string> = {};
   const rows: Row[] = [];
   try {
     const engine = await startEngine({ log: () => {} });
+    versions[engine.name] = engine.version;
     const models = await writeModels(directory);
     for (const model of models) {
       options.log(`runtimes: ${model.network}`);
@@ -46,6 +51,7 @@ export async function runtimes(options: BenchOptions): Promise<Section> {
         for (const { name, reason } of opened.missing) remarks.push(`Without ${name}: ${reason}`);
         for (const runtime of opened.runtimes) {
           if (runtime.name === 'TensorFlow.js') continue;
+          versions[runtime.name] = runtime.version;
           const { side, classes } = model;
           const shape = [side, side, 3] as const;
           const inModel = { imageShape: shape, layout: 'nhwc', classes } as const;
@@ -62,7 +68,7 @@ export async function runtimes(options: BenchOptions): Promise<Section> {
         }
       }
     }
-    rows.push(...(await measurePages(directory, models, options, remarks)));
+    rows.push(...(await measurePages(directory, models, options, remarks, versions)));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -75,7 +81,7 @@ export async function runtimes(options: BenchOptions): Promise<Section> {
     title,
     rows: [...rows].sort((a, b) => order(a) - order(b)),
     remarks: [...new Set(remarks)],
-    versions: {},
+    versions,
   };
 }
 
@@ -159,6 +165,7 @@ async function measurePages(
   models: readonly ModelFiles[],
   { seconds, log }: BenchOptions,
   remarks: string[],
+  versions: Record<string, string>,
 ): Promise<Row[]> {
   const executablePath = findChromium();
   if (executablePath === undefined) {
@@ -167,6 +174,7 @@ async function measurePages(
   }
   const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  versions.Chromium = browser.version();
   const server: BenchServer = await serveModels(directory);
   const rows: Row[] = [];
   try {
