@@ -11,7 +11,7 @@ import { job } from './job.ts';
 import { memoryGrowth } from './memoryGrowth.ts';
 import { recipe } from './recipe.ts';
 import { describeRun, markdownTable, plainTable, readLoad, writeReadme } from './report.ts';
-import { runtimes } from './runtimes/runtimes.ts';
+import { runtimes } from './runtimes.ts';
 import type { BenchOptions, Section } from './section.ts';
 import { startup } from './startup.ts';
 import { comparedSteps, matrixProduct } from './targets.ts';

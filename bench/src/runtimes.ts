@@ -7,10 +7,10 @@ import { startEngine } from '@kd/engine';
 import { openRuntimes } from '@kd/export/node';
 import { findChromium } from '@kd/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { median } from '../rounds.ts';
-import type { BenchOptions, Row, Section } from '../section.ts';
-import { type BenchServer, pages, runPage, serveModels } from './browser.ts';
-import { type ModelFiles, writeModels } from './models.ts';
+import { median } from './rounds.ts';
+import { type BenchServer, pages, runPage, serveModels } from './runtimes/browser.ts';
+import { type ModelFiles, writeModels } from './runtimes/models.ts';
+import type { BenchOptions, Row, Section } from './section.ts';
 
 /** Time between requests of a service of 50 a second. */
 const REQUEST_MS = 20;
