@@ -12,7 +12,8 @@ export interface LiteRtOptions {
   /**
    * How kernels are stored: as float32; as float16, which are converted when the file is loaded; or
    * as int8, beside values that are quantized while they are multiplied (dynamic range). Kernels of
-   * fewer than 1,024 numbers stay float32 beside int8. Default float32.
+   * fewer than 1,024 numbers stay float32 beside int8, of fewer than 256 beside float16. Default
+   * float32.
    */
   readonly weights?: LiteRtWeights;
   /**
@@ -101,6 +102,10 @@ function expectFitting(graph: Graph, options: LiteRtOptions): void {
     const missing = names.find((name) => calibration.ranges[name] === undefined);
     const remedy = 'calibrate this very graph';
     ensure(missing === undefined, caller, `a range of ${missing}`, 'none', remedy);
+    const { min, max } = calibration.ranges[graph.input.name] as { min: number; max: number };
+    const isUnit = ends !== 'uint8' || (min >= 0 && max <= 1);
+    const prepared = 'prepared outside of the file they are no pixels';
+    ensure(isUnit, caller, 'images 0–1 for uint8 ends', `${min} to ${max}`, prepared);
   }
   const classes = graph.nodes.find(({ name }) => name === graph.logits)?.shape[0];
   const hasNames = classNames === undefined || classNames.length === classes;

@@ -47,7 +47,10 @@ export function writeConvolution(
     const convolution = groupOf(node, group, own);
     return {
       name: path,
-      value: writePlain(context, { ...convolution, name: path }, part, padName, node.name),
+      value: writePlain(context, { ...convolution, name: path }, part, padName, {
+        ranged: name,
+        means: context.calibration?.means[name]?.slice(group * from, (group + 1) * from),
+      }),
     };
   });
   const [first] = parts as unknown as readonly [Input];
@@ -100,18 +103,29 @@ function groupOf(
   };
 }
 
-/** @param ranged The value whose range the result has: that of all groups. */
+/** What calibration has seen of a layer that is written under another name. */
+interface Observed {
+  /** The value whose range the result has. */
+  readonly ranged: string;
+  /** Mean of the input, [channels]. */
+  readonly means: Float32Array | undefined;
+}
+
+function observedOf({ calibration }: Context, name: string): Observed {
+  return { ranged: name, means: calibration?.means[name] };
+}
+
 function writePlain(
   context: Context,
   node: GraphNodeBase & ConvolutionNode,
   input: Input,
   padName: 'SAME' | 'VALID',
-  ranged = node.name,
+  observed = observedOf(context, node.name),
 ): Value {
   const [height, width, from, to] = node.kernel.shape as readonly [number, number, number, number];
   const layout = { order: [3, 0, 1, 2], shape: [to, height, width, from], outputs: 0 };
   const { strides, dilations, activation } = node;
-  return writeProduct(context, node, input, layout, ranged, ({ kernel, bias }, x) => ({
+  return writeProduct(context, node, input, layout, observed, ({ kernel, bias }, x) => ({
     operator: 'CONV_2D',
     name: node.name,
     inputs: [x, kernel, bias],
@@ -129,13 +143,20 @@ function writeDepthwise(
   const [height, width, , to] = node.kernel.shape as readonly [number, number, number, number];
   const layout = { order: [2, 0, 1, 3], shape: [1, height, width, to], outputs: 3 };
   const { strides, dilations, activation, groups } = node;
-  return writeProduct(context, node, input, layout, node.name, ({ kernel, bias }, x) => ({
-    operator: 'DEPTHWISE_CONV_2D',
-    name: node.name,
-    inputs: [x, kernel, bias],
-    shape: [1, ...node.shape],
-    options: options.depthwise(padName, strides, dilations, activation, to / groups),
-  }));
+  return writeProduct(
+    context,
+    node,
+    input,
+    layout,
+    observedOf(context, node.name),
+    ({ kernel, bias }, x) => ({
+      operator: 'DEPTHWISE_CONV_2D',
+      name: node.name,
+      inputs: [x, kernel, bias],
+      shape: [1, ...node.shape],
+      options: options.depthwise(padName, strides, dilations, activation, to / groups),
+    }),
+  );
 }
 
 /** A product of vectors with a matrix, with its bias and activation; maps are rows of one pixel. */
@@ -157,17 +178,24 @@ export function writeDense(context: Context, node: GraphNodeBase & DenseNode, in
     const rows = shape.slice(0, -1).reduce((product, side) => product * side, 1);
     const maps = reshapeTo(context, `${name}/rows`, input, [rows, 1, from]);
     const mapped = { ...convolution, name: `${name}/product`, shape: [rows, 1, to] };
-    const product = writePlain(context, mapped, maps, 'VALID', name);
+    const product = writePlain(context, mapped, maps, 'VALID', observedOf(context, name));
     return reshapeTo(context, name, { name: mapped.name, value: product }, shape).value;
   }
   const layout = { order: [1, 0], shape: [to, from], outputs: 0 };
-  return writeProduct(context, node, input, layout, name, ({ kernel, bias }, x) => ({
-    operator: 'FULLY_CONNECTED',
-    name,
-    inputs: [x, kernel, bias],
-    shape: [1, to],
-    options: options.fullyConnected(activation),
-  }));
+  return writeProduct(
+    context,
+    node,
+    input,
+    layout,
+    observedOf(context, name),
+    ({ kernel, bias }, x) => ({
+      operator: 'FULLY_CONNECTED',
+      name,
+      inputs: [x, kernel, bias],
+      shape: [1, to],
+      options: options.fullyConnected(activation),
+    }),
+  );
 }
 
 function reshapeTo(context: Context, name: string, input: Input, shape: readonly number[]): Input {
@@ -190,7 +218,7 @@ function writeProduct(
   node: KernelNode,
   { name, value }: Input,
   layout: KernelLayout,
-  ranged: string,
+  { ranged, means }: Observed,
   operation: (stored: StoredKernel, x: number) => NewOperation,
 ): Value {
   const { writer, calibration, weights } = context;
@@ -203,14 +231,8 @@ function writeProduct(
   }
   const input: TensorQuantization = value.quantization;
   const quantization = quantizationOf(range);
-  const hasMeans = calibration.means[node.name] !== undefined;
-  const stored = storeIntegerKernel(
-    writer,
-    node,
-    layout,
-    input,
-    hasMeans ? calibration.means : undefined,
-  );
+  const own = means && { [node.name]: means };
+  const stored = storeIntegerKernel(writer, node, layout, input, own);
   const integer = writer.integers({
     ...operation(stored, asInteger(writer, name, value)),
     quantization,

@@ -189,6 +189,22 @@ describe('is refused:', () => {
       1,
       'expected a range of images, got none; calibrate this very graph.',
     ],
+    [
+      'uint8 ends of images that are prepared outside',
+      {
+        ends: 'uint8',
+        calibration: {
+          ranges: {
+            images: { min: -2, max: 2 },
+            conv: { min: 0, max: 1 },
+            pooled: { min: 0, max: 1 },
+          },
+          means: {},
+        },
+      },
+      1,
+      'expected images 0–1 for uint8 ends, got -2 to 2; prepared outside of the file they are no pixels.',
+    ],
     ['names of other classes', { classNames: ['a'] }, 1, 'expected names of 64 classes, got 1.'],
   ] as const)('%s', (_, options, weight, message) => {
     const kernel = { shape: [3, 3, 3, 64], values: new Float32Array(1728).fill(weight) };
