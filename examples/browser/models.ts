@@ -137,7 +137,7 @@ async function halve(bytes: Uint8Array<ArrayBuffer>, name: string) {
           {
             dtype: 'F16' as const,
             shape,
-            data: toFloat16(`${name}, ${tensor}`, data as Float32Array),
+            data: toFloat16(`${name}, ${tensor}`, data as Float32Array, 'train it again'),
           },
         ]),
     ),

@@ -9,6 +9,7 @@ test('every half-precision number survives a round trip', () => {
   const halves = toFloat16(
     'test',
     Float32Array.from(finite, (bits) => numbers[bits] as number),
+    'none',
   );
   expect(finite.filter((bits, at) => halves[at] !== bits && bits !== 0x8000)).toEqual([]);
 });
@@ -34,13 +35,15 @@ test('other numbers are rounded to the nearest, ties to even, as numpy’s float
     0x3c00, 0x3c00, 0x3c02, 0x3c01, 0x7bff, 0x7bff, 0x0400, 0x0000, 0x0002, 0x0002, 0x03ff, 0xae66,
     0x6800,
   ];
-  expect(Array.from(toFloat16('test', Float32Array.from(values)))).toEqual(expected);
+  expect(Array.from(toFloat16('test', Float32Array.from(values), 'none'))).toEqual(expected);
 });
 
 test('numbers beyond its range are refused', () => {
   for (const value of [65520, -1e9, Number.NaN, Number.POSITIVE_INFINITY]) {
-    expect(() => toFloat16('test', Float32Array.of(value))).toThrow(
-      'test: expected numbers from −65504 to 65504 in float16',
+    expect(() => toFloat16('test', Float32Array.of(value), 'store float32')).toThrow(
+      new RangeError(
+        `test: expected numbers from −65504 to 65504 in float16, got ${value}; store float32.`,
+      ),
     );
   }
 });

@@ -20,6 +20,7 @@ import {
   tensor,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { lowestFloat } from './pooling.ts';
 
 /** activation(kernel ∗ maps + bias). */
 export function convolve(node: ConvolutionNode, maps: Tensor4D): Tensor {
@@ -73,15 +74,13 @@ function dilateKernel(kernel: Tensor4D, dilations: readonly [number, number]): T
   }, kernel);
 }
 
-/** Below every float32 but −∞, which engines lose in padding. */
-const LOWEST = -3.4028234663852886e38;
-
 /** Maximum or mean over windows. */
 export function pool(node: PoolNode, maps: Tensor4D): Tensor {
   const { pads, countsPadding } = node;
   const size: [number, number] = [...node.size];
   const strides: [number, number] = [...node.strides];
-  if (node.function === 'max') return maxPool(padMaps(maps, pads, LOWEST), size, strides, 'valid');
+  if (node.function === 'max')
+    return maxPool(padMaps(maps, pads, lowestFloat), size, strides, 'valid');
   const average = (x: Tensor4D): Tensor4D => avgPool(padMaps(x, pads, 0), size, strides, 'valid');
   if (countsPadding || !hasPads(pads)) return average(maps);
   return div(average(maps), average(onesLike(maps)));

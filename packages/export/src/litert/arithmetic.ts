@@ -1,9 +1,7 @@
 import type { ArithmeticNode, FusedActivation, GraphNodeBase } from '@kd/core';
 import { type Context, floatsOf, type Input, integersOf, quantizationOf } from './context.ts';
-import type { LiteRtWriter, NewOperation, Value } from './litertWriter.ts';
+import type { NewOperation, Value } from './litertWriter.ts';
 import { options } from './schema.ts';
-
-type Operation = Pick<NewOperation, 'operator' | 'options'>;
 
 /** Sums, products and the like. Two inputs are added, subtracted and multiplied as integers. */
 export function writeArithmetic(
@@ -15,41 +13,35 @@ export function writeArithmetic(
   const range = calibration?.ranges[name];
   const quantization = range && quantizationOf(range);
   const whole = [1, ...shape];
-  const fusing = operationOf(which, activation);
-  const isInteger =
-    inputs.length === 2 &&
-    fusing !== undefined &&
-    which !== 'average' &&
-    inputs.every(({ value }) => value.quantization !== undefined);
-  if (isInteger && quantization !== undefined) {
-    const operation = { ...fusing, name, inputs: integersOf(context, inputs), shape: whole };
-    return { shape, quantization, integer: writer.integers({ ...operation, quantization }) };
+  const fuses = which === 'add' || which === 'subtract' || which === 'multiply';
+  const areIntegers = inputs.every(({ value }) => value.quantization !== undefined);
+  if (fuses && inputs.length === 2 && areIntegers && quantization !== undefined) {
+    const operation = { ...operationOf(which, activation), name, shape: whole, quantization };
+    const integer = writer.integers({ ...operation, inputs: integersOf(context, inputs) });
+    return { shape, quantization, integer };
   }
   const [first, ...others] = floatsOf(context, inputs) as [number, ...number[]];
-  const isLast = (at: number) => at === others.length - 1 && which !== 'average';
-  let float = others.reduce((x, y, at) => {
-    const fused = isLast(at) ? activation : 'linear';
-    const operation = operationOf(which, fused) ?? plainOperation(which);
-    return writer.floats({ ...operation, name, inputs: [x, y], shape: whole });
+  const combined = others.reduce((x, y, at) => {
+    const fused = fuses && at === others.length - 1 ? activation : 'linear';
+    return writer.floats({ ...operationOf(which, fused), name, inputs: [x, y], shape: whole });
   }, first);
-  if (which === 'average')
-    float = writer.floats({
-      operator: 'MUL',
-      name: `${name}/mean`,
-      inputs: [float, writer.constant(`${name}/share`, Float32Array.of(1 / inputs.length), [1])],
-      shape: whole,
-      options: options.multiply(activation),
-    });
-  const isFused = which === 'average' || operationOf(which, activation) !== undefined;
-  if (!isFused) float = rectify(writer, name, float, whole, activation);
-  return { shape, quantization, float };
+  if (fuses) return { shape, quantization, float: combined };
+  if (which === 'average') {
+    const share = writer.constant(`${name}/share`, Float32Array.of(1 / inputs.length), [1]);
+    const scaling = { ...operationOf('multiply', activation), name: `${name}/mean`, shape: whole };
+    return { shape, quantization, float: writer.floats({ ...scaling, inputs: [combined, share] }) };
+  }
+  if (activation === 'linear') return { shape, quantization, float: combined };
+  const operator = activation === 'relu' ? 'RELU' : 'RELU6';
+  const rectified = { operator, name: `${name}/${activation}`, shape: whole } as const;
+  return { shape, quantization, float: writer.floats({ ...rectified, inputs: [combined] }) };
 }
 
-/** An operation with its activation; undefined for those that cannot have one. */
+/** An operation on two values. @param activation Maxima and minima have none. */
 function operationOf(
   which: ArithmeticNode['function'],
   activation: FusedActivation,
-): Operation | undefined {
+): Pick<NewOperation, 'operator' | 'options'> {
   switch (which) {
     case 'add':
     case 'average':
@@ -58,24 +50,11 @@ function operationOf(
       return { operator: 'SUB', options: options.subtract(activation) };
     case 'multiply':
       return { operator: 'MUL', options: options.multiply(activation) };
+    case 'maximum':
+      return { operator: 'MAXIMUM', options: options.maximumMinimum() };
+    case 'minimum':
+      return { operator: 'MINIMUM', options: options.maximumMinimum() };
     default:
-      return undefined;
+      return which satisfies never;
   }
-}
-
-function plainOperation(which: ArithmeticNode['function']): Operation {
-  const operator = which === 'maximum' ? 'MAXIMUM' : 'MINIMUM';
-  return { operator, options: options.maximumMinimum() };
-}
-
-function rectify(
-  writer: LiteRtWriter,
-  name: string,
-  x: number,
-  shape: readonly number[],
-  activation: FusedActivation,
-): number {
-  if (activation === 'linear') return x;
-  const operator = activation === 'relu' ? 'RELU' : 'RELU6';
-  return writer.floats({ operator, name: `${name}/${activation}`, inputs: [x], shape });
 }

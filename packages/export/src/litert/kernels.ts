@@ -1,9 +1,10 @@
 import type { ConvolutionNode, DenseNode, GraphNodeBase, GraphTensor } from '@kd/core';
 import { toFloat16 } from '@kd/files';
 import { permuteAxes } from '../graph/permuteAxes.ts';
+import { fewestNumbers, float32Remedy } from '../graph/weights.ts';
 import type { Calibration } from '../quantization/calibrate.ts';
-import { correctBias } from '../quantization/correctBias.ts';
 import { quantizeKernel } from '../quantization/quantizeKernel.ts';
+import { quantizeLayer } from '../quantization/quantizeLayer.ts';
 import type { TensorQuantization } from './litertFile.ts';
 import { bytesOf, type LiteRtWriter } from './litertWriter.ts';
 import { options } from './schema.ts';
@@ -15,14 +16,12 @@ export type LiteRtWeights = 'float32' | 'float16' | 'int8';
  * Kernels of fewer numbers stay float32 beside int8 ones, as in the files of LiteRT's converter:
  * quantizing the input costs more than they save.
  */
-export const fewestIntegers = 1_024;
+const fewestIntegers = 1_024;
 
 export type KernelNode = GraphNodeBase & (ConvolutionNode | DenseNode);
 
 /** A kernel in the order of axes that LiteRT has. */
 export interface KernelLayout {
-  /** Shape of the values before `order`, where it is not the kernel's own. */
-  readonly from?: readonly number[];
   /** Axis a of the file's is axis `order[a]`. */
   readonly order: readonly number[];
   readonly shape: readonly number[];
@@ -51,10 +50,10 @@ export function storeFloatKernel(
     const quantization = { scales, zeroPoint: 0, axis: layout.outputs };
     return { ...stored, kernel: storeIntegers(writer, path, kernel, values, layout, quantization) };
   }
-  const values = permuteAxes(kernel.values, layout.from ?? kernel.shape, layout.order);
-  if (form !== 'float16' || kernel.values.length < 256)
+  const values = permuteAxes(kernel.values, kernel.shape, layout.order);
+  if (form !== 'float16' || kernel.values.length < fewestNumbers)
     return { ...stored, kernel: writer.constant(path, values, layout.shape) };
-  const halves = toFloat16(`exportLiteRt: ${path}`, values);
+  const halves = toFloat16(`exportLiteRt: ${path}`, values, float32Remedy);
   const half = writer.tensor({
     name: `${path}/float16`,
     shape: layout.shape,
@@ -79,24 +78,17 @@ export function storeIntegerKernel(
   input: TensorQuantization,
   means: Calibration['means'] | undefined,
 ): StoredKernel {
-  const { name, kernel, bias } = node;
-  const quantized = quantizeKernel(kernel, kernel.shape.length - 1);
-  const { values, scales } = quantized;
-  const corrected = means === undefined ? bias.values : correctBias(node, quantized, means);
+  const { name, kernel } = node;
   const inputScale = input.scales[0] as number;
-  const products = Float32Array.from(scales, (scale) => scale * inputScale);
-  const integers = Int32Array.from(corrected, (value, output) => {
-    const integer = Math.round(value / (products[output] as number));
-    return Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, integer));
-  });
+  const { values, scales, products, bias } = quantizeLayer(node, { inputScale, means });
   const quantization = { scales, zeroPoint: 0, axis: layout.outputs };
   return {
     kernel: storeIntegers(writer, `${name}/kernel`, kernel, values, layout, quantization),
     bias: writer.tensor({
       name: `${name}/bias`,
-      shape: bias.shape,
+      shape: node.bias.shape,
       type: 'int32',
-      bytes: bytesOf(integers),
+      bytes: bytesOf(bias),
       quantization: { scales: products, zeroPoint: 0, axis: 0 },
     }),
   };
@@ -107,9 +99,9 @@ function storeIntegers(
   name: string,
   kernel: GraphTensor,
   values: Int8Array,
-  { from = kernel.shape, order, shape }: KernelLayout,
+  { order, shape }: KernelLayout,
   quantization: TensorQuantization,
 ): number {
-  const bytes = bytesOf(permuteAxes(values, from, order));
+  const bytes = bytesOf(permuteAxes(values, kernel.shape, order));
   return writer.tensor({ name, shape, type: 'int8', bytes, quantization });
 }

@@ -1,6 +1,7 @@
 import type { ChannelAffineNode, ConvolutionNode, DenseNode, GraphNodeBase } from '@kd/core';
 import { paddingName } from '../graph/paddingName.ts';
-import { type Context, type Input, quantizationOf } from './context.ts';
+import { splitGroups } from '../graph/splitGroups.ts';
+import { type Context, floatsOf, type Input, integersOf, quantizationOf } from './context.ts';
 import {
   type KernelLayout,
   type KernelNode,
@@ -8,9 +9,8 @@ import {
   storeFloatKernel,
   storeIntegerKernel,
 } from './kernels.ts';
-import type { TensorQuantization } from './litertFile.ts';
 import { asFloat, asInteger, type NewOperation, type Value } from './litertWriter.ts';
-import { move, padding, slicing } from './moves.ts';
+import { move, padding, reshaping, slicing } from './moves.ts';
 import { options } from './schema.ts';
 
 /** A convolution with its bias and activation; groups one after the other. */
@@ -35,40 +35,47 @@ export function writeConvolution(
   const channels = given[2] as number;
   if (groups > 1 && groups === channels) return writeDepthwise(context, node, x, padName);
   if (groups === 1) return writePlain(context, node, x, padName);
-  const [, , from, to] = kernel.shape as readonly [number, number, number, number];
-  const own = to / groups;
-  const parts = Array.from({ length: groups }, (_, group): Input => {
-    const path = `${name}/group${group}`;
-    const shape = [...x.value.shape.slice(0, 2), from];
-    const begin = [0, 0, 0, group * from];
-    const steps = [slicing(context, `${path}/channels`, begin, shape)];
-    const channelsOf = { name: `${path}/channels`, inputs: [], shape };
-    const part = { name: channelsOf.name, value: move(context, channelsOf, x, steps) };
-    const convolution = groupOf(node, group, own);
+  return writeGroups(context, node, x, padName);
+}
+
+/** A convolution of each group; all have the range of the node, so that nothing is rescaled. */
+function writeGroups(
+  context: Context,
+  node: GraphNodeBase & ConvolutionNode,
+  { name: from, value }: Input,
+  padName: 'SAME' | 'VALID',
+): Value {
+  const { name, kernel, shape } = node;
+  const { writer, calibration } = context;
+  const channels = kernel.shape[2] as number;
+  const parts = splitGroups(node).map((part, group): Input => {
+    const first = group * channels;
+    const own = {
+      name: `${part.name}/channels`,
+      inputs: [],
+      shape: [...value.shape.slice(0, 2), channels],
+    };
+    const step = slicing(context, own.name, [0, 0, 0, first], own.shape);
+    const input = { name: own.name, value: move(context, own, { name: from, value }, [step]) };
+    const means = calibration?.means[name]?.slice(first, first + channels);
     return {
-      name: path,
-      value: writePlain(context, { ...convolution, name: path }, part, padName, {
-        ranged: name,
-        means: context.calibration?.means[name]?.slice(group * from, (group + 1) * from),
-      }),
+      name: part.name,
+      value: writePlain(context, part, input, padName, { ranged: name, means }),
     };
   });
-  const [first] = parts as unknown as readonly [Input];
-  const { quantization } = first.value;
   const joined: Omit<NewOperation, 'inputs'> = {
     operator: 'CONCATENATION',
     name,
-    shape: [1, ...node.shape],
+    shape: [1, ...shape],
     options: options.concatenation(3),
   };
-  const { writer } = context;
+  const quantization = parts[0]?.value.quantization;
   if (quantization === undefined) {
-    const inputs = parts.map((part) => asFloat(writer, part.name, part.value));
-    return { shape: node.shape, quantization, float: writer.floats({ ...joined, inputs }) };
+    const float = writer.floats({ ...joined, inputs: floatsOf(context, parts) });
+    return { shape, quantization, float };
   }
-  const inputs = parts.map((part) => asInteger(writer, part.name, part.value));
-  const integer = writer.integers({ ...joined, inputs, quantization });
-  return { shape: node.shape, quantization, integer };
+  const integer = writer.integers({ ...joined, inputs: integersOf(context, parts), quantization });
+  return { shape, quantization, integer };
 }
 
 function padded(
@@ -76,31 +83,6 @@ function padded(
   { top, bottom, left, right }: ConvolutionNode['pads'],
 ): number[] {
   return [(height as number) + top + bottom, (width as number) + left + right, channels as number];
-}
-
-/** The convolution of one group. */
-function groupOf(
-  node: GraphNodeBase & ConvolutionNode,
-  group: number,
-  own: number,
-): GraphNodeBase & ConvolutionNode {
-  const { kernel, bias, shape } = node;
-  const to = bias.values.length;
-  const [height, width, from] = kernel.shape as readonly [number, number, number];
-  const rows = kernel.values.length / to;
-  const values = new Float32Array(rows * own);
-  for (let row = 0; row < rows; row++)
-    values.set(
-      kernel.values.subarray(row * to + group * own, row * to + (group + 1) * own),
-      row * own,
-    );
-  return {
-    ...node,
-    groups: 1,
-    kernel: { shape: [height, width, from, own], values },
-    bias: { shape: [own], values: bias.values.slice(group * own, (group + 1) * own) },
-    shape: [...shape.slice(0, 2), own],
-  };
 }
 
 /** What calibration has seen of a layer that is written under another name. */
@@ -199,17 +181,8 @@ export function writeDense(context: Context, node: GraphNodeBase & DenseNode, in
 }
 
 function reshapeTo(context: Context, name: string, input: Input, shape: readonly number[]): Input {
-  const { writer } = context;
-  const value = move(context, { name, inputs: [], shape }, input, [
-    (x) => ({
-      operator: 'RESHAPE',
-      name,
-      inputs: [x, writer.sides(`${name}/shape`, [1, ...shape])],
-      shape: [1, ...shape],
-      options: options.reshape(),
-    }),
-  ]);
-  return { name, value };
+  const node = { name, inputs: [], shape };
+  return { name, value: move(context, node, input, [reshaping(context, name, shape)]) };
 }
 
 /** Writes a product with stored weights: of integers where there is a calibration. */
@@ -229,10 +202,9 @@ function writeProduct(
     const float = writer.floats(operation(stored, asFloat(writer, name, value)));
     return { shape, quantization: undefined, float };
   }
-  const input: TensorQuantization = value.quantization;
   const quantization = quantizationOf(range);
   const own = means && { [node.name]: means };
-  const stored = storeIntegerKernel(writer, node, layout, input, own);
+  const stored = storeIntegerKernel(writer, node, layout, value.quantization, own);
   const integer = writer.integers({
     ...operation(stored, asInteger(writer, name, value)),
     quantization,

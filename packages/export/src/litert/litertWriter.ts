@@ -77,7 +77,7 @@ export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Ui
 export interface Value {
   /** Without the batch. */
   readonly shape: readonly number[];
-  /** undefined: it cannot be int8, since no range of it is known. */
+  /** undefined: it is float32 alone, since nothing is int8 or no range of it is known. */
   readonly quantization: TensorQuantization | undefined;
   float?: number;
   integer?: number;

@@ -28,7 +28,7 @@ export function move(
   steps: readonly Step[],
 ): Value {
   const { quantization } = value;
-  if (calibration === undefined || quantization === undefined) {
+  if (quantization === undefined) {
     const float = steps.reduce((x, step) => writer.floats(step(x)), asFloat(writer, name, value));
     const range = calibration?.ranges[own];
     return { shape, quantization: range && quantizationOf(range), float };
@@ -48,7 +48,8 @@ export function writeReshape(
   return move(context, node, input, [reshaping(context, node.name, node.shape)]);
 }
 
-function reshaping({ writer }: Context, name: string, shape: readonly number[]): Step {
+/** Gives a tensor another shape, without the batch. */
+export function reshaping({ writer }: Context, name: string, shape: readonly number[]): Step {
   return (x) => {
     const sides = writer.sides(`${name}/shape`, [1, ...shape]);
     return {
@@ -137,8 +138,7 @@ export function writeSubsample(
 
 export function writePad(context: Context, node: GraphNodeBase & PadNode, input: Input): Value {
   const { name, pads, channels, value } = node;
-  const isFloat = context.calibration === undefined || value !== 0;
-  const given = isFloat ? withoutIntegers(context, input) : input;
+  const given = value === 0 ? input : withoutIntegers(context, input);
   return move(context, node, given, [padding(context, name, given, pads, value, channels)]);
 }
 
@@ -148,9 +148,9 @@ export function withoutIntegers({ writer }: Context, { name, value }: Input): In
   return { name, value: { shape: value.shape, quantization: undefined, float } };
 }
 
-/** Pads maps. @param value Where it is not 0, the maps must be float32 or have this value in integers. */
+/** Pads maps. @param value 0, or for maps of integers their least one. */
 export function padding(
-  { writer, calibration }: Context,
+  { writer }: Context,
   name: string,
   { value: { shape, quantization } }: Input,
   { top, bottom, left, right }: Pads,
@@ -166,7 +166,7 @@ export function padding(
     if (value === 0)
       return { ...common, operator: 'PAD', inputs: [x, paddings], options: options.pad() };
     const filling =
-      calibration === undefined || quantization === undefined
+      quantization === undefined
         ? writer.constant(`${name}/padding`, Float32Array.of(value), [1])
         : lowest(writer, `${name}/padding`, quantization);
     const inputs = [x, paddings, filling];
@@ -210,7 +210,7 @@ export function writeConcat(
 }
 
 /** Brings integers to another scale; the same ones stay as they are. */
-export function rescale(
+function rescale(
   writer: Context['writer'],
   { name, value }: Input,
   quantization: TensorQuantization,

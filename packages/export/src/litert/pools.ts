@@ -1,12 +1,10 @@
 import type { GlobalPoolNode, GraphNodeBase, PoolNode } from '@kd/core';
 import { paddingName } from '../graph/paddingName.ts';
+import { lowestFloat, windowFactors } from '../graph/pooling.ts';
 import { type Context, type Input, quantizationOf } from './context.ts';
 import { asInteger, type NewOperation, type Value } from './litertWriter.ts';
 import { move, padding, type Step, withoutIntegers } from './moves.ts';
 import { options } from './schema.ts';
-
-/** Least number of float32: never the maximum. */
-const lowest = -3.402_823_466_385_288_6e38;
 
 /** Maximum or mean over windows; integers keep their scale. */
 export function writePool(context: Context, node: GraphNodeBase & PoolNode, input: Input): Value {
@@ -27,7 +25,7 @@ export function writePool(context: Context, node: GraphNodeBase & PoolNode, inpu
     return move(context, node, input, [pooling(same)]);
   if (!isMean)
     return move(context, node, input, [
-      padding(context, name, input, pads, lowest),
+      padding(context, name, input, pads, lowestFloat),
       pooling('VALID'),
     ]);
   const zeros = padding(context, name, input, pads);
@@ -46,38 +44,6 @@ export function writePool(context: Context, node: GraphNodeBase & PoolNode, inpu
       options: options.multiply('linear'),
     }),
   ]);
-}
-
-/** Size of a window over the number of its positions within the maps, [height, width]. */
-export function windowFactors(
-  {
-    shape,
-    size,
-    strides,
-    pads,
-  }: Pick<GraphNodeBase & PoolNode, 'shape' | 'size' | 'strides' | 'pads'>,
-  given: readonly number[],
-): Float32Array {
-  const [height, width] = shape as readonly [number, number];
-  const rows = countInside(height, size[0], strides[0], pads.top, given[0] as number);
-  const columns = countInside(width, size[1], strides[1], pads.left, given[1] as number);
-  return Float32Array.from(
-    rows.flatMap((row) => columns.map((column) => (size[0] * size[1]) / (row * column))),
-  );
-}
-
-/** For each window along a side, how many of its positions lie inside the map. */
-function countInside(
-  windows: number,
-  size: number,
-  stride: number,
-  before: number,
-  side: number,
-): number[] {
-  return Array.from({ length: windows }, (_, at) => {
-    const start = at * stride - before;
-    return Math.min(start + size, side) - Math.max(start, 0);
-  });
 }
 
 /** Maximum or mean over whole maps. The mean of integers has a scale of its own. */

@@ -1,5 +1,5 @@
 import { ensure, type Graph } from '@kd/core';
-import { expectFiniteWeights } from '../graph/expectFiniteWeights.ts';
+import { expectFiniteWeights } from '../graph/weights.ts';
 import type { Calibration } from '../quantization/calibrate.ts';
 import { chooseEnds, declareEnd } from './ends.ts';
 import type { WeightForm } from './kernels.ts';

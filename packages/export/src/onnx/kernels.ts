@@ -1,6 +1,7 @@
-import { type ConvolutionNode, type DenseNode, ensure, type GraphNodeBase } from '@kd/core';
+import type { ConvolutionNode, DenseNode, GraphNodeBase } from '@kd/core';
 import { toFloat16 } from '@kd/files';
 import { permuteAxes } from '../graph/permuteAxes.ts';
+import { fewestNumbers, float32Remedy } from '../graph/weights.ts';
 import { quantizeKernel } from '../quantization/quantizeKernel.ts';
 import { castToFloat32, isFilledWith, type OnnxWriter } from './onnxWriter.ts';
 
@@ -33,14 +34,6 @@ export type StoreKernel = (node: KernelNode, layout: KernelLayout) => StoredKern
 export type WeightForm = 'float32' | 'float16' | 'int8';
 
 /**
- * Kernels of fewer numbers stay float32: the names and operations that another form needs take
- * more bytes than it saves. So do biases and all that belongs to one channel.
- */
-export const smallestKernel = 256;
-
-const LARGEST_FLOAT16 = 65504;
-
-/**
  * Stores kernels as float32; or as float16 or int8 followed by a Cast (and the product with a scale
  * for each output), which runtimes fold when they load the file. DequantizeLinear is not folded by
  * ONNX Runtime 1.30 and takes 1.9 times as long.
@@ -53,11 +46,12 @@ export function storeWeights(writer: OnnxWriter, form: WeightForm, caller: strin
     const bias = isFilledWith(node.bias, 0)
       ? undefined
       : writer.constant(`${node.name}.bias`, node.bias.values, node.bias.shape);
-    if (form === 'float32' || values.length < smallestKernel)
+    if (form === 'float32' || values.length < fewestNumbers)
       return { kernel: writer.constant(name, permuteAxes(values, shape, order), dims), bias };
     if (form === 'float16') {
-      expectFloat16(node, caller);
-      const float16 = toFloat16(caller, permuteAxes(values, shape, order));
+      // Runtimes do not look: a CPU's reads an infinite half as an infinite weight.
+      const ordered = permuteAxes(values, shape, order);
+      const float16 = toFloat16(`${caller}: ${name}`, ordered, float32Remedy);
       const stored = writer.constant(name, { float16 }, dims);
       return { kernel: castToFloat32(writer, stored), bias };
     }
@@ -71,16 +65,4 @@ export function storeWeights(writer: OnnxWriter, form: WeightForm, caller: strin
     const product = writer.unique('kernel');
     return { kernel: writer.add('Mul', [castToFloat32(writer, stored), scales], product), bias };
   };
-}
-
-/** Runtimes do not look: a CPU's reads an infinite half as an infinite weight. */
-function expectFloat16(node: KernelNode, caller: string): void {
-  const beyond = node.kernel.values.find((value) => Math.abs(value) > LARGEST_FLOAT16);
-  ensure(
-    beyond === undefined,
-    caller,
-    `weights from −${LARGEST_FLOAT16} to ${LARGEST_FLOAT16} in ${node.name}.kernel for float16`,
-    beyond,
-    "use weights: 'float32'",
-  );
 }

@@ -1,7 +1,6 @@
 import { permuteAxes } from '../graph/permuteAxes.ts';
 import type { Calibration } from '../quantization/calibrate.ts';
-import { correctBias } from '../quantization/correctBias.ts';
-import { type QuantizedKernel, quantizeKernel } from '../quantization/quantizeKernel.ts';
+import { quantizeLayer } from '../quantization/quantizeLayer.ts';
 import type { KernelLayout, KernelNode, StoredKernel } from './kernels.ts';
 import type { OnnxWriter } from './onnxWriter.ts';
 import type { ValueQuantization } from './quantizationPlan.ts';
@@ -24,15 +23,9 @@ export function storeQuantizedKernel(
   { shape, order, dims, outputAxis }: KernelLayout,
   { calibration, reduceRange, input }: QuantizedKernelOptions,
 ): StoredKernel {
-  const { kernel } = node;
-  const axis = kernel.shape.length - 1;
-  const quantized = quantizeKernel(kernel, axis, { reduceRange });
-  const corrected = correctBias(node, quantized, calibration.means);
-  const { values, scales } = widenScales(node, quantized, corrected, input.scale);
-  const products = scales.map((scale) => scale * input.scale);
-  const bias = Int32Array.from(corrected, (value, to) =>
-    Math.round(value / (products[to] as number)),
-  );
+  const { means } = calibration;
+  const quantized = quantizeLayer(node, { inputScale: input.scale, means, reduceRange });
+  const { values, scales, products, bias } = quantized;
   const to = scales.length;
   const dequantize = (inputs: readonly string[], along: number, output: string): string =>
     writer.add('DequantizeLinear', inputs, writer.unique(output), { axis: along });
@@ -42,32 +35,6 @@ export function storeQuantizedKernel(
   return {
     kernel: dequantize(kernelParts, outputAxis, 'kernel'),
     bias: dequantize(biasParts, 0, 'bias'),
-  };
-}
-
-const LARGEST_INT32 = 2 ** 31 - 1;
-
-/**
- * Raises the scale of outputs whose bias would not fit into 32 bits: those whose weights are nearly
- * zero.
- */
-function widenScales(
-  { kernel }: KernelNode,
-  { values, scales }: QuantizedKernel,
-  bias: Float32Array,
-  inputScale: number,
-): QuantizedKernel {
-  const wider = scales.map((scale, to) =>
-    Math.max(scale, (Math.abs(bias[to] as number) / inputScale / LARGEST_INT32) * 1.01),
-  );
-  const outputs = scales.length;
-  return {
-    values: values.map((value, at) => {
-      const to = at % outputs;
-      if (wider[to] === scales[to]) return value;
-      return Math.round((kernel.values[at] as number) / (wider[to] as number));
-    }),
-    scales: wider,
   };
 }
 

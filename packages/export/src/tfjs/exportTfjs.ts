@@ -1,5 +1,5 @@
 import { ensure, expectedError, type Graph } from '@kd/core';
-import { expectFiniteWeights } from '../graph/expectFiniteWeights.ts';
+import { expectFiniteWeights } from '../graph/weights.ts';
 import { graphModel } from './graphModel.ts';
 import { layersModel } from './layersModel.ts';
 import { type StoredTensor, storeWeights, type TfjsWeights } from './manifest.ts';

@@ -1,4 +1,5 @@
 import { concatBytes, toFloat16 } from '@kd/files';
+import { fewestNumbers, float32Remedy } from '../graph/weights.ts';
 
 /** How weights are stored. */
 export type TfjsWeights = 'float32' | 'float16' | 'uint16' | 'uint8';
@@ -33,9 +34,6 @@ export interface WeightFiles {
 
 /** Browsers cache files of this size. */
 const shardBytes = 2 ** 22;
-
-/** Smaller tensors stay float32: biases, and kernels that would save less than a kilobyte. */
-const fewestNumbers = 256;
 
 /**
  * Stores weights one after the other, in files of at most 4 MiB, by TF.js's own scheme: uint8 and
@@ -78,7 +76,7 @@ function storeTensor(
     const quantization = { dtype: form, original_dtype: 'float32' } as const;
     return {
       entry: { ...plain, quantization },
-      bytes: bytesOf(toFloat16(`${caller}: ${name}`, values)),
+      bytes: bytesOf(toFloat16(`${caller}: ${name}`, values, float32Remedy)),
     };
   }
   const { numbers, min, scale } = quantize(values, form);

@@ -4,17 +4,17 @@ import type {
   GlobalPoolNode,
   GraphNode,
   GraphNodeBase,
-  PadNode,
   PoolNode,
   ResizeNode,
 } from '@kd/core';
 import { expectedError } from '@kd/core';
 import { resizeWeights } from '@kd/core/internal';
 import { paddingName } from '../graph/paddingName.ts';
+import { lowestFloat, windowFactors } from '../graph/pooling.ts';
 import { writeActivation } from './activations.ts';
 import { writeConvolution, writeDense } from './layers.ts';
+import { concat, padMaps, reshape, slice } from './moves.ts';
 import type { NodeWriter } from './nodes.ts';
-import { padMaps } from './padding.ts';
 
 /** What an operation is written from. */
 export interface OperationInputs {
@@ -51,10 +51,8 @@ export function writeOperation(node: GraphNode, from: OperationInputs): string {
       return writePool(node, writer, x, given);
     case 'globalPool':
       return writeGlobalPool(node, writer, x);
-    case 'concat': {
-      const axis = writer.integers(`${name}/axis`, [last], []);
-      return writer.add('ConcatV2', name, [...inputs, axis], { N: inputs.length });
-    }
+    case 'concat':
+      return concat(writer, name, inputs, last + 1);
     case 'sliceChannels': {
       const begin = [...Array<number>(last).fill(0), node.first];
       const size = [...Array<number>(last).fill(-1), node.count];
@@ -72,7 +70,7 @@ export function writeOperation(node: GraphNode, from: OperationInputs): string {
       return reshape(writer, name, mixed, [-1, ...shape]);
     }
     case 'pad':
-      return writePad(node, writer, x);
+      return padMaps(writer, name, x, node.pads, node.value, node.channels);
     case 'subsample': {
       const zeros = writer.integers(`${name}/begin`, [0, 0, 0, 0]);
       const strides = writer.integers(`${name}/strides`, [1, node.stride, node.stride, 1]);
@@ -123,11 +121,12 @@ function writeArithmetic(
 }
 
 function writePool(
-  { name, shape, function: which, size, strides, pads, countsPadding }: GraphNodeBase & PoolNode,
+  node: GraphNodeBase & PoolNode,
   writer: NodeWriter,
   x: string,
   given: readonly number[],
 ): string {
+  const { name, function: which, size, strides, pads, countsPadding } = node;
   const attributes = { ksize: [1, ...size, 1], strides: [1, ...strides, 1], data_format: 'NHWC' };
   const isPadded = Object.values(pads).some((count) => count > 0);
   const isMean = which === 'average';
@@ -135,33 +134,13 @@ function writePool(
   const padding = paddingName(pads, given, size, strides, [1, 1]);
   if (padding !== undefined && !(isPadded && isMean && countsPadding))
     return writer.add(op, name, [x], { ...attributes, padding });
-  // The smallest number of float32 is never the maximum.
-  const padded = padMaps(writer, name, x, pads, isMean ? 0 : -3.402_823_466_385_288_6e38);
+  const padded = padMaps(writer, name, x, pads, isMean ? 0 : lowestFloat);
   const valid = { ...attributes, padding: 'VALID' };
   if (!isMean || countsPadding) return writer.add(op, name, [padded], valid);
   const mean = writer.add(op, `${name}/mean`, [padded], valid);
-  const [height, width] = shape as readonly [number, number];
-  const rows = countInside(height, size[0], strides[0], pads.top, given[0] as number);
-  const columns = countInside(width, size[1], strides[1], pads.left, given[1] as number);
-  const shares = rows.flatMap((row) =>
-    columns.map((column) => (size[0] * size[1]) / (row * column)),
-  );
-  const factors = writer.floats(`${name}/factors`, Float32Array.from(shares), [height, width, 1]);
+  const values = windowFactors(node, given);
+  const factors = writer.floats(`${name}/factors`, values, [...node.shape.slice(0, 2), 1]);
   return writer.add('Mul', name, [mean, factors]);
-}
-
-/** For each window along a side, how many of its positions lie inside the map. */
-function countInside(
-  windows: number,
-  size: number,
-  stride: number,
-  before: number,
-  side: number,
-): number[] {
-  return Array.from({ length: windows }, (_, at) => {
-    const start = at * stride - before;
-    return Math.min(start + size, side) - Math.max(start, 0);
-  });
 }
 
 function writeGlobalPool(
@@ -172,14 +151,6 @@ function writeGlobalPool(
   const axes = writer.integers(`${name}/axes`, [1, 2]);
   const op = which === 'max' ? 'Max' : 'Mean';
   return writer.add(op, name, [x, axes], { keep_dims: keepsMaps });
-}
-
-function writePad(
-  { name, pads, channels, value }: GraphNodeBase & PadNode,
-  writer: NodeWriter,
-  x: string,
-): string {
-  return padMaps(writer, name, x, pads, value, channels);
 }
 
 /** Bilinear and bicubic resizing are products with the matrices of both sides. */
@@ -206,21 +177,4 @@ function writeResize(
   const columns = reshape(writer, `${name}/lines`, tall, [-1, oldWidth, channels]);
   const wide = multiply('wide', [matrix('columns', oldWidth, width), columns]);
   return reshape(writer, name, wide, [-1, height, width, channels]);
-}
-
-function reshape(writer: NodeWriter, name: string, x: string, shape: readonly number[]): string {
-  const sides = writer.integers(`${name}/shape`, shape);
-  return writer.add('Reshape', name, [x, sides]);
-}
-
-function slice(
-  writer: NodeWriter,
-  name: string,
-  x: string,
-  begin: readonly number[],
-  size: readonly number[],
-): string {
-  const from = writer.integers(`${name}/begin`, begin);
-  const counts = writer.integers(`${name}/size`, size);
-  return writer.add('Slice', name, [x, from, counts]);
 }

@@ -8,9 +8,10 @@ const SMALLEST_NORMAL = 2 ** -14;
 
 /**
  * Encodes numbers as the bits of half precision, rounded to the nearest, ties to even.
+ * @param remedy What to do where one does not fit, for the error.
  * @throws RangeError on a number beyond ±65504.
  */
-export function toFloat16(caller: string, values: Float32Array): Uint16Array {
+export function toFloat16(caller: string, values: Float32Array, remedy: string): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);
   for (let at = 0; at < values.length; at++) {
@@ -27,7 +28,7 @@ export function toFloat16(caller: string, values: Float32Array): Uint16Array {
         caller,
         `numbers from −${LARGEST} to ${LARGEST} in float16`,
         value,
-        "store them with dtype: 'float32'",
+        remedy,
       );
       halves[at] = sign | rounded;
     }

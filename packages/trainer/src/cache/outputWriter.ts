@@ -106,7 +106,9 @@ export class OutputWriter {
       `${values[wrong]} for image ${indices[Math.floor(wrong / sizeOf(layout))]}`,
       'the network has diverged',
     );
-    return layout.dtype === 'F16' ? toFloat16('cacheOutputs', values) : values;
+    return layout.dtype === 'F16'
+      ? toFloat16('cacheOutputs', values, "store them with dtype: 'float32'")
+      : values;
   }
 
   #allocate(rows: number): Shard {

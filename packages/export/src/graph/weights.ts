@@ -1,7 +1,16 @@
 import { ensure, type Graph, type GraphNode, type GraphTensor } from '@kd/core';
 
+/**
+ * Kernels of fewer numbers stay float32: the names and operations that another form needs take more
+ * bytes than it saves. So do biases and all that belongs to one channel.
+ */
+export const fewestNumbers = 256;
+
+/** What to do where a weight is too large for float16. */
+export const float32Remedy = "use weights: 'float32'";
+
 /** The weights of a node by name: `kernel`, `bias`, `scale`, `offset`, `slopes`. */
-export function nodeWeights(node: GraphNode): Readonly<Record<string, GraphTensor>> {
+function nodeWeights(node: GraphNode): Readonly<Record<string, GraphTensor>> {
   switch (node.kind) {
     case 'convolution':
     case 'dense':
